@@ -1,0 +1,60 @@
+// From kernels to machine code for the host: the door to compiler/codegen/llvm, which is a module of its own that is loaded at
+// the first call of host_generator() and never before.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "compiler/kernel/kernel.h"
+#include "runtime/device/cpu.h"
+#include "runtime/program/program.h"
+
+namespace bitale::codegen {
+
+// A leaf of a contraction (runtime/program/abi.h): the micro-kernel of an mr x nr tile, or the packing to rows of `width`.
+struct Leaf {
+  enum class Kind : std::uint8_t { micro, pack } kind = Kind::micro;
+  DType dtype = DType::f32;
+  int mr = 0, nr = 0;  // micro
+  int width = 0;       // pack
+  bool operator==(const Leaf&) const = default;
+};
+std::string name_of(const Leaf& leaf);  // "micro_f32_14x32", "pack_f32_32"
+
+// The tile shapes a micro-kernel may have on an isa without spilling, best first; and the number of rows of the tile that
+// covers `rows` rows (0: unknown) with the least waste.
+struct TileShape {
+  int mr = 0, nr = 0;
+};
+TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t columns);
+
+struct Request {
+  std::vector<const kernel::Kernel*> kernels;
+  std::vector<Leaf> leaves;
+  Isa isa = Isa::v3;
+  int threads = 2;     // that generate code
+  bool quick = false;  // less optimisation of elementwise kernels (optimisation level O0)
+};
+
+struct Generated {
+  program::Blob blob;                // offsets: the kernels in order, then the leaves
+  std::vector<double> seconds;       // per kernel and leaf, IR building and code generation
+  double link_seconds = 0;
+  std::vector<std::string> listing;  // per kernel and leaf: LLVM IR text, if asked for by flag BITALE_DUMP
+};
+
+class Generator {
+ public:
+  virtual ~Generator() = default;
+  virtual Generated generate(const Request& request) = 0;
+  virtual std::string version() const = 0;  // of the code generator, part of cache keys: "LLVM 19.1.7"
+};
+
+// Opens the module beside this library. A missing or unloadable module is an Error that names the path and the reason.
+Generator& host_generator();
+
+// What cache keys use without loading the module: the version it was built with.
+std::string host_generator_version();
+
+}  // namespace bitale::codegen

@@ -1,0 +1,60 @@
+// Runs a Program on the CPU.
+//
+// A Runnable is a Program with its code loaded; it is immutable and may be run by several threads at once (each call takes
+// a frame: arena and argument tables; frames are kept for reuse). One call is one region: every thread walks the steps, with
+// a barrier after each step (elided after steps that ran on thread 0 alone and are followed by another such).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/memory/array.h"
+#include "runtime/program/program.h"
+
+namespace bitale::executor {
+
+struct StepProfile {
+  std::string label;
+  std::int64_t calls = 0;
+  double seconds = 0;
+  double flops = 0;  // in all calls
+};
+
+struct CallOptions {
+  int threads = 1;
+};
+
+struct CallResult {
+  std::vector<Array> outputs;
+  std::vector<Array> updates;  // new values of the Shareds that have one, by Shared number (others empty)
+};
+
+class Runnable {
+ public:
+  // Picks the blob for `target`; a Program without one is an Error that lists what it has.
+  Runnable(std::shared_ptr<const program::Program> program, const std::string& target);
+  ~Runnable();
+
+  const program::Program& program() const;
+
+  // Shapes, dtypes and data checks that fail are Errors; nothing has changed then. Inputs are not modified.
+  CallResult call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
+
+  // The planned peak for these shapes: what call() will allocate for temporaries, workspaces and outputs.
+  struct Planned {
+    std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
+  };
+  Planned planned(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
+
+  std::vector<StepProfile> profile() const;  // empty unless BITALE_PROFILE
+  void reset_profile() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bitale::executor

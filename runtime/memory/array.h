@@ -1,0 +1,118 @@
+// Array: a concrete tensor value, dense and row-major, owned, in host (or later device) memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/base/dtype.h"
+
+namespace bitale {
+
+// A device's memory: host, or one GPU.
+struct DeviceId {
+  enum class Kind : std::uint8_t { cpu, cuda } kind = Kind::cpu;
+  int index = 0;
+  bool operator==(const DeviceId&) const = default;
+};
+std::string to_string(DeviceId device);  // "cpu", "cuda:0"
+
+// Bytes with shared ownership, 64-byte aligned. Allocation failure is an Error that says how much was asked for.
+class Storage {
+ public:
+  static std::shared_ptr<Storage> allocate(std::size_t bytes);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  Storage() = default;
+  void* data_ = nullptr;
+  void* mapping_ = nullptr;  // guard mode (flag BITALE_GUARD): data ends at an inaccessible page
+  std::size_t mapped_ = 0, size_ = 0;
+};
+
+using Extents = std::vector<std::int64_t>;
+
+std::int64_t element_count(std::span<const std::int64_t> shape);  // overflow or a negative extent is an Error
+std::string shape_text(std::span<const std::int64_t> shape);      // "[2, 3]"
+
+// Copies share storage; clone() copies elements. Rank 0 is a scalar.
+class Array {
+ public:
+  Array() = default;
+  Array(DType dtype, Extents shape);  // uninitialised (NaN-filled in guard mode)
+  Array(DType dtype, Extents shape, std::shared_ptr<Storage> storage);
+
+  static Array zeros(DType dtype, Extents shape);
+  template <class T>
+  static Array of(std::span<const T> values, Extents shape);
+  template <class T>
+  static Array scalar(T value);
+
+  DType dtype() const { return dtype_; }
+  const Extents& shape() const { return shape_; }
+  int rank() const { return static_cast<int>(shape_.size()); }
+  std::int64_t size() const { return size_; }
+  std::size_t bytes() const { return static_cast<std::size_t>(size_) * size_of(dtype_); }
+  bool empty() const { return storage_ == nullptr; }
+
+  void* data() { return storage_ ? storage_->data() : nullptr; }
+  const void* data() const { return storage_ ? storage_->data() : nullptr; }
+  template <class T>
+  std::span<T> view();              // a dtype that is not T's is an Error
+  template <class T>
+  std::span<const T> view() const;
+
+  const std::shared_ptr<Storage>& storage() const { return storage_; }
+  Array clone() const;
+  Array reshaped(Extents shape) const;  // shares storage; the number of elements must agree
+  Array cast(DType dtype) const;        // converts every element as the scalar instruction cast does
+  bool same_bits(const Array& other) const;
+
+  // Element as double, for tests and printing (int64 beyond 2^53 loses bits).
+  double at(std::int64_t flat) const;
+
+ private:
+  void require(DType expected) const;
+
+  DType dtype_ = DType::f32;
+  Extents shape_;
+  std::int64_t size_ = 0;
+  std::shared_ptr<Storage> storage_;
+};
+
+std::string to_string(const Array& array);  // dtype, shape, and elements (long ones abbreviated)
+
+template <class T>
+std::span<T> Array::view() {
+  require(dtype_of<T>());
+  return {static_cast<T*>(data()), static_cast<std::size_t>(size_)};
+}
+
+template <class T>
+std::span<const T> Array::view() const {
+  require(dtype_of<T>());
+  return {static_cast<const T*>(data()), static_cast<std::size_t>(size_)};
+}
+
+template <class T>
+Array Array::of(std::span<const T> values, Extents shape) {
+  Array a(dtype_of<T>(), std::move(shape));
+  if (a.size() != static_cast<std::int64_t>(values.size()))
+    throw Error("Array of shape " + shape_text(a.shape()) + " from " + std::to_string(values.size()) + " values");
+  for (std::size_t i = 0; i < values.size(); ++i) a.view<T>()[i] = values[i];
+  return a;
+}
+
+template <class T>
+Array Array::scalar(T value) {
+  return of<T>(std::span<const T>(&value, 1), {});
+}
+
+}  // namespace bitale
