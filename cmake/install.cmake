@@ -1,0 +1,33 @@
+# What `cmake --install` lays down: the program, the three libraries, the public headers, the data of the models, and the
+# package that find_package(bitale) reads.
+
+include(CMakePackageConfigHelpers)
+
+foreach(target bitale_runtime bitale_library)
+  if(TARGET ${target})
+    install(TARGETS ${target} EXPORT bitaleTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
+endforeach()
+foreach(target bitale_llvm bitale_program)
+  if(TARGET ${target})
+    install(TARGETS ${target}
+      LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
+
+if(EXISTS "${PROJECT_SOURCE_DIR}/frontends/cpp/bitale")
+  install(DIRECTORY frontends/cpp/bitale DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+endif()
+if(EXISTS "${PROJECT_SOURCE_DIR}/models/data/mnist_5k")
+  install(DIRECTORY models/data/mnist_5k DESTINATION ${CMAKE_INSTALL_DATADIR}/bitale)
+endif()
+
+if(TARGET bitale_runtime)
+  set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/bitale)
+  install(EXPORT bitaleTargets NAMESPACE bitale:: DESTINATION ${package_folder})
+  configure_package_config_file(cmake/bitaleConfig.cmake.in "${PROJECT_BINARY_DIR}/bitaleConfig.cmake"
+    INSTALL_DESTINATION ${package_folder})
+  write_basic_package_version_file("${PROJECT_BINARY_DIR}/bitaleConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+  install(FILES "${PROJECT_BINARY_DIR}/bitaleConfig.cmake" "${PROJECT_BINARY_DIR}/bitaleConfigVersion.cmake"
+    DESTINATION ${package_folder})
+endif()

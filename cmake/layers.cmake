@@ -1,0 +1,52 @@
+# One object library bitale_<top>_<sub> per folder listed in tests/structure/layers.txt; folders without sources have
+# none. Sources of a top-level folder itself (ops/all_ops.cc) are in bitale_<top>.
+
+set(layers_file "${PROJECT_SOURCE_DIR}/tests/structure/layers.txt")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${layers_file}")
+
+set(BITALE_FOLDERS "")
+file(STRINGS "${layers_file}" layer_rows REGEX "^[a-z]")
+foreach(row IN LISTS layer_rows)
+  string(REGEX REPLACE ":.*" "" folder "${row}")
+  list(APPEND BITALE_FOLDERS "${folder}")
+endforeach()
+
+# What a folder compiles against besides the standard library and the header-only packages on the default path.
+set(BITALE_PACKAGES_runtime_library Eigen3::Eigen)
+
+function(bitale_object_library target)
+  add_library(${target} OBJECT ${ARGN})
+  target_link_libraries(${target} PUBLIC bitale_flags)
+endfunction()
+
+foreach(folder IN LISTS BITALE_FOLDERS)
+  if(folder MATCHES "/")
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cc")
+  else()
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cc")
+  endif()
+  list(FILTER sources EXCLUDE REGEX "/compiler/codegen/llvm/|/bench/bitale\\.cc$")
+  if(NOT sources)
+    continue()
+  endif()
+  string(REPLACE "/" "_" name "${folder}")
+  bitale_object_library(bitale_${name} ${sources})
+  foreach(package IN LISTS BITALE_PACKAGES_${name})
+    string(REGEX REPLACE "::.*" "" package_name "${package}")
+    find_package(${package_name} REQUIRED)
+    target_link_libraries(bitale_${name} PRIVATE ${package})
+  endforeach()
+endforeach()
+
+# bitale_objects(<out> <top>...): the object files of all folders of these top-level folders.
+function(bitale_objects out)
+  set(objects "")
+  foreach(folder IN LISTS BITALE_FOLDERS)
+    string(REGEX REPLACE "/.*" "" top "${folder}")
+    string(REPLACE "/" "_" name "${folder}")
+    if(top IN_LIST ARGN AND TARGET bitale_${name})
+      list(APPEND objects $<TARGET_OBJECTS:bitale_${name}>)
+    endif()
+  endforeach()
+  set(${out} "${objects}" PARENT_SCOPE)
+endfunction()
