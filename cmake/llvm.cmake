@@ -12,7 +12,7 @@ target_link_libraries(bitale_llvm PRIVATE bitale_flags bitale_library bitale_run
 
 # Two LLVMs may meet in one process (a GPU driver or Python package brings its own): ours keeps its symbols to itself.
 if(BITALE_LLVM_STATIC_LINK)
-  llvm_map_components_to_libnames(llvm_libraries orcjit jitlink passes x86 native)
+  llvm_map_components_to_libnames(llvm_libraries orcjit jitlink passes native)
   target_link_libraries(bitale_llvm PRIVATE ${llvm_libraries})
   target_link_options(bitale_llvm PRIVATE -Wl,--exclude-libs,ALL)
 else()
