@@ -22,12 +22,15 @@ struct Scalar {
 class Builder {
  public:
   explicit Builder(std::string name) { kernel_.name = std::move(name); regions_.push_back(&kernel_.body); }
+  Builder(const Builder&) = delete;  // Scalars point to it
+  Builder& operator=(const Builder&) = delete;
 
+  // Arguments come before scratch. load() and store() mark what is read; what is stored to must be declared written.
   int buffer(std::string name, DType dtype, bool written);
   int scratch(std::string name, DType dtype, std::int64_t elements);
   Extent extent_argument() { return Extent::argument(kernel_.extents++); }
 
-  Scalar constant(double value, DType type);
+  Scalar constant(double value, DType type);  // rounded to the type
   Scalar integer(std::int64_t value, DType type = DType::i64);
   Scalar extent(Extent e);
   // Emits a Let for it in the open region.

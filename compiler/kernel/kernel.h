@@ -12,7 +12,10 @@
 // of the kernel, whose top-level loops are separate phases (a phase may read what an earlier one wrote; the backend puts a
 // barrier between phases). vector: iterations are independent but for the loop's reductions, and run in lanes; a vector loop
 // holds no other vector loop, and may hold sequential ones. sequential: in order. A kernel without a parallel loop runs on
-// thread 0 alone.
+// thread 0 alone. Beside a parallel loop the top level has only loops without reductions, those that are not parallel for
+// thread 0, and Lets, which every thread computes for itself and which load from no buffer that is written: what crosses phases
+// goes through memory. A store inside a parallel loop (but to scratch) or inside a vector loop has an index or a guard that
+// depends on the loop's variable, unless the extent is the constant 1.
 //
 // Memory. Buffers are dense; an access's element offset is constant + sum of term.value * term.stride. Offsets are in
 // elements of the buffer's storage dtype; values have the compute dtype (they differ only for bool, stored as one byte
@@ -58,7 +61,7 @@ struct Value {
   std::array<ValueId, 3> args{no_value, no_value, no_value};
   std::int64_t integer = 0;
   double real = 0;
-  Extent extent;
+  Extent extent = {};
   int index = -1;
 };
 
@@ -88,8 +91,8 @@ enum class LoopKind : std::uint8_t { parallel, vector, sequential };
 // After the loop, results[i] is the combination of all yields[i]. One of each, or two (value, index) for arg_max, arg_min.
 struct Reduction {
   Combiner combiner = Combiner::sum;
-  std::vector<ValueId> yields;
-  std::vector<ValueId> results;
+  std::vector<ValueId> yields = {};
+  std::vector<ValueId> results = {};
 };
 
 struct Stmt;
@@ -109,8 +112,8 @@ struct Loop {
   LoopKind kind = LoopKind::sequential;
   ValueId var = no_value;
   Extent extent;
-  std::vector<Reduction> reductions;
-  Region body;
+  std::vector<Reduction> reductions = {};
+  Region body = {};
 };
 
 struct Stmt {
@@ -145,7 +148,7 @@ std::string to_string(const Kernel& kernel);
 // Checks every rule stated above; throws InternalError with the kernel's text.
 void verify(const Kernel& kernel);
 
-// The structure without names and comments: equal digests mean interchangeable kernels.
+// The structure without names and comments: equal texts mean interchangeable kernels.
 std::string structure_of(const Kernel& kernel);
 
 }  // namespace bitale::kernel
