@@ -131,7 +131,13 @@ struct OpDef {
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
   bool view = false;
-  std::string library = {};        // name of the runtime's library call
+  std::string name = {};
+  TypeRule type = {};
+  std::function<Expr(Element&)> element = {};
+  ContractionRule contraction = {};
+  bool view = false;
+  std::string library = {};        // name of the runtime's library call, and the extents it is given
+  std::function<std::vector<Dim>(const Node&)> library_extents = {};
   Leaf leaf = Leaf::none;
 
   // Elementwise ops: the output's element from the inputs' at the same index. Implies `element`.
