@@ -131,11 +131,6 @@ struct OpDef {
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
   bool view = false;
-  std::string name = {};
-  TypeRule type = {};
-  std::function<Expr(Element&)> element = {};
-  ContractionRule contraction = {};
-  bool view = false;
   std::string library = {};        // name of the runtime's library call, and the extents it is given
   std::function<std::vector<Dim>(const Node&)> library_extents = {};
   Leaf leaf = Leaf::none;
