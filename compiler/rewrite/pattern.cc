@@ -104,6 +104,22 @@ bool match(const Pattern& pattern, const ir::Tensor& tensor, Match& out) {
   return false;
 }
 
+ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type, const std::function<ir::Tensor(const std::string&, bool)>& variable) {
+  const auto build = [&](const Pattern& p, DType dtype, const auto& self) -> ir::Tensor {
+    if (p.kind == Pattern::Kind::any) return variable(p.name, dtype == DType::bool_);
+    if (p.kind == Pattern::Kind::literal) return ir::cast(ir::full(ir::Literal::real(p.number, DType::f64), type.shape), dtype);
+    const ir::OpDef* def = ir::find_op(p.name);
+    BITALE_ASSERT(def != nullptr, "a pattern names the op " + p.name + ", which is not registered");
+    std::vector<ir::Tensor> operands;
+    for (std::size_t i = 0; i < p.operands.size(); ++i) {
+      const bool boolean = p.name.starts_with("logical_") || (p.name == "where" && i == 0);
+      operands.push_back(self(p.operands[i], boolean ? DType::bool_ : type.dtype, self));
+    }
+    return ir::apply1(*def, def->default_params ? def->default_params() : nullptr, std::move(operands));
+  };
+  return build(pattern, type.dtype, build);
+}
+
 RuleSet::RuleSet(std::vector<const Rule*> rules) : rules_(std::move(rules)) {
   for (const Rule* rule : rules_) {
     BITALE_ASSERT(rule->pattern.kind == Pattern::Kind::op, "rule " + rule->name + ": the root of its pattern is not an op");

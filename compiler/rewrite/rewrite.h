@@ -76,10 +76,11 @@ struct Rule {
   std::function<ir::Tensor(const Match&)> result;
   RuleClass rule_class = RuleClass::exact;
   std::vector<std::string> tags = {};
-  // Domain of the test's random values for every variable.
+  // Domain of the test's random values for every variable, and the variables' dtype.
   double low = -3, high = 3;
-  // Left sides for the test, where the pattern alone does not say them (ops with parameters, conditions on extents or dtypes).
-  // Without it the test builds the pattern over float64 inputs of one shape. Every left side must fire.
+  DType dtype = DType::f64;
+  // Left sides for the test, where the pattern alone does not say them (ops with parameters, conditions on extents or values).
+  // Without it the test instantiates the pattern. Every left side must fire.
   std::function<std::vector<ir::Tensor>(const FreshInput&)> left_sides = {};
 };
 
@@ -117,6 +118,9 @@ struct RewriteOptions {
 // their lines and names.
 std::vector<ir::Tensor> apply_rules(std::span<const ir::Tensor> outputs, const RuleSet& rules, const RewriteOptions& options, Counts& counts,
                                     RewriteStats* stats = nullptr);
+
+// The pattern as a graph of elementwise ops: variable(name, boolean) makes its operands, `boolean` for those that the op needs as bool.
+ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type, const std::function<ir::Tensor(const std::string&, bool)>& variable);
 
 // Tries every order of commutative operands; on failure `out` keeps the bindings it came with.
 bool match(const Pattern& pattern, const ir::Tensor& tensor, Match& out);
