@@ -101,6 +101,13 @@ struct ContractionDef {
 };
 using ContractionRule = std::function<ContractionDef(const Node&)>;
 
+// What a library step gets beside its buffers.
+struct LibraryArguments {
+  std::vector<Dim> extents = {};
+  std::vector<std::int64_t> integers = {};
+  std::vector<double> reals = {};
+};
+
 // Naive C++ that shares nothing with the body.
 struct Reference {
   const Node& node;
@@ -127,24 +134,25 @@ enum class Leaf : std::uint8_t { none, input, shared, constant };
 
 struct OpDef {
   std::string name;
-  TypeRule type;
-  std::function<Expr(Element&)> element;
-  ContractionRule contraction;
+  TypeRule type = {};
+  std::function<Expr(Element&)> element = {};
+  ContractionRule contraction = {};
   bool view = false;
-  std::string library;             // name of the runtime's library call
+  std::string library = {};        // name of the runtime's library call; its buffers are the inputs, then the outputs
+  std::function<LibraryArguments(const Node&)> library_arguments = {};
   Leaf leaf = Leaf::none;
 
   // Elementwise ops: the output's element from the inputs' at the same index. Implies `element`.
-  std::function<Expr(std::span<const Expr>)> scalar;
+  std::function<Expr(std::span<const Expr>)> scalar = {};
   bool commutative = false;
 
-  VjpRule vjp;
-  JvpRule jvp;
-  BatchRule batch;
-  ReferenceRule reference;
-  std::function<std::vector<Sample>()> samples;
-  std::vector<DType> dtypes;       // the samples are tested on; empty: float32 and float64
-  std::function<Params()> default_params;  // for parsing
+  VjpRule vjp = {};
+  JvpRule jvp = {};
+  BatchRule batch = {};
+  ReferenceRule reference = {};
+  std::function<std::vector<Sample>()> samples = {};
+  std::vector<DType> dtypes = {};  // the samples are tested on; empty: float32 and float64
+  std::function<Params()> default_params = {};  // for parsing
 };
 
 // The ops there are, by name: registered once, from ops/all_ops.cc.

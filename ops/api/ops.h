@@ -69,8 +69,8 @@ Tensor conv2d_backward_filters(const Tensor& x, const Tensor& dy, Dim kh, Dim kw
 struct Pool2dOptions {
   std::array<std::int64_t, 2> window{2, 2}, stride{2, 2};
   std::array<std::int64_t, 4> padding{0, 0, 0, 0};
-  bool ceil = false;           // incomplete windows at the end count
-  bool count_padding = false;  // average: divide by the full window
+  bool ceil = false;           // windows that begin inside the image and end beyond it (and its padding) count
+  bool count_padding = false;  // average: divide by the elements of the window inside image and padding, not inside the image
   bool operator==(const Pool2dOptions&) const = default;
 };
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options = {}, SourceLine line = {});  // gradient to the first maximum
