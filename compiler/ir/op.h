@@ -101,13 +101,6 @@ struct ContractionDef {
 };
 using ContractionRule = std::function<ContractionDef(const Node&)>;
 
-// What a library step gets beside its buffers.
-struct LibraryArguments {
-  std::vector<Dim> extents = {};
-  std::vector<std::int64_t> integers = {};
-  std::vector<double> reals = {};
-};
-
 // Naive C++ that shares nothing with the body.
 struct Reference {
   const Node& node;
@@ -138,8 +131,9 @@ struct OpDef {
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
   bool view = false;
-  std::string library = {};        // name of the runtime's library call; its buffers are the inputs, then the outputs
-  std::function<LibraryArguments(const Node&)> library_arguments = {};
+  std::string library = {};        // name of the runtime's library call (its buffers: inputs, then outputs), and its arguments
+  std::function<std::vector<Dim>(const Node&)> library_extents = {};
+  std::function<std::vector<std::int64_t>(const Node&)> library_integers = {};
   Leaf leaf = Leaf::none;
 
   // Elementwise ops: the output's element from the inputs' at the same index. Implies `element`.
