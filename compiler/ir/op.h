@@ -126,7 +126,7 @@ struct Sample {
 enum class Leaf : std::uint8_t { none, input, shared, constant };
 
 struct OpDef {
-  std::string name;
+  std::string name = {};
   TypeRule type = {};
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
@@ -148,6 +148,11 @@ struct OpDef {
   std::vector<DType> dtypes = {};  // the samples are tested on; empty: float32 and float64
   std::function<Params()> default_params = {};  // for parsing
 };
+
+template <class P>
+const P& Element::params_as() const {
+  return node_.params_as<P>();
+}
 
 // The ops there are, by name: registered once, from ops/all_ops.cc.
 void register_ops(std::span<const OpDef* const> ops);
