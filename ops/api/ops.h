@@ -51,8 +51,9 @@ Tensor logsumexp(const Tensor& x, std::vector<std::int64_t> axes = {}, bool keep
 Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0, SourceLine line = {});
 // x with `updates` added (or set) at indices along axis; duplicates accumulate.
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, SourceLine line = {});
-// x[i, indices[i]] for x [n, c] and int indices [n]: one element per row (used by cross-entropy).
+// x[i, indices[i]] for x [..., c] and int indices [...]: one element per row (used by cross-entropy).
 Tensor pick(const Tensor& x, const Tensor& indices, SourceLine line = {});
+// 1 where indices [...] equals the position along a new last axis, else 0; [..., classes].
 Tensor one_hot(const Tensor& indices, const Dim& classes, DType dtype, SourceLine line = {});
 
 // ---- convolution and pooling; NCHW, filters [out, in/groups, kh, kw] ----
