@@ -131,8 +131,9 @@ struct OpDef {
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
   bool view = false;
-  std::string library = {};        // name of the runtime's library call, and the extents it is given
+  std::string library = {};        // name of the runtime's library call (its buffers: inputs, then outputs), and its arguments
   std::function<std::vector<Dim>(const Node&)> library_extents = {};
+  std::function<std::vector<std::int64_t>(const Node&)> library_integers = {};
   Leaf leaf = Leaf::none;
 
   // Elementwise ops: the output's element from the inputs' at the same index. Implies `element`.
