@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "compiler/codegen/codegen.h"
+#include "compiler/codegen/llvm/frame.h"
 #include "compiler/codegen/llvm/leaves.h"
 #include "compiler/codegen/llvm/link.h"
 #include "compiler/codegen/llvm/target.h"
@@ -51,7 +52,7 @@ std::vector<Group> split(const Request& request) {
 
 void emit_entry(Unit& unit, const Request& request, int entry) {
   const std::size_t kernels = request.kernels.size(), i = static_cast<std::size_t>(entry);
-  if (i < kernels) throw InternalError("kernels are not generated");
+  if (i < kernels) return emit_kernel(unit, entry, *request.kernels[i]);
   const Leaf& leaf = request.leaves[i - kernels];
   leaf.kind == Leaf::Kind::micro ? emit_micro(unit, entry, leaf) : emit_pack(unit, entry, leaf);
 }
