@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "compiler/passes/building.h"
 #include "compiler/passes/rules.h"
 
@@ -72,7 +74,10 @@ Tensor softmax(const Match& m) {
   const auto& axes = params_of<AxesParams>(sum).axes;
   Shape kept = m["x"].shape();
   for (std::int64_t a : axes) kept[static_cast<std::size_t>(a)] = Dim(1);
-  if (!(m["s"] == broadcast_to(reshape(sum, kept), m["x"].shape()))) return {};
+  // The repeated axes must be the summed ones, with or without the leading ones written out.
+  const auto trailing = std::find_if(kept.begin(), kept.end(), [](const Dim& d) { return !d.is(1); });
+  const bool aligned = sum.shape() == Shape(trailing, kept.end()) && m["s"] == broadcast_to(sum, m["x"].shape());
+  if (!aligned && !(m["s"] == broadcast_to(reshape(sum, kept), m["x"].shape()))) return {};
   const Shifted s = shifted(m["x"], sum);
   return div(s.exponentials, broadcast_to(reshape(s.total, kept), m["x"].shape()));
 }
@@ -81,6 +86,11 @@ Tensor softmax(const Match& m) {
 Tensor log_add_exp(const Match& m) {
   const Tensor &x = m["x"], &y = m["y"];
   return add(maximum(x, y), call("log1p", {call("exp", {neg(ir::abs(sub(x, y)))})}));
+}
+
+// Only where the sigmoid itself is not needed: else it costs another exponential, as in the derivative s*(1 - s).
+Tensor one_minus_sigmoid(const Match& m) {
+  return m.uses(m.root().node().input(1)) > 1 ? Tensor() : call("sigmoid", {neg(m["x"])});
 }
 
 Tensor exp_left(const FreshInput& fresh) { return call("exp", {fresh(DType::f64, {2, 3})}); }
@@ -100,7 +110,7 @@ const std::vector<Rule>& stabilise_table() {
       {"one-over-one-plus-exp-neg", 1.0 / (1.0 + exp(-x)), of_x("sigmoid"), stabilising},
       {"one-over-one-plus-exp", 1.0 / (1.0 + exp(x)), of_minus_x("sigmoid"), stabilising},
       {"exp-over-one-plus-exp", exp(x) / (1.0 + exp(x)), of_x("sigmoid"), stabilising},
-      {"one-minus-sigmoid", 1.0 - sigmoid(x), of_minus_x("sigmoid"), stabilising},
+      {"one-minus-sigmoid", 1.0 - sigmoid(x), one_minus_sigmoid, stabilising},
       {"exp-times-sigmoid-neg", exp(x) * sigmoid(-x), of_x("sigmoid"), stabilising},
       {"sigmoid-over-one-minus", sigmoid(x) / sigmoid(-x), of_x("exp"), stabilising},
       {"log-of-sigmoid", log(sigmoid(x)), minus_of_minus_x("softplus"), stabilising},
