@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "compiler/passes/building.h"
 #include "compiler/passes/rules.h"
@@ -39,11 +40,12 @@ Result minus_of_minus_x(const char* name) {
 bool is_shifted(const Tensor& x) {
   if (!is_op(x, "sub")) return false;
   Tensor t = x.node().input(1);
-  while (is_op(t, "broadcast_to") || is_op(t, "reshape")) t = t.node().input(0);
+  while (is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "minimum")) t = t.node().input(0);
   return is_op(t, "max");
 }
 
-// exp(x - max) and its sum, over the axes of `sum`.
+// exp(x - max) and its sum, over the axes of `sum`. An infinite maximum is shifted by the largest number: what is finite beside it
+// then gives 0, not NaN.
 struct Shifted {
   Tensor exponentials, total;
 };
@@ -52,7 +54,8 @@ Shifted shifted(const Tensor& x, const Tensor& sum) {
   Shape kept = x.shape();
   for (std::int64_t a : axes) kept[static_cast<std::size_t>(a)] = Dim(1);
   Shifted s;
-  s.exponentials = call("exp", {sub(x, broadcast_to(reshape(max(x, axes), kept), x.shape()))});
+  const Tensor shift = minimum(max(x, axes), x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max());
+  s.exponentials = call("exp", {sub(x, broadcast_to(reshape(shift, kept), x.shape()))});
   s.total = ir::sum(s.exponentials, axes);
   return s;
 }
