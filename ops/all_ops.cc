@@ -3,11 +3,18 @@
 
 #include <vector>
 
+#include "compiler/grad/grad.h"
+
 namespace bitale::ops {
 
 // Every op: one row. OP(tanh) refers to the OpDef tanh_op of its own file.
-#define BITALE_OPS(OP) \
-  OP(conv2d) OP(conv2d_backward_data) OP(conv2d_backward_filters) OP(max_pool2d) OP(max_pool2d_index) OP(max_pool2d_gather) OP(max_pool2d_backward) OP(average_pool2d) OP(average_pool2d_backward) OP(gather) OP(scatter_add) OP(pick) OP(pick_backward) OP(softmax) OP(log_softmax) OP(random_uniform) OP(random_normal) OP(random_bernoulli)
+#define BITALE_OPS(OP)                                                 \
+  /* elementwise */                                                    \
+  OP(exp) OP(expm1) OP(log) OP(log1p) OP(sqrt) OP(pow)                 \
+  OP(tanh) OP(sigmoid) OP(softplus) OP(relu) OP(sin) OP(cos) OP(erf)   \
+  OP(floor) OP(ceil) OP(round) OP(floordiv) OP(mod)                    \
+  /* reduce */                                                         \
+  OP(logsumexp)
 
 #define OP(name) extern const ir::OpDef name##_op;
 BITALE_OPS(OP)
@@ -16,6 +23,7 @@ BITALE_OPS(OP)
 void register_all() {
   static const bool once = [] {
     ir::register_ops(ir::primitives());
+    ir::register_ops(grad::grad_ops());
     const std::vector<const ir::OpDef*> list{
 #define OP(name) &name##_op,
         BITALE_OPS(OP)
