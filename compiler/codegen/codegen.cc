@@ -22,7 +22,7 @@ std::filesystem::path own_folder() {
 }
 
 Generator& open_module() {
-  const std::string path = (own_folder() / module_name).string();
+  const std::string path = host_generator_path();
   const auto fail = [&](const std::string& reason) {
     throw Error("code generation needs the module " + path + ", which cannot be used: " + reason +
                 ". Programs that were compiled before run without it.");
@@ -96,6 +96,8 @@ Generator& host_generator() {
   static Generator& generator = open_module();
   return generator;
 }
+
+std::string host_generator_path() { return (own_folder() / module_name).string(); }
 
 std::string host_generator_version() { return "LLVM " BITALE_LLVM_VERSION; }
 

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "compiler/codegen/codegen.h"
+#include "compiler/driver/build_id.h"
 #include "compiler/driver/cache.h"
 #include "compiler/driver/key.h"
 #include "compiler/driver/pipeline.h"
@@ -15,6 +18,7 @@
 #include "runtime/base/log.h"
 #include "runtime/device/cpu.h"
 #include "runtime/device/pool.h"
+#include "runtime/program/abi.h"
 
 namespace bitale::driver {
 namespace {
@@ -39,7 +43,7 @@ std::vector<std::string> split(const std::string& text) {
 
 std::string settings_of(const CompileOptions& o, Isa isa) {
   return fmt::format("level {} relaxed {} isa {} abi {} disabled '{}' generator '{}' build {}", o.level, o.relaxed, to_string(isa), abi_version,
-                     flags().disable, codegen::host_generator_version(), BITALE_BUILD_ID);
+                     flags().disable, codegen::host_generator_version(), build_id());
 }
 
 // The optimised graph, with its phases noted in the report.

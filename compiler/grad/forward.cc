@@ -5,7 +5,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -82,4 +82,4 @@ std::vector<Tensor> jvp(std::span<const Tensor> outputs, std::span<const Tensor>
   return result;
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad
