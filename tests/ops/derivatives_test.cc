@@ -1,4 +1,6 @@
 // Every op's vjp and jvp against finite differences in float64, and the vjp of its vjp.
+#include <cmath>
+
 #include "compiler/eval/eval.h"
 #include "compiler/grad/check.h"
 #include "compiler/grad/grad.h"
@@ -41,23 +43,47 @@ std::vector<Array> run(std::span<const Tensor> outputs, const grad::Bindings& le
   return eval::evaluate(outputs, bindings, false);
 }
 
+grad::GradOptions zero_if_disconnected() {
+  grad::GradOptions options;
+  options.disconnected = grad::Disconnected::zero;
+  return options;
+}
+
 grad::Bindings leaves_of(const BuiltCase& built) {
   grad::Bindings leaves;
   for (std::size_t i = 0; i < built.inputs.size(); ++i) leaves.emplace_back(built.inputs[i], built.values[i]);
   return leaves;
 }
 
-// Calls f(case, graph, inputs to differentiate in) where there is something to differentiate.
+// Something to differentiate, and differences that exist: operands with elements, finite values.
+bool has_differences(const OpCase& c, const BuiltCase& built) {
+  const auto outputs = floats(built.outputs);
+  if (!is_differentiable(c, built) || differentiable_inputs(c, built).empty() || outputs.empty()) return false;
+  for (const Array& x : built.values)
+    if (x.size() == 0) return false;
+  for (const Array& y : run(outputs, leaves_of(built)))
+    for (std::int64_t i = 0; i < y.size(); ++i)
+      if (!std::isfinite(y.at(i))) return false;
+  return true;
+}
+
+// Calls check(graph, inputs to differentiate in) for each case. A point that happens to lie beside a kink gives a wrong
+// difference, so that a case fails only if it does so at two points.
 template <class F>
-void for_each_differentiable(F f) {
+void for_each_differentiable(double tolerance, F check) {
   for (const ir::OpDef* op : tested_ops()) {
     for (const OpCase& c : op_cases(*op)) {
       INFO(c.text());
       try {
-        const BuiltCase built = build(c);
-        const auto wrt = differentiable_inputs(c, built);
-        if (!is_differentiable(c, built) || wrt.empty() || floats(built.outputs).empty()) continue;
-        f(c, built, wrt);
+        if (!has_differences(c, build(c))) continue;
+        grad::CheckResult result;
+        for (std::uint64_t seed : {1, 2}) {
+          const BuiltCase built = build(c, seed);
+          result = check(built, differentiable_inputs(c, built));
+          if (result.worst < tolerance * c.sample.tolerance) break;
+        }
+        INFO(result.where);
+        CHECK(result.worst < tolerance * c.sample.tolerance);
       } catch (const std::exception& e) {
         FAIL_CHECK(e.what());
       }
@@ -80,28 +106,25 @@ TEST_CASE("ops with operands have derivatives and batching rules") {
 }
 
 TEST_CASE("vjp and jvp agree with finite differences") {
-  for_each_differentiable([](const OpCase& c, const BuiltCase& built, const std::vector<Tensor>& wrt) {
-    const auto result = grad::check_gradient(floats(built.outputs), wrt, leaves_of(built), run, {.forward = true});
-    INFO(result.where);
-    CHECK(result.worst < 1e-7 * c.sample.tolerance);
+  for_each_differentiable(1e-7, [](const BuiltCase& built, const std::vector<Tensor>& wrt) {
+    grad::CheckOptions options;
+    options.forward = true;
+    return grad::check_gradient(floats(built.outputs), wrt, leaves_of(built), run, options);
   });
 }
 
 TEST_CASE("the vjp of a vjp agrees with finite differences of it") {
-  for_each_differentiable([](const OpCase& c, const BuiltCase& built, const std::vector<Tensor>& wrt) {
+  for_each_differentiable(1e-6, [](const BuiltCase& built, const std::vector<Tensor>& wrt) {
     grad::Bindings leaves = leaves_of(built);
-    std::vector<Tensor> outputs = floats(built.outputs), dys, all = wrt;
-    for (const Tensor& y : outputs) {
-      Extents shape;
-      for (const Array& a : run({&y, 1}, leaves)) shape = a.shape();
-      dys.push_back(ir::input("dy", y.type()));
-      all.push_back(dys.back());
-      leaves.emplace_back(dys.back(), random_array(DType::f64, shape, -1, 1, 7));
+    const std::vector<Tensor> outputs = floats(built.outputs);
+    const std::vector<Array> values = run(outputs, leaves);
+    std::vector<Tensor> dys, all = wrt;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      dys.push_back(ir::input("dy" + std::to_string(i), outputs[i].type()));
+      all.push_back(dys[i]);
+      leaves.emplace_back(dys[i], random_array(DType::f64, values[i].shape(), -1, 1, 7 + i));
     }
-    const auto gradients = grad::vjp(outputs, dys, wrt, {.disconnected = grad::Disconnected::zero});
-    const auto result = grad::check_gradient(gradients, all, leaves, run);
-    INFO(result.where);
-    CHECK(result.worst < 1e-6 * c.sample.tolerance);
+    return grad::check_gradient(grad::vjp(outputs, dys, wrt, zero_if_disconnected()), all, leaves, run);
   });
 }
 
@@ -117,7 +140,7 @@ TEST_CASE("derivatives of float32 samples have the operands' types") {
           if (is_floating(x.dtype())) wrt.push_back(x);
         if (wrt.empty() || outputs.empty()) continue;
         for (const Tensor& y : outputs) dys.push_back(ones_like(y));
-        const auto gradients = grad::vjp(outputs, dys, wrt, {.disconnected = grad::Disconnected::zero});
+        const auto gradients = grad::vjp(outputs, dys, wrt, zero_if_disconnected());
         for (std::size_t i = 0; i < wrt.size(); ++i) CHECK(gradients[i].type() == wrt[i].type());
         CHECK_NOTHROW(ir::verify({built.inputs, gradients}));
         CHECK_NOTHROW(eval::evaluate(gradients, built.bindings()));

@@ -15,15 +15,13 @@ TEST_CASE("every op has samples") {
   }
 }
 
-TEST_CASE("a sample's graph contains its op") {
+TEST_CASE("an op's samples contain it") {
   for (const ir::OpDef* op : tested_ops()) {
-    for (const OpCase& c : op_cases(*op)) {
-      if (!c.variant.empty()) continue;
-      INFO(c.text());
-      bool found = false;
+    bool found = false;
+    for (const OpCase& c : op_cases(*op))
       for (const ir::NodePtr& node : ir::topological(build(c).outputs)) found = found || &node->op() == op;
-      CHECK(found);
-    }
+    INFO(op->name);
+    CHECK(found);
   }
 }
 
