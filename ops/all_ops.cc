@@ -6,25 +6,24 @@
 namespace bitale::ops {
 
 // Every op: one row. OP(tanh) refers to the OpDef tanh_op of its own file.
-#define BITALE_OPS(OP)        \
-  OP(gather)                  \
-  OP(scatter_add)             \
-  OP(pick)                    \
-  OP(pick_backward)           \
-  OP(conv2d)                  \
-  OP(conv2d_backward_data)    \
-  OP(conv2d_backward_filters) \
-  OP(max_pool2d)              \
-  OP(max_pool2d_index)        \
-  OP(max_pool2d_gather)       \
-  OP(max_pool2d_backward)     \
-  OP(average_pool2d)          \
-  OP(average_pool2d_backward) \
-  OP(softmax)                 \
-  OP(log_softmax)             \
-  OP(random_uniform)          \
-  OP(random_normal)           \
-  OP(random_bernoulli)
+#define BITALE_OPS(OP)                                                 \
+  /* elementwise */                                                    \
+  OP(exp) OP(expm1) OP(log) OP(log1p) OP(sqrt) OP(pow)                 \
+  OP(tanh) OP(sigmoid) OP(softplus) OP(relu) OP(sin) OP(cos) OP(erf)   \
+  OP(floor) OP(ceil) OP(round) OP(floordiv) OP(mod)                    \
+  /* reduce */                                                         \
+  OP(logsumexp)                                                        \
+  /* index */                                                          \
+  OP(gather) OP(scatter_add) OP(pick) OP(pick_backward)                \
+  /* conv */                                                           \
+  OP(conv2d) OP(conv2d_backward_data) OP(conv2d_backward_filters)      \
+  OP(max_pool2d) OP(max_pool2d_index) OP(max_pool2d_gather)            \
+  OP(max_pool2d_backward)                                              \
+  OP(average_pool2d) OP(average_pool2d_backward)                       \
+  /* nn */                                                             \
+  OP(softmax) OP(log_softmax)                                          \
+  /* random */                                                         \
+  OP(random_uniform) OP(random_normal) OP(random_bernoulli)
 
 #define OP(name) extern const ir::OpDef name##_op;
 BITALE_OPS(OP)

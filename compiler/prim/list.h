@@ -9,7 +9,7 @@
   OP(less) OP(less_equal) OP(equal) OP(not_equal) OP(logical_and) OP(logical_or) OP(logical_not) OP(where) OP(cast)       \
   OP(stop_gradient)                                                                                                       \
   OP(broadcast_to) OP(reshape) OP(transpose) OP(slice) OP(pad) OP(concat) OP(flip)                                        \
-  OP(sum) OP(max) OP(argmax) OP(argmin)                                                                                   \
+  OP(sum) OP(max) OP(min) OP(argmax) OP(argmin)                                                                           \
   OP(dot)
 
 namespace bitale::ir {

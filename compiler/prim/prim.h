@@ -155,6 +155,7 @@ Tensor flip(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {
 // ---- reductions (axes sorted, unique, >= 0; reduced axes disappear) ----
 Tensor sum(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // bool and small ints accumulate in int64
 Tensor max(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // NaN propagates; gradient to the first maximum
+Tensor min(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // the same for minima
 // The position of the first maximum (minimum): int64, counted row by row over the reduced axes. NaN wins.
 Tensor argmax(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});
 Tensor argmin(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});

@@ -2,16 +2,21 @@
 #include <algorithm>
 
 #include "compiler/prim/list.h"
+#include "compiler/prim/reduction.h"
 #include "compiler/prim/samples.h"
 
 namespace bitale::ir {
-namespace {
 
 using Axes = std::vector<std::int64_t>;
 
+// ---- what reductions share ----
+
+namespace {
+
 bool reduced(const Axes& axes, std::size_t k) { return std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(k)); }
 
-// The operand's shape without the reduced axes; `dtype` is the result's.
+}  // namespace
+
 std::vector<TensorType> reduced_type(const TypeArgs& args, DType dtype) {
   args.require_count(1);
   const Axes& axes = args.params_as<AxesParams>().axes;
@@ -30,7 +35,6 @@ std::vector<Dim> reduced_extents(const Node& node) {
   return extents;
 }
 
-// The operand's index: the output's axes and the reduction's, each in order.
 std::vector<Index> full_index(const Element& e, std::span<const Index> inner) {
   const Axes& axes = e.node().params_as<AxesParams>().axes;
   std::vector<Index> at;
@@ -45,6 +49,8 @@ std::vector<Tensor> batch_reduction(const Batch& b) {
   for (std::int64_t& a : axes) ++a;
   return apply(b.node.op(), make_params(AxesParams{std::move(axes)}), {b.inputs.begin(), b.inputs.end()});
 }
+
+namespace {
 
 DType sum_dtype(DType d) { return is_floating(d) ? d : DType::i64; }
 
@@ -88,6 +94,43 @@ OpDef position_op(std::string name, Combiner combiner, Tensor (*build)(const Ten
   };
 }
 
+// max and min: the gradient goes to the element at `position`, the first extremum.
+OpDef extremum_op(std::string name, Combiner combiner, Tensor (*position)(const Tensor&, Axes, SourceLine),
+                  Tensor (*build)(const Tensor&, Axes, SourceLine)) {
+  auto mask = [position](const Node& node) {
+    const Axes& axes = node.params_as<AxesParams>().axes;
+    return selected_mask(node.input(0), position(node.input(0), axes, {}), axes);
+  };
+  return {
+      .name = std::move(name),
+      .type =
+          [](const TypeArgs& args) {
+            auto types = reduced_type(args, args.count() == 1 ? args.type(0).dtype : DType::f32);
+            args.require(types[0].dtype != DType::bool_, "the operand must be a number, not bool");
+            return types;
+          },
+      .element =
+          [combiner](Element& e) {
+            return e.reduce(combiner, reduced_extents(e.node()), [&](std::span<const Index> inner) { return e.input(0, full_index(e, inner)); });
+          },
+      .vjp =
+          [mask](const Vjp& v) {
+            if (!v.dy()) return zero_vjp(v);
+            const Tensor spread = broadcast_reduced(v.dy(), v.node.params_as<AxesParams>().axes, v.in(0).shape());
+            return std::vector<Tensor>{where(mask(v.node), spread, zeros_like(v.in(0)))};
+          },
+      .jvp =
+          [mask](const Jvp& v) {
+            if (!v.dx(0)) return zero_jvp(v);
+            return std::vector<Tensor>{sum(where(mask(v.node), v.dx(0), zeros_like(v.dx(0))), v.node.params_as<AxesParams>().axes)};
+          },
+      .batch = batch_reduction,
+      .samples = reduction_samples(build),
+      .dtypes = {DType::f32, DType::f64, DType::i32},
+      .default_params = default_axes,
+  };
+}
+
 }  // namespace
 
 const OpDef sum_op{
@@ -111,39 +154,8 @@ const OpDef sum_op{
     .default_params = default_axes,
 };
 
-// The gradient goes to the first maximum.
-const OpDef max_op{
-    .name = "max",
-    .type =
-        [](const TypeArgs& args) {
-          auto types = reduced_type(args, args.count() == 1 ? args.type(0).dtype : DType::f32);
-          args.require(types[0].dtype != DType::bool_, "the operand must be a number, not bool");
-          return types;
-        },
-    .element =
-        [](Element& e) {
-          return e.reduce(Combiner::max, reduced_extents(e.node()), [&](std::span<const Index> inner) { return e.input(0, full_index(e, inner)); });
-        },
-    .vjp =
-        [](const Vjp& v) {
-          if (!v.dy()) return zero_vjp(v);
-          const Axes& axes = v.node.params_as<AxesParams>().axes;
-          const Tensor mask = selected_mask(v.in(0), argmax(v.in(0), axes), axes);
-          return std::vector<Tensor>{where(mask, broadcast_reduced(v.dy(), axes, v.in(0).shape()), zeros_like(v.in(0)))};
-        },
-    .jvp =
-        [](const Jvp& v) {
-          if (!v.dx(0)) return zero_jvp(v);
-          const Axes& axes = v.node.params_as<AxesParams>().axes;
-          const Tensor mask = selected_mask(v.in(0), argmax(v.in(0), axes), axes);
-          return std::vector<Tensor>{sum(where(mask, v.dx(0), zeros_like(v.dx(0))), axes)};
-        },
-    .batch = batch_reduction,
-    .samples = reduction_samples(max),
-    .dtypes = {DType::f32, DType::f64, DType::i32},
-    .default_params = default_axes,
-};
-
+const OpDef max_op = extremum_op("max", Combiner::max, argmax, max);
+const OpDef min_op = extremum_op("min", Combiner::min, argmin, min);
 const OpDef argmax_op = position_op("argmax", Combiner::arg_max, argmax);
 const OpDef argmin_op = position_op("argmin", Combiner::arg_min, argmin);
 
@@ -155,6 +167,11 @@ Tensor sum(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line) {
 Tensor max(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line) {
   if (x && axes.empty()) return x;
   return apply1(max_op, make_params(AxesParams{std::move(axes)}), {x}, line);
+}
+
+Tensor min(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line) {
+  if (x && axes.empty()) return x;
+  return apply1(min_op, make_params(AxesParams{std::move(axes)}), {x}, line);
 }
 
 Tensor argmax(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line) {
