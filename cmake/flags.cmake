@@ -4,6 +4,9 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT DEFINED CMAKE_COMPILE_WARNING_AS_ERROR)
+  set(CMAKE_COMPILE_WARNING_AS_ERROR ON)  # cmake --compile-no-warning-as-error turns it off, for compilers yet to come
+endif()
 
 # The build tree has the layout of the installed tree, so one relative rpath serves both, and a library that is opened
 # at run time lies beside libbitale.so in both.
@@ -22,18 +25,22 @@ if(BITALE_SANITIZE)
   set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 endif()
 
+# Checkouts of the repository share their cached objects: nothing in an object depends on where its checkout lies.
 find_program(BITALE_CCACHE ccache)
 if(BITALE_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${BITALE_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+    "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${BITALE_CCACHE}")
 endif()
 
 add_library(bitale_flags INTERFACE)
 target_include_directories(bitale_flags INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/frontends/cpp")
 target_compile_definitions(bitale_flags INTERFACE BITALE_VERIFY=$<BOOL:${BITALE_VERIFY}>)
 target_compile_options(bitale_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
   -march=x86-64-v2  # what every supported machine runs; wider code is generated at run time
-  -fno-semantic-interposition)
+  -fno-semantic-interposition
+  # __FILE__ from the root of the repository; ccache spells paths from the build folder.
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=../../=")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Reported by g++ 12 on correct uses of std::string (GCC bug 105651).
   target_compile_options(bitale_flags INTERFACE -Wno-restrict)

@@ -1,5 +1,5 @@
 // Runs a Kernel by walking it: the meaning of kernel IR, in plain C++. Floating-point values are held as double whatever their
-// dtype and rounded when stored; integers are held as int64 and wrapped to their dtype after every instruction.
+// dtype and rounded when stored, cast or bitcast; integers are held as int64 and wrapped to their dtype after every instruction.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@ namespace bitale::kernel {
 void interpret(const Kernel& kernel, std::span<void* const> buffers, std::span<const std::int64_t> extents);
 
 // The value of one instruction on one lane, operands given as doubles or int64 by their type; shared with constant folding.
+// `operand` is the type of the last operand.
 struct Lane {
   double real = 0;
   std::int64_t integer = 0;

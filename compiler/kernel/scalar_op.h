@@ -31,8 +31,9 @@ std::string_view name_of(Combiner combiner);
 std::optional<Combiner> combiner_from_name(std::string_view name);
 inline bool takes_pairs(Combiner c) { return c == Combiner::arg_max || c == Combiner::arg_min; }
 
-// The value of an empty reduction, as a double (exact for every dtype): 0, 1, lowest, highest, 0, 1. For floats lowest and
-// highest are the infinities.
-double identity_of(Combiner combiner, DType dtype);
+// The value of an empty reduction: 0, 1, lowest, highest, 0, 1. For floats lowest and highest are the infinities. The index of
+// an empty arg_max or arg_min is 0.
+double identity_of(Combiner combiner, DType dtype);                // the highest int64 is rounded
+std::int64_t integer_identity_of(Combiner combiner, DType dtype);  // of an integer type or bool, exact
 
 }  // namespace bitale::kernel

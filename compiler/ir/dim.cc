@@ -1,0 +1,418 @@
+#include "compiler/ir/dim.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "runtime/base/error.h"
+#include "runtime/base/hash.h"
+
+namespace bitale::ir {
+
+// An atom of the normal form.
+struct DimAtom {
+  enum class Kind : std::uint8_t { symbol, floordiv, min, max } kind = Kind::symbol;
+  DimSymbolPtr symbol;
+  Dim a, b;
+};
+
+struct DimTerm {
+  std::int64_t factor = 1;
+  std::vector<DimAtom> atoms;  // sorted, repeated for powers
+};
+
+// terms sorted, factors not 0, and not all of the expression is constant.
+struct DimExpr {
+  std::int64_t constant = 0;
+  std::vector<DimTerm> terms;
+};
+
+namespace {
+
+using Kind = DimAtom::Kind;
+
+std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
+  if (b == 0) throw Error("extent expression divides by zero");
+  std::int64_t q = a / b;
+  return (a % b != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;
+}
+
+int compare_atoms(const DimAtom& x, const DimAtom& y) {
+  if (x.kind != y.kind) return x.kind < y.kind ? -1 : 1;
+  if (x.kind == Kind::symbol) return x.symbol->id == y.symbol->id ? 0 : x.symbol->id < y.symbol->id ? -1 : 1;
+  if (int c = compare(x.a, y.a)) return c;
+  return compare(x.b, y.b);
+}
+
+int compare_products(const DimTerm& x, const DimTerm& y) {
+  if (x.atoms.size() != y.atoms.size()) return x.atoms.size() < y.atoms.size() ? 1 : -1;  // highest degree first
+  for (std::size_t i = 0; i < x.atoms.size(); ++i)
+    if (int c = compare_atoms(x.atoms[i], y.atoms[i])) return c;
+  return 0;
+}
+
+DimTerm multiply(const DimTerm& x, const DimTerm& y) {
+  DimTerm t{x.factor * y.factor, x.atoms};
+  t.atoms.insert(t.atoms.end(), y.atoms.begin(), y.atoms.end());
+  std::sort(t.atoms.begin(), t.atoms.end(), [](const DimAtom& a, const DimAtom& b) { return compare_atoms(a, b) < 0; });
+  return t;
+}
+
+void normalise(DimExpr& e) {
+  std::sort(e.terms.begin(), e.terms.end(), [](const DimTerm& a, const DimTerm& b) { return compare_products(a, b) < 0; });
+  std::vector<DimTerm> merged;
+  for (DimTerm& t : e.terms) {
+    if (!merged.empty() && compare_products(merged.back(), t) == 0) merged.back().factor += t.factor;
+    else merged.push_back(std::move(t));
+  }
+  std::erase_if(merged, [](const DimTerm& t) { return t.factor == 0; });
+  e.terms = std::move(merged);
+}
+
+}  // namespace
+
+Dim Dim::from(DimExpr e) {
+  normalise(e);
+  if (e.terms.empty()) return Dim(e.constant);
+  Dim d;
+  d.expr_ = std::make_shared<const DimExpr>(std::move(e));
+  return d;
+}
+
+namespace {
+
+// Access to the private parts that the operators share.
+DimExpr constant_expr(std::int64_t v) { return {v, {}}; }
+
+}  // namespace
+
+Dim Dim::symbol(std::string name, SourceLine line) {
+  static std::atomic<std::uint64_t> next{1};
+  return of(std::make_shared<const DimSymbol>(DimSymbol{next++, std::move(name), line}));
+}
+
+Dim Dim::of(DimSymbolPtr symbol) {
+  DimExpr e;
+  e.terms.push_back({1, {DimAtom{Kind::symbol, std::move(symbol), {}, {}}}});
+  return from(std::move(e));
+}
+
+const DimSymbol* Dim::as_symbol() const {
+  if (!expr_ || expr_->constant != 0 || expr_->terms.size() != 1) return nullptr;
+  const DimTerm& t = expr_->terms[0];
+  return t.factor == 1 && t.atoms.size() == 1 && t.atoms[0].kind == Kind::symbol ? t.atoms[0].symbol.get() : nullptr;
+}
+
+bool Dim::operator==(const Dim& other) const { return compare(*this, other) == 0; }
+
+int compare(const Dim& a, const Dim& b) {
+  if (a.expr_ == b.expr_) return a.value_ == b.value_ ? 0 : a.value_ < b.value_ ? -1 : 1;
+  if (!a.expr_ || !b.expr_) return a.expr_ ? 1 : -1;
+  const DimExpr &x = *a.expr_, &y = *b.expr_;
+  if (x.terms.size() != y.terms.size()) return x.terms.size() < y.terms.size() ? -1 : 1;
+  for (std::size_t i = 0; i < x.terms.size(); ++i) {
+    if (int c = compare_products(x.terms[i], y.terms[i])) return c;
+    if (x.terms[i].factor != y.terms[i].factor) return x.terms[i].factor < y.terms[i].factor ? -1 : 1;
+  }
+  return x.constant == y.constant ? 0 : x.constant < y.constant ? -1 : 1;
+}
+
+std::uint64_t Dim::hash() const {
+  if (!expr_) return hash_combine(1, static_cast<std::uint64_t>(value_));
+  std::uint64_t h = hash_combine(2, static_cast<std::uint64_t>(expr_->constant));
+  for (const DimTerm& t : expr_->terms) {
+    h = hash_combine(h, static_cast<std::uint64_t>(t.factor));
+    for (const DimAtom& a : t.atoms) {
+      h = hash_combine(h, static_cast<std::uint64_t>(a.kind));
+      h = a.kind == Kind::symbol ? hash_combine(h, a.symbol->id) : hash_combine(hash_combine(h, a.a.hash()), a.b.hash());
+    }
+  }
+  return h;
+}
+
+Dim operator+(const Dim& a, const Dim& b) {
+  if (!a.expr_ && !b.expr_) return Dim(a.value_ + b.value_);
+  DimExpr e = a.expr_ ? *a.expr_ : constant_expr(a.value_);
+  const DimExpr f = b.expr_ ? *b.expr_ : constant_expr(b.value_);
+  e.constant += f.constant;
+  e.terms.insert(e.terms.end(), f.terms.begin(), f.terms.end());
+  return Dim::from(std::move(e));
+}
+
+Dim operator*(const Dim& a, const Dim& b) {
+  if (!a.expr_ && !b.expr_) return Dim(a.value_ * b.value_);
+  const DimExpr x = a.expr_ ? *a.expr_ : constant_expr(a.value_);
+  const DimExpr y = b.expr_ ? *b.expr_ : constant_expr(b.value_);
+  DimExpr e;
+  e.constant = x.constant * y.constant;
+  for (const DimTerm& t : x.terms) {
+    if (y.constant != 0) e.terms.push_back({t.factor * y.constant, t.atoms});
+    for (const DimTerm& u : y.terms) e.terms.push_back(multiply(t, u));
+  }
+  if (x.constant != 0)
+    for (const DimTerm& u : y.terms) e.terms.push_back({u.factor * x.constant, u.atoms});
+  return Dim::from(std::move(e));
+}
+
+Dim operator-(const Dim& a, const Dim& b) { return a + Dim(-1) * b; }
+
+namespace {
+
+DimExpr atom_expr(Kind kind, const Dim& a, const Dim& b) {
+  DimExpr e;
+  e.terms.push_back({1, {DimAtom{kind, nullptr, a, b}}});
+  return e;
+}
+
+}  // namespace
+
+Dim floordiv(const Dim& a, const Dim& b) {
+  if (b.is(1)) return a;
+  if (a.is_constant() && b.is_constant()) return Dim(floor_divide(a.value_, b.value_));
+  const auto low = b.lower_bound();
+  if (low && *low > 0)
+    if (auto q = exact_quotient(a, b)) return *q;
+  if (b.is_constant() && b.value_ > 0 && a.expr_) {
+    // Terms whose factors b divides come out: floor((b*t + r) / b) = t + floor(r / b).
+    DimExpr out, rest;
+    out.constant = floor_divide(a.expr_->constant, b.value_);
+    rest.constant = a.expr_->constant - out.constant * b.value_;
+    for (const DimTerm& t : a.expr_->terms) {
+      if (t.factor % b.value_ == 0) out.terms.push_back({t.factor / b.value_, t.atoms});
+      else rest.terms.push_back(t);
+    }
+    if (rest.terms.empty()) return Dim::from(std::move(out));
+    if (!out.terms.empty() || out.constant != 0)
+      return Dim::from(std::move(out)) + Dim::from(atom_expr(Kind::floordiv, Dim::from(std::move(rest)), b));
+  }
+  return Dim::from(atom_expr(Kind::floordiv, a, b));
+}
+
+namespace {
+
+// The sign of a - b where it is known for all values of the symbols: -1 (a <= b), 1 (a >= b), 0 unknown.
+int known_order(const Dim& a, const Dim& b) {
+  const auto ab = (a - b).lower_bound();
+  if (ab && *ab >= 0) return 1;
+  const auto ba = (b - a).lower_bound();
+  if (ba && *ba >= 0) return -1;
+  return 0;
+}
+
+}  // namespace
+
+Dim min(const Dim& a, const Dim& b) {
+  if (int order = known_order(a, b)) return order < 0 ? a : b;
+  return compare(a, b) <= 0 ? Dim::from(atom_expr(Kind::min, a, b)) : Dim::from(atom_expr(Kind::min, b, a));
+}
+
+Dim max(const Dim& a, const Dim& b) {
+  if (int order = known_order(a, b)) return order > 0 ? a : b;
+  return compare(a, b) <= 0 ? Dim::from(atom_expr(Kind::max, a, b)) : Dim::from(atom_expr(Kind::max, b, a));
+}
+
+namespace {
+
+std::optional<std::int64_t> atom_lower_bound(const DimAtom& a) {
+  if (a.kind == Kind::symbol) return 0;
+  const auto x = a.a.lower_bound(), y = a.b.lower_bound();
+  switch (a.kind) {
+    case Kind::floordiv:
+      if (x && *x >= 0 && y && *y > 0) return 0;
+      if (x && a.b.is_constant() && a.b.value() > 0) return floor_divide(*x, a.b.value());
+      return std::nullopt;
+    case Kind::min: return x && y ? std::optional(std::min(*x, *y)) : std::nullopt;
+    case Kind::max: return x && y ? std::optional(std::max(*x, *y)) : x ? x : y;
+    case Kind::symbol: break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> Dim::lower_bound() const {
+  if (!expr_) return value_;
+  std::int64_t total = expr_->constant;
+  for (const DimTerm& t : expr_->terms) {
+    if (t.factor < 0) return std::nullopt;
+    std::int64_t p = t.factor;
+    for (const DimAtom& a : t.atoms) {
+      const auto low = atom_lower_bound(a);
+      if (!low || *low < 0) return std::nullopt;
+      p *= *low;
+    }
+    total += p;
+  }
+  return total;
+}
+
+namespace {
+
+void collect_atom(const DimAtom& a, std::vector<DimSymbolPtr>& out) {
+  if (a.kind == Kind::symbol) {
+    out.push_back(a.symbol);
+  } else {
+    for (const auto& s : a.a.symbols()) out.push_back(s);
+    for (const auto& s : a.b.symbols()) out.push_back(s);
+  }
+}
+
+}  // namespace
+
+std::vector<DimSymbolPtr> Dim::symbols() const {
+  std::vector<DimSymbolPtr> out;
+  if (!expr_) return out;
+  for (const DimTerm& t : expr_->terms)
+    for (const DimAtom& a : t.atoms) collect_atom(a, out);
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
+  out.erase(std::unique(out.begin(), out.end(), [](const auto& a, const auto& b) { return a->id == b->id; }), out.end());
+  return out;
+}
+
+Dim Dim::substitute(const std::function<std::optional<Dim>(const DimSymbol&)>& f) const {
+  if (!expr_) return *this;
+  Dim total(expr_->constant);
+  for (const DimTerm& t : expr_->terms) {
+    Dim p(t.factor);
+    for (const DimAtom& a : t.atoms) {
+      switch (a.kind) {
+        case Kind::symbol: {
+          const auto r = f(*a.symbol);
+          p = p * (r ? *r : Dim::of(a.symbol));
+          break;
+        }
+        case Kind::floordiv: p = p * floordiv(a.a.substitute(f), a.b.substitute(f)); break;
+        case Kind::min: p = p * min(a.a.substitute(f), a.b.substitute(f)); break;
+        case Kind::max: p = p * max(a.a.substitute(f), a.b.substitute(f)); break;
+      }
+    }
+    total = total + p;
+  }
+  return total;
+}
+
+int Dim::fold(const Visitor& v) const {
+  if (!expr_) return v.constant(value_);
+  auto atom = [&](const DimAtom& a) {
+    switch (a.kind) {
+      case Kind::symbol: return v.symbol(*a.symbol);
+      case Kind::floordiv: return v.binary('/', a.a.fold(v), a.b.fold(v));
+      case Kind::min: return v.binary('<', a.a.fold(v), a.b.fold(v));
+      case Kind::max: return v.binary('>', a.a.fold(v), a.b.fold(v));
+    }
+    throw InternalError("Dim::fold: atom out of range");
+  };
+  int total = -1;
+  for (const DimTerm& t : expr_->terms) {
+    int p = -1;
+    for (const DimAtom& a : t.atoms) {
+      const int x = atom(a);
+      p = p < 0 ? x : v.binary('*', p, x);
+    }
+    if (t.factor != 1) p = v.binary('*', v.constant(t.factor), p);
+    total = total < 0 ? p : v.binary('+', total, p);
+  }
+  if (expr_->constant != 0) total = v.binary('+', total, v.constant(expr_->constant));
+  return total;
+}
+
+std::int64_t Dim::evaluate(const std::function<std::int64_t(const DimSymbol&)>& value) const {
+  if (!expr_) return value_;
+  std::vector<std::int64_t> values;
+  auto push = [&](std::int64_t v) {
+    values.push_back(v);
+    return static_cast<int>(values.size()) - 1;
+  };
+  Visitor v;
+  v.constant = push;
+  v.symbol = [&](const DimSymbol& s) { return push(value(s)); };
+  v.binary = [&](char op, int i, int j) {
+    const std::int64_t a = values[static_cast<std::size_t>(i)], b = values[static_cast<std::size_t>(j)];
+    switch (op) {
+      case '+': return push(a + b);
+      case '*': return push(a * b);
+      case '/': return push(floor_divide(a, b));
+      case '<': return push(std::min(a, b));
+      default: return push(std::max(a, b));
+    }
+  };
+  return values[static_cast<std::size_t>(fold(v))];
+}
+
+std::optional<Dim> exact_quotient(const Dim& b, const Dim& a) {
+  if (a == b) return Dim(1);
+  if (a.is(1)) return b;
+  if (b.is_constant() && a.is_constant())
+    return a.value() != 0 && b.value() % a.value() == 0 ? std::optional(Dim(b.value() / a.value())) : std::nullopt;
+  return Dim::divide_terms(b, a);
+}
+
+// A divisor of one term divides term by term.
+std::optional<Dim> Dim::divide_terms(const Dim& b, const Dim& a) {
+  if (!b.expr_ || (a.expr_ && (a.expr_->constant != 0 || a.expr_->terms.size() != 1))) return std::nullopt;
+  const DimTerm divisor = a.expr_ ? a.expr_->terms[0] : DimTerm{a.value_, {}};
+  if (divisor.factor == 0 || (b.expr_->constant != 0 && (!divisor.atoms.empty() || b.expr_->constant % divisor.factor != 0)))
+    return std::nullopt;
+  DimExpr q;
+  q.constant = b.expr_->constant / divisor.factor;
+  for (const DimTerm& t : b.expr_->terms) {
+    if (t.factor % divisor.factor != 0) return std::nullopt;
+    DimTerm r{t.factor / divisor.factor, t.atoms};
+    for (const DimAtom& a_atom : divisor.atoms) {
+      const auto it = std::find_if(r.atoms.begin(), r.atoms.end(), [&](const DimAtom& x) { return compare_atoms(x, a_atom) == 0; });
+      if (it == r.atoms.end()) return std::nullopt;
+      r.atoms.erase(it);
+    }
+    if (r.atoms.empty()) q.constant += r.factor;
+    else q.terms.push_back(std::move(r));
+  }
+  return from(std::move(q));
+}
+
+std::string to_string(const Dim& dim) {
+  if (dim.is_constant()) return std::to_string(dim.value());
+  std::vector<std::string> parts;
+  std::vector<int> precedence;  // 0 sum, 1 product, 2 atom
+  auto push = [&](std::string s, int p) {
+    parts.push_back(std::move(s));
+    precedence.push_back(p);
+    return static_cast<int>(parts.size()) - 1;
+  };
+  auto wrapped = [&](int i, int least) {
+    const std::string& s = parts[static_cast<std::size_t>(i)];
+    return precedence[static_cast<std::size_t>(i)] < least ? "(" + s + ")" : s;
+  };
+  Dim::Visitor v;
+  v.constant = [&](std::int64_t c) { return push(std::to_string(c), c < 0 ? 0 : 2); };
+  v.symbol = [&](const DimSymbol& s) { return push(s.name, 2); };
+  v.binary = [&](char op, int a, int b) {
+    switch (op) {
+      case '+': {
+        const std::string& right = parts[static_cast<std::size_t>(b)];
+        if (right.starts_with('-')) return push(parts[static_cast<std::size_t>(a)] + " - " + right.substr(1), 0);
+        return push(parts[static_cast<std::size_t>(a)] + " + " + right, 0);
+      }
+      case '*':
+        if (parts[static_cast<std::size_t>(a)] == "-1") return push("-" + wrapped(b, 1), 0);
+        if (parts[static_cast<std::size_t>(a)].starts_with('-')) return push(parts[static_cast<std::size_t>(a)] + "*" + wrapped(b, 1), 0);
+        return push(wrapped(a, 1) + "*" + wrapped(b, 1), 1);
+      case '/': return push("floordiv(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
+      case '<': return push("min(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
+      default: return push("max(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
+    }
+  };
+  return parts[static_cast<std::size_t>(dim.fold(v))];
+}
+
+std::string to_string(const Shape& shape) {
+  std::string s = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + to_string(shape[i]);
+  return s + "]";
+}
+
+Dim product(const Shape& shape) {
+  Dim p(1);
+  for (const Dim& d : shape) p = p * d;
+  return p;
+}
+
+}  // namespace bitale::ir

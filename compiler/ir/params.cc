@@ -1,0 +1,156 @@
+#include "compiler/ir/params.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <bit>
+#include <cmath>
+
+#include "runtime/base/error.h"
+#include "runtime/base/hash.h"
+
+namespace bitale::ir {
+
+Literal Literal::real(double value, DType dtype) {
+  BITALE_ASSERT(is_floating(dtype), "real literal of a non-float dtype");
+  if (dtype == DType::f32) value = static_cast<float>(value);
+  return {dtype, std::bit_cast<std::int64_t>(value)};
+}
+
+Literal Literal::integer(std::int64_t value, DType dtype) {
+  if (is_floating(dtype)) return real(static_cast<double>(value), dtype);
+  return {dtype, value};
+}
+
+double Literal::as_double() const { return is_floating(dtype) ? std::bit_cast<double>(bits) : static_cast<double>(bits); }
+
+std::int64_t Literal::as_integer() const {
+  return is_floating(dtype) ? static_cast<std::int64_t>(std::bit_cast<double>(bits)) : bits;
+}
+
+std::string to_string(const Literal& literal) {
+  if (literal.dtype == DType::bool_) return literal.bits ? "true" : "false";
+  if (!is_floating(literal.dtype)) return std::to_string(literal.bits);
+  const double v = literal.as_double();
+  if (literal.dtype == DType::f32) return fmt::format("{}", static_cast<float>(v));
+  return fmt::format("{}", v);
+}
+
+ArrayValue::ArrayValue(Array a) : array(std::move(a)), hash(hash_bytes(array.data(), array.bytes())) {}
+
+bool ArrayValue::operator==(const ArrayValue& other) const {
+  return hash == other.hash && array.dtype() == other.array.dtype() && array.shape() == other.array.shape() &&
+         array.same_bits(other.array);
+}
+
+namespace {
+
+// Base of the readers: each gives the fields' values to one overloaded function of the derived class.
+template <class Derived>
+class Reader : public FieldVisitor {
+ public:
+  void operator()(const char* n, bool& v) override { self().on(n, v); }
+  void operator()(const char* n, std::int64_t& v) override { self().on(n, v); }
+  void operator()(const char* n, double& v) override { self().on(n, v); }
+  void operator()(const char* n, std::string& v) override { self().on(n, v); }
+  void operator()(const char* n, DType& v) override { self().on(n, v); }
+  void operator()(const char* n, Literal& v) override { self().on(n, v); }
+  void operator()(const char* n, Dim& v) override { self().on(n, v); }
+  void operator()(const char* n, Shape& v) override { self().on(n, v); }
+  void operator()(const char* n, std::vector<std::int64_t>& v) override { self().on(n, v); }
+  void operator()(const char* n, ArrayValue& v) override { self().on(n, v); }
+  void operator()(const char* n, DimSymbolPtr& v) override { self().on(n, v); }
+
+ private:
+  Derived& self() { return static_cast<Derived&>(*this); }
+};
+
+struct HashReader : Reader<HashReader> {
+  std::uint64_t h = 17;
+  void mix(std::uint64_t v) { h = hash_combine(h, v); }
+  void on(const char*, bool v) { mix(v); }
+  void on(const char*, std::int64_t v) { mix(static_cast<std::uint64_t>(v)); }
+  void on(const char*, double v) { mix(std::bit_cast<std::uint64_t>(v)); }
+  void on(const char*, const std::string& v) { mix(hash_text(v)); }
+  void on(const char*, DType v) { mix(static_cast<std::uint64_t>(v)); }
+  void on(const char*, const Literal& v) { mix(hash_combine(static_cast<std::uint64_t>(v.dtype), static_cast<std::uint64_t>(v.bits))); }
+  void on(const char*, const Dim& v) { mix(v.hash()); }
+  void on(const char*, const Shape& v) {
+    mix(v.size());
+    for (const Dim& d : v) mix(d.hash());
+  }
+  void on(const char*, const std::vector<std::int64_t>& v) {
+    mix(v.size());
+    for (std::int64_t i : v) mix(static_cast<std::uint64_t>(i));
+  }
+  void on(const char*, const ArrayValue& v) { mix(v.hash); }
+  void on(const char*, const DimSymbolPtr& v) { mix(v ? v->id : 0); }
+};
+
+struct TextReader : Reader<TextReader> {
+  std::string text;
+  void add(const char* n, const std::string& v) { text += (text.empty() ? "" : ", ") + std::string(n) + "=" + v; }
+  void on(const char* n, bool v) { add(n, v ? "true" : "false"); }
+  void on(const char* n, std::int64_t v) { add(n, std::to_string(v)); }
+  void on(const char* n, double v) { add(n, fmt::format("{}", v)); }
+  void on(const char* n, const std::string& v) { add(n, "\"" + v + "\""); }
+  void on(const char* n, DType v) { add(n, std::string(name_of(v))); }
+  void on(const char* n, const Literal& v) { add(n, to_string(v)); }
+  void on(const char* n, const Dim& v) { add(n, to_string(v)); }
+  void on(const char* n, const Shape& v) { add(n, to_string(v)); }
+  void on(const char* n, const std::vector<std::int64_t>& v) { add(n, fmt::format("[{}]", fmt::join(v, ", "))); }
+  void on(const char* n, const ArrayValue& v) { add(n, to_string(v.array)); }
+  void on(const char* n, const DimSymbolPtr& v) { add(n, v ? v->name : "?"); }
+};
+
+struct DimMapper : Reader<DimMapper> {
+  const std::function<Dim(const Dim&)>* f = nullptr;
+  bool changed = false;
+  template <class T>
+  void on(const char*, T&) {}
+  void on(const char*, Dim& v) { replace(v); }
+  void on(const char*, Shape& v) {
+    for (Dim& d : v) replace(d);
+  }
+  void replace(Dim& d) {
+    Dim r = (*f)(d);
+    if (r == d) return;
+    d = r;
+    changed = true;
+  }
+};
+
+}  // namespace
+
+std::uint64_t ParamsBase::hash() const {
+  HashReader r;
+  const_cast<ParamsBase*>(this)->visit(r);  // NOLINT: the reader does not write
+  return r.h;
+}
+
+std::string to_string(const ParamsBase& params) {
+  TextReader r;
+  const_cast<ParamsBase&>(params).visit(r);  // NOLINT: the reader does not write
+  return r.text;
+}
+
+Params map_dims(const Params& params, const std::function<Dim(const Dim&)>& f) {
+  if (!params) return params;
+  auto copy = params->clone();
+  DimMapper m;
+  m.f = &f;
+  copy->visit(m);
+  return m.changed ? Params(copy) : params;
+}
+
+void for_each_dim(const ParamsBase& params, const std::function<void(const Dim&)>& f) {
+  const std::function<Dim(const Dim&)> keep = [&](const Dim& d) {
+    f(d);
+    return d;
+  };
+  DimMapper m;
+  m.f = &keep;
+  const_cast<ParamsBase&>(params).visit(m);  // NOLINT: every dim is written back as it was
+}
+
+}  // namespace bitale::ir
