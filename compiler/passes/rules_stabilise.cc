@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "compiler/passes/building.h"
 #include "compiler/passes/rules.h"
@@ -35,34 +36,34 @@ Result minus_of_minus_x(const char* name) {
   return [=](const Match& m) { return neg(call(name, {neg(m["x"])})); };
 }
 
-// x - max(x), as the rules below make it: its exponential is at most 1.
+// x - max(x), as the rule below makes it: its exponential is at most 1.
 bool is_shifted(const Tensor& x) {
   if (!is_op(x, "sub")) return false;
   Tensor t = x.node().input(1);
-  while (is_op(t, "broadcast_to") || is_op(t, "reshape")) t = t.node().input(0);
+  while (is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "minimum")) t = t.node().input(0);
   return is_op(t, "max");
 }
 
-// max over the summed axes, and the sum of exp(x - max): [sum's shape] both.
+// exp(x - max) and its sum, over the axes of `sum`. An infinite maximum is shifted by the largest number: what is finite beside it
+// then gives 0, not NaN.
 struct Shifted {
-  Tensor shift, exponentials, total;
+  Tensor exponentials, total;
 };
 Shifted shifted(const Tensor& x, const Tensor& sum) {
   const auto& axes = params_of<AxesParams>(sum).axes;
   Shape kept = x.shape();
   for (std::int64_t a : axes) kept[static_cast<std::size_t>(a)] = Dim(1);
   Shifted s;
-  s.shift = max(x, axes);
-  s.exponentials = call("exp", {sub(x, broadcast_to(reshape(s.shift, kept), x.shape()))});
+  const Tensor shift = minimum(max(x, axes), x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max());
+  s.exponentials = call("exp", {sub(x, broadcast_to(reshape(shift, kept), x.shape()))});
   s.total = ir::sum(s.exponentials, axes);
   return s;
 }
 
 // log(sum(exp(x))).
 Tensor log_sum_exp(const Match& m) {
-  if (is_shifted(m["x"])) return {};
-  const Shifted s = shifted(m["x"], m.root().node().input(0));
-  return add(call("log", {s.total}), s.shift);
+  const OpDef* op = find_op("logsumexp");
+  return op ? apply1(*op, m.root().node().input(0).node().params(), {m["x"]}) : Tensor();
 }
 
 // exp(x) / broadcast(sum(exp(x))): both are scaled by exp(-max).
