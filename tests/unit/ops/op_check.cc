@@ -37,6 +37,12 @@ Array moved(const Array& a, const Array& direction, double step) {
   return out;
 }
 
+grad::GradOptions zero_if_disconnected() {
+  grad::GradOptions options;
+  options.disconnected = grad::Disconnected::zero;
+  return options;
+}
+
 double dot(const Array& a, const Array& b) {
   double total = 0;
   for (std::int64_t i = 0; i < a.size(); ++i) total += a.at(i) * b.at(i);
@@ -82,7 +88,7 @@ void check_first(const Build& build, const std::vector<Array>& values, const std
     const auto reverse = [&](std::span<const Tensor> in) {
       const std::vector<Tensor> ys = build(in.subspan(0, n));
       const Tensor wrt[] = {in[k]};
-      return grad::vjp(ys, in.subspan(n), wrt, {.disconnected = grad::Disconnected::zero});
+      return grad::vjp(ys, in.subspan(n), wrt, zero_if_disconnected());
     };
     double projected = 0;
     for (std::size_t o = 0; o < outputs.size(); ++o) projected += dot(with_dys[n + o], expected[o]);
@@ -217,7 +223,7 @@ void check_derivatives(const ir::OpDef& op, bool second) {
       }
       const auto gradient = [&](std::span<const Tensor> in) {
         const Tensor wrt[] = {in[k]};
-        return grad::vjp(s.build(in.subspan(0, n)), in.subspan(n), wrt, {.disconnected = grad::Disconnected::zero});
+        return grad::vjp(s.build(in.subspan(0, n)), in.subspan(n), wrt, zero_if_disconnected());
       };
       check_first(gradient, extended, flags, 1e-6 * s.tolerance);
     }
