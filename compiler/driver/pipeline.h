@@ -7,7 +7,6 @@ namespace bitale::driver {
 
 // Rules that live beside their ops join the compiler's own: called once, when the ops are registered.
 void add_rules(std::span<const rewrite::Rule* const> rules);
-std::vector<const rewrite::Rule*> extra_rules();
 
 const rewrite::Pipeline& pipeline();
 

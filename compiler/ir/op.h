@@ -85,7 +85,7 @@ struct Batch {
 using BatchRule = std::function<std::vector<Tensor>(const Batch&)>;
 
 // A sum of products over an affine iteration space:
-//   out[out map] += a[a map] * b[b map]  for all iteration points, out starting from zero.
+//   out[out map] += a[a map] * b[b map]  for all iteration points, out starting from zero; a and b are inputs 0 and 1.
 // Every address is in bounds for all points (padding is explicit in the graph). If several points that differ in a dim of the
 // out map meet in one element (`overlapping`), they add up.
 struct ContractionDef {

@@ -125,7 +125,9 @@ class Fuser {
   bool may_inline(const Tensor& t) {
     const std::vector<Tensor> roots = readers(t);
     if (roots.empty()) return false;
-    Composed own = compose_alone(t);
+    Composed own;
+    const Tensor alone[] = {t};
+    compose(alone, [&](const Tensor& x) { return is_inlined(x); }, own);
     const int cost = cost_of(own);
     const bool reduces = has_reduction(own);
     if (!reduces && cost == 0) return true;  // an index map
@@ -134,13 +136,6 @@ class Fuser {
     for (const Tensor& r : roots) good = good && fits(t, r, reduces, cost, roots.size());
     if (!good) fusion_.inlined.erase({t.node().id(), t.output()});
     return good;
-  }
-
-  Composed compose_alone(const Tensor& t) const {
-    Composed c;
-    const Tensor roots[] = {t};
-    compose(roots, [&](const Tensor& x) { return is_inlined(x); }, c);
-    return c;
   }
 
   static int cost_of(const Composed& c) {

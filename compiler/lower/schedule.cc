@@ -471,7 +471,7 @@ class Emitter {
 
 }  // namespace
 
-ScheduledKernel schedule(std::string name, std::span<const Tensor> roots, Composed composed) {
+ScheduledKernel schedule(std::string name, std::span<const Tensor> roots, const Composed& composed) {
   const Plan plan = make_plan(composed, roots);
   const Lanes lanes = choose_lanes(plan);
   return Emitter(plan, lanes, std::move(name)).run(roots);

@@ -22,7 +22,7 @@ std::vector<TensorType> type_rule(const TypeArgs& args) {
 
 ContractionDef contraction(const Node& node) {
   Conv2dSpace s = conv2d_space(node.params_as<Conv2dParams>(), node.input(1).shape(), node.type().shape);
-  return {s.extents, s.filters, s.image, s.result};
+  return {s.extents, s.image, s.filters, s.result};
 }
 
 std::vector<Tensor> vjp(const Vjp& v) {

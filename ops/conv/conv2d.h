@@ -34,7 +34,7 @@ struct Conv2dParams {
 };
 
 extern const ir::OpDef conv2d_op;                   // image, filters -> result
-extern const ir::OpDef conv2d_backward_data_op;     // result, filters -> image
+extern const ir::OpDef conv2d_backward_data_op;     // filters, result -> image
 extern const ir::OpDef conv2d_backward_filters_op;  // image, result -> filters
 
 // The ops as functions of already padded operands.

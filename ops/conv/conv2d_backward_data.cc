@@ -11,7 +11,7 @@ namespace {
 std::vector<TensorType> type_rule(const TypeArgs& args) {
   const auto& p = args.params_as<Conv2dParams>();
   check_conv2d_operands(args, p, 2);
-  const Shape &y = args.type(0).shape, &w = args.type(1).shape;
+  const Shape &w = args.type(0).shape, &y = args.type(1).shape;
   divide(args, w[0], p.groups, "the number of filters must be a multiple of the groups");
   args.unify(y[1], w[0], "the cotangent's channels must be as many as the filters");
   for (std::size_t k = 0; k < 2; ++k)
@@ -27,7 +27,7 @@ bool tiles(const Conv2dParams& p, const Shape& filters, const Shape& result, std
 
 ContractionDef contraction(const Node& node) {
   const auto& p = node.params_as<Conv2dParams>();
-  const Shape &result = node.input(0).shape(), &filters = node.input(1).shape();
+  const Shape &filters = node.input(0).shape(), &result = node.input(1).shape();
   Conv2dSpace s = conv2d_space(p, filters, result);
   const bool overlapping = !tiles(p, filters, result, 0) || !tiles(p, filters, result, 1);
   return {s.extents, s.filters, s.result, s.image, overlapping};
@@ -35,16 +35,16 @@ ContractionDef contraction(const Node& node) {
 
 std::vector<Tensor> vjp(const Vjp& v) {
   const auto& p = v.node.params_as<Conv2dParams>();
-  const Tensor& w = v.in(1);
-  return {conv2d_unpadded(v.dy(), w, p), conv2d_unpadded_filters(v.dy(), v.in(0), p, w.dim(2), w.dim(3))};
+  const Tensor &w = v.in(0), &result = v.in(1);
+  return {conv2d_unpadded_filters(v.dy(), result, p, w.dim(2), w.dim(3)), conv2d_unpadded(v.dy(), w, p)};
 }
 
 std::vector<Tensor> jvp(const Jvp& v) {
   const auto& p = v.node.params_as<Conv2dParams>();
   Tensor out;
-  if (v.dx(0)) out = conv2d_unpadded_data(v.dx(0), v.in(1), p, p.extents[0], p.extents[1]);
+  if (v.dx(0)) out = conv2d_unpadded_data(v.in(1), v.dx(0), p, p.extents[0], p.extents[1]);
   if (v.dx(1)) {
-    const Tensor t = conv2d_unpadded_data(v.in(0), v.dx(1), p, p.extents[0], p.extents[1]);
+    const Tensor t = conv2d_unpadded_data(v.dx(1), v.in(0), p, p.extents[0], p.extents[1]);
     out = out ? out + t : t;
   }
   return {out};
@@ -55,7 +55,7 @@ void reference(const Reference& r) {
   const auto& p = r.node.params_as<Conv2dParams>();
   dispatch_float(r.outputs[0].dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const auto dy = tensor4<T>(r.inputs[0]), w = tensor4<T>(r.inputs[1]);
+    const auto w = tensor4<T>(r.inputs[0]), dy = tensor4<T>(r.inputs[1]);
     const auto out = tensor4<T>(r.outputs[0]);
     const std::int64_t groups = w.c > 0 ? out.c / w.c : 1, filters_per_group = w.n / groups;
     // The result index that filter element k meets at image index t, or -1.
@@ -84,23 +84,24 @@ void reference(const Reference& r) {
 std::vector<Sample> samples() {
   std::vector<Sample> out;
   for (const Conv2dCase& c : conv2d_cases())
-    out.push_back({c.name, {{c.result()}, {c.filters()}},
-                   [c](std::span<const Tensor> in) { return std::vector{conv2d_backward_data(in[0], in[1], c.h, c.w, c.options)}; }});
+    out.push_back({c.name, {{c.filters()}, {c.result()}},
+                   [c](std::span<const Tensor> in) { return std::vector{conv2d_backward_data(in[1], in[0], c.h, c.w, c.options)}; }});
   return out;
 }
 
 }  // namespace
 
-// conv2d_backward_data(dy [N, F, OH, OW], filters [F, C/groups, kh, kw]; H, W) -> [N, C, H, W]: the cotangent of conv2d's image,
-// also called transposed convolution. Image elements that no window reaches get 0. Errors: as conv2d, and OH, OW that are not
-// the extents of conv2d's result for H, W.
+// conv2d_backward_data(filters [F, C/groups, kh, kw], dy [N, F, OH, OW]; H, W) -> [N, C, H, W]: the cotangent of conv2d's image,
+// also called transposed convolution. Image elements that no window reaches get 0. As a matrix product, rows are (c, i, j) and
+// columns are pixels of dy (the filters come first for that). Errors: as conv2d, and OH, OW that are not the extents of conv2d's
+// result for H, W.
 const OpDef conv2d_backward_data_op{
     .name = "conv2d_backward_data",
     .type = type_rule,
     .contraction = contraction,
     .vjp = vjp,
     .jvp = jvp,
-    .batch = [](const Batch& v) { return batch_conv2d(v, Conv2dRole::result, Conv2dRole::filters, Conv2dRole::image); },
+    .batch = [](const Batch& v) { return batch_conv2d(v, Conv2dRole::filters, Conv2dRole::result, Conv2dRole::image); },
     .reference = reference,
     .samples = samples,
     .default_params = [] { return make_params(Conv2dParams{}); },
@@ -108,14 +109,14 @@ const OpDef conv2d_backward_data_op{
 
 Tensor conv2d_unpadded_data(const Tensor& result, const Tensor& filters, Conv2dParams params, Dim height, Dim width) {
   params.extents = {std::move(height), std::move(width)};
-  return apply1(conv2d_backward_data_op, make_params(std::move(params)), {result, filters});
+  return apply1(conv2d_backward_data_op, make_params(std::move(params)), {filters, result});
 }
 
 Tensor conv2d_backward_data(const Tensor& dy, const Tensor& filters, Dim height, Dim width, const Conv2dOptions& options, SourceLine line) {
   Conv2dParams params = conv2d_params("conv2d_backward_data", options, line);
   const auto [top, bottom, left, right] = options.padding;
   params.extents = {height + (top + bottom), width + (left + right)};
-  const Tensor padded = apply1(conv2d_backward_data_op, make_params(std::move(params)), {dy, filters}, line);
+  const Tensor padded = apply1(conv2d_backward_data_op, make_params(std::move(params)), {filters, dy}, line);
   if (top == 0 && bottom == 0 && left == 0 && right == 0) return padded;
   return slice(padded, {0, 0, top, left}, {padded.dim(0), padded.dim(1), height, width}, {1, 1, 1, 1}, line);
 }

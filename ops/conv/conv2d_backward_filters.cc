@@ -23,7 +23,7 @@ std::vector<TensorType> type_rule(const TypeArgs& args) {
 
 ContractionDef contraction(const Node& node) {
   Conv2dSpace s = conv2d_space(node.params_as<Conv2dParams>(), node.type().shape, node.input(1).shape());
-  return {s.extents, s.result, s.image, s.filters};
+  return {s.extents, s.image, s.result, s.filters};
 }
 
 std::vector<Tensor> vjp(const Vjp& v) {

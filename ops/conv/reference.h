@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "runtime/memory/array.h"
+#include "compiler/ir/op.h"
 
 namespace bitale::ops {
 

@@ -1,6 +1,8 @@
 #include "ops/nn/softmax.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ops/api/checks.h"
 
@@ -23,11 +25,10 @@ void reference(const Reference& r) {
       const T* x = r.inputs[0].view<T>().data();
       T* y = r.outputs[0].view<T>().data();
       visit_lines(r.inputs[0].shape(), r.node.params_as<SoftmaxParams>().axis, [&](std::int64_t first, std::int64_t stride, std::int64_t count) {
-        for (std::int64_t i = 0; i < count; ++i) {
-          long double total = 0;  // 1/y[i] = sum of exp(x[j] - x[i])
-          for (std::int64_t j = 0; j < count; ++j) total += std::exp(static_cast<long double>(x[first + j * stride]) - x[first + i * stride]);
-          y[first + i * stride] = static_cast<T>(1 / total);
-        }
+        long double total = 0, top = -std::numeric_limits<long double>::infinity();
+        for (std::int64_t i = 0; i < count; ++i) top = std::max<long double>(top, x[first + i * stride]);
+        for (std::int64_t i = 0; i < count; ++i) total += std::exp(x[first + i * stride] - top);
+        for (std::int64_t i = 0; i < count; ++i) y[first + i * stride] = static_cast<T>(std::exp(x[first + i * stride] - top) / total);
       });
     }
   });

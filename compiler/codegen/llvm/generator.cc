@@ -9,7 +9,7 @@
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/llvm/frame.h"
 #include "compiler/codegen/llvm/leaves.h"
-#include "compiler/codegen/llvm/link.h"
+#include "compiler/codegen/link.h"
 #include "compiler/codegen/llvm/target.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"

@@ -229,22 +229,24 @@ void Group::gather(Value* k) {
 }
 
 void Group::blocks() {
-  Value* rest = ir_.CreateAnd(kc_, number(-lanes_));
-  emit_loop(ir_, number(0), rest, lanes_, {}, [&](Value* k, Carried&) {
+  emit_loop(ir_, number(0), kc_, lanes_, {}, [&](Value* k, Carried&) {
     llvm::Function* f = ir_.GetInsertBlock()->getParent();
+    llvm::BasicBlock* full = llvm::BasicBlock::Create(ir_.getContext(), "full", f);
     llvm::BasicBlock* along = llvm::BasicBlock::Create(ir_.getContext(), "along", f);
     llvm::BasicBlock* single = llvm::BasicBlock::Create(ir_.getContext(), "single", f);
     llvm::BasicBlock* after = llvm::BasicBlock::Create(ir_.getContext(), "after", f);
+    Value* next = ir_.CreateAdd(k, number(lanes_));
+    ir_.CreateCondBr(ir_.CreateICmpSLE(next, kc_), full, single);
+    ir_.SetInsertPoint(full);
     ir_.CreateCondBr(consecutive(k), along, single);
     ir_.SetInsertPoint(along);
     transpose(k);
     ir_.CreateBr(after);
     ir_.SetInsertPoint(single);
-    rows(k, ir_.CreateAdd(k, number(lanes_)), [&](Value* i) { gather(i); });
+    rows(k, smin(ir_, next, kc_), [&](Value* i) { gather(i); });
     ir_.CreateBr(after);
     ir_.SetInsertPoint(after);
   });
-  rows(rest, kc_, [&](Value* k) { gather(k); });
 }
 
 void Group::emit() {

@@ -61,15 +61,11 @@ class Scalars::Expansion : public kernel::Emitter {
   }
   DType type_of(Handle h) override { return static_cast<Slot*>(h)->type; }
 
+  bool fuses() const override { return s_.isa_ != Isa::v2; }
+  bool scales() const override { return s_.isa_ == Isa::v4; }
   Handle scale_by_power(Handle x, Handle n) override {
-    const DType type = type_of(x);
-    const bool wide = type == DType::f64;
-    if (s_.isa_ != Isa::v4 || width_ != (wide ? 8 : 16)) return Emitter::scale_by_power(x, n);
-    Value* all = llvm::Constant::getAllOnesValue(wide ? s_.ir_.getInt8Ty() : s_.ir_.getInt16Ty());
-    Value* scaled = s_.ir_.CreateIntrinsic(
-        wide ? llvm::Intrinsic::x86_avx512_mask_scalef_pd_512 : llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {},
-        {value(x), value(n), llvm::Constant::getNullValue(value(x)->getType()), all, s_.ir_.getInt32(4)});
-    return hold(scaled, type);
+    if (!scales()) return Emitter::scale_by_power(x, n);
+    return hold(s_.scalef(value(x), value(n), width_), type_of(x));
   }
 
  private:
@@ -82,6 +78,45 @@ class Scalars::Expansion : public kernel::Emitter {
   std::deque<Slot> slots_;
   int width_ = 1;
 };
+
+// vscalefps exists for whole registers: wider vectors are halved, scalars put into one.
+Value* Scalars::scalef(Value* x, Value* n, int width) {
+  const bool wide = x->getType()->getScalarType()->isDoubleTy();
+  const int least = wide ? 2 : 4, most = 4 * least;
+  const auto part = [&](Value* v, int first, int count) {
+    std::vector<int> mask;
+    for (int l = 0; l < count; ++l) mask.push_back(first + l < width ? first + l : -1);
+    return ir_.CreateShuffleVector(v, mask);
+  };
+  if (width > most) {
+    const int half = width / 2;
+    Value* low = scalef(part(x, 0, half), part(n, 0, half), half);
+    Value* high = scalef(part(x, half, half), part(n, half, half), half);
+    std::vector<int> both;
+    for (int l = 0; l < width; ++l) both.push_back(l);
+    return ir_.CreateShuffleVector(low, high, both);
+  }
+  if (width == 1) {
+    Value* none = llvm::PoisonValue::get(vector_of(x->getType(), least));
+    Value* scaled = scalef(ir_.CreateInsertElement(none, x, std::uint64_t{0}), ir_.CreateInsertElement(none, n, std::uint64_t{0}), least);
+    return ir_.CreateExtractElement(scaled, std::uint64_t{0});
+  }
+  if (width < least) {
+    Value* scaled = scalef(part(x, 0, least), part(n, 0, least), least);
+    std::vector<int> mask;
+    for (int l = 0; l < width; ++l) mask.push_back(l);
+    return ir_.CreateShuffleVector(scaled, mask);
+  }
+  namespace id = llvm::Intrinsic;
+  const llvm::Intrinsic::ID ids[2][3] = {
+      {id::x86_avx512_mask_scalef_ps_128, id::x86_avx512_mask_scalef_ps_256, id::x86_avx512_mask_scalef_ps_512},
+      {id::x86_avx512_mask_scalef_pd_128, id::x86_avx512_mask_scalef_pd_256, id::x86_avx512_mask_scalef_pd_512}};
+  const int size = width == least ? 0 : width == most ? 2 : 1;
+  llvm::Type* mask = ir_.getIntNTy(!wide && size == 2 ? 16 : 8);
+  std::vector<Value*> args = {x, n, llvm::Constant::getNullValue(x->getType()), llvm::Constant::getAllOnesValue(mask)};
+  if (size == 2) args.push_back(ir_.getInt32(4));  // rounding as the control register says
+  return ir_.CreateIntrinsic(ids[wide][size], {}, args);
+}
 
 llvm::Constant* Scalars::constant(const kernel::Value& v) {
   llvm::Type* type = type_of(v.type);

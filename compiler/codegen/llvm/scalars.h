@@ -41,6 +41,7 @@ class Scalars {
   Value* divide(bool modulo, DType type, Value* a, Value* b);
   Value* compare(kernel::ScalarOp op, DType operand, Value* a, Value* b);
   Value* extreme(bool greatest, Value* a, Value* b);
+  Value* scalef(Value* x, Value* n, int width);  // x * 2^n, v4
   Value* cast(DType result, DType operand, Value* v);
   Value* pick(Value* condition, Value* a, Value* b) { return ir_.CreateSelect(condition, a, b); }
 

@@ -11,7 +11,7 @@
 #include <llvm/IR/Module.h>
 #include <llvm/Target/TargetMachine.h>
 
-#include "compiler/codegen/llvm/link.h"
+#include "compiler/codegen/link.h"
 #include "runtime/base/dtype.h"
 #include "runtime/device/cpu.h"
 

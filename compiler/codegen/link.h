@@ -1,4 +1,5 @@
-// The linker: object files that refer only to themselves, laid out as one string of bytes that runs at any page-aligned address.
+// The linker of generated code: object files that refer only to themselves, laid out as one string of bytes that runs at any
+// page-aligned address. Needs nothing of LLVM.
 #pragma once
 
 #include <span>
@@ -8,7 +9,7 @@
 
 #include "runtime/program/program.h"
 
-namespace bitale::codegen::host {
+namespace bitale::codegen {
 
 // An ELF object for x86-64 and the symbols of the entries it defines.
 struct Object {
@@ -21,4 +22,4 @@ struct Object {
 // library call), an address that is not relative to the program counter, data that is written.
 program::Blob link(std::span<const Object> objects, int entries, const std::string& target);
 
-}  // namespace bitale::codegen::host
+}  // namespace bitale::codegen

@@ -1,4 +1,4 @@
-#include "compiler/codegen/llvm/link.h"
+#include "compiler/codegen/link.h"
 
 #include <elf.h>
 
@@ -7,7 +7,7 @@
 
 #include "runtime/base/error.h"
 
-namespace bitale::codegen::host {
+namespace bitale::codegen {
 namespace {
 
 constexpr std::uint64_t unplaced = ~std::uint64_t{0};
@@ -142,4 +142,4 @@ program::Blob link(std::span<const Object> objects, int entries, const std::stri
   return blob;
 }
 
-}  // namespace bitale::codegen::host
+}  // namespace bitale::codegen
