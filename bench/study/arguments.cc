@@ -1,7 +1,5 @@
 #include "bench/study/arguments.h"
 
-#include <algorithm>
-
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -25,11 +23,8 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
 }
 
 void finish_subject_options(SubjectOptions& options) {
-  const auto rows = models::all_models();
-  const auto row = std::find_if(rows.begin(), rows.end(), [&](const models::ModelRow& r) { return options.model == r.name; });
-  if (row == rows.end())
-    throw UsageError(fmt::format("there is no model '{}'; there are: {}.", options.model, models::model_names()));
-  if (options.batch == 0) options.batch = row->batch;
+  const models::ModelRow& row = models::find_model(options.model);
+  if (options.batch == 0) options.batch = row.batch;
   if (options.isa.empty()) return;
 
   std::string names;

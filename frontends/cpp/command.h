@@ -19,7 +19,7 @@ struct Command {
   int (*run)(std::span<const std::string> arguments);
 };
 
-// A command line that asks for what does not exist: exit status 2.
+// What was asked for by name does not exist, or cannot be asked for this way: exit status 2.
 class UsageError : public Error {
  public:
   using Error::Error;

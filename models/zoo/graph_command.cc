@@ -47,7 +47,9 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--function", s.function, "forward or gradient (forward)")
       ->check(CLI::IsMember(std::vector<std::string>{"forward", "gradient"}));
   app.add_option("--dot", s.dot, "write the graph for GraphViz to this file instead ('-': standard output)");
-  return parse_command_line(app, arguments);
+  if (!parse_command_line(app, arguments)) return false;
+  find_model(s.model);
+  return true;
 }
 
 void write_text(const std::string& path, const std::string& text) {

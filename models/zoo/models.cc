@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "frontends/cpp/command.h"
 #include "models/zoo/lenet.h"
-#include "runtime/base/error.h"
 
 namespace bitale::models {
 namespace {
@@ -37,7 +37,7 @@ std::string model_names() {
 const ModelRow& find_model(const std::string& name) {
   for (const ModelRow& row : rows)
     if (name == row.name) return row;
-  throw Error(fmt::format("there is no model '{}'; there are: {}.", name, model_names()));
+  throw UsageError(fmt::format("there is no model '{}'; there are: {}.", name, model_names()));
 }
 
 }  // namespace bitale::models

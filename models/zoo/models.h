@@ -45,6 +45,6 @@ struct ModelRow {
 
 std::span<const ModelRow> all_models();
 std::string model_names();                         // "lenet, ..."
-const ModelRow& find_model(const std::string& name);  // Error that lists the names if there is no such model
+const ModelRow& find_model(const std::string& name);  // UsageError that lists the names if there is no such model
 
 }  // namespace bitale::models

@@ -79,6 +79,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--every", s.every, "epochs between checkpoints (1)")->check(CLI::PositiveNumber);
   app.add_flag("--quiet", s.quiet, "print the result only");
   if (!parse_command_line(app, arguments)) return false;
+  find_model(s.model);
   if (s.resume && s.checkpoint.empty())
     throw UsageError("bitale train: --resume needs --checkpoint FILE, the file to continue from.");
   return true;
