@@ -25,9 +25,12 @@ class Emitter {
   // op is one that does not expand; operand and result types as in scalar_ops.def; `type` is the result's.
   virtual Handle emit(ScalarOp op, DType type, std::span<const Handle> args) = 0;
   virtual DType type_of(Handle value) = 0;
-  // 2^n * x for integral n of the same float type, |n| below 2^15: exact but for underflow. Targets with an instruction
-  // override it.
+  // x * 2^n, rounded once, for integral n of x's type, |n| <= 252 (float64: 2044) and 0.25 <= |x| <= 4. Targets with an
+  // instruction for it override both; where scales() is false, expansions use shorter sequences of their own where they can.
   virtual Handle scale_by_power(Handle x, Handle n);
+  virtual bool scales() const { return false; }
+  // Whether fma rounds once. The bounds hold either way; it makes some sequences shorter.
+  virtual bool fuses() const { return false; }
 };
 
 // The expansion of `op` (one with expands() true) on operands of float type (int64 for philox).
