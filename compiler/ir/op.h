@@ -126,26 +126,32 @@ struct Sample {
 enum class Leaf : std::uint8_t { none, input, shared, constant };
 
 struct OpDef {
-  std::string name;
-  TypeRule type;
-  std::function<Expr(Element&)> element;
-  ContractionRule contraction;
+  std::string name = {};
+  TypeRule type = {};
+  std::function<Expr(Element&)> element = {};
+  ContractionRule contraction = {};
   bool view = false;
-  std::string library;             // name of the runtime's library call
+  std::string library = {};        // name of the runtime's library call, and the extents it is given
+  std::function<std::vector<Dim>(const Node&)> library_extents = {};
   Leaf leaf = Leaf::none;
 
   // Elementwise ops: the output's element from the inputs' at the same index. Implies `element`.
-  std::function<Expr(std::span<const Expr>)> scalar;
+  std::function<Expr(std::span<const Expr>)> scalar = {};
   bool commutative = false;
 
-  VjpRule vjp;
-  JvpRule jvp;
-  BatchRule batch;
-  ReferenceRule reference;
-  std::function<std::vector<Sample>()> samples;
-  std::vector<DType> dtypes;       // the samples are tested on; empty: float32 and float64
-  std::function<Params()> default_params;  // for parsing
+  VjpRule vjp = {};
+  JvpRule jvp = {};
+  BatchRule batch = {};
+  ReferenceRule reference = {};
+  std::function<std::vector<Sample>()> samples = {};
+  std::vector<DType> dtypes = {};  // the samples are tested on; empty: float32 and float64
+  std::function<Params()> default_params = {};  // for parsing
 };
+
+template <class P>
+const P& Element::params_as() const {
+  return node_.params_as<P>();
+}
 
 // The ops there are, by name: registered once, from ops/all_ops.cc.
 void register_ops(std::span<const OpDef* const> ops);

@@ -155,10 +155,19 @@ Tensor flip(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {
 // ---- reductions (axes sorted, unique, >= 0; reduced axes disappear) ----
 Tensor sum(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // bool and small ints accumulate in int64
 Tensor max(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // NaN propagates; gradient to the first maximum
+Tensor min(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // the same for minima
+// The position of the first maximum (minimum): int64, counted row by row over the reduced axes. NaN wins.
+Tensor argmax(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});
+Tensor argmin(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});
 Tensor sum_to(const Tensor& x, const Shape& shape);  // undoes broadcast_to: sums over the axes that were repeated
+// The reverse of a reduction of a tensor of `shape` over `axes`: y repeated along them.
+Tensor broadcast_reduced(const Tensor& y, const std::vector<std::int64_t>& axes, const Shape& shape);
+// True where an element of x is the one that a reduction of x over `axes` picked: `position` as argmax and argmin give it.
+Tensor selected_mask(const Tensor& x, const Tensor& position, const std::vector<std::int64_t>& axes);
 
 // ---- contraction ----
-// dot_general: batch axes first in both operands, in order; then out = [batch..., free axes of a..., free axes of b...].
+// dot_general, op "dot": batch axes first in both operands, in order; then out = [batch..., free axes of a..., free axes of b...].
+// An operand's axes that are in none of its lists are free. Bools and integers are taken as int64.
 struct DotParams {
   std::vector<std::int64_t> batch_a, batch_b, sum_a, sum_b;
   bool operator==(const DotParams&) const = default;
@@ -178,8 +187,16 @@ inline Tensor operator-(const Tensor& a) { return neg(a); }
 // ---- for writing ops (declarations in one line) ----
 // Type rules.
 std::vector<TensorType> same_type(const TypeArgs& args);       // all operands of one dtype and shape; so is the result
+std::vector<TensorType> same_number(const TypeArgs& args);     // the same, not bool
 std::vector<TensorType> same_float(const TypeArgs& args);      // the same, floats only
 std::vector<TensorType> compare_type(const TypeArgs& args);    // one dtype and shape; result bool
+// The dtype that operands promote to; with bool taken as int64; with bool and integers taken as default_float. Numbers without
+// any tensor give bool, int64, or default_float.
+DType common_dtype(std::span<const Operand> operands);
+DType number_dtype(std::span<const Operand> operands);
+DType float_dtype(std::span<const Operand> operands);
+// The operands as tensors of one shape, operand i cast to dtypes[i]. Errors speak of `op`.
+std::vector<Tensor> broadcast_operands(const OpDef& op, std::span<const Operand> operands, std::span<const DType> dtypes, SourceLine line);
 // Broadcasting, promoting application of an elementwise op of one or more operands (dtype: the common one if not given).
 Tensor apply_elementwise(const OpDef& op, std::span<const Operand> operands, SourceLine line, std::optional<DType> dtype = {});
 // Fills in element, vjp, jvp and batch of an elementwise op from its scalar body and its partial derivatives: partial i gives
@@ -191,9 +208,9 @@ struct Partial {
 };
 struct ElementwiseOp {
   std::string name;
-  TypeRule type;
-  std::function<Expr(std::span<const Expr>)> body;
-  std::vector<Partial> partials;
+  TypeRule type = {};
+  std::function<Expr(std::span<const Expr>)> body = {};
+  std::vector<Partial> partials = {};
   std::function<std::vector<Sample>()> samples = {};
   bool commutative = false;
   std::vector<DType> dtypes = {};
@@ -201,6 +218,18 @@ struct ElementwiseOp {
 OpDef elementwise(ElementwiseOp op);
 // jvp of an op that is linear in its inputs: the op itself on the tangents (zeros where a tangent is empty).
 std::vector<Tensor> linear_jvp(const Jvp& v);
+// Derivatives that are zero.
+std::vector<Tensor> zero_vjp(const Vjp& v);
+std::vector<Tensor> zero_jvp(const Jvp& v);
+// a + b, where an empty Tensor is zero.
+Tensor accumulate(const Tensor& a, const Tensor& b);
+// Operand i of a batched application, with the new axis in any case.
+Tensor with_batch_axis(const Batch& b, int i);
+// Batching of an op whose parameters do not change: the op on operands that all have the axis.
+std::vector<Tensor> batch_elementwise(const Batch& b);
+// Row-major position of an index in `shape`, and the index of a position.
+Index flatten(std::span<const Index> at, std::span<const Dim> shape);
+std::vector<Index> unflatten(Index position, std::span<const Dim> shape);
 
 // The primitives' OpDefs, for register_ops.
 std::span<const OpDef* const> primitives();

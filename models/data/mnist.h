@@ -10,7 +10,7 @@
 
 namespace bitale::models {
 
-inline constexpr std::int64_t digit_pixels = 28 * 28;
+inline constexpr std::int64_t digit_pixels = std::int64_t{28} * 28;
 
 struct Digits {
   std::vector<float> images;         // [count, 784], 0 (paper) to 1 (ink)

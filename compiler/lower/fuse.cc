@@ -1,0 +1,361 @@
+#include "compiler/lower/fuse.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+namespace bitale::lower {
+
+using ir::Dim;
+using ir::ExprNode;
+using ir::NodePtr;
+using ir::ScalarOp;
+using ir::Tensor;
+
+Tensor storage_of(const Tensor& t) {
+  Tensor s = t;
+  while (s.node().op().view) s = s.node().input(0);
+  return s;
+}
+
+namespace {
+
+// A kernel's formula is not let grow beyond this many nodes of the graph.
+constexpr std::size_t max_fused_nodes = 48;
+// Arithmetic up to this cost per element is cheaper to repeat than to store and load.
+constexpr int cheap_cost = 4;
+
+bool is_fusible(const Tensor& t) { return static_cast<bool>(t.node().op().element); }
+
+int cost_of(ScalarOp op) {
+  switch (op) {
+    case ScalarOp::constant: case ScalarOp::var: case ScalarOp::extent: case ScalarOp::load: case ScalarOp::result:
+    case ScalarOp::cast: case ScalarOp::bitcast:
+      return 0;
+    case ScalarOp::div: case ScalarOp::sqrt: case ScalarOp::floordiv: case ScalarOp::mod:
+      return 3;
+    default:
+      return kernel::expands(op) ? 12 : 1;
+  }
+}
+
+class Fuser {
+ public:
+  explicit Fuser(std::span<const Tensor> outputs) : outputs_(outputs.begin(), outputs.end()), order_(ir::topological(outputs)) {}
+
+  Fusion run() {
+    find_uses();
+    for (const Tensor& t : outputs_) make_root(storage_of(t));
+    for (std::size_t i = order_.size(); i-- > 0;) decide(order_[i]);
+    make_groups();
+    return std::move(fusion_);
+  }
+
+ private:
+  struct Key {
+    std::uint64_t node;
+    int output;
+    auto operator<=>(const Key&) const = default;
+  };
+  static Key key(const Tensor& t) { return {t.node().id(), t.output()}; }
+
+  void find_uses() {
+    for (const NodePtr& n : order_)
+      for (const Tensor& in : n->inputs()) {
+        auto& list = uses_[key(in)];
+        if (std::find(list.begin(), list.end(), n) == list.end()) list.push_back(n);
+      }
+  }
+
+  void make_root(const Tensor& t) { roots_.insert(key(t)); }
+  bool is_root(const Tensor& t) const { return roots_.contains(key(t)); }
+  bool is_inlined(const Tensor& t) const { return fusion_.is_inlined(t); }
+  void inline_it(const Tensor& t) { fusion_.inlined.insert({t.node().id(), t.output()}); }
+
+  // The roots whose kernels would hold `t` if it were inlined. Users come later in the order, so they are decided.
+  std::vector<Tensor> readers(const Tensor& t) const {
+    std::vector<Tensor> out;
+    const auto it = uses_.find(key(t));
+    if (it == uses_.end()) return out;
+    for (const NodePtr& user : it->second)
+      for (std::size_t o = 0; o < user->outputs().size(); ++o) {
+        const Tensor u(user, static_cast<int>(o));
+        if (user->op().view || is_inlined(u)) {
+          for (const Tensor& r : readers(u))
+            if (std::find(out.begin(), out.end(), r) == out.end()) out.push_back(r);
+        } else if (is_root(u) && std::find(out.begin(), out.end(), u) == out.end()) {
+          out.push_back(u);
+        }
+      }
+    return out;
+  }
+
+  bool read_by_others(const Tensor& t) const {  // a contraction, a library call, a view that is in memory
+    const auto it = uses_.find(key(t));
+    if (it == uses_.end()) return false;
+    return std::any_of(it->second.begin(), it->second.end(), [&](const NodePtr& user) {
+      return user->op().view ? view_in_memory({user, 0}) : !user->op().element;
+    });
+  }
+
+  // Whether someone needs the view's elements in memory.
+  bool view_in_memory(const Tensor& view) const {
+    return std::find(outputs_.begin(), outputs_.end(), view) != outputs_.end() || read_by_others(view);
+  }
+
+  void decide(const NodePtr& node) {
+    for (std::size_t o = 0; o < node->outputs().size(); ++o) {
+      const Tensor t(node, static_cast<int>(o));
+      if (!is_fusible(t)) {
+        if (node->op().leaf == ir::Leaf::none) make_root(t);
+        continue;
+      }
+      if (node->op().view) {
+        if (view_in_memory(t)) make_root(storage_of(t));
+        continue;
+      }
+      if (is_root(t)) continue;
+      if (read_by_others(t) || !may_inline(t)) make_root(t);
+      else inline_it(t);
+    }
+  }
+
+  bool may_inline(const Tensor& t) {
+    const std::vector<Tensor> roots = readers(t);
+    if (roots.empty()) return false;
+    Composed own = compose_alone(t);
+    const int cost = cost_of(own);
+    const bool reduces = has_reduction(own);
+    if (!reduces && cost == 0) return true;  // an index map
+    inline_it(t);                            // to see it in its readers' formulas
+    bool good = true;
+    for (const Tensor& r : roots) good = good && fits(t, r, reduces, cost, roots.size());
+    if (!good) fusion_.inlined.erase({t.node().id(), t.output()});
+    return good;
+  }
+
+  Composed compose_alone(const Tensor& t) const {
+    Composed c;
+    const Tensor roots[] = {t};
+    compose(roots, [&](const Tensor& x) { return is_inlined(x); }, c);
+    return c;
+  }
+
+  static int cost_of(const Composed& c) {
+    int total = 0;
+    for (int i = 0; i < c.formula.size(); ++i) {
+      const ExprNode& n = c.formula.node(i);
+      if (n.type != DType::i64) total += lower::cost_of(n.op);
+    }
+    return total;
+  }
+
+  static bool has_reduction(const Composed& c) {
+    for (int i = 0; i < c.formula.size(); ++i)
+      if (c.formula.node(i).op == ScalarOp::result) return true;
+    return false;
+  }
+
+  // Whether inlining t into root r computes each of its elements about once: seen in r's formula with t as a load.
+  bool fits(const Tensor& t, const Tensor& r, bool reduces, int cost, std::size_t readers) const {
+    Composed c;
+    const Tensor roots[] = {r};
+    compose(roots, [&](const Tensor& x) { return !(x == t) && is_inlined(x); }, c);  // views of t included: their index maps count
+    if (c.nodes.size() >= max_fused_nodes) return false;
+    int reads = 0;
+    bool once = true;
+    for (int i = 0; i < c.formula.size(); ++i) {
+      const ExprNode& n = c.formula.node(i);
+      if (n.op != ScalarOp::load || !(c.sources[static_cast<std::size_t>(n.source)] == t)) continue;
+      ++reads;
+      once = once && read_once(c, n, reduces);
+    }
+    if (reads == 0) return true;
+    if (reduces) return once && reads <= 2 && readers == 1;
+    if (cost <= cheap_cost) return reads <= 2 || once;
+    return once && reads == 1 && readers == 1;
+  }
+
+  // The load's indices are distinct loop variables, in the order of the loops around it, and no other loop encloses them (the
+  // value can be computed in the outermost loops it needs). Without a reduction of its own the order does not matter, but
+  // then every enclosing loop has to be among them.
+  static bool read_once(const Composed& c, const ExprNode& load, bool reduces) {
+    std::vector<int> vars;
+    for (const ir::Index& i : load.at) {
+      if (i.terms.empty() && i.constant.is(0)) continue;  // an axis of extent 1
+      if (i.terms.size() != 1 || !i.terms[0].second.is(1) || !i.constant.is(0)) return false;
+      if (c.formula.node(i.terms[0].first).op != ScalarOp::var) return false;
+      vars.push_back(i.terms[0].first);
+    }
+    std::vector<int> loops;
+    for (ir::Expr v : c.loops)
+      if (!c.formula.range(c.formula.node(v.id).var).is(1)) loops.push_back(v.id);
+    for (std::size_t k = 0; k < vars.size(); ++k) {
+      const bool main = k < loops.size() && vars[k] == loops[k];
+      const bool reduction = k >= loops.size() && std::find(loops.begin(), loops.end(), vars[k]) == loops.end();
+      if (!main && !reduction) return false;
+    }
+    return reduces || vars.size() >= loops.size();
+  }
+
+  // ---- groups ----
+
+  void make_groups() {
+    for (const NodePtr& node : order_) {
+      if (node->op().leaf != ir::Leaf::none || node->op().view) continue;
+      Group g;
+      for (std::size_t o = 0; o < node->outputs().size(); ++o)
+        if (is_root({node, static_cast<int>(o)})) g.roots.emplace_back(node, static_cast<int>(o));
+      if (g.roots.empty()) continue;
+      if (node->op().contraction) g.kind = Group::Kind::contraction;
+      else if (!node->op().library.empty()) g.kind = Group::Kind::library;
+      add(std::move(g));
+    }
+    take_epilogues();
+  }
+
+  std::vector<Tensor> sources(const Group& g) const {
+    if (g.kind != Group::Kind::kernel) return g.roots[0].node().inputs();
+    Composed c;
+    compose(g.roots, [&](const Tensor& x) { return is_inlined(x); }, c);
+    return c.sources;
+  }
+
+  // Joins an earlier kernel of the same shape that reads something in common, if nothing in between stands in the way.
+  void add(Group g) {
+    std::set<int> needs;
+    const std::vector<Tensor> reads = sources(g);
+    for (const Tensor& s : reads) {
+      const auto it = group_of_.find(key(storage_of(s)));
+      if (it == group_of_.end()) continue;
+      needs.insert(it->second);
+      needs.insert(reach_[static_cast<std::size_t>(it->second)].begin(), reach_[static_cast<std::size_t>(it->second)].end());
+    }
+    if (g.kind == Group::Kind::kernel)
+      for (int i = static_cast<int>(fusion_.groups.size()); i-- > 0;)
+        if (join(i, g, reads, needs)) return;
+    const int number = static_cast<int>(fusion_.groups.size());
+    for (const Tensor& r : g.roots) group_of_[key(r)] = number;
+    reach_.push_back(needs);
+    reads_.push_back(reads);
+    fusion_.groups.push_back(std::move(g));
+  }
+
+  bool join(int i, const Group& g, const std::vector<Tensor>& reads, const std::set<int>& needs) {
+    Group& into = fusion_.groups[static_cast<std::size_t>(i)];
+    if (into.kind != Group::Kind::kernel || into.roots[0].shape() != g.roots[0].shape() || g.roots[0].rank() == 0) return false;
+    // Groups run in order of number, so everything else that g needs has to come before group i.
+    for (int n : needs)
+      if (n > i) return false;
+    if (needs.contains(i)) return false;
+    auto& shared = reads_[static_cast<std::size_t>(i)];
+    const bool common = std::any_of(reads.begin(), reads.end(), [&](const Tensor& s) { return std::find(shared.begin(), shared.end(), s) != shared.end(); });
+    if (!common || into.roots.size() >= 4 || loop_shape(into.roots[0]) != loop_shape(g.roots[0])) return false;
+    for (const Tensor& r : g.roots) {
+      into.roots.push_back(r);
+      group_of_[key(r)] = i;
+    }
+    shared.insert(shared.end(), reads.begin(), reads.end());
+    reach_[static_cast<std::size_t>(i)].insert(needs.begin(), needs.end());
+    return true;
+  }
+
+  // The extents of the reductions in a root's kernel: roots that reduce differently do not share one.
+  std::vector<Dim> loop_shape(const Tensor& root) const {
+    Composed c;
+    const Tensor roots[] = {root};
+    compose(roots, [&](const Tensor& x) { return is_inlined(x); }, c);
+    std::vector<Dim> out;
+    for (int i = 0; i < c.formula.size(); ++i) {
+      const ExprNode& n = c.formula.node(i);
+      if (n.op != ScalarOp::result || n.part != 0) continue;
+      for (int v : c.formula.reduction(n.reduction).vars) out.push_back(c.formula.range(c.formula.node(v).var));
+    }
+    return out;
+  }
+
+  // A contraction read only by one elementwise kernel of its own shape hands it the finished tile.
+  void take_epilogues() {
+    for (std::size_t i = 0; i < fusion_.groups.size(); ++i) {
+      Group& g = fusion_.groups[i];
+      if (g.kind != Group::Kind::contraction) continue;
+      const Tensor c = g.roots[0];
+      if (std::find_if(outputs_.begin(), outputs_.end(), [&](const Tensor& o) { return storage_of(o) == c; }) != outputs_.end()) continue;
+      std::optional<std::size_t> reader;
+      bool single = true;
+      for (std::size_t j = 0; j < fusion_.groups.size(); ++j) {
+        if (j == i) continue;
+        const auto& reads = reads_[j];
+        if (std::none_of(reads.begin(), reads.end(), [&](const Tensor& s) { return storage_of(s) == c; })) continue;
+        single = single && !reader;
+        reader = j;
+      }
+      if (!reader || !single) continue;
+      Group& r = fusion_.groups[*reader];
+      if (r.kind != Group::Kind::kernel || r.roots.size() != 1 || !epilogue_fits(c, r.roots[0])) continue;
+      // The epilogue runs at the reader's place in the order, when everything it reads is there.
+      r.kind = Group::Kind::contraction;
+      r.epilogue = r.roots[0];
+      r.roots = {c};
+      g.roots.clear();
+    }
+    std::erase_if(fusion_.groups, [](const Group& g) { return g.roots.empty(); });
+  }
+
+  bool epilogue_fits(const Tensor& c, const Tensor& r) const {
+    const ir::ContractionDef def = c.node().op().contraction(c.node());
+    if (def.overlapping || r.shape() != c.shape()) return false;
+    for (std::size_t d = 0; d < def.out.size(); ++d)
+      if (!c.shape()[d].is(1) && !is_plain(def.out[d])) return false;
+    Composed f;
+    const Tensor roots[] = {r};
+    compose(roots, [&](const Tensor& x) { return is_inlined(x); }, f);
+    std::map<int, const ExprNode*> loads;
+    for (int e = 0; e < f.formula.size(); ++e) {
+      const ExprNode& n = f.formula.node(e);
+      if (n.op == ScalarOp::result || n.op == ScalarOp::extent || !n.guard.empty()) return false;
+      for (int a : n.args)
+        if (a >= 0 && f.formula.node(a).op == ScalarOp::var) return false;  // only addresses see the loops
+      if (n.op != ScalarOp::load) continue;
+      if (!loads.emplace(n.source, &n).second || !address_fits(f, n, c)) return false;
+    }
+    return f.sources.size() <= 6;
+  }
+
+  static bool is_plain(const ir::ContractionDef::Axis& axis) {
+    return axis.constant.is(0) && axis.terms.size() == 1 && axis.terms[0].second.is(1);
+  }
+
+  // Affine in the loops; and the contraction itself is read at the very element that is computed.
+  static bool address_fits(const Composed& f, const ExprNode& load, const Tensor& c) {
+    for (const ir::Index& i : load.at)
+      for (const auto& t : i.terms)
+        if (f.formula.node(t.first).op != ScalarOp::var) return false;
+    const Tensor& source = f.sources[static_cast<std::size_t>(load.source)];
+    if (!(source == c)) return !(storage_of(source) == c);
+    for (std::size_t d = 0; d < load.at.size(); ++d)
+      if (!(load.at[d] == ir::Index(f.loops[d])) && !c.shape()[d].is(1)) return false;
+    return true;
+  }
+
+  std::vector<Tensor> outputs_;
+  std::vector<NodePtr> order_;
+  std::map<Key, std::vector<NodePtr>> uses_;
+  std::set<Key> roots_;
+  std::map<Key, int> group_of_;
+  std::vector<std::set<int>> reach_;           // groups that a group needs, transitively
+  std::vector<std::vector<Tensor>> reads_;
+  Fusion fusion_;
+};
+
+}  // namespace
+
+bool Fusion::is_inlined(const Tensor& t) const {
+  const Tensor s = storage_of(t);
+  return inlined.contains({s.node().id(), s.output()});
+}
+
+Fusion fuse(std::span<const Tensor> outputs) { return Fuser(outputs).run(); }
+
+}  // namespace bitale::lower

@@ -1,0 +1,30 @@
+// Lowering: an optimised graph becomes a Program and the kernels it needs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/ir/graph.h"
+#include "compiler/kernel/kernel.h"
+#include "runtime/program/program.h"
+
+namespace bitale::lower {
+
+struct FunctionGraph {
+  std::string name;
+  std::vector<ir::Tensor> inputs;                        // leaves
+  std::vector<ir::Tensor> shareds;                       // leaves, in the order of the Program's ports
+  std::vector<ir::Tensor> outputs;
+  std::vector<std::pair<int, ir::Tensor>> updates;       // (shared, new value)
+};
+
+struct Lowered {
+  program::Program program;                // entries: one per kernel; contraction tiles still to be chosen; no code
+  std::vector<kernel::Kernel> kernels;     // in the order of the entries, structurally distinct
+  int nodes = 0, groups = 0;
+};
+
+// Extents that no input or Shared binds are an Error that names the symbol and where it was made.
+Lowered lower(const FunctionGraph& graph);
+
+}  // namespace bitale::lower

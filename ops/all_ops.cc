@@ -1,0 +1,38 @@
+// The explicit list of ops: the only file that sees them all. Order is the order of documentation and tests.
+#include "ops/api/ops.h"
+
+#include <vector>
+
+#include "compiler/grad/grad.h"
+
+namespace bitale::ops {
+
+// Every op: one row. OP(tanh) refers to the OpDef tanh_op of its own file.
+#define BITALE_OPS(OP)                                                 \
+  /* elementwise */                                                    \
+  OP(exp) OP(expm1) OP(log) OP(log1p) OP(sqrt) OP(pow)                 \
+  OP(tanh) OP(sigmoid) OP(softplus) OP(relu) OP(sin) OP(cos) OP(erf)   \
+  OP(floor) OP(ceil) OP(round) OP(floordiv) OP(mod)                    \
+  /* reduce */                                                         \
+  OP(logsumexp)
+
+#define OP(name) extern const ir::OpDef name##_op;
+BITALE_OPS(OP)
+#undef OP
+
+void register_all() {
+  static const bool once = [] {
+    ir::register_ops(ir::primitives());
+    ir::register_ops(grad::grad_ops());
+    const std::vector<const ir::OpDef*> list{
+#define OP(name) &name##_op,
+        BITALE_OPS(OP)
+#undef OP
+    };
+    ir::register_ops(list);
+    return true;
+  }();
+  (void)once;
+}
+
+}  // namespace bitale::ops
