@@ -74,7 +74,8 @@ Expr scale_by_power(Expr x, Expr n, Scale scale) {
       const double down = x.wide() ? 0x1p-512 : 0x1p-64;
       return (x * from_bits(bits(n + (magic + bias + by)) << fraction)) * down;
     }
-    case Scale::full: return {x.emitter, x.emitter->scale_by_power(x.handle, n.handle), x.type};
+    case Scale::full:
+      return {x.emitter, x.emitter->scale_by_power(x.handle, n.handle), x.type};
   }
   throw InternalError("scale_by_power: range out of range");
 }
@@ -86,8 +87,9 @@ Expr power_of_two(Expr n, int more) {
 
 }  // namespace expansion
 
-// Two factors, 2^floor(n/2) and the rest: the first product is normal, the second one is rounded once. With both biases added,
-// the sum is positive, and shifting it right by one halves n and drops into the upper bits what the shift to the exponent drops.
+// Two factors, 2^floor(n/2) and the rest: the first product is normal, the second one is rounded once. With both biases
+// added, the sum is positive, and shifting it right by one halves n and drops into the upper bits what the shift to the
+// exponent drops.
 Emitter::Handle Emitter::scale_by_power(Handle x, Handle n) {
   using namespace expansion;
   const Expr value{this, x, type_of(x)};
@@ -103,19 +105,32 @@ Emitter::Handle expand(Emitter& emitter, ScalarOp op, std::span<const Emitter::H
   const auto arg = [&](std::size_t i) { return expansion::Expr{&emitter, args[i], emitter.type_of(args[i])}; };
   const expansion::Expr x = arg(0);
   switch (op) {
-    case ScalarOp::exp: return expansion::exp(x).handle;
-    case ScalarOp::expm1: return expansion::expm1(x).handle;
-    case ScalarOp::log: return expansion::log(x).handle;
-    case ScalarOp::log1p: return expansion::log1p(x).handle;
-    case ScalarOp::tanh: return expansion::tanh(x).handle;
-    case ScalarOp::sigmoid: return expansion::sigmoid(x).handle;
-    case ScalarOp::softplus: return expansion::softplus(x).handle;
-    case ScalarOp::erf: return expansion::erf(x).handle;
-    case ScalarOp::sin: return expansion::sin(x).handle;
-    case ScalarOp::cos: return expansion::cos(x).handle;
-    case ScalarOp::pow: return expansion::pow(x, arg(1)).handle;
-    case ScalarOp::philox: return expansion::philox(x, arg(1), arg(2)).handle;
-    default: throw InternalError("expand: " + std::string(name_of(op)) + " does not expand");
+    case ScalarOp::exp:
+      return expansion::exp(x).handle;
+    case ScalarOp::expm1:
+      return expansion::expm1(x).handle;
+    case ScalarOp::log:
+      return expansion::log(x).handle;
+    case ScalarOp::log1p:
+      return expansion::log1p(x).handle;
+    case ScalarOp::tanh:
+      return expansion::tanh(x).handle;
+    case ScalarOp::sigmoid:
+      return expansion::sigmoid(x).handle;
+    case ScalarOp::softplus:
+      return expansion::softplus(x).handle;
+    case ScalarOp::erf:
+      return expansion::erf(x).handle;
+    case ScalarOp::sin:
+      return expansion::sin(x).handle;
+    case ScalarOp::cos:
+      return expansion::cos(x).handle;
+    case ScalarOp::pow:
+      return expansion::pow(x, arg(1)).handle;
+    case ScalarOp::philox:
+      return expansion::philox(x, arg(1), arg(2)).handle;
+    default:
+      throw InternalError("expand: " + std::string(name_of(op)) + " does not expand");
   }
 }
 

@@ -14,8 +14,8 @@ double highest_exp(DType type) { return type == DType::f64 ? 710 : 89; }
 Expr expm1_tail(Expr r) {
   if (r.wide())
     return polynomial(r, {0.5, 0.16666666666666677, 0.041666666666666678, 0.008333333333321747, 0.0013888888888896507,
-                          0.00019841269885541993, 2.4801587275246708e-05, 2.7557244895446709e-06, 2.7557331247428183e-07,
-                          2.5108792001491595e-08, 2.0893794954558981e-09});
+                          0.00019841269885541993, 2.4801587275246708e-05, 2.7557244895446709e-06,
+                          2.7557331247428183e-07, 2.5108792001491595e-08, 2.0893794954558981e-09});
   return polynomial(r, {0.49999997, 0.166665465, 0.0416674353, 0.00836627837, 0.00138709543});
 }
 
@@ -55,7 +55,8 @@ Expr exp(Expr x) {
   return scale_by_power(exp_of_reduced(x2.r), x2.n, Scale::full);
 }
 
-// 2^n p + (2^n - 1), at half its size so that 2^n does not overflow; tiny x, where halves may be lost, is its own result.
+// 2^n p + (2^n - 1), at half its size so that 2^n does not overflow; tiny x, where halves may be lost, is its own
+// result.
 Expr expm1(Expr x) {
   const Reduced x2 = reduce_exp(at_least(at_most(x, highest_exp(x.type)), x.wide() ? -40 : -20));
   const Expr half_power = power_of_two(x2.n, -1);

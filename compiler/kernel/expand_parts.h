@@ -58,25 +58,27 @@ Expr polynomial(Expr x, std::initializer_list<double> c);
 Expr at_most(Expr x, double high);
 Expr at_least(Expr x, double low);
 
-// Adding this to x rounds x to an integer, which then stands in the low bits of the sum: 1.5 * 2^(size of the fraction).
+// Adding this to x rounds x to an integer, which then stands in the low bits of the sum: 1.5 * 2^(size of the
+// fraction).
 inline double rounding_constant(DType type) { return type == DType::f64 ? 6755399441055744.0 : 12582912.0; }
 inline int fraction_bits(DType type) { return type == DType::f64 ? 52 : 23; }
 inline int exponent_bias(DType type) { return type == DType::f64 ? 1023 : 127; }
 
-// ln 2 in two parts; the first has so few bits that its product with an exponent is exact. Both are positive, so that reductions
-// keep the sign of zero.
+// ln 2 in two parts; the first has so few bits that its product with an exponent is exact. Both are positive, so that
+// reductions keep the sign of zero.
 inline double ln2_high(DType type) { return type == DType::f64 ? 0.69314718036912382 : 0.693115234375; }
 inline double ln2_low(DType type) { return type == DType::f64 ? 1.9082149292705877e-10 : 3.19461833e-05; }
 
-// x = n ln 2 + r with integral n, |r| <= 0.3466; n is +0 for x = -0. With ln 2 in one part instead of two, r is off by n times
-// the rounding error of ln 2.
+// x = n ln 2 + r with integral n, |r| <= 0.3466; n is +0 for x = -0. With ln 2 in one part instead of two, r is off by
+// n times the rounding error of ln 2.
 struct Reduced {
   Expr n, r;
 };
 Reduced reduce_exp(Expr x, int parts = 2);
 Reduced reduce_exp(Expr x, Expr low);  // of x + low, where low is at most an ulp of x
 
-// x * 2^n for 0.25 <= |x| <= 4 and integral n: down to the smallest denormal / 4, n <= 0; or full: |n| <= 252, float64 2044.
+// x * 2^n for 0.25 <= |x| <= 4 and integral n: down to the smallest denormal / 4, n <= 0; or full: |n| <= 252, float64
+// 2044.
 enum class Scale { down, full };
 Expr scale_by_power(Expr x, Expr n, Scale scale);
 // 2^(n + more), a normal number.
@@ -86,9 +88,10 @@ Expr exp_of_reduced(Expr r);    // 1 + r + ...
 Expr expm1_of_reduced(Expr r);  // r + r^2 / 2 + ...; loses the sign of zero
 Expr exp_of_negative(Expr x);   // for x <= 0 or NaN
 
-Expr tanh_of_half(Expr y);      // tanh(y / 2), |y| <= 40 (float32: 20); loses the sign of zero
+Expr tanh_of_half(Expr y);  // tanh(y / 2), |y| <= 40 (float32: 20); loses the sign of zero
 
-// log of u = 2^k m: with negative_k = -k and f = m - 1, 0.707 <= m < 1.415. u is positive and normal, else the result is any.
+// log of u = 2^k m: with negative_k = -k and f = m - 1, 0.707 <= m < 1.415. u is positive and normal, else the result
+// is any.
 struct Split {
   Expr negative_k, f, inverse_power;  // inverse_power: 2^(1-k)
 };

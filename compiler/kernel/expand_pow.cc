@@ -1,6 +1,6 @@
-// pow(x, y) = exp(y log |x|) and the special values of C's Annex F. The product may be in the hundreds, so that its error must
-// be far below an ulp: float32 goes through float64, and float64 keeps the logarithm as an unevaluated sum of two numbers
-// (Dekker 1971).
+// pow(x, y) = exp(y log |x|) and the special values of C's Annex F. The product may be in the hundreds, so that its
+// error must be far below an ulp: float32 goes through float64, and float64 keeps the logarithm as an unevaluated sum
+// of two numbers (Dekker 1971).
 #include <limits>
 
 #include "compiler/kernel/expand_parts.h"
@@ -42,12 +42,14 @@ Pair half_slope(Expr f) {
   return {s, (((f - back.high) - back.low) - s * d.low) * inverse};
 }
 
-// log(1 + f) = 2s + s^3 (2/3 + 2/5 s^2 + ...) for s = f / (2 + f); only the terms from 2/5 on are small enough to be rounded.
+// log(1 + f) = 2s + s^3 (2/3 + 2/5 s^2 + ...) for s = f / (2 + f); only the terms from 2/5 on are small enough to be
+// rounded.
 Pair log_pair(Expr negative_k, Expr f) {
   const Pair s = half_slope(f);
   const Pair z = s * s;
-  const Expr tail = z.high * polynomial(z.high, {0.4000000000000225, 0.28571428570102186, 0.22222222519456877, 0.18181784408222873,
-                                                 0.1538675542092994, 0.13256862571623854, 0.13195910269013497});
+  const Expr tail =
+      z.high * polynomial(z.high, {0.4000000000000225, 0.28571428570102186, 0.22222222519456877, 0.18181784408222873,
+                                   0.1538675542092994, 0.13256862571623854, 0.13195910269013497});
   const double two_thirds = 0.66666666666666663;
   Pair w = exact_sum(f.constant(two_thirds), tail);
   w.low = w.low + 3.700743415417188e-17;  // 2/3 less its first part

@@ -9,24 +9,28 @@ struct Quadrant {
   Expr r;
 };
 
-// x - n pi/2 with pi/2 in parts (Cody and Waite 1980), all positive so that -0 stays -0. With a true fma the parts have full
-// precision: each difference is exact or its rounding is relative to what is left. Else n times a part must be exact: n has at
-// most 22 bits for float32, which is reduced in float64 with a part of 30 bits, and 30 bits for float64.
+// x - n pi/2 with pi/2 in parts (Cody and Waite 1980), all positive so that -0 stays -0. With a true fma the parts have
+// full precision: each difference is exact or its rounding is relative to what is left. Else n times a part must be
+// exact: n has at most 22 bits for float32, which is reduced in float64 with a part of 30 bits, and 30 bits for
+// float64.
 Expr reduce(Expr x, Expr n) {
   const auto minus = [](Expr rest, Expr m, std::initializer_list<double> parts) {
     for (const double part : parts) rest = fma(m, -part, rest);
     return rest;
   };
-  if (x.wide() && x.emitter->fuses()) return minus(x, n, {1.5707963267948966, 6.123233995736765e-17, 1.0828566739219139e-32});
+  if (x.wide() && x.emitter->fuses())
+    return minus(x, n, {1.5707963267948966, 6.123233995736765e-17, 1.0828566739219139e-32});
   if (x.wide())
-    return minus(x, n, {1.570796251296997, 7.549789415861596e-08, 5.390302529957765e-15, 3.2820031633724233e-22,
-                        3.795010772721225e-29});
+    return minus(x, n,
+                 {1.570796251296997, 7.549789415861596e-08, 5.390302529957765e-15, 3.2820031633724233e-22,
+                  3.795010772721225e-29});
   if (x.emitter->fuses()) return minus(x, n, {1.570796251296997, 7.549789415861596e-08, 5.390302529957765e-15});
   const Expr r = minus(cast(x, DType::f64), cast(n, DType::f64), {1.570796325802803, 9.920935796805404e-10});
   return cast(r, x.type);
 }
 
-// r is kept near [-pi/4, pi/4] also where x is too large for the reduction, so that results never leave [-1, 1] by much.
+// r is kept near [-pi/4, pi/4] also where x is too large for the reduction, so that results never leave [-1, 1] by
+// much.
 Quadrant quadrant_of(Expr x) {
   constexpr double two_by_pi = 0.6366197723675814;
   const double magic = rounding_constant(x.type);

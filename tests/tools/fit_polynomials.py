@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Prints the polynomial coefficients of compiler/kernel/expand_*.cc.
 
-Each row of FITS is a weighted minimax fit: the function, the powers of its variable, the weight of the error and the interval.
-Coefficients are rounded to the target's precision one after the other, lowest power first, and the others are fitted again after
-each. Needs mpmath, numpy and scipy. Usage: fit_polynomials.py [NAME...]
+Each row of FITS is a weighted minimax fit: the function, the powers of its variable, the weight of the error and the
+interval. Coefficients are rounded to the target's precision one after the other, lowest power first, and the others are
+fitted again after each. Needs mpmath, numpy and scipy. Usage: fit_polynomials.py [NAME...]
 """
 import sys
 
@@ -153,8 +153,7 @@ FITS = {
     "sin32": sin_row(3, 24),
     "sin32_4": sin_row(4, 24),
     "cos32": cos_row(3, 24),
-    "erf32": atanh_erf_row(8, 3.85, 24),
-    "erf32_9": atanh_erf_row(9, 3.85, 24),
+    "erf32": atanh_erf_row(9, 4, 24),
     "log1p32": log1p_row(4, 24),
     "log1p32_5": log1p_row(5, 24),
     "exp64": exp_row(11, 53),

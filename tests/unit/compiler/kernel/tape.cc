@@ -37,33 +37,48 @@ void each(const std::vector<const Column*>& args, Column& out, F f) {
 template <class T>
 void real(ScalarOp op, bool fuses, const std::vector<const Column*>& args, Column& out) {
   switch (op) {
-    case ScalarOp::add: return each<T>(args, out, [](T a, T b, T) { return a + b; });
-    case ScalarOp::sub: return each<T>(args, out, [](T a, T b, T) { return a - b; });
-    case ScalarOp::mul: return each<T>(args, out, [](T a, T b, T) { return a * b; });
-    case ScalarOp::div: return each<T>(args, out, [](T a, T b, T) { return a / b; });
-    case ScalarOp::neg: return each<T>(args, out, [](T a, T, T) { return -a; });
-    case ScalarOp::abs: return each<T>(args, out, [](T a, T, T) { return std::fabs(a); });
-    case ScalarOp::sqrt: return each<T>(args, out, [](T a, T, T) { return std::sqrt(a); });
-    case ScalarOp::floor: return each<T>(args, out, [](T a, T, T) { return std::floor(a); });
-    case ScalarOp::round: return each<T>(args, out, [](T a, T, T) { return std::nearbyint(a); });
+    case ScalarOp::add:
+      return each<T>(args, out, [](T a, T b, T) { return a + b; });
+    case ScalarOp::sub:
+      return each<T>(args, out, [](T a, T b, T) { return a - b; });
+    case ScalarOp::mul:
+      return each<T>(args, out, [](T a, T b, T) { return a * b; });
+    case ScalarOp::div:
+      return each<T>(args, out, [](T a, T b, T) { return a / b; });
+    case ScalarOp::neg:
+      return each<T>(args, out, [](T a, T, T) { return -a; });
+    case ScalarOp::abs:
+      return each<T>(args, out, [](T a, T, T) { return std::fabs(a); });
+    case ScalarOp::sqrt:
+      return each<T>(args, out, [](T a, T, T) { return std::sqrt(a); });
+    case ScalarOp::floor:
+      return each<T>(args, out, [](T a, T, T) { return std::floor(a); });
+    case ScalarOp::round:
+      return each<T>(args, out, [](T a, T, T) { return std::nearbyint(a); });
     case ScalarOp::fma:
       if (fuses) return each<T>(args, out, [](T a, T b, T c) { return std::fma(a, b, c); });
       return each<T>(args, out, [](T a, T b, T c) {
         volatile T product = a * b;  // kept from being fused
         return product + c;
       });
-    default: throw InternalError("tape: " + std::string(name_of(op)) + " of floats");
+    default:
+      throw InternalError("tape: " + std::string(name_of(op)) + " of floats");
   }
 }
 
 template <class T>
 void compare(ScalarOp op, const std::vector<const Column*>& args, Column& out) {
   switch (op) {
-    case ScalarOp::lt: return each<T>(args, out, [](T a, T b, T) { return a < b; });
-    case ScalarOp::le: return each<T>(args, out, [](T a, T b, T) { return a <= b; });
-    case ScalarOp::eq: return each<T>(args, out, [](T a, T b, T) { return a == b; });
-    case ScalarOp::ne: return each<T>(args, out, [](T a, T b, T) { return a != b; });
-    default: throw InternalError("tape: " + std::string(name_of(op)) + " compares nothing");
+    case ScalarOp::lt:
+      return each<T>(args, out, [](T a, T b, T) { return a < b; });
+    case ScalarOp::le:
+      return each<T>(args, out, [](T a, T b, T) { return a <= b; });
+    case ScalarOp::eq:
+      return each<T>(args, out, [](T a, T b, T) { return a == b; });
+    case ScalarOp::ne:
+      return each<T>(args, out, [](T a, T b, T) { return a != b; });
+    default:
+      throw InternalError("tape: " + std::string(name_of(op)) + " compares nothing");
   }
 }
 
@@ -71,33 +86,50 @@ template <class U>
 void integral(ScalarOp op, const std::vector<const Column*>& args, Column& out) {
   constexpr U mask = sizeof(U) * 8 - 1;
   switch (op) {
-    case ScalarOp::add: return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a + b); });
-    case ScalarOp::sub: return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a - b); });
-    case ScalarOp::mul: return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a * b); });
-    case ScalarOp::bit_and: return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a & b); });
-    case ScalarOp::bit_or: return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a | b); });
-    case ScalarOp::bit_xor: return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a ^ b); });
-    case ScalarOp::shl: return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a << (b & mask)); });
-    case ScalarOp::shr: return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a >> (b & mask)); });
-    default: throw InternalError("tape: " + std::string(name_of(op)) + " of integers");
+    case ScalarOp::add:
+      return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a + b); });
+    case ScalarOp::sub:
+      return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a - b); });
+    case ScalarOp::mul:
+      return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a * b); });
+    case ScalarOp::bit_and:
+      return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a & b); });
+    case ScalarOp::bit_or:
+      return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a | b); });
+    case ScalarOp::bit_xor:
+      return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a ^ b); });
+    case ScalarOp::shl:
+      return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a << (b & mask)); });
+    case ScalarOp::shr:
+      return each<U>(args, out, [](U a, U b, U) { return static_cast<U>(a >> (b & mask)); });
+    default:
+      throw InternalError("tape: " + std::string(name_of(op)) + " of integers");
   }
 }
 
 void logical(ScalarOp op, const std::vector<const Column*>& args, Column& out) {
   switch (op) {
-    case ScalarOp::bit_and: return each<bool>(args, out, [](bool a, bool b, bool) { return a && b; });
-    case ScalarOp::bit_or: return each<bool>(args, out, [](bool a, bool b, bool) { return a || b; });
-    case ScalarOp::bit_xor: return each<bool>(args, out, [](bool a, bool b, bool) { return a != b; });
-    case ScalarOp::bit_not: return each<bool>(args, out, [](bool a, bool, bool) { return !a; });
-    default: throw InternalError("tape: " + std::string(name_of(op)) + " of bool");
+    case ScalarOp::bit_and:
+      return each<bool>(args, out, [](bool a, bool b, bool) { return a && b; });
+    case ScalarOp::bit_or:
+      return each<bool>(args, out, [](bool a, bool b, bool) { return a || b; });
+    case ScalarOp::bit_xor:
+      return each<bool>(args, out, [](bool a, bool b, bool) { return a != b; });
+    case ScalarOp::bit_not:
+      return each<bool>(args, out, [](bool a, bool, bool) { return !a; });
+    default:
+      throw InternalError("tape: " + std::string(name_of(op)) + " of bool");
   }
 }
 
 void cast(DType to, DType from, const Column& a, Column& out) {
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (to == DType::f64 && from == DType::f32) out[i] = put(static_cast<double>(get<float>(a[i])));
-    else if (to == DType::f32 && from == DType::f64) out[i] = put(static_cast<float>(get<double>(a[i])));
-    else throw InternalError("tape: this cast is slow on vector units");
+    if (to == DType::f64 && from == DType::f32)
+      out[i] = put(static_cast<double>(get<float>(a[i])));
+    else if (to == DType::f32 && from == DType::f64)
+      out[i] = put(static_cast<float>(get<double>(a[i])));
+    else
+      throw InternalError("tape: this cast is slow on vector units");
   }
 }
 
@@ -106,7 +138,8 @@ void cast(DType to, DType from, const Column& a, Column& out) {
 Tape::Handle Tape::push(Step step) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& s = steps_[i];
-    const bool same = s.what == step.what && s.type == step.type && s.op == step.op && s.args == step.args && s.bits == step.bits;
+    const bool same =
+        s.what == step.what && s.type == step.type && s.op == step.op && s.args == step.args && s.bits == step.bits;
     if (same && s.what != What::input) return reinterpret_cast<Handle>(i + 1);
   }
   steps_.push_back(std::move(step));
@@ -119,7 +152,9 @@ Tape::Handle Tape::constant(double value, DType type) {
 }
 
 Tape::Handle Tape::integer(std::int64_t value, DType type) {
-  return push({.what = What::constant, .type = type, .bits = type == DType::i32 ? put(static_cast<std::int32_t>(value)) : put(value)});
+  return push({.what = What::constant,
+               .type = type,
+               .bits = type == DType::i32 ? put(static_cast<std::int32_t>(value)) : put(value)});
 }
 
 Tape::Handle Tape::emit(ScalarOp op, DType type, std::span<const Handle> args) {
@@ -139,7 +174,8 @@ void Tape::run(const Step& step, const std::vector<Column>& lanes, Column& out) 
   const DType operand = steps_[step.args[0]].type;
   const bool wide = operand == DType::f64 || operand == DType::i64;
   if (step.what == What::scale) {
-    if (wide) return each<double>(args, out, [](double x, double n, double) { return std::scalbn(x, static_cast<int>(n)); });
+    if (wide)
+      return each<double>(args, out, [](double x, double n, double) { return std::scalbn(x, static_cast<int>(n)); });
     return each<float>(args, out, [](float x, float n, float) { return std::scalbn(x, static_cast<int>(n)); });
   }
   if (step.op == ScalarOp::bitcast) {
@@ -152,10 +188,14 @@ void Tape::run(const Step& step, const std::vector<Column>& lanes, Column& out) 
     logical(step.op, args, out);
   } else if (rule_of(step.op) == kernel::TypeRule::boolean) {
     switch (operand) {
-      case DType::f32: return compare<float>(step.op, args, out);
-      case DType::f64: return compare<double>(step.op, args, out);
-      case DType::i32: return compare<std::int32_t>(step.op, args, out);
-      default: return compare<std::int64_t>(step.op, args, out);
+      case DType::f32:
+        return compare<float>(step.op, args, out);
+      case DType::f64:
+        return compare<double>(step.op, args, out);
+      case DType::i32:
+        return compare<std::int32_t>(step.op, args, out);
+      default:
+        return compare<std::int64_t>(step.op, args, out);
     }
   } else if (is_floating(operand)) {
     wide ? real<double>(step.op, traits_.fuses, args, out) : real<float>(step.op, traits_.fuses, args, out);
@@ -202,10 +242,14 @@ std::string Tape::listing() const {
     text += "t" + std::to_string(i) + " = " + std::string(step.what == What::scale ? "scale" : name_of(step.op));
     for (const std::size_t arg : step.args) {
       const Step& s = steps_[arg];
-      if (s.what != What::constant) text += " t" + std::to_string(arg);
-      else if (s.type == DType::f32) text += " " + std::to_string(get<float>(s.bits));
-      else if (s.type == DType::f64) text += " " + std::to_string(get<double>(s.bits));
-      else text += " " + std::to_string(s.type == DType::i32 ? get<std::int32_t>(s.bits) : get<std::int64_t>(s.bits));
+      if (s.what != What::constant)
+        text += " t" + std::to_string(arg);
+      else if (s.type == DType::f32)
+        text += " " + std::to_string(get<float>(s.bits));
+      else if (s.type == DType::f64)
+        text += " " + std::to_string(get<double>(s.bits));
+      else
+        text += " " + std::to_string(s.type == DType::i32 ? get<std::int32_t>(s.bits) : get<std::int64_t>(s.bits));
     }
     text += "\n";
   }

@@ -1,5 +1,5 @@
-// An Emitter that records what is emitted and runs it on arrays, one lane after the other, in the arithmetic of the types
-// themselves: float32 instructions round to float32, fma rounds once or (unfused) twice.
+// An Emitter that records what is emitted and runs it on arrays, one lane after the other, in the arithmetic of the
+// types themselves: float32 instructions round to float32, fma rounds once or (unfused) twice.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,8 @@ class Tape : public kernel::Emitter {
   // Elements are given and returned as bits of their type in 64-bit words. All columns have the same length.
   std::vector<std::uint64_t> run(const std::vector<std::vector<std::uint64_t>>& inputs, Handle result) const;
 
-  // Instructions other than bitcasts, each counted once per distinct operands; what a vector unit executes per step, nearly.
+  // Instructions other than bitcasts, each counted once per distinct operands; what a vector unit executes per step,
+  // nearly.
   int instructions() const;
   std::string listing() const;
 
@@ -47,7 +48,8 @@ class Tape : public kernel::Emitter {
 
   static std::size_t index_of(Handle h) { return reinterpret_cast<std::size_t>(h) - 1; }
   Handle push(Step step);
-  void run(const Step& step, const std::vector<std::vector<std::uint64_t>>& lanes, std::vector<std::uint64_t>& out) const;
+  void run(const Step& step, const std::vector<std::vector<std::uint64_t>>& lanes,
+           std::vector<std::uint64_t>& out) const;
 
   Traits traits_;
   std::vector<Step> steps_;
