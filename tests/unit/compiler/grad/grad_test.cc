@@ -285,6 +285,37 @@ TEST_CASE("What cannot be differentiated is an error that names it") {
   CHECK_THROWS_WITH(grad::vjp({&y, 1}, {&dy, 1}, {&x, 1}), contains("dy (float64[3]"));
 }
 
+TEST_CASE("Derivatives of unstable forms are those of the stable ones") {
+  const Tensor x = f64("x", {5}), t = f64("t", {5});
+  const Bindings leaves{{x, vector({-1000, -2, 0, 3, 1000})}, {t, vector({1, 0, 1, 1, 0})}};
+  const Tensor p = 1.0 / (1.0 + ops::exp(-x));
+  const Tensor cost = total(-t * ops::log(p) - (1.0 - t) * ops::log(1.0 - p));
+  const auto sigmoid = [](double v) { return 1 / (1 + std::exp(-v)); };
+  check_close(value_of(gradient(cost, x), leaves), {-1, sigmoid(-2), sigmoid(0) - 1, sigmoid(3) - 1, 1});
+
+  const Tensor softmax = ops::exp(x) / ops::sum(ops::exp(x));
+  check_close(value_of(gradient(total(ir::square(softmax)), x), leaves), {0, 0, 0, 0, 0});
+  const Tensor added = total(ops::log(ops::exp(x) + ops::exp(x)) + ops::log(ops::exp(x) + ops::exp(t)));
+  const Array g = value_of(gradient(added, x), leaves);
+  check_close(g, {1, 1 + sigmoid(-2), 1 + sigmoid(-1), 1 + sigmoid(2), 2});
+}
+
+TEST_CASE("Intermediate tensors can be differentiated by, whatever the stable form is") {
+  const Tensor x = f64("x", {2});
+  const Tensor e = ops::exp(-x), p = 1.0 / (1.0 + e);
+  const Tensor cost = total(ops::log(p));
+  const Tensor wrt[] = {p, e, x};
+  const auto g = grad::grad(cost, wrt);
+  const Bindings leaves{{x, vector({0.5, -1})}};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double v = i == 0 ? 0.5 : -1, ev = std::exp(-v);
+    CHECK(value_of(g[0], leaves).at(static_cast<std::int64_t>(i)) == Approx(1 + ev));
+    CHECK(value_of(g[1], leaves).at(static_cast<std::int64_t>(i)) == Approx(-1 / (1 + ev)));
+    CHECK(value_of(g[2], leaves).at(static_cast<std::int64_t>(i)) == Approx(ev / (1 + ev)));
+  }
+  for (const ir::NodePtr& node : ir::topological(g)) CHECK(node->op().name != "barrier");
+}
+
 namespace {
 
 ir::OpDef odd_op(ir::VjpRule vjp) {
