@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "compiler/grad/grad.h"
+
 namespace bitale::ops {
 
 // Every op: one row. OP(tanh) refers to the OpDef tanh_op of its own file.
@@ -21,6 +23,7 @@ BITALE_OPS(OP)
 void register_all() {
   static const bool once = [] {
     ir::register_ops(ir::primitives());
+    ir::register_ops(grad::grad_ops());
     const std::vector<const ir::OpDef*> list{
 #define OP(name) &name##_op,
         BITALE_OPS(OP)

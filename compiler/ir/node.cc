@@ -86,6 +86,11 @@ class Interner {
     return static_cast<std::int64_t>(table_.size());
   }
 
+  std::uint64_t next_id() {
+    std::lock_guard lock(mutex_);
+    return next_id_;
+  }
+
  private:
   static std::uint64_t hash_of(const OpDef& op, const Params& params, const std::vector<Tensor>& inputs) {
     std::uint64_t h = hash_text(op.name);
@@ -135,6 +140,8 @@ NodePtr::~NodePtr() {
 }
 
 std::int64_t live_nodes() { return Interner::instance().live(); }
+
+std::uint64_t next_node_id() { return Interner::instance().next_id(); }
 
 std::vector<SourceLine> Node::origins() const {
   std::lock_guard lock(origins_mutex);

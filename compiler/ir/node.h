@@ -138,6 +138,9 @@ NodePtr with_inputs(const NodePtr& node, std::vector<Tensor> inputs, Params para
 // Number of nodes alive, for leak tests.
 std::int64_t live_nodes();
 
+// Nodes that are made from now on have at least this id.
+std::uint64_t next_node_id();
+
 // While one is alive on this thread, nodes that apply() makes get this line if the call names none, and origins are copied from
 // `from` (rewrites and derivatives pass on what they replace).
 class OriginScope {

@@ -13,6 +13,8 @@ struct PassContext {
   int level = 2;              // optimisation level O0..O3
   RewriteOptions options;
   Counts rules_fired;
+  std::string name = "graph";  // of what is compiled, in the names of dump files
+  bool verify = false;         // verify after every pass; builds with BITALE_VERIFY always do
 };
 
 struct Pass {
@@ -30,7 +32,12 @@ struct PassReport {
   bool changed = false;
 };
 
-// Runs the rows in order: run, verify (in builds with verification), time, dump (flag BITALE_DUMP).
+// Runs the rows in order: run, verify (in builds with verification), time, dump (flag BITALE_DUMP): the text and GraphViz of the
+// graph before the first pass and after each that changed it, as <dump>/<name>_<run>/<number>_<pass>.txt and .dot. A pass keeps
+// the number, dtypes and shapes of the outputs.
 ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& context, std::vector<PassReport>& reports);
+
+// One line per pass: "canonicalise: 120 -> 97 nodes, 0.8 ms".
+std::string to_string(const std::vector<PassReport>& reports);
 
 }  // namespace bitale::rewrite

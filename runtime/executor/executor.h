@@ -36,7 +36,11 @@ class Runnable {
  public:
   // Picks the blob for `target`; a Program without one is an Error that lists what it has.
   Runnable(std::shared_ptr<const program::Program> program, const std::string& target);
+  // Functions of this process instead of a blob, one per entry (tests, emulation).
+  Runnable(std::shared_ptr<const program::Program> program, std::vector<const void*> entries);
   ~Runnable();
+  Runnable(Runnable&&) noexcept;
+  Runnable& operator=(Runnable&&) noexcept;
 
   const program::Program& program() const;
 

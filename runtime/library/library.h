@@ -1,4 +1,11 @@
 // Library calls by name, behind one table: what a LibraryStep runs. Libraries are opened at first use.
+//
+// Matrices are row-major and dense; a leading dimension is the distance of two rows, in elements.
+//
+//   name            buffers   extents                  integers            reals
+//   sgemm, dgemm    a, b, c   m, n, k, lda, ldb, ldc   trans_a, trans_b    alpha, beta
+//       c[m][n] = alpha * op(a)[m][k] * op(b)[k][n] + beta * c, where op transposes if its flag is 1; float32, float64.
+//       With beta 0, c is not read.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +24,8 @@ struct Arguments {
   std::span<const double> reals;
 };
 
-// Runs on thread 0 alone. Returns 0 or an ErrorCode.
+// Runs on thread 0 alone (in a blocked step: on the thread of the tile). Returns 0 or an ErrorCode; a library's own status is
+// left in the context's error_value.
 using LibraryFn = int (*)(Context* context, const Arguments& arguments);
 
 // Error if the name is unknown or its library cannot be opened (the message says what was searched).

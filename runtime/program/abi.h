@@ -20,12 +20,14 @@ struct Context {
 enum class ErrorCode : std::int32_t { none = 0, index_out_of_range = 1, failed_check = 2, library = 3, callback = 4 };
 
 // Every kernel: all `threads` threads of the region call it with their number. buffers: one address per argument; extents:
-// the run-time extents of the kernel. Returns 0, or an ErrorCode that it has also left in the context.
+// the run-time extents of the kernel. Returns 0, or an ErrorCode that it has also left in the context. Every thread has a
+// Context of its own. Addresses are aligned to the element, not to a vector: rows of a loop's sequences and the guarded
+// allocator give no more. Small kernels are called by one thread alone, as thread 0 of 1.
 using KernelFn = int (*)(Context* context, void* const* buffers, const std::int64_t* extents, int thread, int threads);
 
 // The leaves of a contraction, generated once per isa, dtype and tile shape (see program/contraction.h). Element type T.
 //   micro: acc[mr][ld] = (accumulate ? acc : 0) + sum over k < kc of a[k][mr] * b[k][nr], a packed with row length mr, b with row
-//          length ldb; acc rows are 64-byte aligned, ld >= nr.
+//          length ldb >= nr or any other distance; ld >= nr. All three are aligned to 64 bytes at acc only.
 using MicroKernelFn = void (*)(std::int64_t kc, const void* a, const void* b, std::int64_t ldb, void* acc, std::int64_t ld,
                                std::int64_t accumulate);
 //   pack: dst[k][width] for k < kc: dst[k*width + j] = src[k_offsets[k] + lane_offsets[j]] for j < lanes, 0 for lanes <= j < width.

@@ -39,6 +39,7 @@ struct ContractionOperand {
   int buffer = -1;
   int offset = -1;  // slot of a constant element offset; -1: zero
   bool unit = true; // column stride 1 within a run; else 0 (the same element for every column)
+  bool written = false;  // by the epilogue
 };
 
 // The tile that the leaves were generated for.

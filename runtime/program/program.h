@@ -13,6 +13,11 @@
 //
 // Steps run in order; all threads enter each step, and a barrier follows it. A step reads and writes buffers as its lists
 // say; the verifier checks that what is read was written before, on every path.
+//
+// Bodies of loops and branches are Programs without ports, checks, Shareds or code: their buffers of role input are what bindings fill,
+// those of role output what bindings take (`index` is not used), their entry numbers are the outermost Program's, and their
+// extents come from `outer`, `iteration`, constants and arithmetic. An extent that changes with the iteration may be an argument
+// of a kernel or an offset, but not the dim of a buffer, of a contraction or of a blocked step, nor a number of trips.
 #pragma once
 
 #include <cstdint>
@@ -92,8 +97,12 @@ enum class BindingKind : std::uint8_t {
   invariant,  // outer_in is inner_in in every iteration
   sequence,   // iteration i sees row i of outer_in (first axis) as inner_in
   carry,      // inner_in is outer_in at first, then the last inner_out; outer_out receives the final one (also for zero trips)
-  stacked,    // iteration i writes inner_out to row i of outer_out
+  stacked,    // iteration i writes inner_out to row i of outer_out; rows that no iteration writes are zero
 };
+// One inner_out may be carried and stacked at once (its row is then what the next iteration reads), and bound several times. A
+// carry whose inner_out is an alias of its inner_in is updated in place, in outer_out, which may then be outer_in's
+// memory; other outer_outs share no memory with any outer_in. outer_out of a carry may be -1 if nobody wants the final value (not
+// in place). `backwards` counts rows from trips - 1 down. Buffers have at least `trips` rows.
 
 struct LoopBinding {
   BindingKind kind = BindingKind::invariant;
@@ -122,8 +131,10 @@ struct BranchStep {
 struct Step;
 
 // Runs `steps` once per tile of the dimension: extent `dim` cut into pieces of at most `tile`; tiles are dealt to the threads,
-// and each runs all steps of its tile alone. Slots `begin` and `size` hold the tile's start and extent while it runs; buffers in
-// `local` hold one tile and are private to the thread.
+// and each runs all steps of its tile alone (thread 0 of 1). Slots `begin` and `size` hold the tile's start and extent while it
+// runs; extents computed from them follow. They are defined as constants, `size` after `dim`; at call entry they are 0 and min(tile,
+// dim), which is what buffers in `local` are sized by: these hold one tile, are private to the thread, and are used by no other step.
+// `steps` are kernels, contractions, library calls and copies.
 struct BlockedStep {
   int dim = -1, begin = -1, size = -1;
   std::int64_t tile = 1;

@@ -1,0 +1,74 @@
+// grad_clip and grad_scale: identities whose vjp acts on the cotangent. Tangents of forward mode pass unchanged.
+#include <array>
+
+#include "compiler/grad/grad.h"
+#include "compiler/grad/rule_result.h"
+#include "compiler/prim/prim.h"
+#include "runtime/base/error.h"
+
+namespace bitale::grad {
+
+using namespace ir;
+
+namespace {
+
+struct ClipParams {
+  double low = 0, high = 0;
+  bool operator==(const ClipParams&) const = default;
+  template <class V>
+  void fields(V& v) { v("low", low); v("high", high); }
+};
+
+struct ScaleParams {
+  double factor = 1;
+  bool operator==(const ScaleParams&) const = default;
+  template <class V>
+  void fields(V& v) { v("factor", factor); }
+};
+
+// Without samples: the generated op tests compare vjp rules with the derivative of the value, which these are not.
+OpDef identity(std::string name, VjpRule vjp) {
+  OpDef op;
+  op.name = std::move(name);
+  op.type = same_float;
+  op.scalar = [](std::span<const Expr> x) { return x[0]; };
+  op.element = [](Element& e) { return e.input(0); };
+  op.vjp = std::move(vjp);
+  op.jvp = [](const Jvp& v) { return std::vector{v.dx(0)}; };
+  op.batch = [](const Batch& b) { return std::vector{apply1(b.node.op(), b.node.params(), {b.inputs[0]})}; };
+  return op;
+}
+
+const OpDef clip_op = [] {
+  OpDef op = identity("grad_clip", [](const Vjp& v) {
+    const auto& p = v.node.params_as<ClipParams>();
+    return std::vector{minimum(maximum(v.dy(), p.low), p.high)};
+  });
+  op.default_params = [] { return make_params(ClipParams{}); };
+  return op;
+}();
+
+const OpDef scale_op = [] {
+  OpDef op = identity("grad_scale", [](const Vjp& v) { return std::vector{mul(v.dy(), v.node.params_as<ScaleParams>().factor)}; });
+  op.default_params = [] { return make_params(ScaleParams{}); };
+  return op;
+}();
+
+}  // namespace
+
+Tensor grad_clip(const Tensor& x, double low, double high, SourceLine line) {
+  if (!(low <= high))
+    throw Error("grad_clip" + at_line(line) + ": the bounds " + std::to_string(low) + " and " + std::to_string(high) + " are not in order");
+  return apply1(clip_op, make_params(ClipParams{low, high}), {x}, line);
+}
+
+Tensor grad_scale(const Tensor& x, double factor, SourceLine line) {
+  return apply1(scale_op, make_params(ScaleParams{factor}), {x}, line);
+}
+
+std::span<const OpDef* const> grad_ops() {
+  static constexpr std::array<const OpDef*, 2> ops{&clip_op, &scale_op};
+  return ops;
+}
+
+}  // namespace bitale::grad

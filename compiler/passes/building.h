@@ -1,0 +1,44 @@
+// What rule tables and passes build with.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+#include <vector>
+
+#include "compiler/ir/graph.h"
+#include "compiler/prim/prim.h"
+#include "compiler/rewrite/rewrite.h"
+
+namespace bitale::passes {
+
+// Applies an op without parameters, by name; InternalError if it is not registered.
+ir::Tensor call(std::string_view op, std::vector<ir::Tensor> operands);
+
+// The same parameters under other inputs.
+template <class P>
+const P& params_of(const ir::Tensor& t) {
+  return t.node().params_as<P>();
+}
+
+// Result functions of rows: the variable itself; a result only for these dtypes.
+using Result = std::function<ir::Tensor(const rewrite::Match&)>;
+Result keep(std::string variable);
+Result if_integer(Result f);  // bool included
+Result if_float(Result f);
+
+inline bool is_op(const ir::Tensor& t, std::string_view name) { return t.node().op().name == name; }
+
+// A literal of a `full` of x's type.
+ir::Tensor splat_like(const ir::Literal& value, const ir::Tensor& x);
+
+// What broadcast_to repeats, by axis of the output: true where the input has no such axis or has extent 1 there while the output
+// does not. `x` is the input.
+std::vector<bool> repeated_axes(const ir::Tensor& x, const ir::Shape& shape);
+
+// The input of a broadcast_to, or the tensor itself.
+ir::Tensor under_broadcast(const ir::Tensor& t);
+
+// Any extent is 0 for some call.
+bool may_be_empty(const ir::Shape& shape);
+
+}  // namespace bitale::passes

@@ -1,0 +1,237 @@
+#include <cmath>
+#include <limits>
+
+#include "compiler/passes/building.h"
+#include "compiler/passes/rules.h"
+
+namespace bitale::passes {
+
+using namespace ir;
+using rewrite::any;
+using rewrite::FreshInput;
+using rewrite::literal;
+using rewrite::Match;
+using rewrite::op;
+using rewrite::Pattern;
+using rewrite::Rule;
+using rewrite::RuleClass;
+
+namespace {
+
+constexpr auto exact = RuleClass::exact;
+constexpr auto relaxed = RuleClass::relaxed;
+// Equal up to the sign of a zero, or to rounding that only gets better.
+constexpr auto stabilising = RuleClass::stabilising;
+
+std::optional<Literal> literal_of(const Match& m, const char* name) { return splat_value(m[name]); }
+
+Literal negated(const Literal& v) {
+  return is_floating(v.dtype) ? Literal::real(-v.as_double(), v.dtype) : Literal::integer(-v.as_integer(), v.dtype);
+}
+
+Tensor zeros_of(const Match& m) { return zeros_like(m.root()); }
+
+// The constant c of x + c or x - c with the other sign, for those below zero that have one in the dtype.
+Tensor negated_if_negative(const Tensor& c) {
+  const auto v = splat_value(c);
+  if (!v || !(v->as_double() < 0)) return {};
+  if (is_integer(v->dtype) && negated(*v).as_integer() <= 0) return {};
+  const double lowest = v->dtype == DType::i8 ? -128 : v->dtype == DType::i16 ? -32768 : v->dtype == DType::i32 ? -2147483648.0 : -INFINITY;
+  if (is_integer(v->dtype) && v->as_double() <= lowest) return {};
+  return splat_like(negated(*v), c);
+}
+
+// 1/c, if c is a power of two whose reciprocal is a normal number.
+std::optional<Literal> exact_reciprocal(const Tensor& c) {
+  const auto v = splat_value(c);
+  if (!v || !is_floating(v->dtype)) return std::nullopt;
+  int exponent = 0;
+  const double d = v->as_double();
+  if (!std::isfinite(d) || std::abs(std::frexp(d, &exponent)) != 0.5) return std::nullopt;
+  const double inverse = 1 / d;
+  const double least = v->dtype == DType::f32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+  const double most = v->dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  if (std::abs(inverse) < least || std::abs(inverse) > most || std::abs(d) < least) return std::nullopt;
+  return Literal::real(inverse, v->dtype);
+}
+
+Tensor constants_only(const Match& m, const Tensor& result) { return splat_value(m["c"]) && splat_value(m["d"]) ? result : Tensor(); }
+
+// Left sides f(x, constant) in float64.
+auto with_constant(double value, Tensor (*build)(const Tensor& x, const Tensor& c)) {
+  return [=](const FreshInput& fresh) {
+    const Tensor x = fresh(DType::f64, {2, 3});
+    return std::vector{build(x, full_like(x, value))};
+  };
+}
+
+auto with_constants(DType dtype, Tensor (*build)(const Tensor& x, const Tensor& c, const Tensor& d)) {
+  return [=](const FreshInput& fresh) {
+    const Tensor x = fresh(dtype, {2, 3});
+    return std::vector{build(x, full_like(x, 3), full_like(x, 5))};
+  };
+}
+
+// Both are values that the type of `from` has.
+bool lossless(DType from, DType to) {
+  if (from == to || from == DType::bool_) return true;
+  if (to == DType::bool_) return false;
+  if (is_floating(from)) return is_floating(to) && size_of(to) >= size_of(from);
+  if (is_floating(to)) return size_of(from) * 8 <= (to == DType::f32 ? 16u : 32u);
+  if (from == DType::u8) return size_of(to) > 1;
+  return to != DType::u8 && size_of(to) >= size_of(from);
+}
+
+}  // namespace
+
+const std::vector<Rule>& arithmetic_rules() {
+  static const Pattern x = any("x"), y = any("y"), c = any("c"), d = any("d");
+  const auto pow = [](Pattern a, double b) { return op("pow", {std::move(a), literal(b)}); };
+  const auto abs = [](Pattern a) { return op("abs", {std::move(a)}); };
+  const auto strong = [](Pattern a, Pattern b) { return op("strong_mul", {std::move(a), std::move(b)}); };
+  static const std::vector<Rule> rules{
+      // ---- units and zeros ----
+      {"add-zero", x + 0.0, keep("x"), stabilising},
+      {"sub-zero", x - 0.0, keep("x"), stabilising},
+      {"zero-sub", 0.0 - x, [](const Match& m) { return neg(m["x"]); }, stabilising},
+      {"mul-one", x * 1.0, keep("x")},
+      {"div-one", x / 1.0, keep("x")},
+      {"mul-minus-one", x * -1.0, [](const Match& m) { return neg(m["x"]); }},
+      {"div-minus-one", x / -1.0, [](const Match& m) { return neg(m["x"]); }},
+      {.name = "mul-zero-integer", .pattern = x * 0.0, .result = if_integer(zeros_of), .dtype = DType::i32},
+      {"mul-zero", x * 0.0, if_float(zeros_of), relaxed},
+      {.name = "sub-self-integer", .pattern = x - x, .result = if_integer(zeros_of), .dtype = DType::i32},
+      {"sub-self", x - x, if_float(zeros_of), relaxed},
+      {"div-self", x / x, [](const Match& m) { return ones_like(m.root()); }, relaxed, {}, 0.5, 3},
+      {"zero-strong-mul", strong(literal(0), x), zeros_of},
+      {.name = "strong-mul-by-constant",
+       .pattern = strong(x, c),
+       .result = [](const Match& m) {
+         const auto v = literal_of(m, "c");
+         return v && std::isfinite(v->as_double()) ? mul(m["x"], m["c"]) : Tensor();
+       },
+       .rule_class = stabilising,
+       .left_sides = with_constant(-1.5, [](const Tensor& a, const Tensor& b) { return strong_mul(a, b); })},
+      {.name = "strong-mul-of-constant",
+       .pattern = strong(c, x),
+       .result = [](const Match& m) {
+         const auto v = literal_of(m, "c");
+         return v && v->as_double() != 0 ? mul(m["x"], m["c"]) : Tensor();
+       },
+       .left_sides = with_constant(-1.5, [](const Tensor& a, const Tensor& b) { return strong_mul(b, a); })},
+
+      // ---- signs: neg moves outwards and is absorbed by add, sub and constants ----
+      {"neg-neg", -(-x), keep("x")},
+      {"add-neg", x + -y, [](const Match& m) { return sub(m["x"], m["y"]); }},
+      {"sub-neg", x - -y, [](const Match& m) { return add(m["x"], m["y"]); }},
+      {"neg-sub", -(x - y), [](const Match& m) { return sub(m["y"], m["x"]); }, stabilising},
+      {"mul-neg", x * -y, [](const Match& m) { return neg(mul(m["x"], m["y"])); }},
+      {"div-neg", x / -y, [](const Match& m) { return neg(div(m["x"], m["y"])); }},
+      {"neg-div", -x / y, [](const Match& m) { return neg(div(m["x"], m["y"])); }},
+      {.name = "neg-mul-constant",
+       .pattern = -(x * c),
+       .result = [](const Match& m) {
+         const auto v = literal_of(m, "c");
+         return v ? mul(m["x"], splat_like(negated(*v), m["c"])) : Tensor();
+       },
+       .left_sides = with_constant(2.5, [](const Tensor& a, const Tensor& b) { return neg(mul(a, b)); })},
+      {.name = "add-negative-constant",
+       .pattern = x + c,
+       .result = [](const Match& m) {
+         const Tensor positive = negated_if_negative(m["c"]);
+         return positive ? sub(m["x"], positive) : Tensor();
+       },
+       .left_sides = with_constant(-2.5, [](const Tensor& a, const Tensor& b) { return add(a, b); })},
+      {.name = "sub-negative-constant",
+       .pattern = x - c,
+       .result = [](const Match& m) {
+         const Tensor positive = negated_if_negative(m["c"]);
+         return positive ? add(m["x"], positive) : Tensor();
+       },
+       .left_sides = with_constant(-2.5, [](const Tensor& a, const Tensor& b) { return sub(a, b); })},
+
+      // ---- chains of constants ----
+      {.name = "add-add-constant-integer",
+       .pattern = (x + c) + d,
+       .result = if_integer([](const Match& m) { return constants_only(m, add(m["x"], add(m["c"], m["d"]))); }),
+       .left_sides = with_constants(DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
+      {.name = "mul-mul-constant-integer",
+       .pattern = (x * c) * d,
+       .result = if_integer([](const Match& m) { return constants_only(m, mul(m["x"], mul(m["c"], m["d"]))); }),
+       .left_sides = with_constants(DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
+      {.name = "add-add-constant",
+       .pattern = (x + c) + d,
+       .result = if_float([](const Match& m) { return constants_only(m, add(m["x"], add(m["c"], m["d"]))); }),
+       .rule_class = relaxed,
+       .left_sides = with_constants(DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
+      {.name = "mul-mul-constant",
+       .pattern = (x * c) * d,
+       .result = if_float([](const Match& m) { return constants_only(m, mul(m["x"], mul(m["c"], m["d"]))); }),
+       .rule_class = relaxed,
+       .left_sides = with_constants(DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
+
+      // ---- division and powers ----
+      {.name = "div-power-of-two",
+       .pattern = x / c,
+       .result = [](const Match& m) {
+         const auto r = exact_reciprocal(m["c"]);
+         return r ? mul(m["x"], splat_like(*r, m["c"])) : Tensor();
+       },
+       .left_sides = with_constant(-8, [](const Tensor& a, const Tensor& b) { return div(a, b); })},
+      {.name = "div-constant",
+       .pattern = x / c,
+       .result = [](const Match& m) {
+         const auto v = literal_of(m, "c");
+         if (!v || !std::isnormal(v->as_double()) || exact_reciprocal(m["c"])) return Tensor();
+         return mul(m["x"], splat_like(Literal::real(1 / v->as_double(), v->dtype), m["c"]));
+       },
+       .rule_class = relaxed,
+       .left_sides = with_constant(3, [](const Tensor& a, const Tensor& b) { return div(a, b); })},
+      {"pow-zero", pow(x, 0), [](const Match& m) { return ones_like(m.root()); }},
+      {"pow-one", pow(x, 1), keep("x")},
+      {"pow-two", pow(x, 2), [](const Match& m) { return mul(m["x"], m["x"]); }, stabilising},
+      {"pow-three", pow(x, 3), [](const Match& m) { return mul(mul(m["x"], m["x"]), m["x"]); }, stabilising},
+      {"pow-minus-one", pow(x, -1), [](const Match& m) { return div(1.0, m["x"]); }, stabilising},
+      {"pow-half", pow(x, 0.5), [](const Match& m) { return call("sqrt", {m["x"]}); }, stabilising, {}, 0, 3},
+      {"sqrt-of-square", op("sqrt", {x * x}), [](const Match& m) { return ir::abs(m["x"]); }, stabilising},
+
+      // ---- abs, maximum, minimum ----
+      {"abs-neg", abs(-x), [](const Match& m) { return ir::abs(m["x"]); }},
+      {"abs-abs", abs(abs(x)), [](const Match& m) { return m.root().node().input(0); }},
+      {"abs-of-square", abs(x * x), if_float([](const Match& m) { return m.root().node().input(0); })},
+      {"square-of-abs", abs(x) * abs(x), [](const Match& m) { return mul(m["x"], m["x"]); }},
+      {"maximum-self", op("maximum", {x, x}), keep("x")},
+      {"minimum-self", op("minimum", {x, x}), keep("x")},
+
+      // ---- inverses ----
+      {"log-of-exp", op("log", {op("exp", {x})}), keep("x"), stabilising},
+      {"one-over-exp", 1.0 / op("exp", {x}), [](const Match& m) { return call("exp", {neg(m["x"])}); }, stabilising},
+
+      // ---- identities once derivatives have been taken ----
+      {"stop-gradient", op("stop_gradient", {x}), keep("x")},
+      {"grad-clip", op("grad_clip", {x}), keep("x")},
+      {"grad-scale", op("grad_scale", {x}), keep("x")},
+
+      // ---- casts ----
+      {.name = "cast-to-same",
+       .pattern = op("cast", {x}),
+       .result = [](const Match& m) { return m["x"].dtype() == m.root().dtype() ? m["x"] : Tensor(); },
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{apply1(*find_op("cast"), make_params(CastParams{DType::f64}), {fresh(DType::f64, {3})})};
+           }},
+      {.name = "cast-of-lossless-cast",
+       .pattern = op("cast", {op("cast", {x})}),
+       .result = [](const Match& m) {
+         return lossless(m["x"].dtype(), m.root().node().input(0).dtype()) ? cast(m["x"], m.root().dtype()) : Tensor();
+       },
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{cast(cast(fresh(DType::f32, {3}), DType::f64), DType::f32), cast(cast(fresh(DType::i16, {3}), DType::f32), DType::i8),
+                                cast(cast(fresh(DType::bool_, {3}), DType::u8), DType::f64), cast(cast(fresh(DType::i32, {3}), DType::i64), DType::bool_)};
+           }},
+  };
+  return rules;
+}
+
+}  // namespace bitale::passes

@@ -1,0 +1,199 @@
+// Contractions: transposes and scalar factors leave the operands, and sums of products become dots.
+#include <algorithm>
+#include <cmath>
+
+#include "compiler/passes/building.h"
+#include "compiler/passes/rules.h"
+
+namespace bitale::passes {
+
+using namespace ir;
+using rewrite::any;
+using rewrite::FreshInput;
+using rewrite::Match;
+using rewrite::op;
+using rewrite::Pattern;
+using rewrite::Rule;
+using rewrite::RuleClass;
+
+namespace {
+
+using Axes = std::vector<std::int64_t>;
+
+bool has(const Axes& axes, std::int64_t a) { return std::find(axes.begin(), axes.end(), a) != axes.end(); }
+
+Axes free_axes(int rank, const Axes& batch, const Axes& summed) {
+  Axes out;
+  for (std::int64_t a = 0; a < rank; ++a)
+    if (!has(batch, a) && !has(summed, a)) out.push_back(a);
+  return out;
+}
+
+// Names the axes of x in terms of what x is the transpose of; false if its free axes would change their order.
+bool under_transpose(const Tensor& x, Axes& batch, Axes& summed) {
+  const Axes& order = params_of<AxesParams>(x).axes;
+  Axes free = free_axes(x.rank(), batch, summed);
+  for (Axes* axes : {&free, &batch, &summed})
+    for (std::int64_t& a : *axes) a = order[static_cast<std::size_t>(a)];
+  return std::is_sorted(free.begin(), free.end());
+}
+
+Tensor dot_of_transpose(const Match& m, bool first) {
+  DotParams p = params_of<DotParams>(m.root());
+  const Tensor &a = m.root().node().input(0), &b = m.root().node().input(1);
+  if (first) return under_transpose(a, p.batch_a, p.sum_a) ? dot_general(a.node().input(0), b, p) : Tensor();
+  return under_transpose(b, p.batch_b, p.sum_b) ? dot_general(a, b.node().input(0), p) : Tensor();
+}
+
+// A transpose that only swaps the free axes of both operands as blocks: the operands swap.
+Tensor transpose_of_dot(const Match& m) {
+  const Tensor dot = m.root().node().input(0);
+  if (m.uses(dot) > 1) return {};
+  const auto& p = params_of<DotParams>(dot);
+  const Tensor &a = m["a"], &b = m["b"];
+  const auto batches = static_cast<std::int64_t>(p.batch_a.size());
+  const auto free_a = static_cast<std::int64_t>(a.rank()) - batches - static_cast<std::int64_t>(p.sum_a.size());
+  Axes swapped;
+  for (std::int64_t k = 0; k < batches; ++k) swapped.push_back(k);
+  for (std::int64_t k = batches + free_a; k < dot.rank(); ++k) swapped.push_back(k);
+  for (std::int64_t k = batches; k < batches + free_a; ++k) swapped.push_back(k);
+  if (params_of<AxesParams>(m.root()).axes != swapped) return {};
+  return dot_general(b, a, {p.batch_b, p.batch_a, p.sum_b, p.sum_a});
+}
+
+// c for a factor that is one value for the whole operand: a finite constant or a scalar, of rank 0.
+Tensor scalar_factor(const Tensor& c) {
+  if (const auto v = splat_value(c)) return std::isfinite(v->as_double()) ? full(*v, {}) : Tensor();
+  const Tensor x = under_broadcast(c);
+  return !(x == c) && product(x.shape()).is(1) ? reshape(x, {}) : Tensor();
+}
+
+// dot(x*c, b) as c*dot(x, b): an empty sum is 0 whatever c is, so only where there is something to sum.
+Tensor dot_of_scaled(const Match& m, bool first) {
+  const auto& p = params_of<DotParams>(m.root());
+  if (!is_floating(m.root().dtype())) return {};
+  const Tensor c = scalar_factor(m["c"]);
+  if (!c || (!splat_value(c) && may_be_empty(m["x"].shape()))) return {};
+  const Tensor dot = first ? dot_general(m["x"], m["b"], p) : dot_general(m["b"], m["x"], p);
+  return mul(dot, broadcast_to(c, dot.shape()));
+}
+
+Tensor dot_of_neg(const Match& m, bool first) {
+  const auto& p = params_of<DotParams>(m.root());
+  if (!is_floating(m.root().dtype())) return {};
+  return neg(first ? dot_general(m["x"], m["b"], p) : dot_general(m["b"], m["x"], p));
+}
+
+// sum(broadcast(a) * broadcast(b)) where every summed axis is in both and each has an axis that the other has not: a matrix product.
+// Axes of a broadcast product are those of its shape; an operand has an axis if it does not repeat along it.
+Tensor sum_of_products(const Match& m) {
+  const Tensor product = m.root().node().input(0);
+  const Axes& summed = params_of<AxesParams>(m.root()).axes;
+  if (!is_floating(m.root().dtype()) || summed.empty() || m.uses(product) > 1) return {};
+  const Tensor a = under_broadcast(m["a"]), b = under_broadcast(m["b"]);
+  const std::vector<bool> skip_a = repeated_axes(a, product.shape()), skip_b = repeated_axes(b, product.shape());
+
+  DotParams p;
+  Shape shape_a, shape_b;
+  Axes batch, only_a, only_b;  // of the product, in the order of the dot's output
+  for (std::size_t k = 0; k < product.shape().size(); ++k) {
+    const bool in_a = !skip_a[k], in_b = !skip_b[k], reduced = has(summed, static_cast<std::int64_t>(k));
+    if ((!in_a && !in_b) || (reduced && !(in_a && in_b))) return {};
+    const auto at_a = static_cast<std::int64_t>(shape_a.size()), at_b = static_cast<std::int64_t>(shape_b.size());
+    if (in_a) shape_a.push_back(product.shape()[k]);
+    if (in_b) shape_b.push_back(product.shape()[k]);
+    if (in_a && in_b) {
+      (reduced ? p.sum_a : p.batch_a).push_back(at_a);
+      (reduced ? p.sum_b : p.batch_b).push_back(at_b);
+    }
+    if (reduced) continue;
+    (in_a && in_b ? batch : in_a ? only_a : only_b).push_back(static_cast<std::int64_t>(k));
+  }
+  if (only_a.empty() || only_b.empty()) return {};
+
+  Axes made = batch;
+  made.insert(made.end(), only_a.begin(), only_a.end());
+  made.insert(made.end(), only_b.begin(), only_b.end());
+  Axes wanted = made, order;
+  std::sort(wanted.begin(), wanted.end());
+  for (std::int64_t k : wanted) order.push_back(std::find(made.begin(), made.end(), k) - made.begin());
+  return transpose(dot_general(reshape(a, shape_a), reshape(b, shape_b), p), order);
+}
+
+std::vector<Tensor> product_left_sides(const FreshInput& fresh) {
+  constexpr auto f64 = DType::f64;
+  const Tensor a = fresh(f64, {3, 4}), b = fresh(f64, {4, 5}), batch = fresh(f64, {2, 4, 5});
+  const Shape matrix{3, 4, 5};
+  const Tensor left = broadcast_to(reshape(a, {3, 4, 1}), matrix), right = broadcast_to(b, matrix);
+  const Tensor swapped = broadcast_to(reshape(transpose(b), {5, 1, 4}), {5, 3, 4});
+  return {sum(mul(left, right), {1}), sum(mul(swapped, broadcast_to(a, {5, 3, 4})), {2}),
+          sum(mul(broadcast_to(reshape(fresh(f64, {2, 3, 4}), {2, 3, 4, 1}), {2, 3, 4, 5}), broadcast_to(reshape(batch, {2, 1, 4, 5}), {2, 3, 4, 5})), {2})};
+}
+
+}  // namespace
+
+const std::vector<Rule>& dot_rules() {
+  constexpr auto f64 = DType::f64;
+  constexpr auto rounding = RuleClass::stabilising;
+  static const Pattern a = any("a"), b = any("b"), c = any("c"), x = any("x");
+  const auto dots = [](Pattern l, Pattern r) { return op("dot", {std::move(l), std::move(r)}); };
+  const auto transposed = [](Pattern p) { return op("transpose", {std::move(p)}); };
+  static const std::vector<Rule> rules{
+      {.name = "dot-transpose-left",
+       .pattern = dots(transposed(a), b),
+       .result = [](const Match& m) { return dot_of_transpose(m, true); },
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{dot(transpose(fresh(f64, {4, 3})), fresh(f64, {4, 5})),
+                                dot_general(transpose(fresh(f64, {4, 2, 3}), {1, 2, 0}), fresh(f64, {2, 4, 5}), {{0}, {0}, {2}, {1}})};
+           }},
+      {.name = "dot-transpose-right",
+       .pattern = dots(a, transposed(b)),
+       .result = [](const Match& m) { return dot_of_transpose(m, false); },
+       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), transpose(fresh(f64, {5, 4})))}; }},
+      {.name = "transpose-dot",
+       .pattern = transposed(dots(a, b)),
+       .result = transpose_of_dot,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{transpose(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5}))),
+                                transpose(dot_general(fresh(f64, {2, 3, 4}), fresh(f64, {2, 4, 5}), {{0}, {0}, {2}, {1}}), {0, 2, 1})};
+           }},
+      {.name = "dot-scaled-left",
+       .pattern = dots(x * c, b),
+       .result = [](const Match& m) { return dot_of_scaled(m, true); },
+       .rule_class = rounding,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{dot(mul(fresh(f64, {3, 4}), 2.5), fresh(f64, {4, 5})), dot(mul(fresh(f64, {3, 4}), fresh(f64, {})), fresh(f64, {4}))};
+           }},
+      {.name = "dot-scaled-right",
+       .pattern = dots(b, x * c),
+       .result = [](const Match& m) { return dot_of_scaled(m, false); },
+       .rule_class = rounding,
+       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), mul(fresh(f64, {4, 5}), -0.5))}; }},
+      {.name = "dot-neg-left",
+       .pattern = dots(-x, b),
+       .result = [](const Match& m) { return dot_of_neg(m, true); },
+       .rule_class = rounding,
+       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(neg(fresh(f64, {3, 4})), fresh(f64, {4, 5}))}; }},
+      {.name = "dot-neg-right",
+       .pattern = dots(b, -x),
+       .result = [](const Match& m) { return dot_of_neg(m, false); },
+       .rule_class = rounding,
+       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), neg(fresh(f64, {4, 5})))}; }},
+      {.name = "dot-zeros",
+       .pattern = dots(a, rewrite::literal(0)),
+       .result = [](const Match& m) { return zeros_like(m.root()); },
+       .rule_class = RuleClass::relaxed,
+       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), zeros(f64, {4, 5}))}; }},
+      {.name = "sum-of-products",
+       .pattern = op("sum", {a * b}),
+       .result = sum_of_products,
+       .rule_class = rounding,
+       .left_sides = product_left_sides},
+  };
+  return rules;
+}
+
+}  // namespace bitale::passes

@@ -1,0 +1,28 @@
+// The driver of contractions: see runtime/program/contraction.h for what it computes and how it cuts the work.
+#pragma once
+
+#include <vector>
+
+#include "runtime/device/pool.h"
+#include "runtime/executor/frame.h"
+#include "runtime/program/abi.h"
+#include "runtime/program/contraction.h"
+
+namespace bitale::executor {
+
+struct ContractionCall {
+  const program::ContractionStep& step;
+  const program::Program& program;
+  const program::ContractionBlocking& blocking;
+  const std::vector<std::int64_t>& extents;
+  const Layout& layout;
+  const Tables& tables;
+  const std::vector<const void*>& entries;
+  Context& context;
+  Barrier& barrier;
+};
+
+// Called by all `threads` threads. 0, or the ErrorCode of an epilogue.
+int run_contraction(const ContractionCall& call, int thread, int threads);
+
+}  // namespace bitale::executor

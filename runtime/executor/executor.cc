@@ -1,0 +1,277 @@
+#include "runtime/executor/executor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <list>
+#include <mutex>
+
+#include "runtime/base/flags.h"
+#include "runtime/device/pool.h"
+#include "runtime/executor/report.h"
+#include "runtime/executor/walk.h"
+#include "runtime/program/code.h"
+#include "runtime/program/extents.h"
+
+namespace bitale::executor {
+
+using namespace program;
+
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+constexpr std::size_t remembered_placements = 4;
+
+std::size_t blob_for(const Program& program, const std::string& target) {
+  std::string present;
+  for (std::size_t i = 0; i < program.blobs.size(); ++i) {
+    if (program.blobs[i].target == target) return i;
+    present += (i ? ", " : "") + program.blobs[i].target;
+  }
+  throw Error(fmt::format("program '{}' has no code for {}; it has code for: {}", program.name, target, present.empty() ? "nothing" : present));
+}
+
+void flatten(const StepLayout& step, std::vector<const Step*>& steps) {
+  if (steps.size() <= at(step.id)) steps.resize(at(step.id) + 1);
+  steps[at(step.id)] = step.step;
+  for (const StepLayout& inner : step.inner) flatten(inner, steps);
+}
+
+void flatten(const Layout& layout, std::vector<const Step*>& steps) {
+  for (const StepLayout& step : layout.steps) flatten(step, steps);
+  for (const Layout& body : layout.bodies) flatten(body, steps);
+}
+
+void check_port(const char* what, const Port& port, const Array& array, std::size_t number) {
+  if (array.empty()) throw Error(fmt::format("{} {} '{}' is missing", what, number, port.name));
+  if (array.dtype() != port.dtype)
+    throw Error(fmt::format("{} '{}' has dtype {}, expected {}", what, port.name, name_of(array.dtype()), name_of(port.dtype)));
+  if (array.shape().size() != port.dims.size())
+    throw Error(fmt::format("{} '{}' has shape {}, expected {} dims", what, port.name, shape_text(array.shape()), port.dims.size()));
+}
+
+void check_ports(const char* what, const std::vector<Port>& ports, std::span<const Array> arrays) {
+  if (arrays.size() != ports.size()) throw Error(fmt::format("{} {}s given, {} expected", arrays.size(), what, ports.size()));
+  for (std::size_t i = 0; i < ports.size(); ++i) check_port(what, ports[i], arrays[i], i);
+}
+
+void check_shapes(const char* what, const std::vector<Port>& ports, std::span<const Array> arrays,
+                  const std::vector<std::int64_t>& extents) {
+  for (std::size_t i = 0; i < ports.size(); ++i)
+    for (std::size_t d = 0; d < ports[i].dims.size(); ++d) {
+      if (arrays[i].shape()[d] == extents[at(ports[i].dims[d])]) continue;
+      Extents expected;
+      for (const int slot : ports[i].dims) expected.push_back(extents[at(slot)]);
+      throw Error(fmt::format("{} '{}' has shape {}, expected {}", what, ports[i].name, shape_text(arrays[i].shape()), shape_text(expected)));
+    }
+}
+
+std::int64_t integer_of(const Array& array) {
+  return dispatch(array.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_same_v<T, bool>)
+      return static_cast<std::int64_t>(*static_cast<const std::uint8_t*>(array.data()) != 0);
+    else
+      return static_cast<std::int64_t>(*static_cast<const T*>(array.data()));
+  });
+}
+
+std::vector<ShapeView> shapes_of(std::span<const Array> arrays) {
+  std::vector<ShapeView> shapes;
+  shapes.reserve(arrays.size());
+  for (const Array& a : arrays) shapes.emplace_back(a.shape());
+  return shapes;
+}
+
+}  // namespace
+
+struct Runnable::State {
+  State(std::shared_ptr<const Program> p, std::vector<const void*> e, std::shared_ptr<const LoadedCode> c)
+      : program(std::move(p)), entries(std::move(e)), code(std::move(c)), layout(Layout::of(*program)) {
+    flatten(layout, steps);
+    profile.resize(steps.size());
+  }
+
+  struct Remembered {
+    std::shared_ptr<const Prepared> prepared;
+    std::vector<std::unique_ptr<Frame>> idle;
+  };
+
+  const std::shared_ptr<const Program> program;
+  const std::vector<const void*> entries;
+  const std::shared_ptr<const LoadedCode> code;
+  const Layout layout;
+  std::vector<const Step*> steps;     // by id
+
+  std::mutex mutex;                   // of what follows
+  std::list<Remembered> remembered;   // latest first
+  std::vector<Cost> profile;          // by id
+
+  std::vector<std::int64_t> extents_of(std::span<const Array> inputs, std::span<const Array> shareds) const;
+  std::shared_ptr<const Prepared> prepare(std::vector<std::int64_t> extents, int threads);
+  std::unique_ptr<Frame> take_frame(std::vector<std::int64_t> extents, int threads);
+  void give_back(std::unique_ptr<Frame> frame);
+  std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs, std::span<const Array> shareds) const;
+  CallResult results(const Frame& frame, const std::vector<Array>& arrays) const;
+};
+
+std::vector<std::int64_t> Runnable::State::extents_of(std::span<const Array> inputs, std::span<const Array> shareds) const {
+  check_ports("input", program->inputs, inputs);
+  check_ports("shared variable", program->shareds, shareds);
+  std::vector<std::int64_t> values(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (program->inputs[i].integer_value) values[i] = integer_of(inputs[i]);
+  std::vector<std::int64_t> extents = evaluate_extents(*program, shapes_of(inputs), shapes_of(shareds), values);
+  check_shapes("input", program->inputs, inputs, extents);
+  check_shapes("shared variable", program->shareds, shareds, extents);
+  return extents;
+}
+
+// With the mutex held.
+std::shared_ptr<const Prepared> Runnable::State::prepare(std::vector<std::int64_t> extents, int threads) {
+  const auto found = std::find_if(remembered.begin(), remembered.end(), [&](const Remembered& r) {
+    return r.prepared->placement.threads == threads && r.prepared->placement.extents == extents;
+  });
+  if (found != remembered.end()) {
+    remembered.splice(remembered.begin(), remembered, found);
+    return found->prepared;
+  }
+  auto prepared = std::make_shared<const Prepared>(layout, place(*program, std::move(extents), threads));
+  remembered.push_front({prepared, {}});
+  if (remembered.size() > remembered_placements) remembered.pop_back();
+  return prepared;
+}
+
+std::unique_ptr<Frame> Runnable::State::take_frame(std::vector<std::int64_t> extents, int threads) {
+  std::shared_ptr<const Prepared> prepared;
+  {
+    const std::lock_guard lock(mutex);
+    prepared = prepare(std::move(extents), threads);
+    auto& idle = remembered.front().idle;
+    while (!idle.empty()) {
+      std::unique_ptr<Frame> frame = std::move(idle.back());
+      idle.pop_back();
+      if (frame->guard == flags().guard) return frame;
+    }
+  }
+  return std::make_unique<Frame>(layout, std::move(prepared), entries);
+}
+
+void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
+  const std::lock_guard lock(mutex);
+  for (std::size_t i = 0; i < frame->costs.size(); ++i) {
+    profile[i].calls += frame->costs[i].calls;
+    profile[i].seconds += frame->costs[i].seconds;
+    profile[i].flops += frame->costs[i].flops;
+  }
+  frame->costs.clear();
+  const auto home = std::find_if(remembered.begin(), remembered.end(), [&](const Remembered& r) { return r.prepared == frame->prepared; });
+  if (home != remembered.end()) home->idle.push_back(std::move(frame));
+}
+
+// Per root buffer: the array that is its memory, for those that are not in the frame.
+std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<const Array> inputs,
+                                                 std::span<const Array> shareds) const {
+  std::vector<Array> arrays(program->buffers.size());
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    if (layout.groups.root[i] != static_cast<int>(i)) continue;
+    const Buffer& b = program->buffers[i];
+    const Role role = layout.groups.role[i];
+    if (role == Role::input) arrays[i] = inputs[at(b.index)];
+    if (role == Role::shared) arrays[i] = shareds[at(b.index)];
+    if (role != Role::output && role != Role::update) continue;
+    Extents shape;
+    for (const int slot : b.dims) shape.push_back(frame.prepared->placement.extents[at(slot)]);
+    arrays[i] = frame.nan_guard ? Array::zeros(b.storage, std::move(shape)) : Array(b.storage, std::move(shape));
+  }
+  return arrays;
+}
+
+CallResult Runnable::State::results(const Frame& frame, const std::vector<Array>& arrays) const {
+  CallResult result;
+  result.outputs.resize(program->outputs.size());
+  result.updates.resize(program->shareds.size());
+  for (std::size_t i = 0; i < program->buffers.size(); ++i) {
+    const Buffer& b = program->buffers[i];
+    if (b.role != Role::output && b.role != Role::update) continue;
+    Extents shape;
+    for (const int slot : b.dims) shape.push_back(frame.prepared->placement.extents[at(slot)]);
+    const auto root = at(layout.groups.root[i]);
+    Array value = program->buffers[root].role == Role::constant
+                      ? Array(b.storage, shape, layout.constants[at(program->buffers[root].index)].storage()).clone()
+                      : Array(b.storage, std::move(shape), arrays[root].storage());
+    (b.role == Role::output ? result.outputs : result.updates)[at(b.index)] = std::move(value);
+  }
+  return result;
+}
+
+Runnable::Runnable(std::shared_ptr<const Program> program, const std::string& target) {
+  const std::shared_ptr<const LoadedCode> code = LoadedCode::load(program->blobs[blob_for(*program, target)]);
+  std::vector<const void*> entries;
+  for (std::size_t i = 0; i < program->entries.size(); ++i) entries.push_back(code->entry(static_cast<int>(i)));
+  state_ = std::make_unique<State>(std::move(program), std::move(entries), code);
+}
+
+Runnable::Runnable(std::shared_ptr<const Program> program, std::vector<const void*> entries) {
+  if (entries.size() != program->entries.size())
+    throw Error(fmt::format("program '{}' has {} entries, and {} functions are given", program->name, program->entries.size(), entries.size()));
+  state_ = std::make_unique<State>(std::move(program), std::move(entries), nullptr);
+}
+
+Runnable::~Runnable() = default;
+Runnable::Runnable(Runnable&&) noexcept = default;
+Runnable& Runnable::operator=(Runnable&&) noexcept = default;
+
+const Program& Runnable::program() const { return *state_->program; }
+
+CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const {
+  if (options.threads < 1) throw Error(fmt::format("a call on {} threads", options.threads));
+  std::unique_ptr<Frame> frame = state_->take_frame(state_->extents_of(inputs, shareds), options.threads);
+  frame->begin();
+  if (flags().profile) frame->costs.assign(state_->steps.size(), {});
+  const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds);
+  run_region(frame->threads, [&](int thread) {
+    ThreadState& s = frame->states[at(thread)];
+    for (std::size_t i = 0; i < arrays.size(); ++i)
+      if (!arrays[i].empty()) s.tables.set_pointer(state_->layout, static_cast<int>(i), const_cast<void*>(arrays[i].data()));
+    Walker(s).run_all();
+  });
+  std::string failed;
+  if (const Failure* f = frame->failure()) failed = failure_text(*f);
+  CallResult result;
+  if (failed.empty()) result = state_->results(*frame, arrays);
+  state_->give_back(std::move(frame));
+  if (!failed.empty()) throw Error(failed);
+  return result;
+}
+
+Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto prepared = state_->prepare(state_->extents_of(inputs, shareds), options.threads);
+  Planned planned;
+  planned.arena_bytes = prepared->placement.arena_bytes;
+  const Groups& groups = state_->layout.groups;
+  for (std::size_t i = 0; i < program().buffers.size(); ++i)
+    if (groups.root[i] == static_cast<int>(i) && (groups.role[i] == Role::output || groups.role[i] == Role::update))
+      planned.output_bytes += prepared->placement.bytes[i];
+  planned.constant_bytes = constant_bytes(state_->layout);
+  return planned;
+}
+
+std::vector<StepProfile> Runnable::profile() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<StepProfile> rows;
+  for (std::size_t i = 0; i < state_->profile.size(); ++i) {
+    const Cost& c = state_->profile[i];
+    if (c.calls > 0) rows.push_back({state_->steps[i]->label, c.calls, c.seconds, c.flops});
+  }
+  return rows;
+}
+
+void Runnable::reset_profile() const {
+  const std::lock_guard lock(state_->mutex);
+  std::fill(state_->profile.begin(), state_->profile.end(), Cost{});
+}
+
+}  // namespace bitale::executor

@@ -1,0 +1,158 @@
+#include "runtime/executor/frame.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/base/flags.h"
+
+namespace bitale::executor {
+
+using namespace program;
+
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+constexpr std::int64_t serial_elements = 8192;     // below, a kernel is not worth a barrier
+constexpr std::int64_t serial_copy_bytes = 1 << 16;
+
+// The largest argument stands for the work: a reduction writes little and reads much.
+bool is_small(const Program& program, const Placement& p, const KernelStep& kernel) {
+  return std::all_of(kernel.buffers.begin(), kernel.buffers.end(), [&](int b) {
+    return p.bytes[at(b)] < serial_elements * static_cast<std::int64_t>(size_of(program.buffers[at(b)].storage));
+  });
+}
+
+Facts facts_of(const Layout& layout, const Placement& p);
+
+StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement& p, int threads,
+                   const std::vector<Facts>& bodies) {
+  StepFacts facts;
+  const Step& s = *step.step;
+  if (const auto* k = std::get_if<KernelStep>(&s.node)) {
+    facts.serial = is_small(*layout.program, p, *k);
+  } else if (const auto* c = std::get_if<ContractionStep>(&s.node)) {
+    facts.blocking = plan_contraction(*c, p.extents, threads);
+    const ContractionBlocking& b = facts.blocking;
+    facts.serial = b.batch * b.m * b.n * std::max<std::int64_t>(b.k, 1) < serial_elements;
+  } else if (const auto* copy = std::get_if<CopyStep>(&s.node)) {
+    facts.serial = p.bytes[at(copy->to)] < serial_copy_bytes;
+  } else if (const auto* blocked = std::get_if<BlockedStep>(&s.node)) {
+    for (const StepLayout& inner : step.inner) facts.inner.push_back(facts_of(layout, inner, p, 1, bodies));
+    facts.serial = p.extents[at(blocked->dim)] <= blocked->tile;
+  } else if (!step.bodies.empty()) {
+    facts.serial = std::all_of(step.bodies.begin(), step.bodies.end(), [&](int b) { return bodies[at(b)].serial; });
+  } else {
+    facts.serial = true;  // library calls and checks
+  }
+  facts.serial = facts.serial || threads == 1;
+  return facts;
+}
+
+Facts facts_of(const Layout& layout, const Placement& p) {
+  Facts facts;
+  for (std::size_t i = 0; i < layout.bodies.size(); ++i) facts.bodies.push_back(facts_of(layout.bodies[i], p.bodies[i]));
+  for (const StepLayout& step : layout.steps) facts.steps.push_back(facts_of(layout, step, p, p.threads, facts.bodies));
+  facts.serial = std::all_of(facts.steps.begin(), facts.steps.end(), [](const StepFacts& s) { return s.serial; });
+  return facts;
+}
+
+void size_tables(const Layout& layout, const Placement& p, Tables& t) {
+  t.pointers.assign(layout.program->buffers.size(), nullptr);
+  t.own = t.pointers;
+  t.args.assign(at(layout.args), nullptr);
+  t.extents = p.extents;
+  t.extent_args.assign(at(layout.extent_args), 0);
+  for (std::size_t i = 0; i < p.extents.size(); ++i) t.set_extent(layout, static_cast<int>(i), p.extents[i]);
+  t.bodies.resize(layout.bodies.size());
+  for (std::size_t i = 0; i < layout.bodies.size(); ++i) size_tables(layout.bodies[i], p.bodies[i], t.bodies[i]);
+}
+
+std::int64_t rounded(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+void meet(Context* context, int, int threads) {
+  static_cast<ThreadState*>(context->runtime)->frame->barrier.wait(threads);
+}
+
+}  // namespace
+
+Prepared::Prepared(const Layout& layout, Placement p) : placement(std::move(p)), facts(facts_of(layout, placement)) {
+  serial = facts.serial;
+}
+
+Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const std::vector<const void*>& entries_)
+    : layout(l), prepared(std::move(prepared_)), entries(entries_), threads(prepared->serial ? 1 : prepared->placement.threads),
+      states(at(threads)), guard(flags().guard) {
+  if (!guard) memory.push_back(Storage::allocate(at(prepared->placement.arena_bytes)));
+  std::vector<Tables*> tables;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    states[i].frame = this;
+    states[i].thread = static_cast<int>(i);
+    states[i].context.barrier = meet;
+    states[i].context.runtime = &states[i];
+    size_tables(layout, prepared->placement, states[i].tables);
+    tables.push_back(&states[i].tables);
+  }
+  place(layout, prepared->placement, std::move(tables));
+}
+
+// Buffers of the arena and constants get their addresses once; the rest is set by each call, iteration or branch. A piece
+// that is private to a thread lies piece * thread after the first. Buffers that keep their contents start as zeros.
+void Frame::place(const Layout& l, const Placement& p, std::vector<Tables*> tables) {
+  const Program& program = *l.program;
+  std::vector<bool> local(program.buffers.size());
+  for (const Step& step : program.steps)
+    if (const auto* b = std::get_if<BlockedStep>(&step.node))
+      for (const int buffer : b->local) local[at(buffer)] = true;
+
+  for (std::size_t i = 0; i < program.buffers.size(); ++i) {
+    const Buffer& b = program.buffers[i];
+    if (l.groups.root[i] != static_cast<int>(i)) continue;
+    if (b.role == Role::constant)
+      for (Tables* t : tables) t->set_pointer(l, static_cast<int>(i), const_cast<void*>(l.constants[at(b.index)].data()));
+    if (p.offsets[i] < 0) continue;
+    const bool own_piece = b.role == Role::workspace || local[i];
+    const std::int64_t piece = own_piece ? rounded(p.bytes[i]) : 0;
+    const std::int64_t twice = !own_piece && l.groups.role[i] == Role::output ? rounded(p.bytes[i]) : 0;  // see Home::alternate
+    std::uint8_t* base = nullptr;
+    if (guard) {
+      const std::int64_t bytes = own_piece ? piece * p.threads : twice + p.bytes[i];
+      memory.push_back(Storage::allocate(at(bytes)));
+      base = static_cast<std::uint8_t*>(memory.back()->data());
+    } else {
+      base = static_cast<std::uint8_t*>(memory.front()->data()) + p.offsets[i];
+    }
+    if (b.keep) std::memset(base, 0, at(p.bytes[i]));
+    for (std::size_t t = 0; t < tables.size(); ++t) {
+      void* address = base + piece * static_cast<std::int64_t>(t);
+      tables[t]->own[i] = address;
+      tables[t]->set_pointer(l, static_cast<int>(i), address);
+    }
+  }
+  for (std::size_t i = 0; i < l.bodies.size(); ++i) {
+    std::vector<Tables*> bodies;
+    for (Tables* t : tables) bodies.push_back(&t->bodies[i]);
+    place(l.bodies[i], p.bodies[i], std::move(bodies));
+  }
+}
+
+void Frame::begin() {
+  stop_at.store(std::numeric_limits<std::int64_t>::max(), std::memory_order_relaxed);
+  nan_guard = flags().nan_guard;
+  for (ThreadState& s : states) {
+    s.sequence = 0;
+    s.failure = {};
+    s.context.error = 0;
+    s.context.error_step = -1;
+    s.context.error_value = s.context.error_limit = 0;
+  }
+}
+
+const Failure* Frame::failure() const {
+  const Failure* first = nullptr;
+  for (const ThreadState& s : states)
+    if (s.failure.code != 0 && (!first || s.failure.sequence < first->sequence)) first = &s.failure;
+  return first;
+}
+
+}  // namespace bitale::executor

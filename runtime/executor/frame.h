@@ -1,0 +1,107 @@
+// What one call works in: memory, argument tables, and the state of each thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/device/pool.h"
+#include "runtime/executor/layout.h"
+#include "runtime/program/abi.h"
+#include "runtime/program/contraction.h"
+#include "runtime/program/placement.h"
+
+namespace bitale::executor {
+
+// What is known of a step once the extents are.
+struct StepFacts {
+  bool serial = false;                       // too small to share: runs on thread 0 alone
+  program::ContractionBlocking blocking;     // of a contraction
+  std::vector<StepFacts> inner;              // of a blocked step
+};
+
+struct Facts {
+  std::vector<StepFacts> steps;
+  std::vector<Facts> bodies;
+  bool serial = false;                       // all steps are
+};
+
+// One thread's view of one Program: where its buffers are and what its extents are, spread over the argument lists.
+struct Tables {
+  std::vector<void*> pointers;               // per root buffer
+  std::vector<void*> own;                    // per root buffer: its place in the arena
+  std::vector<void*> args;
+  std::vector<std::int64_t> extents, extent_args;
+  std::vector<Tables> bodies;
+
+  void set_pointer(const Layout& layout, int root, void* p) {
+    pointers[static_cast<std::size_t>(root)] = p;
+    for (const int i : layout.uses.of(root)) args[static_cast<std::size_t>(i)] = p;
+  }
+  void set_extent(const Layout& layout, int slot, std::int64_t value) {
+    extents[static_cast<std::size_t>(slot)] = value;
+    for (const int i : layout.extent_uses.of(slot)) extent_args[static_cast<std::size_t>(i)] = value;
+  }
+  void* pointer(const Layout& layout, int buffer) const {
+    return pointers[static_cast<std::size_t>(layout.groups.root[static_cast<std::size_t>(buffer)])];
+  }
+};
+
+// A placement and what follows from it; shared by the frames made for it.
+struct Prepared {
+  Prepared(const Layout& layout, program::Placement placement);
+  program::Placement placement;
+  Facts facts;
+  bool serial = false;  // no step would use a second thread
+};
+
+struct Failure {
+  std::int64_t sequence = std::numeric_limits<std::int64_t>::max();  // barriers that the thread had passed
+  int code = 0;                                                      // ErrorCode, or not_finite
+  const StepLayout* step = nullptr;
+  std::int64_t value = 0, limit = 0;
+  std::string detail;
+};
+inline constexpr int not_finite = 1000;  // found by the NaN guard
+
+struct Cost {
+  std::int64_t calls = 0;
+  double seconds = 0, flops = 0;
+};
+
+struct Frame;
+
+struct alignas(64) ThreadState {
+  Context context;
+  Frame* frame = nullptr;
+  int thread = 0;
+  std::int64_t sequence = 0;  // barriers passed; the same in all threads wherever they meet
+  Failure failure;
+  Tables tables;
+};
+
+struct Frame {
+  Frame(const Layout& layout, std::shared_ptr<const Prepared> prepared, const std::vector<const void*>& entries);
+
+  const Layout& layout;
+  const std::shared_ptr<const Prepared> prepared;
+  const std::vector<const void*>& entries;
+  const int threads;
+  std::vector<std::shared_ptr<Storage>> memory;  // the arena; in guard mode one piece per buffer
+  std::vector<ThreadState> states;
+  Barrier barrier;
+  std::atomic<std::int64_t> stop_at;             // the least sequence number of a failure
+  bool nan_guard = false, guard = false;
+  std::vector<Cost> costs;                       // per step id; empty when not profiling
+
+  void begin();                                  // before a call: no failure, flags as they are now
+  const Failure* failure() const;                // the first one, after a call
+
+ private:
+  void place(const Layout& l, const program::Placement& p, std::vector<Tables*> tables);
+};
+
+}  // namespace bitale::executor

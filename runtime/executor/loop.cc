@@ -1,0 +1,153 @@
+// Loops and branches: bodies run on the same threads, in memory that the placement gave them; an iteration moves addresses and
+// copies nothing, but for what two bindings want in two places.
+#include <algorithm>
+
+#include "runtime/executor/walk.h"
+#include "runtime/program/extents.h"
+
+namespace bitale::executor {
+
+using namespace program;
+
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+std::uint8_t* offset(void* p, std::int64_t bytes) { return static_cast<std::uint8_t*>(p) + bytes; }
+
+std::int64_t row_of(const LoopBinding& b, std::int64_t trips, std::int64_t i) { return b.backwards ? trips - 1 - i : i; }
+
+}  // namespace
+
+Walker::Scope Walker::scope_of(const Scope& outer, int body) const {
+  return {outer.layout.bodies[at(body)], outer.facts.bodies[at(body)], outer.tables.bodies[at(body)], outer.placement.bodies[at(body)]};
+}
+
+bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
+  const auto& s = std::get<LoopStep>(step.step->node);
+  const Scope body = scope_of(scope, step.bodies[0]);
+  const std::int64_t trips = scope.tables.extents[at(s.trips)];
+  if (!loop_begin(scope, body, step, alone)) return false;
+  std::int64_t taken = 0;
+  while (taken < trips) {
+    if (!body_extents(scope, body, step, taken)) return false;
+    loop_inputs(scope, body, s, trips, taken);
+    loop_homes(scope, body, step, trips, taken);
+    if (!run(body, alone, true)) return false;
+    if (!loop_copies(scope, body, step, trips, taken, alone)) return false;
+    ++taken;
+    if (s.until < 0) continue;
+    const bool done = *static_cast<const std::uint8_t*>(body.tables.pointer(body.layout, s.until)) != 0;
+    if (!alone && !barrier()) return false;  // everyone has read it before the next iteration writes it
+    if (done) break;
+  }
+  loop_end(scope, body, s, trips, taken, alone);
+  return true;
+}
+
+// The extents of a body that change: the iteration number, what depends on it, and what depends on that of a loop around.
+bool Walker::body_extents(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t iteration) {
+  for (const int slot : body.layout.iteration_slots) {
+    const ExtentDef& e = body.layout.program->extents[at(slot)];
+    std::int64_t value = iteration;
+    if (e.op == ExtentOp::outer) value = outer.tables.extents[at(e.a)];
+    if (e.op >= ExtentOp::add && !try_arithmetic(*body.layout.program, at(slot), body.tables.extents, value)) {
+      fail(step, static_cast<int>(ErrorCode::failed_check), slot, 0, "an extent has no 64-bit value");
+      return false;  // all threads alike
+    }
+    body.tables.set_extent(body.layout, slot, value);
+  }
+  return true;
+}
+
+bool Walker::loop_begin(const Scope& outer, const Scope& body, const StepLayout& step, bool alone) {
+  bool copied = false;
+  for (const LoopBinding& b : std::get<LoopStep>(step.step->node).bindings)
+    if (b.kind == BindingKind::invariant)
+      body.tables.set_pointer(body.layout, body.layout.groups.root[at(b.inner_in)], outer.tables.pointer(outer.layout, b.outer_in));
+  for (const LoopOutput& o : step.outputs) {
+    if (o.home != LoopOutput::Home::in_place) continue;
+    void* home = outer.tables.pointer(outer.layout, o.binding->outer_out);
+    body.tables.set_pointer(body.layout, o.root, home);
+    copy(home, outer.tables.pointer(outer.layout, o.binding->outer_in), outer.placement.bytes[at(o.binding->outer_out)], alone);
+    copied = true;
+  }
+  return !copied || alone || barrier();
+}
+
+void Walker::loop_inputs(const Scope& outer, const Scope& body, const LoopStep& s, std::int64_t trips, std::int64_t i) {
+  const Groups& groups = body.layout.groups;
+  for (const LoopBinding& b : s.bindings) {
+    if (b.kind == BindingKind::sequence) {
+      void* rows = outer.tables.pointer(outer.layout, b.outer_in);
+      body.tables.set_pointer(body.layout, groups.root[at(b.inner_in)],
+                              offset(rows, row_of(b, trips, i) * body.placement.bytes[at(b.inner_in)]));
+    } else if (b.kind == BindingKind::carry && groups.root[at(b.inner_in)] != groups.root[at(b.inner_out)]) {
+      void* value = i == 0 ? outer.tables.pointer(outer.layout, b.outer_in) : body.tables.pointer(body.layout, b.inner_out);
+      body.tables.set_pointer(body.layout, groups.root[at(b.inner_in)], value);
+    }
+  }
+}
+
+// A carried output alternates between two places, so that the last iteration, where it is known, writes the outer buffer.
+void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i) {
+  const bool known = std::get<LoopStep>(step.step->node).until < 0;
+  for (const LoopOutput& o : step.outputs) {
+    void* own = body.tables.own[at(o.root)];
+    if (o.home == LoopOutput::Home::row) {
+      void* rows = outer.tables.pointer(outer.layout, o.binding->outer_out);
+      body.tables.set_pointer(body.layout, o.root, offset(rows, row_of(*o.binding, trips, i) * body.placement.bytes[at(o.root)]));
+    } else if (o.home == LoopOutput::Home::alternate) {
+      const std::int64_t second = (body.placement.bytes[at(o.root)] + 63) / 64 * 64;
+      void* other = o.binding->outer_out >= 0 ? outer.tables.pointer(outer.layout, o.binding->outer_out) : offset(own, second);
+      const bool use_other = (known ? trips - 1 - i : i) % 2 == 0;
+      body.tables.set_pointer(body.layout, o.root, use_other ? other : own);
+    }
+  }
+}
+
+bool Walker::loop_copies(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i,
+                         bool alone) {
+  bool copied = false;
+  for (const LoopOutput& o : step.outputs)
+    for (const LoopBinding* b : o.copies) {
+      const std::int64_t bytes = body.placement.bytes[at(o.root)];
+      copy(offset(outer.tables.pointer(outer.layout, b->outer_out), row_of(*b, trips, i) * bytes),
+           body.tables.pointers[at(o.root)], bytes, alone);
+      copied = true;
+    }
+  return !copied || alone || barrier();
+}
+
+// Final carries, rows that no iteration wrote, and the number of iterations.
+void Walker::loop_end(const Scope& outer, const Scope& body, const LoopStep& s, std::int64_t trips, std::int64_t taken, bool alone) {
+  for (const LoopBinding& b : s.bindings) {
+    if (b.outer_out < 0) continue;
+    void* target = outer.tables.pointer(outer.layout, b.outer_out);
+    const std::int64_t bytes = outer.placement.bytes[at(b.outer_out)];
+    if (b.kind == BindingKind::carry) {
+      const bool in_place = body.layout.groups.root[at(b.inner_in)] == body.layout.groups.root[at(b.inner_out)];
+      const void* value = taken == 0 && !in_place ? outer.tables.pointer(outer.layout, b.outer_in)
+                                                  : body.tables.pointer(body.layout, b.inner_out);
+      copy(target, value, bytes, alone);
+    } else if (b.kind == BindingKind::stacked) {
+      const std::int64_t row = body.placement.bytes[at(b.inner_out)];
+      const std::int64_t first = b.backwards ? trips - taken : 0, last = b.backwards ? trips : taken;
+      clear(target, first * row, alone);
+      clear(offset(target, last * row), bytes - last * row, alone);
+    }
+  }
+  if (s.trips_taken >= 0 && (alone || state_.thread == 0))
+    *static_cast<std::int64_t*>(outer.tables.pointer(outer.layout, s.trips_taken)) = taken;
+}
+
+bool Walker::branch(const Scope& scope, const StepLayout& step, bool alone) {
+  const auto& s = std::get<BranchStep>(step.step->node);
+  const bool taken = *static_cast<const std::uint8_t*>(scope.tables.pointer(scope.layout, s.condition)) != 0;
+  const Scope body = scope_of(scope, step.bodies[taken ? 0 : 1]);
+  for (const BranchStep::Binding& b : taken ? s.then_bindings : s.otherwise_bindings)
+    body.tables.set_pointer(body.layout, body.layout.groups.root[at(b.inner)], scope.tables.pointer(scope.layout, b.outer));
+  return body_extents(scope, body, step, 0) && run(body, alone, false);
+}
+
+}  // namespace bitale::executor

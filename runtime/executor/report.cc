@@ -1,0 +1,38 @@
+#include "runtime/executor/report.h"
+
+#include <fmt/format.h>
+
+namespace bitale::executor {
+namespace {
+
+std::string reason(const Failure& f) {
+  switch (f.code) {
+    case static_cast<int>(ErrorCode::index_out_of_range):
+      return fmt::format("index {} is out of range for an extent of {}", f.value, f.limit);
+    case static_cast<int>(ErrorCode::failed_check):
+      return f.detail.empty() ? fmt::format("a check failed (value {}, limit {})", f.value, f.limit) : f.detail;
+    case static_cast<int>(ErrorCode::library):
+      return fmt::format("the library call {} failed with status {}", f.detail, f.value);
+    case static_cast<int>(ErrorCode::callback): return fmt::format("the callback failed with status {}", f.value);
+    case not_finite: return fmt::format("element {} of the {} of '{}' is not finite", f.value, f.limit, f.detail);
+    default: return fmt::format("error {} (value {}, limit {})", f.code, f.value, f.limit);
+  }
+}
+
+}  // namespace
+
+std::string failure_text(const Failure& f) {
+  const program::Step& step = *f.step->step;
+  std::string lines;
+  for (const SourceLine& line : step.origins) lines += (lines.empty() ? ", computed at " : ", ") + to_string(line);
+  return fmt::format("{}: {}{}", step.label.empty() ? "a step" : step.label, reason(f), lines);
+}
+
+std::int64_t constant_bytes(const Layout& layout) {
+  std::int64_t bytes = 0;
+  for (const Array& a : layout.constants) bytes += a.size();
+  for (const Layout& body : layout.bodies) bytes += constant_bytes(body);
+  return bytes;
+}
+
+}  // namespace bitale::executor

@@ -1,0 +1,16 @@
+// What the executor says about a Program and about a failure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "runtime/executor/frame.h"
+
+namespace bitale::executor {
+
+// A sentence that names the step, what was found, and the user's lines.
+std::string failure_text(const Failure& failure);
+
+std::int64_t constant_bytes(const Layout& layout);  // bodies included
+
+}  // namespace bitale::executor

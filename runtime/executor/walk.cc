@@ -1,0 +1,192 @@
+#include "runtime/executor/walk.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "runtime/executor/contraction.h"
+#include "runtime/program/extents.h"
+
+namespace bitale::executor {
+
+using namespace program;
+
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+constexpr std::int64_t shared_bytes = 1 << 16;  // copies from this size on are shared by the threads
+
+// The part of `bytes` that a thread takes: whole cache lines.
+std::pair<std::int64_t, std::int64_t> share_of(std::int64_t bytes, int thread, int threads) {
+  if (bytes < shared_bytes) return thread == 0 ? std::pair(std::int64_t{0}, bytes) : std::pair(bytes, bytes);
+  const std::int64_t lines = (bytes + 63) / 64;
+  const auto bound = [&](std::int64_t t) { return std::min(bytes, lines * t / threads * 64); };
+  return {bound(thread), bound(thread + 1)};
+}
+
+}  // namespace
+
+bool Walker::run_all() {
+  const Prepared& p = *frame_.prepared;
+  return run({frame_.layout, p.facts, state_.tables, p.placement}, frame_.threads == 1, false);
+}
+
+bool Walker::run(const Scope& scope, bool alone, bool meet_after) {
+  const std::vector<StepLayout>& steps = scope.layout.steps;
+  const bool fresh = frame_.guard || frame_.nan_guard;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const StepLayout& s = steps[i];
+    const StepFacts& f = scope.facts.steps[i];
+    if (fresh && !s.first_touched.empty()) {
+      if (alone || state_.thread == 0) poison(scope, s);
+      if (!alone && !barrier()) return false;
+    }
+    const bool timed = !frame_.costs.empty() && state_.thread == 0;
+    const auto start = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
+    if (alone || !f.serial || state_.thread == 0) {
+      if (!failed() && !step(scope, s, f, alone || f.serial) && !alone && !f.serial) return false;
+      if (alone && failed()) return false;
+    }
+    if (frame_.nan_guard) {
+      if (!alone && !f.serial && !barrier()) return false;
+      if ((alone || state_.thread == 0) && !failed()) scan(scope, s);
+      if (alone && failed()) return false;
+    }
+    const bool last = i + 1 == steps.size();
+    const bool meet = !alone && (last ? meet_after : !(f.serial && scope.facts.steps[i + 1].serial));
+    if (meet && !barrier()) return false;
+    if (timed) {
+      Cost& c = frame_.costs[at(s.id)];
+      ++c.calls;
+      c.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (s.step->flops >= 0) c.flops += static_cast<double>(scope.tables.extents[at(s.step->flops)]);
+    }
+  }
+  return true;
+}
+
+bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& facts, bool alone) {
+  const int thread = alone ? 0 : state_.thread, threads = alone ? 1 : frame_.threads;
+  const Step& node = *s.step;
+  if (const auto* k = std::get_if<KernelStep>(&node.node)) {
+    kernel(scope, s, *k, thread, threads);
+  } else if (const auto* c = std::get_if<ContractionStep>(&node.node)) {
+    const ContractionCall call{*c,           *scope.layout.program, facts.blocking, scope.tables.extents,
+                               scope.layout, scope.tables,          frame_.entries, state_.context,
+                               frame_.barrier};
+    const int code = run_contraction(call, thread, threads);
+    if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit);
+  } else if (const auto* l = std::get_if<LibraryStep>(&node.node)) {
+    library(scope, s, *l);
+  } else if (const auto* copy_step = std::get_if<CopyStep>(&node.node)) {
+    copy(scope.tables.pointer(scope.layout, copy_step->to), scope.tables.pointer(scope.layout, copy_step->from),
+         scope.placement.bytes[at(copy_step->to)], alone);
+  } else if (std::holds_alternative<LoopStep>(node.node)) {
+    return loop(scope, s, alone);
+  } else if (std::holds_alternative<BranchStep>(node.node)) {
+    return branch(scope, s, alone);
+  } else if (std::holds_alternative<BlockedStep>(node.node)) {
+    blocked(scope, s, facts, thread, threads);
+  } else if (const auto* check = std::get_if<CheckStep>(&node.node)) {
+    if (*static_cast<const std::uint8_t*>(scope.tables.pointer(scope.layout, check->condition)) == 0)
+      fail(s, static_cast<int>(ErrorCode::failed_check), 0, 0, check->message);
+  }
+  return true;
+}
+
+bool Walker::barrier() {
+  frame_.barrier.wait(frame_.threads);
+  return frame_.stop_at.load(std::memory_order_relaxed) > state_.sequence++;
+}
+
+// A thread may fail after a barrier while others still look at `stop_at` there: they compare with the number of barriers
+// passed before, so that all of them leave at the same one.
+void Walker::fail(const StepLayout& s, int code, std::int64_t value, std::int64_t limit, std::string detail) {
+  if (failed()) return;
+  state_.failure = {state_.sequence, code, &s, value, limit, std::move(detail)};
+  state_.context.error_step = s.id;
+  std::int64_t present = frame_.stop_at.load(std::memory_order_relaxed);
+  while (state_.sequence < present && !frame_.stop_at.compare_exchange_weak(present, state_.sequence)) {
+  }
+}
+
+void Walker::kernel(const Scope& scope, const StepLayout& s, const KernelStep& k, int thread, int threads) {
+  const auto function = reinterpret_cast<KernelFn>(const_cast<void*>(frame_.entries[at(k.entry)]));
+  const int code = function(&state_.context, scope.tables.args.data() + s.args, scope.tables.extent_args.data() + s.extent_args,
+                            thread, threads);
+  if (code != 0 || state_.context.error != 0)
+    fail(s, code != 0 ? code : state_.context.error, state_.context.error_value, state_.context.error_limit);
+}
+
+void Walker::library(const Scope& scope, const StepLayout& s, const LibraryStep& l) {
+  const library::Arguments arguments{
+      .buffers = std::span(scope.tables.args).subspan(at(s.args), l.buffers.size()),
+      .extents = std::span(scope.tables.extent_args).subspan(at(s.extent_args), l.extents.size()),
+      .integers = l.integers,
+      .reals = l.reals,
+  };
+  const int code = s.library(&state_.context, arguments);
+  if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit, l.function);
+}
+
+void Walker::blocked(const Scope& scope, const StepLayout& s, const StepFacts& facts, int thread, int threads) {
+  const auto& b = std::get<BlockedStep>(s.step->node);
+  const std::int64_t extent = scope.tables.extents[at(b.dim)];
+  const std::int64_t tiles = extent > 0 ? (extent - 1) / b.tile + 1 : 0;
+  for (std::int64_t t = tiles * thread / threads; t < tiles * (thread + 1) / threads && !failed(); ++t) {
+    scope.tables.set_extent(scope.layout, b.begin, t * b.tile);
+    scope.tables.set_extent(scope.layout, b.size, std::min(b.tile, extent - t * b.tile));
+    if (!derive(scope, s, scope.layout.tile_slots[at(s.number) - 1])) return;
+    for (std::size_t i = 0; i < s.inner.size() && !failed(); ++i) step(scope, s.inner[i], facts.inner[i], true);
+  }
+}
+
+bool Walker::derive(const Scope& scope, const StepLayout& s, const std::vector<int>& slots) {
+  for (const int slot : slots) {
+    std::int64_t value = 0;
+    if (!try_arithmetic(*scope.layout.program, at(slot), scope.tables.extents, value)) {
+      fail(s, static_cast<int>(ErrorCode::failed_check), slot, 0, "an extent has no 64-bit value");
+      return false;
+    }
+    scope.tables.set_extent(scope.layout, slot, value);
+  }
+  return true;
+}
+
+void Walker::copy(void* to, const void* from, std::int64_t bytes, bool alone) const {
+  const auto [begin, end] = alone ? std::pair(std::int64_t{0}, bytes) : share_of(bytes, state_.thread, frame_.threads);
+  if (to == from || begin == end) return;
+  std::memcpy(static_cast<std::uint8_t*>(to) + begin, static_cast<const std::uint8_t*>(from) + begin, at(end - begin));
+}
+
+void Walker::clear(void* to, std::int64_t bytes, bool alone) const {
+  const auto [begin, end] = alone ? std::pair(std::int64_t{0}, bytes) : share_of(bytes, state_.thread, frame_.threads);
+  if (begin != end) std::memset(static_cast<std::uint8_t*>(to) + begin, 0, at(end - begin));
+}
+
+// What a buffer holds before it is written must not matter: it is made NaN, or 0 for the guard that looks for NaN.
+void Walker::poison(const Scope& scope, const StepLayout& s) const {
+  for (const int root : s.first_touched)
+    std::memset(scope.tables.pointers[at(root)], frame_.nan_guard ? 0 : 0xFF, at(scope.placement.bytes[at(root)]));
+}
+
+void Walker::scan(const Scope& scope, const StepLayout& s) {
+  for_each_buffer(*s.step, [&](int b, bool written) {
+    const Buffer& buffer = scope.layout.program->buffers[at(b)];
+    const auto* blocked_step = std::get_if<BlockedStep>(&s.step->node);
+    if (!written || !is_floating(buffer.storage) || buffer.role == Role::workspace || failed()) return;
+    if (blocked_step && std::find(blocked_step->local.begin(), blocked_step->local.end(), b) != blocked_step->local.end()) return;
+    const void* data = scope.tables.pointer(scope.layout, b);
+    const auto find = [&](const auto* values) {
+      const std::int64_t n = scope.placement.bytes[at(b)] / static_cast<std::int64_t>(sizeof *values);
+      for (std::int64_t i = 0; i < n; ++i)
+        if (!std::isfinite(values[i])) return fail(s, not_finite, i, n, buffer.name);
+    };
+    if (buffer.storage == DType::f32) find(static_cast<const float*>(data));
+    if (buffer.storage == DType::f64) find(static_cast<const double*>(data));
+  });
+}
+
+}  // namespace bitale::executor

@@ -1,0 +1,59 @@
+// One thread's way through a Program. All threads of a region walk it together; see executor.h for the barriers.
+#pragma once
+
+#include "runtime/executor/frame.h"
+
+namespace bitale::executor {
+
+class Walker {
+ public:
+  explicit Walker(ThreadState& state) : state_(state), frame_(*state.frame) {}
+
+  // False if a step failed and the rest is not run; all threads then agree.
+  bool run_all();
+
+ private:
+  struct Scope {  // the Program being walked, and what this thread knows of it
+    const Layout& layout;
+    const Facts& facts;
+    Tables& tables;
+    const program::Placement& placement;
+  };
+
+  // alone: this thread walks without the others (a serial loop or branch, a tile of a blocked step). meet_after: a barrier also
+  // follows the last step.
+  bool run(const Scope& scope, bool alone, bool meet_after);
+  bool step(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone);
+  bool barrier();                     // false if a step before it failed
+  void fail(const StepLayout& step, int code, std::int64_t value, std::int64_t limit, std::string detail = {});
+  bool failed() const { return state_.failure.code != 0; }
+
+  void kernel(const Scope& scope, const StepLayout& step, const program::KernelStep& s, int thread, int threads);
+  void library(const Scope& scope, const StepLayout& step, const program::LibraryStep& s);
+  void blocked(const Scope& scope, const StepLayout& step, const StepFacts& facts, int thread, int threads);
+  bool loop(const Scope& scope, const StepLayout& step, bool alone);
+  bool branch(const Scope& scope, const StepLayout& step, bool alone);
+
+  // Recomputes extents that depend on what has changed. False, with a failure, if one has no value.
+  bool derive(const Scope& scope, const StepLayout& step, const std::vector<int>& slots);
+  bool body_extents(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t iteration);
+
+  // Parts of a loop; `taken` is the number of iterations so far.
+  bool loop_begin(const Scope& outer, const Scope& body, const StepLayout& step, bool alone);
+  void loop_inputs(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips, std::int64_t i);
+  void loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i);
+  bool loop_copies(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i, bool alone);
+  void loop_end(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips, std::int64_t taken, bool alone);
+
+  Scope scope_of(const Scope& outer, int body) const;
+  // Copies or clears this thread's share; small ones are thread 0's.
+  void copy(void* to, const void* from, std::int64_t bytes, bool alone) const;
+  void clear(void* to, std::int64_t bytes, bool alone) const;
+  void poison(const Scope& scope, const StepLayout& step) const;
+  void scan(const Scope& scope, const StepLayout& step);
+
+  ThreadState& state_;
+  Frame& frame_;
+};
+
+}  // namespace bitale::executor

@@ -1,0 +1,292 @@
+// Placement: best fit in order of size.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "runtime/base/error.h"
+#include "runtime/memory/array.h"
+#include "runtime/program/extents.h"
+#include "runtime/program/fit.h"
+#include "runtime/program/groups.h"
+#include "runtime/program/placement.h"
+
+namespace bitale::program {
+namespace {
+
+constexpr std::int64_t unit = 64;
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+std::int64_t rounded(std::int64_t bytes) { return (bytes + unit - 1) / unit * unit; }
+
+std::int64_t machine_limit() {
+  const std::int64_t bytes = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+  return bytes > 0 ? bytes : std::int64_t{1} << 46;
+}
+
+// Body outputs that are carried but have no outer buffer to alternate with: two pieces each.
+std::vector<int> doubled_by(const LoopStep& loop) {
+  std::vector<int> doubled;
+  for (const LoopBinding& b : loop.bindings)
+    if (b.kind == BindingKind::carry && b.outer_out < 0) doubled.push_back(b.inner_out);
+  return doubled;
+}
+
+class Placer {
+ public:
+  Placer(const Program& program, std::vector<std::int64_t> extents, int threads, bool body, std::vector<int> doubled)
+      : program_(program), groups_(program), body_(body), doubled_(std::move(doubled)) {
+    out_.extents = std::move(extents);
+    out_.threads = threads;
+  }
+
+  Placement run() {
+    measure();
+    for (std::size_t s = 0; s < program_.steps.size(); ++s) {
+      for_each_buffer(program_.steps[s], [&](int b, bool) { touch(b, static_cast<int>(s)); });
+      bodies(program_.steps[s], static_cast<int>(s));
+    }
+    lives_of_bodies_and_buffers();
+    check_sizes();
+    const Fit fit = best_fit(items_);
+    out_.arena_bytes = fit.total;
+    assign(fit);
+    return std::move(out_);
+  }
+
+ private:
+  struct Touched {
+    int first = std::numeric_limits<int>::max(), last = -1;
+  };
+
+  void touch(int buffer, int step) {
+    Touched& t = touched_[at(groups_.root[at(buffer)])];
+    t.first = std::min(t.first, step);
+    t.last = std::max(t.last, step);
+  }
+
+  std::int64_t bytes_of(const Buffer& b) const {
+    std::vector<std::int64_t> shape;
+    for (const int slot : b.dims) shape.push_back(out_.extents[at(slot)]);
+    std::int64_t bytes = 0;
+    try {
+      if (__builtin_mul_overflow(element_count(shape), static_cast<std::int64_t>(size_of(b.storage)), &bytes) ||
+          bytes > std::numeric_limits<std::int64_t>::max() / 4096)
+        throw Error("more bytes than a machine has");
+    } catch (const Error& e) {
+      throw Error(fmt::format("buffer '{}' {} {} of program '{}': {}", b.name, name_of(b.storage), shape_text(shape),
+                              program_.name, e.what()));
+    }
+    return bytes;
+  }
+
+  void measure() {
+    const std::size_t n = program_.buffers.size();
+    touched_.resize(n);
+    local_.resize(n);
+    out_.offsets.assign(n, -1);
+    for (const Buffer& b : program_.buffers) out_.bytes.push_back(bytes_of(b));
+    for (std::size_t i = 0; i < n; ++i) {
+      const int target = program_.buffers[i].alias_of;
+      BITALE_ASSERT(target < 0 || out_.bytes[i] == out_.bytes[at(target)],
+                    fmt::format("buffer '{}' ({} bytes) is an alias of '{}' ({} bytes)", program_.buffers[i].name, out_.bytes[i],
+                                program_.buffers[at(target)].name, out_.bytes[at(target)]));
+    }
+    for (const Step& step : program_.steps) {
+      if (const auto* b = std::get_if<BlockedStep>(&step.node))
+        for (const int buffer : b->local) local_[at(buffer)] = true;
+      contractions(step, out_.threads);
+    }
+  }
+
+  // The workspace of a contraction is as large as its plan says.
+  void contractions(const Step& step, int threads) {
+    if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
+      std::int64_t& bytes = out_.bytes[at(c->workspace)];
+      bytes = std::max(bytes, plan_contraction(*c, out_.extents, threads).workspace_bytes);
+    } else if (const auto* b = std::get_if<BlockedStep>(&step.node)) {
+      for (const Step& inner : b->steps) contractions(inner, 1);
+    }
+  }
+
+  void add(std::int64_t bytes, int first, int last, int buffer, int step) {
+    items_.push_back({rounded(bytes), first, last});
+    owners_.push_back({buffer, step});
+  }
+
+  // The bodies of one step never run at once: they share one piece.
+  void bodies(const Step& step, int number) {
+    const std::size_t before = out_.bodies.size();
+    if (const auto* l = std::get_if<LoopStep>(&step.node)) {
+      body(*l->body, doubled_by(*l));
+      check_bindings(*l, out_.bodies.back());
+    } else if (const auto* b = std::get_if<BranchStep>(&step.node)) {
+      body(*b->then, {});
+      check_bindings(b->then_bindings, *b->then, out_.bodies.back());
+      body(*b->otherwise, {});
+      check_bindings(b->otherwise_bindings, *b->otherwise, out_.bodies.back());
+    }
+    if (out_.bodies.size() == before) return;
+    std::int64_t bytes = 0;
+    for (std::size_t i = before; i < out_.bodies.size(); ++i) bytes = std::max(bytes, out_.bodies[i].arena_bytes);
+    body_steps_.resize(out_.bodies.size(), number);
+    add(bytes, number, number, -1, number);
+  }
+
+  void body(const Program& program, std::vector<int> doubled) {
+    out_.bodies.push_back(
+        Placer(program, evaluate_body_extents(program, out_.extents), out_.threads, true, std::move(doubled)).run());
+  }
+
+  void same_bytes(const Program& body, int outer, int inner, std::int64_t outer_bytes, std::int64_t inner_bytes) const {
+    BITALE_ASSERT(outer_bytes == inner_bytes,
+                  fmt::format("'{}' ({} bytes) is bound to '{}' of '{}' ({} bytes)", program_.buffers[at(outer)].name, outer_bytes,
+                              body.buffers[at(inner)].name, body.name, inner_bytes));
+  }
+
+  void check_bindings(const LoopStep& loop, const Placement& body) const {
+    const std::int64_t trips = out_.extents[at(loop.trips)];
+    if (trips < 0) throw Error(fmt::format("the loop '{}' of program '{}' would run {} times", loop.body->name, program_.name, trips));
+    for (const LoopBinding& b : loop.bindings)
+      for (const auto& [outer, inner] : {std::pair(b.outer_in, b.inner_in), std::pair(b.outer_out, b.inner_out)}) {
+        if (outer < 0) continue;
+        const bool rows = b.kind == BindingKind::sequence || b.kind == BindingKind::stacked;
+        if (!rows) {
+          same_bytes(*loop.body, outer, inner, out_.bytes[at(outer)], body.bytes[at(inner)]);
+          continue;
+        }
+        const std::int64_t count = out_.extents[at(program_.buffers[at(outer)].dims.at(0))];
+        if (count < trips)
+          throw Error(fmt::format("the loop '{}' runs {} times, but '{}' has {} rows", loop.body->name, trips,
+                                  program_.buffers[at(outer)].name, count));
+        if (count > 0) same_bytes(*loop.body, outer, inner, out_.bytes[at(outer)] / count, body.bytes[at(inner)]);
+      }
+  }
+
+  void check_bindings(const std::vector<BranchStep::Binding>& bindings, const Program& inner, const Placement& body) const {
+    for (const BranchStep::Binding& b : bindings)
+      same_bytes(inner, b.outer, b.inner, out_.bytes[at(b.outer)], body.bytes[at(b.inner)]);
+  }
+
+  void lives_of_bodies_and_buffers() {
+    const int last_step = static_cast<int>(program_.steps.size()) - 1;
+    for (std::size_t i = 0; i < program_.buffers.size(); ++i) {
+      if (groups_.root[i] != static_cast<int>(i)) continue;
+      const Role role = groups_.role[i];
+      const bool output_of_body = body_ && role == Role::output;
+      if (role != Role::temporary && role != Role::workspace && !output_of_body) continue;
+      if (touched_[i].last < 0) continue;
+      std::int64_t bytes = rounded(out_.bytes[i]);
+      if (role == Role::workspace || local_[i]) bytes *= out_.threads;
+      if (doubled(static_cast<int>(i))) bytes *= 2;
+      const bool whole = output_of_body || program_.buffers[i].keep;
+      add(bytes, whole ? 0 : touched_[i].first, whole ? last_step : touched_[i].last, static_cast<int>(i), -1);
+    }
+  }
+
+  bool doubled(int root) const {
+    return std::any_of(doubled_.begin(), doubled_.end(), [&](int b) { return groups_.root[at(b)] == root; });
+  }
+
+  // At no step may more be live than the machine has: no placement could help. In double: sums of absurd sizes overflow.
+  void check_sizes() const {
+    std::vector<double> change(program_.steps.size() + 1);
+    for (const Item& item : items_) {
+      change[at(item.first)] += static_cast<double>(item.bytes);
+      change[at(item.last) + 1] -= static_cast<double>(item.bytes);
+    }
+    double live = 0, peak = 0;
+    for (const double c : change) peak = std::max(peak, live += c);
+    if (peak > static_cast<double>(machine_limit())) too_large(peak);
+  }
+
+  [[noreturn]] void too_large(double bytes) const {
+    std::vector<std::size_t> order(items_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return items_[a].bytes > items_[b].bytes; });
+    std::string largest;
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, order.size()); ++i) {
+      const Owner& o = owners_[order[i]];
+      largest += fmt::format("{}'{}' ({} MiB)", i ? ", " : "",
+                             o.buffer >= 0 ? program_.buffers[at(o.buffer)].name : program_.steps[at(o.step)].label,
+                             items_[order[i]].bytes >> 20);
+    }
+    throw Error(fmt::format("program '{}' needs {:.0f} MiB at once for these shapes, and this machine has {} MiB; the largest buffers are {}",
+                            program_.name, bytes / (1 << 20), machine_limit() >> 20, largest));
+  }
+
+  void assign(const Fit& fit) {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (owners_[i].buffer >= 0) {
+        out_.offsets[at(owners_[i].buffer)] = fit.offsets[i];
+        continue;
+      }
+      for (std::size_t b = 0; b < out_.bodies.size(); ++b)
+        if (body_steps_[b] == owners_[i].step) rebase(out_.bodies[b], fit.offsets[i]);
+    }
+    for (std::size_t i = 0; i < program_.buffers.size(); ++i) out_.offsets[i] = out_.offsets[at(groups_.root[i])];
+  }
+
+  static void rebase(Placement& p, std::int64_t by) {
+    for (std::int64_t& offset : p.offsets)
+      if (offset >= 0) offset += by;
+    for (Placement& b : p.bodies) rebase(b, by);
+  }
+
+  struct Owner {
+    int buffer = -1, step = -1;  // the step for a piece of bodies
+  };
+
+  const Program& program_;
+  const Groups groups_;
+  const bool body_;
+  const std::vector<int> doubled_;
+  Placement out_;
+  std::vector<Touched> touched_;  // per root
+  std::vector<bool> local_;       // private to each thread
+  std::vector<Item> items_;
+  std::vector<Owner> owners_;     // per item
+  std::vector<int> body_steps_;   // per body
+};
+
+}  // namespace
+
+Fit best_fit(std::span<const Item> items) {
+  std::vector<std::size_t> order(items.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (items[a].bytes != items[b].bytes) return items[a].bytes > items[b].bytes;
+    return items[a].first < items[b].first;
+  });
+
+  Fit fit;
+  fit.offsets.assign(items.size(), 0);
+  std::vector<std::size_t> placed;  // by offset
+  for (const std::size_t i : order) {
+    const Item& item = items[i];
+    std::int64_t end = 0, best = -1, best_gap = std::numeric_limits<std::int64_t>::max();
+    for (const std::size_t p : placed) {
+      const Item& other = items[p];
+      if (other.last < item.first || item.last < other.first) continue;
+      const std::int64_t gap = fit.offsets[p] - end;
+      if (gap >= item.bytes && gap < best_gap) best = end, best_gap = gap;
+      end = std::max(end, fit.offsets[p] + other.bytes);
+    }
+    fit.offsets[i] = best >= 0 ? best : end;
+    fit.total = std::max(fit.total, fit.offsets[i] + item.bytes);
+    const auto position = std::upper_bound(placed.begin(), placed.end(), fit.offsets[i],
+                                           [&](std::int64_t offset, std::size_t p) { return offset < fit.offsets[p]; });
+    placed.insert(position, i);
+  }
+  return fit;
+}
+
+Placement place(const Program& program, std::vector<std::int64_t> extents, int threads) {
+  BITALE_ASSERT(threads >= 1, "placement for no threads");
+  return Placer(program, std::move(extents), threads, false, {}).run();
+}
+
+}  // namespace bitale::program
