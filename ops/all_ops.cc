@@ -14,7 +14,18 @@ namespace bitale::ops {
   OP(tanh) OP(sigmoid) OP(softplus) OP(relu) OP(sin) OP(cos) OP(erf)   \
   OP(floor) OP(ceil) OP(round) OP(floordiv) OP(mod)                    \
   /* reduce */                                                         \
-  OP(logsumexp)
+  OP(logsumexp)                                                        \
+  /* index */                                                          \
+  OP(gather) OP(scatter_add) OP(pick) OP(pick_backward)                \
+  /* conv */                                                           \
+  OP(conv2d) OP(conv2d_backward_data) OP(conv2d_backward_filters)      \
+  OP(max_pool2d) OP(max_pool2d_index) OP(max_pool2d_gather)            \
+  OP(max_pool2d_backward)                                              \
+  OP(average_pool2d) OP(average_pool2d_backward)                       \
+  /* nn */                                                             \
+  OP(softmax) OP(log_softmax)                                          \
+  /* random */                                                         \
+  OP(random_uniform) OP(random_normal) OP(random_bernoulli)
 
 #define OP(name) extern const ir::OpDef name##_op;
 BITALE_OPS(OP)

@@ -85,7 +85,7 @@ struct Batch {
 using BatchRule = std::function<std::vector<Tensor>(const Batch&)>;
 
 // A sum of products over an affine iteration space:
-//   out[out map] += a[a map] * b[b map]  for all iteration points, out starting from zero.
+//   out[out map] += a[a map] * b[b map]  for all iteration points, out starting from zero; a and b are inputs 0 and 1.
 // Every address is in bounds for all points (padding is explicit in the graph). If several points that differ in a dim of the
 // out map meet in one element (`overlapping`), they add up.
 struct ContractionDef {
@@ -131,8 +131,9 @@ struct OpDef {
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
   bool view = false;
-  std::string library = {};        // name of the runtime's library call, and the extents it is given
+  std::string library = {};        // name of the runtime's library call (its buffers: inputs, then outputs), and its arguments
   std::function<std::vector<Dim>(const Node&)> library_extents = {};
+  std::function<std::vector<std::int64_t>(const Node&)> library_integers = {};
   Leaf leaf = Leaf::none;
 
   // Elementwise ops: the output's element from the inputs' at the same index. Implies `element`.

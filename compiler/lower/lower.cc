@@ -290,6 +290,7 @@ class Lowering {
     for (std::size_t o = 0; o < n.outputs().size(); ++o) argument(s, {g.roots[0].node_ptr(), static_cast<int>(o)}, true);
     if (n.op().library_extents)
       for (const Dim& d : n.op().library_extents(n)) s.extents.push_back(slots_.slot(d));
+    if (n.op().library_integers) s.integers = n.op().library_integers(n);
     program::Step step;
     step.label = n.op().name;
     step.origins = n.origins();

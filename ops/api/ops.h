@@ -51,8 +51,9 @@ Tensor logsumexp(const Tensor& x, std::vector<std::int64_t> axes = {}, bool keep
 Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0, SourceLine line = {});
 // x with `updates` added (or set) at indices along axis; duplicates accumulate.
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, SourceLine line = {});
-// x[i, indices[i]] for x [n, c] and int indices [n]: one element per row (used by cross-entropy).
+// x[i, indices[i]] for x [..., c] and int indices [...]: one element per row (used by cross-entropy).
 Tensor pick(const Tensor& x, const Tensor& indices, SourceLine line = {});
+// 1 where indices [...] equals the position along a new last axis, else 0; [..., classes].
 Tensor one_hot(const Tensor& indices, const Dim& classes, DType dtype, SourceLine line = {});
 
 // ---- convolution and pooling; NCHW, filters [out, in/groups, kh, kw] ----
@@ -69,8 +70,8 @@ Tensor conv2d_backward_filters(const Tensor& x, const Tensor& dy, Dim kh, Dim kw
 struct Pool2dOptions {
   std::array<std::int64_t, 2> window{2, 2}, stride{2, 2};
   std::array<std::int64_t, 4> padding{0, 0, 0, 0};
-  bool ceil = false;           // incomplete windows at the end count
-  bool count_padding = false;  // average: divide by the full window
+  bool ceil = false;           // windows that begin inside the image and end beyond it (and its padding) count
+  bool count_padding = false;  // average: divide by the elements of the window inside image and padding, not inside the image
   bool operator==(const Pool2dOptions&) const = default;
 };
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options = {}, SourceLine line = {});  // gradient to the first maximum

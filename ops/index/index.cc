@@ -1,0 +1,58 @@
+#include "ops/index/index.h"
+
+#include "ops/api/checks.h"
+#include "runtime/base/error.h"
+
+namespace bitale::ops {
+
+using namespace ir;
+
+Expr row_of(Element& e, Expr index, const Dim& n, bool clamp) {
+  const Expr i = cast(index, DType::i64), size = e.extent(n), zero = e.integer(0);
+  const Expr row = select(call(ScalarOp::lt, {i, zero}), i + size, i);
+  if (!clamp) return row;
+  return call(ScalarOp::max, {zero, call(ScalarOp::min, {row, e.extent(n - 1)})});
+}
+
+std::int64_t reference_row(const Array& indices, std::int64_t position, std::int64_t n) {
+  const std::int64_t i = static_cast<std::int64_t>(indices.at(position));
+  if (i < -n || i >= n) throw Error("index " + std::to_string(i) + " of an axis of extent " + std::to_string(n));
+  return i < 0 ? i + n : i;
+}
+
+void require_rows(const TypeArgs& args, const Dim& n, const Dim& count) {
+  require_at_least(args, n, min(count, 1), "an axis of extent 0 has nothing to index");
+}
+
+Tensor rows_of_all(const Tensor& indices, const Dim& n) {
+  const Tensor i = ir::cast(indices, DType::i64);
+  const Tensor row = where(less(i, 0), i + extent(n), i);
+  return row + iota(DType::i64, i.shape(), 0) * extent(n);
+}
+
+Tensor move_axis(const Tensor& t, std::size_t from, std::size_t to) {
+  std::vector<std::int64_t> axes;
+  for (std::size_t a = 0; a < t.shape().size(); ++a)
+    if (a != from) axes.push_back(static_cast<std::int64_t>(a));
+  axes.insert(axes.begin() + static_cast<std::ptrdiff_t>(to), static_cast<std::int64_t>(from));
+  return transpose(t, axes);
+}
+
+Tensor with_axis(const Batch& v, std::size_t i) {
+  if (v.batched[i]) return v.inputs[i];
+  Shape shape = v.inputs[i].shape();
+  shape.insert(shape.begin(), v.size);
+  return broadcast_to(v.inputs[i], shape);
+}
+
+void unify_rows(const TypeArgs& args, const Shape& x, const Shape& indices, const std::string& what) {
+  for (std::size_t a = 0; a < indices.size(); ++a) args.unify(x[a], indices[a], what);
+}
+
+std::vector<Tensor> batch_pick(const Batch& v) { return apply(v.node.op(), v.node.params(), {with_axis(v, 0), with_axis(v, 1)}); }
+
+SampleInput index_input(Extents shape, double n, DType dtype) {
+  return {.shape = std::move(shape), .low = -n, .high = n - 1, .dtype = dtype, .differentiable = false};
+}
+
+}  // namespace bitale::ops

@@ -1,0 +1,50 @@
+// Ops that read and write where integer tensors say.
+//
+// An index is in [-n, n) for an axis of extent n; a negative one counts from the end. One outside is a data error: references
+// (and the library's scatter_add) report it, element bodies clamp it into the axis, so that memory outside the operand is never
+// read. An axis of extent 0 can only be indexed by no indices at all, which is checked at call entry.
+#pragma once
+
+#include "compiler/ir/op.h"
+#include "ops/api/ops.h"
+
+namespace bitale::ops {
+
+struct GatherParams {
+  std::int64_t axis = 0;
+  bool operator==(const GatherParams&) const = default;
+  template <class V>
+  void fields(V& v) { v("axis", axis); }
+};
+struct PickBackwardParams {
+  Dim extent;
+  bool operator==(const PickBackwardParams&) const = default;
+  template <class V>
+  void fields(V& v) { v("extent", extent); }
+};
+
+extern const ir::OpDef gather_op;         // x, indices
+extern const ir::OpDef scatter_add_op;    // x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]
+extern const ir::OpDef pick_op;           // x [..., c], indices [...]
+extern const ir::OpDef pick_backward_op;  // dy [...], indices [...] -> [..., c]
+
+Tensor pick_backward(const Tensor& dy, const Tensor& indices, const Dim& extent, SourceLine line = {});
+
+// An index of an axis of extent n as int64, counted from the start; `clamp` brings one that is outside inside.
+ir::Expr row_of(ir::Element& e, ir::Expr index, const Dim& n, bool clamp);
+std::int64_t reference_row(const Array& indices, std::int64_t position, std::int64_t n);  // throws Error if outside
+// Type rules: indices that number `count` address an axis of extent n.
+void require_rows(const ir::TypeArgs& args, const Dim& n, const Dim& count);
+// The leading axes of x are those of indices.
+void unify_rows(const ir::TypeArgs& args, const Shape& x, const Shape& indices, const std::string& what);
+
+// For batching. Indices [B, ...] into an axis of extent n of B tensors, as indices into the one axis of extent B * n.
+Tensor rows_of_all(const Tensor& indices, const Dim& n);
+Tensor move_axis(const Tensor& t, std::size_t from, std::size_t to);
+Tensor with_axis(const ir::Batch& v, std::size_t input);  // input i, repeated if it does not have the axis
+std::vector<Tensor> batch_pick(const ir::Batch& v);       // pick and pick_backward: the op itself
+
+// A sample's indices of an axis of extent n.
+ir::SampleInput index_input(Extents shape, double n, DType dtype = DType::i64);
+
+}  // namespace bitale::ops

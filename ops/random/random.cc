@@ -1,0 +1,84 @@
+#include "ops/random/random.h"
+
+#include "compiler/kernel/philox.h"
+#include "ops/api/checks.h"
+
+namespace bitale::ops {
+
+using namespace ir;
+
+std::vector<TensorType> random_type(const TypeArgs& args) {
+  args.require_count(1);
+  const auto& p = args.params_as<RandomParams>();
+  const Shape& state = args.type(0).shape;
+  args.require(args.type(0).dtype == DType::i64 && !state.empty(), "a state is int64 [2]");
+  args.unify(state.back(), 2, "a state is int64 [2]");
+  args.require(p.draw_id >= 0 && p.draw_id < (std::int64_t{1} << draw_id_bits), "draw ids are in [0, 2^24)");
+  const Dim count = product(p.shape);
+  args.require(!count.is_constant() || count.value() <= (std::int64_t{1} << draw_id_shift), "a draw has at most 2^40 elements");
+  Shape out(state.begin(), state.end() - 1);
+  out.insert(out.end(), p.shape.begin(), p.shape.end());
+  return {{p.dtype, out}};
+}
+
+Expr random_bits(Element& e) {
+  const auto& p = e.node().params_as<RandomParams>();
+  const std::size_t lead = e.index().size() - p.shape.size();
+  const auto word = [&](int i) {
+    std::vector<Index> at(e.index().begin(), e.index().begin() + static_cast<std::ptrdiff_t>(lead));
+    at.emplace_back(i);
+    return e.input(0, at);
+  };
+  Index position = 0;
+  for (std::size_t a = 0; a < p.shape.size(); ++a) position = position * p.shape[a] + e.index()[lead + a];
+  const Dim base = p.draw_id << draw_id_shift;
+  return call(ScalarOp::philox, {word(0), word(1), e.value(position + Index(base))});
+}
+
+void visit_bits(const Reference& r, const std::function<void(std::size_t, std::uint64_t)>& f) {
+  const auto& p = r.node.params_as<RandomParams>();
+  const auto state = r.inputs[0].view<std::int64_t>();
+  const std::size_t draws = state.size() / 2, count = draws == 0 ? 0 : static_cast<std::size_t>(r.outputs[0].size()) / draws;
+  for (std::size_t draw = 0; draw < draws; ++draw)
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto key = static_cast<std::uint64_t>(state[2 * draw]), counter = static_cast<std::uint64_t>(state[2 * draw + 1]);
+      const auto low = [](std::uint64_t v) { return static_cast<std::uint32_t>(v); };
+      const std::uint64_t index = i + static_cast<std::uint64_t>(p.draw_id) * 1099511627776u;
+      const auto words = kernel::philox4x32({low(index), low(index >> 32), low(counter), low(counter >> 32)}, {low(key), low(key >> 32)});
+      f(draw * count + i, words[0] + (std::uint64_t{words[1]} << 32));
+    }
+}
+
+std::vector<Tensor> batch_random(const Batch& v) { return apply(v.node.op(), v.node.params(), {v.inputs[0]}); }
+std::vector<Tensor> no_random_vjp(const Vjp&) { return std::vector<Tensor>(1); }
+std::vector<Tensor> no_random_jvp(const Jvp&) { return std::vector<Tensor>(1); }
+
+Expr bit_field(Element& e, Expr bits, int first, int count, DType dtype) {
+  Expr v = first == 0 ? bits : call(ScalarOp::shr, {bits, e.integer(first)});
+  if (first + count < 64) v = call(ScalarOp::bit_and, {v, e.integer((std::int64_t{1} << count) - 1)});
+  return cast(v, dtype);
+}
+
+std::vector<TensorType> random_float_type(const TypeArgs& args) {
+  args.require(is_floating(args.params_as<RandomParams>().dtype), "the result must be float");
+  return random_type(args);
+}
+
+std::vector<Sample> random_samples(const RandomDraw& draw) {
+  const auto state = [](Extents shape) {
+    return SampleInput{.shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64, .differentiable = false};
+  };
+  const auto build = [draw](std::int64_t id, Shape shape, DType dtype) {
+    return [=](std::span<const Tensor> in) { return std::vector{draw(in[0], id, shape, dtype)}; };
+  };
+  return {
+      {"matrix", {state({2})}, build(0, {3, 5}, DType::f32)},
+      {"float64", {state({2})}, build(3, {17}, DType::f64)},
+      {"last id", {state({2})}, build((1 << draw_id_bits) - 1, {4}, DType::f32)},
+      {"scalar", {state({2})}, build(1, {}, DType::f32)},
+      {"no elements", {state({2})}, build(1, {0, 3}, DType::f32)},
+      {"two states", {state({2, 2})}, build(1, {3, 2}, DType::f64)},
+  };
+}
+
+}  // namespace bitale::ops

@@ -1,0 +1,80 @@
+#include "ops/index/index.h"
+
+#include "runtime/base/error.h"
+#include "tests/support/catch.h"
+#include "tests/unit/ops/op_check.h"
+
+using namespace bitale;
+using namespace bitale::ops;
+using tests::contains;
+
+namespace {
+
+const std::vector<const ir::OpDef*> index_ops{&gather_op, &scatter_add_op, &pick_op, &pick_backward_op};
+
+Tensor matrix(std::int64_t n, std::int64_t c) { return ir::input("x", {DType::f32, {n, c}}); }
+Tensor indices(Shape shape, DType dtype = DType::i64) { return ir::input("i", {dtype, std::move(shape)}); }
+Array doubles(std::vector<double> v, Extents shape) { return Array::of<double>(v, std::move(shape)); }
+Array integers(std::vector<std::int64_t> v, Extents shape) { return Array::of<std::int64_t>(v, std::move(shape)); }
+
+}  // namespace
+
+TEST_CASE("indexing: bodies agree with references") {
+  for (const auto* op : index_ops)
+    if (op->element) tests::check_value(*op);
+}
+
+TEST_CASE("indexing: derivatives agree with differences") {
+  for (const auto* op : index_ops) tests::check_derivatives(*op);
+}
+
+TEST_CASE("indexing: batching agrees with a loop") {
+  for (const auto* op : index_ops) tests::check_batching(*op);
+}
+
+TEST_CASE("gather and scatter_add on numbers, with negative and repeated indices") {
+  const Array in[] = {doubles({1, 2, 3, 4, 5, 6}, {3, 2}), integers({-1, 0, -1}, {3}), doubles({10, 20, 30, 40, 50, 60}, {3, 2})};
+  const auto out = tests::run([](std::span<const Tensor> t) { return std::vector{gather(t[0], t[1]), scatter_add(t[0], t[1], t[2])}; }, in);
+  tests::check_close(out[0], doubles({5, 6, 1, 2, 5, 6}, {3, 2}), 0);
+  tests::check_close(out[1], doubles({31, 42, 3, 4, 65, 86}, {3, 2}), 0);
+}
+
+TEST_CASE("pick and one_hot on numbers") {
+  const Array in[] = {doubles({1, 2, 3, 4, 5, 6}, {2, 3}), integers({2, -2}, {2})};
+  const auto out = tests::run([](std::span<const Tensor> t) { return std::vector{pick(t[0], t[1]), one_hot(t[1], 3, DType::f64)}; }, in);
+  tests::check_close(out[0], doubles({3, 5}, {2}), 0);
+  tests::check_close(out[1], doubles({0, 0, 1, 0, 0, 0}, {2, 3}), 0);
+  const Array labels[] = {Array::of<std::int8_t>(std::vector<std::int8_t>{100}, {1})};
+  const auto wide = tests::run([](std::span<const Tensor> t) { return std::vector{one_hot(t[0], 300, DType::bool_)}; }, labels)[0];
+  double total = 0;
+  for (std::int64_t i = 0; i < 300; ++i) total += wide.at(i);
+  CHECK(wide.at(100) == 1);
+  CHECK(total == 1);
+}
+
+TEST_CASE("an index outside its axis is an error of the reference and is clamped by the body") {
+  const Array in[] = {doubles({1, 2, 3}, {3}), integers({5, -7}, {2})};
+  const auto build = [](std::span<const Tensor> t) { return std::vector{gather(t[0], t[1])}; };
+  CHECK_THROWS_WITH(tests::run(build, in), contains("index 5"));
+  tests::check_close(tests::run(build, in, false)[0], doubles({3, 1}, {2}), 0);
+}
+
+TEST_CASE("scatter_add tells the library its extents and dtype") {
+  const Tensor out = scatter_add(ir::input("x", {DType::f32, {2, 5, 3, 4}}), indices({7, 2}), ir::input("u", {DType::f32, {2, 7, 2, 3, 4}}), 1);
+  const ir::Node& node = out.node().op().view ? out.node().input(0).node() : out.node();
+  REQUIRE(&node.op() == &scatter_add_op);
+  CHECK(node.op().library_extents(node) == std::vector<Dim>{2, 5, 12, 14});
+  CHECK(node.op().library_integers(node) == std::vector<std::int64_t>{static_cast<std::int64_t>(DType::f32)});
+}
+
+TEST_CASE("indexing rejects what does not fit") {
+  CHECK_THROWS_WITH(gather(matrix(3, 2), matrix(3, 2)), contains("integer"));
+  CHECK_THROWS_WITH(gather(matrix(3, 2), indices({1}), 2), contains("axis 2"));
+  CHECK_THROWS_WITH(gather(matrix(0, 2), indices({1})), contains("extent 0"));
+  CHECK_THROWS_WITH(pick(matrix(3, 2), indices({4})), contains("one index per row"));
+  CHECK_THROWS_WITH(pick(matrix(3, 2), indices({3, 2})), contains("one index per row"));
+  CHECK_THROWS_WITH(pick(matrix(3, 0), indices({3})), contains("extent 0"));
+  CHECK_THROWS_WITH(one_hot(matrix(3, 2), 3, DType::f32), contains("integers"));
+  CHECK_THROWS_AS(scatter_add(matrix(3, 2), indices({4}), matrix(3, 2)), Error);
+  CHECK_THROWS_WITH(scatter_add(matrix(3, 2), indices({3}), ir::input("u", {DType::f64, {3, 2}})), contains("dtype"));
+}
