@@ -214,6 +214,8 @@ const OpDef dot_op{
 };
 
 Tensor dot_general(const Tensor& a, const Tensor& b, DotParams params, SourceLine line) {
+  require_operand("dot", a, line);
+  require_operand("dot", b, line);
   const Operand operands[] = {a, b};
   DType dtype = common_dtype(operands);
   if (!is_floating(dtype)) dtype = DType::i64;

@@ -149,7 +149,7 @@ DType common_dtype(std::span<const Operand> operands) {
       weak = std::max(weak, weak_kind(o));
       continue;
     }
-    require_operand("promotion", *o.tensor(), {});
+    if (!*o.tensor()) continue;  // the op's type rule says so
     dtype = dtype ? promote(*dtype, o.tensor()->dtype()) : o.tensor()->dtype();
   }
   if (dtype) return promote_weak(*dtype, weak);

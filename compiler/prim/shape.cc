@@ -387,6 +387,7 @@ const OpDef concat_op{
 
 Tensor concat(std::vector<Tensor> parts, int axis, SourceLine line) {
   if (parts.empty()) throw Error("concat: expected at least one operand" + (line ? "; at " + to_string(line) : std::string()));
+  for (const Tensor& t : parts) require_operand("concat", t, line);
   const std::vector<Operand> operands(parts.begin(), parts.end());
   const DType dtype = common_dtype(operands);
   for (Tensor& t : parts) t = cast(t, dtype, line);
