@@ -6,7 +6,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/flags.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -70,4 +70,4 @@ std::vector<Tensor> finish(const Prepared& prepared, std::vector<Tensor> results
   });
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad
