@@ -5,7 +5,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -109,4 +109,4 @@ std::vector<Tensor> vmap(std::span<const Tensor> outputs, std::span<const Tensor
   return result;
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

@@ -9,7 +9,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -141,4 +141,4 @@ CheckResult check_gradient(std::span<const Tensor> outputs, std::span<const Tens
   return Check(outputs, wrt, leaves, evaluate, options).run();
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

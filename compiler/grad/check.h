@@ -11,7 +11,7 @@
 #include "compiler/ir/graph.h"
 #include "runtime/memory/array.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using Bindings = std::vector<std::pair<ir::Tensor, Array>>;
 // Values of tensors, given those of the leaves.
@@ -36,4 +36,4 @@ struct CheckResult {
 CheckResult check_gradient(std::span<const ir::Tensor> outputs, std::span<const ir::Tensor> wrt, const Bindings& leaves,
                            const Evaluator& evaluate, const CheckOptions& options = {});
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

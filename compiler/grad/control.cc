@@ -6,7 +6,7 @@
 #include "compiler/prim/samples.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -88,4 +88,4 @@ std::span<const OpDef* const> grad_ops() {
   return ops;
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

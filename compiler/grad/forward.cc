@@ -6,7 +6,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -90,4 +90,4 @@ std::vector<Tensor> jvp(std::span<const Tensor> outputs, std::span<const Tensor>
   return finish(p, std::move(result));
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

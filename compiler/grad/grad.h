@@ -11,7 +11,7 @@
 #include "compiler/ir/graph.h"
 #include "compiler/ir/op.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 enum class Disconnected : std::uint8_t { error, zero };  // what a `wrt` that the cost does not reach gives
 
@@ -59,4 +59,4 @@ ir::Tensor grad_scale(const ir::Tensor& x, double factor, SourceLine line = {});
 // The OpDefs of grad_clip and grad_scale, for register_ops.
 std::span<const ir::OpDef* const> grad_ops();
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

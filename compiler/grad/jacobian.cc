@@ -3,7 +3,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -54,4 +54,4 @@ std::vector<Tensor> hessian_vector_product(const Tensor& cost, std::span<const T
   return jvp(gradients, x, v, line);
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

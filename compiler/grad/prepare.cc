@@ -7,7 +7,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/flags.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -72,4 +72,4 @@ std::vector<Tensor> finish(const Prepared& prepared, std::vector<Tensor> results
   });
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

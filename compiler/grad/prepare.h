@@ -9,7 +9,7 @@
 
 #include "compiler/ir/graph.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 // The outputs in stable form, and what the targets (of differentiation) have become in them. A target that is not a
 // leaf is kept as it is and stands behind an identity, `barrier`, through which no rule looks.
@@ -22,4 +22,4 @@ Prepared prepare(std::span<const ir::Tensor> outputs, std::span<const ir::Tensor
 // Takes the barriers out of a result.
 std::vector<ir::Tensor> finish(const Prepared& prepared, std::vector<ir::Tensor> results);
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

@@ -8,7 +8,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -183,4 +183,4 @@ std::vector<Tensor> grad(const Tensor& cost, std::span<const Tensor> wrt, const 
   return vjp({&cost, 1}, {&one, 1}, wrt, options, line);
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

@@ -3,7 +3,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -29,4 +29,4 @@ Tensor conform(const Tensor& value, const TensorType& type, const std::string& w
   return reshape(value, type.shape);
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

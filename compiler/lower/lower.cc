@@ -199,7 +199,7 @@ class Lowering {
     program::Step step;
     step.label = label(c.nodes);
     step.origins = lines(c.nodes);
-    ScheduledKernel k = schedule(identifier(step.label), g.roots, std::move(c));
+    ScheduledKernel k = schedule(identifier(step.label), g.roots, c);
     program::KernelStep s;
     for (const Tensor& t : k.reads) argument(s, t, false);
     for (const Tensor& t : k.writes) argument(s, t, true);
@@ -271,7 +271,7 @@ class Lowering {
     Composed c;
     const Tensor roots[] = {zero};
     compose(roots, [](const Tensor&) { return false; }, c);
-    ScheduledKernel k = schedule("clear", roots, std::move(c));
+    ScheduledKernel k = schedule("clear", roots, c);
     program::KernelStep s;
     argument(s, t, true);
     for (const Dim& d : k.extents) s.extents.push_back(slots_.slot(d));
