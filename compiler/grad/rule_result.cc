@@ -24,7 +24,8 @@ bool compatible(const TensorType& a, const TensorType& b) {
 Tensor conform(const Tensor& value, const TensorType& type, const std::string& what, const Node& node) {
   if (value.type() == type) return value;
   if (!compatible(value.type(), type))
-    throw InternalError(what + " of " + describe(node) + ": is " + to_string(value.type()) + ", expected " + to_string(type));
+    throw InternalError(what + " of " + describe(node) + ": is " + to_string(value.type()) + ", expected " +
+                        to_string(type));
   return reshape(value, type.shape);
 }
 
