@@ -12,8 +12,7 @@ namespace {
 std::string visible_names(const CLI::App& app) {
   std::string names;
   for (const CLI::Option* option : app.get_options([](const CLI::Option* o) { return !o->get_group().empty(); })) {
-    if (option->get_positional()) continue;
-    names += (names.empty() ? "" : ", ") + option->get_name(false, true);
+    for (const std::string& name : option->get_lnames()) names += (names.empty() ? "--" : ", --") + name;
   }
   return names;
 }
