@@ -11,6 +11,8 @@
 #include "ops/api/ops.h"
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
+#include "runtime/device/cpu.h"
+#include "tests/support/compiled_backend.h"
 
 namespace bitale::tests {
 namespace {
@@ -102,9 +104,16 @@ std::vector<const ir::OpDef*> tested_ops() {
 }
 
 const std::vector<Backend>& backends() {
-  static const std::vector<Backend> list{
-      {"bodies", [](std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings) { return eval::evaluate(outputs, bindings, false); }},
-  };
+  static const std::vector<Backend> list = [] {
+    std::vector<Backend> all{
+        {"bodies", [](std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings) { return eval::evaluate(outputs, bindings, false); }},
+    };
+    // The best instruction set in both forms and with two threads; the others as optimised programs.
+    const std::vector<Isa> isas = executable_isas();
+    for (Isa isa : isas) all.push_back(compiled(to_string(isa), 2, isa == isas.back() ? 2 : 1));
+    all.push_back(compiled(to_string(isas.back()), 0, 1));
+    return all;
+  }();
   return list;
 }
 
