@@ -183,6 +183,8 @@ template <class Op, class T> __device__ T block_reduce(T v) {
 )"},
 };
 
+}  // namespace
+
 bool mentions(std::string_view text, std::string_view word) {
   const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
   for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
@@ -192,7 +194,11 @@ bool mentions(std::string_view text, std::string_view word) {
   return false;
 }
 
-}  // namespace
+std::vector<std::string_view> prelude_names() {
+  std::vector<std::string_view> names;
+  for (const Piece& piece : pieces) names.push_back(piece.name);
+  return names;
+}
 
 // From the last piece to the first: a piece uses only those before it.
 std::string prelude_for(std::string_view body) {

@@ -30,17 +30,24 @@ using kernel::ValueId;
 
 // A value that is used once, in the region where it is computed, and whose text is no longer than this, gets no name.
 constexpr std::size_t longest_inlined = 60;
+constexpr std::size_t longest_line = 116;
 
-constexpr std::string_view taken_names[] = {
-    "at",       "auto",    "begin",   "bool",     "break",    "case",     "char",   "class",    "const",   "continue",
-    "default",  "delete",  "do",      "double",   "else",     "enum",     "extern", "false",    "float",   "for",
-    "friend",   "goto",    "if",      "inline",   "int",      "long",     "new",    "operator", "private", "public",
-    "register", "return",  "short",   "signed",   "sizeof",   "static",   "step",   "struct",   "switch",  "template",
-    "this",     "true",    "typedef", "typename", "union",    "unsigned", "using",  "virtual",  "void",    "volatile",
-    "while",    "exp",     "expf",    "log",      "logf",     "sqrt",     "sqrtf",  "floor",    "ceil",    "trunc",
-    "rint",     "fma",     "abs",     "sin",      "cos",      "pow",      "erf",    "tanh",     "sigmoid", "softplus",
-    "inside",   "minimum", "maximum", "modulo",   "saturate", "philox",   "Best",
-};
+constexpr std::string_view keywords[] = {
+    "alignas",      "alignof",  "and",       "and_eq",   "asm",        "auto",
+    "bitand",       "bitor",    "bool",      "break",    "case",       "catch",
+    "char",         "class",    "compl",     "const",    "const_cast", "constexpr",
+    "continue",     "decltype", "default",   "delete",   "do",         "double",
+    "dynamic_cast", "else",     "enum",      "explicit", "export",     "extern",
+    "false",        "float",    "for",       "friend",   "goto",       "if",
+    "inline",       "int",      "long",      "mutable",  "namespace",  "new",
+    "noexcept",     "not",      "not_eq",    "nullptr",  "operator",   "or",
+    "or_eq",        "private",  "protected", "public",   "register",   "reinterpret_cast",
+    "return",       "short",    "signed",    "sizeof",   "static",     "static_assert",
+    "static_cast",  "struct",   "switch",    "template", "this",       "throw",
+    "true",         "try",      "typedef",   "typeid",   "typename",   "union",
+    "unsigned",     "using",    "virtual",   "void",     "volatile",   "while",
+    "xor",          "xor_eq"};
+constexpr std::string_view own_names[] = {"at", "begin", "step", "threadIdx", "blockIdx", "blockDim", "gridDim"};
 
 std::string_view combiner_struct(Combiner c) {
   constexpr std::string_view names[] = {"Sum", "Product", "Max", "Min", "Any", "All", "ArgMax", "ArgMin"};
@@ -60,7 +67,10 @@ class Printer {
  public:
   Printer(const Kernel& kernel, const Mapping& mapping)
       : k_(kernel), m_(mapping), names_(kernel.values.size()), uses_(kernel.values.size()) {
-    for (const std::string_view name : taken_names) taken_.insert(std::string(name));
+    for (const std::string_view name : keywords) taken_.insert(std::string(name));
+    for (const std::string_view name : own_names) taken_.insert(std::string(name));
+    for (const std::string_view name : prelude_names()) taken_.insert(std::string(name));
+    for (const std::string_view name : function_names()) taken_.insert(std::string(name));
     for (int i = 0; i < k_.extents; ++i) taken_.insert("e" + std::to_string(i));
     for (const kernel::Buffer& b : k_.buffers) buffers_.push_back(fresh(identifier(b.name)));
     for (std::size_t i = 0; i < k_.values.size(); ++i) {
@@ -87,6 +97,7 @@ class Printer {
       statements(m_.rest, unit);
     }
     out_ += "}\n";
+    if (m_.inner) declare_flat();
     return std::move(out_);
   }
 
@@ -95,7 +106,6 @@ class Printer {
   enum class Unit { thread, block };
 
   // --- names
-  // ----------------------------------------------------------------------------------------------------------
 
   static std::string identifier(std::string name) {
     for (char& c : name)
@@ -126,7 +136,6 @@ class Printer {
   Text& name(ValueId v) { return names_[static_cast<std::size_t>(v)]; }
 
   // --- uses
-  // -----------------------------------------------------------------------------------------------------------
 
   struct Uses {
     int count = 0;
@@ -196,7 +205,6 @@ class Printer {
   }
 
   // --- lines
-  // ----------------------------------------------------------------------------------------------------------
 
   void line(const std::string& text) { out_ += std::string(2 * depth_, ' ') + text + "\n"; }
 
@@ -218,24 +226,40 @@ class Printer {
   }
 
   void head() {
-    std::string parameters;
+    std::vector<std::string> parameters;
     for (std::size_t i = 0; i < k_.buffers.size(); ++i) {
       const kernel::Buffer& b = k_.buffers[i];
       if (b.scratch > 0) continue;
-      if (!parameters.empty()) parameters += ", ";
-      parameters += std::string(b.written ? "" : "const ") + std::string(type_name(b.storage)) + "* " + buffers_[i];
+      parameters.push_back((b.written ? "" : "const ") + std::string(type_name(b.storage)) + "* " + buffers_[i]);
     }
-    for (int i = 0; i < k_.extents; ++i)
-      parameters += (parameters.empty() ? "long long e" : ", long long e") + std::to_string(i);
+    for (int i = 0; i < k_.extents; ++i) parameters.push_back("long long e" + std::to_string(i));
     out_ += "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(m_.phase.threads) + ")\n" +
-            m_.phase.function + "(" + parameters + ") {\n";
+            m_.phase.function + "(" + wrapped(parameters) + ") {\n";
     depth_ = 1;
+    if (!m_.outer)
+      line(m_.phase.threads == 1 ? "if (blockIdx.x > 0 || threadIdx.x > 0) return;" : "if (blockIdx.x > 0) return;");
     for (std::size_t i = 0; i < k_.buffers.size(); ++i) {
       const kernel::Buffer& b = k_.buffers[i];
       if (b.scratch == 0 || !touches(static_cast<int>(i))) continue;
       line((m_.phase.each_block ? "__shared__ " : "") + std::string(type_name(b.storage)) + " " + buffers_[i] + "[" +
            std::to_string(b.scratch) + "];");
     }
+  }
+
+  std::string wrapped(const std::vector<std::string>& list) const {
+    std::string text;
+    std::size_t column = m_.phase.function.size() + 1;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::string item = list[i] + (i + 1 < list.size() ? ", " : "");
+      if (column + item.size() > longest_line) {
+        text.back() = '\n';
+        text += "    ";
+        column = 4;
+      }
+      text += item;
+      column += item.size();
+    }
+    return text;
   }
 
   bool touches(int buffer) const {
@@ -264,11 +288,21 @@ class Printer {
     const std::string j = loop_name(), inner = text(m_.inner->extent).text;
     name(m_.inner->var) = {j};
     open("for (long long at = begin; at < " + n + " * " + inner + "; at += step)");
-    line("const long long " + i + " = at / " + inner + ", " + j + " = at % " + inner + ";");
+    flat_line_ = out_.size();  // row and column are declared there if they turn out to be used
   }
 
   // --- accesses
-  // -------------------------------------------------------------------------------------------------------
+  void declare_flat() {
+    const std::string inner = text(m_.inner->extent).text, body = out_.substr(flat_line_);
+    std::string lines;
+    const auto declare = [&](ValueId var, const char* sign) {
+      const std::string& own = name(var).text;
+      if (mentions(body, own)) lines += "    const long long " + own + " = at " + sign + " " + inner + ";\n";
+    };
+    declare(m_.outer->var, "/");
+    declare(m_.inner->var, "%");
+    out_.insert(flat_line_, lines);
+  }
 
   static Text text(const Extent& e) {
     return e.is_constant() ? Text{std::to_string(e.value), e.value >= 0} : Text{"e" + std::to_string(e.slot)};
@@ -292,10 +326,14 @@ class Printer {
     const kernel::Term* row = flat_partner(index);
     for (const kernel::Term& term : index.terms) {
       if (row && term.value == m_.inner->var) continue;
-      if (!sum.empty()) sum += " + ";
+      const bool back = term.stride == Extent::constant(-1);
+      if (back)
+        sum += sum.empty() ? "-" : " - ";
+      else if (!sum.empty())
+        sum += " + ";
       if (&term == row)
         sum += "at";
-      else if (term.stride == Extent::constant(1))
+      else if (back || term.stride == Extent::constant(1))
         sum += operand(name(term.value));
       else
         sum += operand(name(term.value)) + " * " + operand(text(term.stride));
@@ -319,7 +357,6 @@ class Printer {
   }
 
   // --- statements
-  // -----------------------------------------------------------------------------------------------------
 
   void statements(const std::vector<const Stmt*>& list, Unit unit) {
     for (const Stmt* stmt : list) statement(*stmt, unit);
@@ -451,12 +488,13 @@ class Printer {
   std::set<int> exchanged_;
   std::string out_;
   std::size_t depth_ = 0;
+  std::size_t flat_line_ = 0;
   int region_ = 0, regions_ = 0;
   bool synchronised_ = false;  // no access since the last barrier
 };
 
 std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
-  std::string text = "// " + kernel.name + ", which fuses\n";
+  std::string text = "// " + kernel.name + (kernel.comments.empty() ? "" : ", which fuses") + "\n";
   for (const std::string& comment : kernel.comments) text += "//   " + comment + "\n";
   if (kernel.extents > 0) text += "// e0, e1...: the extents of this call.\n";
   for (const Mapping& m : mappings) {

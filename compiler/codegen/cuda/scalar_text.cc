@@ -179,4 +179,15 @@ Text instruction_text(ScalarOp op, DType result, DType operand, std::span<const 
   return is_narrow(result) && rule_of(op) == kernel::TypeRule::arg ? cast_to(result, text) : text;
 }
 
+std::vector<std::string_view> function_names() {
+  std::vector<std::string_view> names;
+  for (const Row& row : rows)
+    for (const char* pattern : {row.f32, row.f64, row.integer, row.narrow}) {
+      if (!pattern || pattern[0] == '$') continue;
+      const std::string_view text(pattern);
+      if (text.find('(') != text.npos) names.push_back(text.substr(0, text.find('(')));
+    }
+  return names;
+}
+
 }  // namespace bitale::codegen::cuda

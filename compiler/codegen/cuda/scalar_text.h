@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/kernel/kernel.h"
 
@@ -22,5 +23,7 @@ Text number_text(double value, DType type);
 Text number_text(std::int64_t value, DType type);
 // `operand`: the type of the last operand.
 Text instruction_text(kernel::ScalarOp op, DType result, DType operand, std::span<const Text> args);
+// The functions that the table calls.
+std::vector<std::string_view> function_names();
 
 }  // namespace bitale::codegen::cuda
