@@ -1,13 +1,12 @@
 #include "tests/gpu/emulator.h"
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include <dlfcn.h>
 
 #include "compiler/codegen/cuda/print.h"
 #include "compiler/codegen/cuda/scalar_text.h"
+#include "tests/support/temp_folder.h"
 
 namespace bitale::tests {
 namespace {
@@ -123,18 +122,17 @@ std::string launchers(const kernel::Kernel& k) {
 }  // namespace
 
 std::optional<Emulator> Emulator::compile(const std::vector<kernel::Kernel>& kernels) {
-  std::string folder = (std::filesystem::temp_directory_path() / "bitale_emulator_XXXXXX").string();
-  if (!mkdtemp(folder.data())) return std::nullopt;
+  const TempFolder folder;
   std::string text = definitions;
   for (const kernel::Kernel& k : kernels)
     text += "namespace of_" + k.name + " {\n" + codegen::cuda::print(k) + launchers(k) + "}\n";
-  std::ofstream(folder + "/kernels.cc") << text;
+  const std::string source = folder.write("kernels.cc", text).string(),
+                    object = (folder.path() / "kernels.so").string();
   const char* compiler = std::getenv("CXX");
-  const std::string command = std::string(compiler ? compiler : "c++") + " -std=c++20 -O1 -w -fPIC -shared -o " +
-                              folder + "/kernels.so " + folder + "/kernels.cc";
+  const std::string command =
+      std::string(compiler ? compiler : "c++") + " -std=c++20 -O1 -w -fPIC -shared -o " + object + " " + source;
   const bool compiled = std::system(command.c_str()) == 0;
-  void* library = compiled ? dlopen((folder + "/kernels.so").c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
-  std::filesystem::remove_all(folder);
+  void* library = compiled ? dlopen(object.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
   if (!library) return std::nullopt;
   Emulator emulator;
   emulator.library_ = std::shared_ptr<void>(library, [](void* l) { dlclose(l); });
