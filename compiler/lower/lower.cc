@@ -117,7 +117,7 @@ class Lowering {
     int b = -1;
     if (t.node().op().view) {
       const int base = buffer_of(t.node().input(0));
-      b = buffer(t, p().buffers[static_cast<std::size_t>(base)].role, p().buffers[static_cast<std::size_t>(base)].index, p().buffers[static_cast<std::size_t>(base)].name);
+      b = buffer(t, Role::temporary, -1, p().buffers[static_cast<std::size_t>(base)].name + "_view");
       p().buffers[static_cast<std::size_t>(b)].alias_of = base;
     } else if (t.node().op().leaf == ir::Leaf::constant) {
       b = constant(t);
@@ -250,7 +250,7 @@ class Lowering {
     s.b = buffer_of(l.b);
     s.a_offset = optional_slot(l.a_offset);
     s.b_offset = optional_slot(l.b_offset);
-    for (const auto& o : l.operands) s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit});
+    for (const auto& o : l.operands) s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit, o.tensor == l.out});
     s.accumulating = l.accumulating;
     s.epilogue = entry(std::move(l.epilogue));
     s.workspace = static_cast<int>(p().buffers.size());
