@@ -20,6 +20,7 @@ struct TrainOptions {
   double decay = 0.8;  // the learning rate of epoch e is learning_rate * decay^e, however many epochs follow
   double momentum = 0.9;
   double weight_decay = 0;
+  std::int64_t shift = 2;  // every time a digit is seen, it is moved by up to so many pixels each way
   int threads = 0;  // 0: the default of functions
   std::uint32_t seed = 23455;
 };
@@ -40,7 +41,7 @@ class Trainer {
   Trainer(const ModelRow& row, const Digits& train, const Digits& test, const TrainOptions& options);
 
   // One batch, updated in place. The batches of an epoch are its examples in an order that seed and epoch decide; the last
-  // one may be smaller.
+  // one may be smaller. How far each is moved, they decide too.
   void step();
   std::int64_t epoch() const { return epoch_; }                // complete epochs
   std::int64_t examples_done() const { return seen_.examples; }  // of the epoch under way; 0 between epochs
@@ -62,6 +63,7 @@ class Trainer {
  private:
   std::vector<Shared> variables() const;
   void shuffle();
+  std::vector<Argument> training_batch(std::int64_t begin, std::int64_t end) const;
 
   const Digits& digits_;
   const Digits& held_out_;

@@ -53,6 +53,7 @@ struct Settings {
   bool resume = false, quiet = false;
   std::optional<std::int64_t> batch;
   std::optional<double> learning_rate, decay, momentum, weight_decay;
+  std::optional<std::int64_t> shift;
   std::optional<std::uint32_t> seed;
   int threads = 0;
 };
@@ -72,6 +73,8 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--momentum", s.momentum, fmt::format("({})", defaults.momentum))->check(CLI::Range(0.0, 0.9999));
   app.add_option("--weight-decay", s.weight_decay, fmt::format("({})", defaults.weight_decay))
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--shift", s.shift, fmt::format("pixels that training digits are moved by, at random ({})", defaults.shift))
+      ->check(CLI::Range(0, 27));
   app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   app.add_option("--seed", s.seed, fmt::format("of initial values and shuffling ({})", defaults.seed));
   app.add_option("--checkpoint", s.checkpoint, "safetensors file, written after epochs and on Ctrl-C");
@@ -92,6 +95,7 @@ TrainOptions options_for(const Settings& s, const NamedArrays* checkpoint) {
   o.decay = s.decay.value_or(o.decay);
   o.momentum = s.momentum.value_or(o.momentum);
   o.weight_decay = s.weight_decay.value_or(o.weight_decay);
+  o.shift = s.shift.value_or(o.shift);
   o.seed = s.seed.value_or(o.seed);
   o.threads = s.threads;
   return o;

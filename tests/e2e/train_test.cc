@@ -117,5 +117,6 @@ TEST_CASE("checkpoints that cannot be continued change nothing") {
 TEST_CASE("settings of training that make no sense") {
   CHECK_THROWS_WITH(trainer({.batch = 0}), contains("at least 1"));
   CHECK_THROWS_WITH(trainer({.learning_rate = -1}), contains("must be positive"));
+  CHECK_THROWS_WITH(trainer({.shift = 28}), contains("0 to 27 pixels, not 28"));
   CHECK_THROWS_WITH(trainer({.decay = 0}), contains("at most 1"));
 }
