@@ -26,13 +26,15 @@ void copy_moved(const float* from, float* to, std::int64_t down, std::int64_t ri
   std::fill_n(to, digit_pixels, 0.0f);
   const std::int64_t first = std::max<std::int64_t>(right, 0), last = std::min(side + right, side);
   for (std::int64_t row = std::max<std::int64_t>(down, 0); row < std::min(side + down, side); ++row)
-    std::copy(from + (row - down) * side + first - right, from + (row - down) * side + last - right, to + row * side + first);
+    std::copy(from + (row - down) * side + first - right, from + (row - down) * side + last - right,
+              to + row * side + first);
 }
 
 // splitmix64: the same numbers on every machine.
 class Numbers {
  public:
-  Numbers(std::uint64_t seed, std::int64_t stream) : state_(seed * 0x100000001b3u + static_cast<std::uint64_t>(stream)) {}
+  Numbers(std::uint64_t seed, std::int64_t stream)
+      : state_(seed * 0x100000001b3u + static_cast<std::uint64_t>(stream)) {}
   std::uint64_t below(std::uint64_t bound) { return next() % bound; }
   std::int64_t within(std::int64_t bound) {  // [-bound, bound]
     return static_cast<std::int64_t>(below(2 * static_cast<std::uint64_t>(bound) + 1)) - bound;
@@ -50,9 +52,11 @@ class Numbers {
 };
 
 std::vector<Argument> evaluation_arguments(const Digits& digits, std::int64_t begin, std::int64_t end) {
-  const auto images = std::span(digits.images).subspan(static_cast<std::size_t>(begin * digit_pixels),
-                                                       static_cast<std::size_t>((end - begin) * digit_pixels));
-  const auto labels = std::span(digits.labels).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  const auto images = std::span(digits.images)
+                          .subspan(static_cast<std::size_t>(begin * digit_pixels),
+                                   static_cast<std::size_t>((end - begin) * digit_pixels));
+  const auto labels =
+      std::span(digits.labels).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
   return {Array::of(images, {end - begin, digit_pixels}), Array::of(labels, {end - begin})};
 }
 
@@ -83,7 +87,8 @@ T number(const NamedArrays& checkpoint, const char* key, const std::string& file
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
   bool good = failure == std::errc{} && end == text.data() + text.size() && value >= T{};
   if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
-  if (!good) throw Error(fmt::format("'{}': the metadata '{}' is '{}', which is not a usable number.", file, key, text));
+  if (!good)
+    throw Error(fmt::format("'{}': the metadata '{}' is '{}', which is not a usable number.", file, key, text));
   return value;
 }
 
@@ -113,7 +118,8 @@ void check(const TrainOptions& o, const Digits& train, const Digits& test) {
     throw Error(fmt::format("the learning rate must be positive, {} was given.", o.learning_rate));
   if (!(o.decay > 0 && o.decay <= 1))
     throw Error(fmt::format("the decay of the learning rate is more than 0 and at most 1, {} was given.", o.decay));
-  if (o.shift < 0 || o.shift >= side) throw Error(fmt::format("digits can be moved by 0 to {} pixels, not {}.", side - 1, o.shift));
+  if (o.shift < 0 || o.shift >= side)
+    throw Error(fmt::format("digits can be moved by 0 to {} pixels, not {}.", side - 1, o.shift));
   if (train.count == 0 || test.count == 0) throw Error("there are no digits to train on, or none to test with.");
 }
 
@@ -126,10 +132,9 @@ Trainer::Trainer(const ModelRow& row, const Digits& train, const Digits& test, c
       model_(row.build({.seed = options.seed})),
       learning_rate_("learning_rate", scalar(options.learning_rate)) {
   check(options, train, test);
-  const Sgd sgd = models::step(model_.loss, model_.parameters,
-                               {.learning_rate = learning_rate_,
-                                .momentum = options.momentum,
-                                .weight_decay = options.weight_decay});
+  const Sgd sgd = models::step(
+      model_.loss, model_.parameters,
+      {.learning_rate = learning_rate_, .momentum = options.momentum, .weight_decay = options.weight_decay});
   velocities_ = sgd.velocities;
   const std::vector<Tensor> results = {model_.loss, right_answers(model_)};
   train_ = function(model_.inputs, results,

@@ -21,7 +21,7 @@ struct TrainOptions {
   double momentum = 0.9;
   double weight_decay = 0;
   std::int64_t shift = 2;  // every time a digit is seen, it is moved by up to so many pixels each way
-  int threads = 0;  // 0: the default of functions
+  int threads = 0;         // 0: the default of functions
   std::uint32_t seed = 23455;
 };
 
@@ -40,14 +40,14 @@ class Trainer {
   // Builds and compiles. The digits must outlive the trainer.
   Trainer(const ModelRow& row, const Digits& train, const Digits& test, const TrainOptions& options);
 
-  // One batch, updated in place. The batches of an epoch are its examples in an order that seed and epoch decide; the last
-  // one may be smaller. How far each is moved, they decide too.
+  // One batch, updated in place. The batches of an epoch are its examples in an order that seed and epoch decide; the
+  // last one may be smaller. How far each is moved, they decide too.
   void step();
-  std::int64_t epoch() const { return epoch_; }                // complete epochs
+  std::int64_t epoch() const { return epoch_; }                  // complete epochs
   std::int64_t examples_done() const { return seen_.examples; }  // of the epoch under way; 0 between epochs
-  const Score& current() const { return seen_; }               // of the epoch under way
-  const Score& last_epoch() const { return last_; }            // of the last complete one
-  double learning_rate() const;                                // of the epoch under way
+  const Score& current() const { return seen_; }                 // of the epoch under way
+  const Score& last_epoch() const { return last_; }              // of the last complete one
+  double learning_rate() const;                                  // of the epoch under way
 
   Score evaluate() const;  // on the held-out digits
 
