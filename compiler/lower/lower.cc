@@ -291,6 +291,7 @@ class Lowering {
     if (n.op().library_extents)
       for (const Dim& d : n.op().library_extents(n)) s.extents.push_back(slots_.slot(d));
     if (n.op().library_integers) s.integers = n.op().library_integers(n);
+    if (n.op().library_integers) s.integers = n.op().library_integers(n);
     program::Step step;
     step.label = n.op().name;
     step.origins = n.origins();
