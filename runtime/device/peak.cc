@@ -1,8 +1,8 @@
 // The FMA peak: loops over registers alone, with enough independent chains to hide the latency of two FMA units.
-#include <immintrin.h>
-
 #include <atomic>
 #include <chrono>
+
+#include <immintrin.h>
 
 #include "runtime/base/error.h"
 #include "runtime/device/cpu.h"

@@ -214,7 +214,7 @@ TEST_CASE("loops") {
   }
 }
 
-TEST_CASE("reductions") {
+TEST_CASE("the verifier on reductions") {
   Builder b("total");
   const int x = b.buffer("x", DType::f32, false), y = b.buffer("y", DType::f32, true);
   Combiner combiner = Combiner::sum;
