@@ -37,7 +37,7 @@ Array moved(const Array& a, const Array& direction, double step) {
   return out;
 }
 
-grad::GradOptions zero_if_disconnected() {
+ad::GradOptions zero_if_disconnected() {
   ad::GradOptions options;
   options.disconnected = ad::Disconnected::zero;
   return options;
