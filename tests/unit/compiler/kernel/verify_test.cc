@@ -1,7 +1,7 @@
 // One broken kernel per rule of kernel.h.
 #include "compiler/kernel/builder.h"
 #include "tests/support/catch.h"
-#include "tests/unit/compiler/kernel/samples.h"
+#include "tests/support/kernel_samples.h"
 
 using namespace bitale;
 using namespace bitale::kernel;
