@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "bitale/tensor.h"
+#include <bitale/tensor.h>
 
 namespace bitale {
 
