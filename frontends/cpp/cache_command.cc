@@ -27,7 +27,9 @@ void list(const driver::Cache& cache) {
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used > b.used; });
   std::int64_t total = 0;
   for (const driver::CacheEntry& e : entries) {
-    fmt::print("{}  {:>9} bytes  used {:%Y-%m-%d %H:%M}  {}\n", e.key, e.bytes, local_time(e.used), e.function);
+    const std::string name = cache.function_of(e);
+    fmt::print("{}  {:>9} bytes  used {:%Y-%m-%d %H:%M}  {}\n", e.key, e.bytes, local_time(e.used),
+               name.empty() ? "(unreadable)" : name);
     total += e.bytes;
   }
   fmt::print("{} functions, {} bytes, in {}\n", entries.size(), total, cache.directory());

@@ -14,8 +14,8 @@ Shared scalar(const char* name, float value) { return {name, Array::scalar(value
 }  // namespace
 
 TEST_CASE("plain descent moves against the gradient") {
-  const Shared w = scalar("w", 3);
-  const Sgd sgd = step(square(w.tensor() - 1.0f), {w}, {.learning_rate = scalar("rate", 0.25f)});
+  const Shared w = scalar("w", 3), rate = scalar("rate", 0.25f);
+  const Sgd sgd = step(square(w.tensor() - 1.0f), {w}, {.learning_rate = rate});
   CHECK(sgd.velocities.empty());
   const Function train = function({}, {}, {.updates = sgd.updates});
   train();
