@@ -38,18 +38,9 @@ Tensor move_axis(const Tensor& t, std::size_t from, std::size_t to) {
   return transpose(t, axes);
 }
 
-Tensor with_axis(const Batch& v, std::size_t i) {
-  if (v.batched[i]) return v.inputs[i];
-  Shape shape = v.inputs[i].shape();
-  shape.insert(shape.begin(), v.size);
-  return broadcast_to(v.inputs[i], shape);
-}
-
 void unify_rows(const TypeArgs& args, const Shape& x, const Shape& indices, const std::string& what) {
   for (std::size_t a = 0; a < indices.size(); ++a) args.unify(x[a], indices[a], what);
 }
-
-std::vector<Tensor> batch_pick(const Batch& v) { return apply(v.node.op(), v.node.params(), {with_axis(v, 0), with_axis(v, 1)}); }
 
 SampleInput index_input(Extents shape, double n, DType dtype) {
   return {.shape = std::move(shape), .low = -n, .high = n - 1, .dtype = dtype, .differentiable = false};

@@ -41,8 +41,6 @@ void unify_rows(const ir::TypeArgs& args, const Shape& x, const Shape& indices, 
 // For batching. Indices [B, ...] into an axis of extent n of B tensors, as indices into the one axis of extent B * n.
 Tensor rows_of_all(const Tensor& indices, const Dim& n);
 Tensor move_axis(const Tensor& t, std::size_t from, std::size_t to);
-Tensor with_axis(const ir::Batch& v, std::size_t input);  // input i, repeated if it does not have the axis
-std::vector<Tensor> batch_pick(const ir::Batch& v);       // pick and pick_backward: the op itself
 
 // A sample's indices of an axis of extent n.
 ir::SampleInput index_input(Extents shape, double n, DType dtype = DType::i64);

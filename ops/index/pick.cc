@@ -57,7 +57,7 @@ const OpDef pick_op{
     .element = element,
     .vjp = [](const Vjp& v) { return std::vector{pick_backward(v.dy(), v.in(1), v.in(0).shape().back()), Tensor{}}; },
     .jvp = [](const Jvp& v) { return std::vector{v.dx(0) ? pick(v.dx(0), v.in(1)) : Tensor{}}; },
-    .batch = batch_pick,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples = samples,
     .default_params = [] { return make_params(NoParams{}); },

@@ -66,7 +66,7 @@ const OpDef pick_backward_op{
         [](const Jvp& v) {
           return std::vector{v.dx(0) ? pick_backward(v.dx(0), v.in(1), v.node.params_as<PickBackwardParams>().extent) : Tensor{}};
         },
-    .batch = batch_pick,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples = samples,
     .default_params = [] { return make_params(PickBackwardParams{}); },

@@ -24,7 +24,7 @@ std::vector<TensorType> type_rule(const TypeArgs& args) {
 }
 
 std::vector<Tensor> batch(const Batch& v) {
-  const Tensor x = with_axis(v, 0), updates = with_axis(v, 2), indices = v.inputs[1];
+  const Tensor x = with_batch_axis(v, 0), updates = with_batch_axis(v, 2), indices = v.inputs[1];
   const Dim &outer = x.dim(1), &rows = x.dim(2), &inner = x.dim(3), &count = updates.dim(2);
   if (!v.batched[1]) {
     const Tensor out = apply1(scatter_add_op, v.node.params(), {reshape(x, {v.size * outer, rows, inner}), indices, reshape(updates, {v.size * outer, count, inner})});
