@@ -1,6 +1,7 @@
 #include <string>
 
 #include "compiler/grad/grad.h"
+#include "compiler/grad/prepare.h"
 #include "compiler/grad/rule_result.h"
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
@@ -68,18 +69,19 @@ std::vector<Tensor> jvp(std::span<const Tensor> outputs, std::span<const Tensor>
   if (inputs.size() != dxs.size())
     throw Error("jvp" + at_line(line) + ": " + std::to_string(dxs.size()) + " tangents for " + std::to_string(inputs.size()) + " inputs");
   const LineScope origins(line);
+  const Prepared p = prepare(outputs, inputs);
   Forward forward(line);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!is_floating(inputs[i].dtype()))
       throw Error("jvp" + at_line(line) + ": can only differentiate by floats, not by " + ir::describe(inputs[i]));
     if (dxs[i] && !compatible(dxs[i].type(), inputs[i].type()))
       throw Error("jvp" + at_line(line) + ": the tangent " + ir::describe(dxs[i]) + " does not have the type of " + ir::describe(inputs[i]));
-    forward.start(inputs[i], dxs[i] ? conform(dxs[i], inputs[i].type(), "tangent", inputs[i].node()) : Tensor());
+    forward.start(p.targets[i], dxs[i] ? conform(dxs[i], inputs[i].type(), "tangent", inputs[i].node()) : Tensor());
   }
-  for (const NodePtr& node : topological(outputs)) forward.sweep(*node);
+  for (const NodePtr& node : topological(p.outputs)) forward.sweep(*node);
   std::vector<Tensor> result;
-  for (const Tensor& y : outputs) result.push_back(forward.result_for(y));
-  return result;
+  for (const Tensor& y : p.outputs) result.push_back(forward.result_for(y));
+  return finish(p, std::move(result));
 }
 
 }  // namespace bitale::grad

@@ -1,5 +1,6 @@
 // Derivatives, graph to graph. Reverse mode is the ops' vjp rules, forward mode their jvp rules; what comes out is ordinary
-// graph, so derivatives of derivatives and of loops need nothing else.
+// graph, so derivatives of derivatives and of loops need nothing else. Functions are differentiated in their stable forms
+// (prepare.h), so that the derivative of log(1/(1 + exp(-x))) is finite for every x.
 #pragma once
 
 #include <cstdint>

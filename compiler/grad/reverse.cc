@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "compiler/grad/grad.h"
+#include "compiler/grad/prepare.h"
 #include "compiler/grad/rule_result.h"
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
@@ -18,8 +19,9 @@ using TensorSet = std::unordered_set<Tensor, TensorHash>;
 // One reverse sweep. A node takes part if it lies between the roots and wrt.
 class Reverse {
  public:
-  Reverse(std::span<const Tensor> roots, std::span<const Tensor> wrt, const GradOptions& options, SourceLine line)
-      : options_(options), wrt_(wrt), line_(line), constants_(options.consider_constant.begin(), options.consider_constant.end()) {
+  Reverse(std::span<const Tensor> roots, std::span<const Tensor> wrt, std::span<const Tensor> constants, Disconnected disconnected,
+          SourceLine line)
+      : wrt_(wrt), disconnected_(disconnected), line_(line), constants_(constants.begin(), constants.end()) {
     order_ = topological(roots);
     mark_reached(roots);
     mark_leading_to_wrt();
@@ -104,14 +106,14 @@ class Reverse {
   Tensor result_for(const Tensor& x) {
     const auto it = cotangents_.find(x);
     if (it != cotangents_.end()) return it->second;
-    if (!reached_.contains(x) && options_.disconnected == Disconnected::error)
+    if (!reached_.contains(x) && disconnected_ == Disconnected::error)
       throw Error("grad" + at_line(line_) + ": the cost does not depend on " + ir::describe(x) +
                   "; ask for zeros where that is meant (Disconnected::zero)");
     return zeros_like(x);
   }
 
-  const GradOptions& options_;
   std::span<const Tensor> wrt_;
+  Disconnected disconnected_;
   SourceLine line_;
   TensorSet constants_, reached_, fixed_;
   std::vector<NodePtr> order_;
@@ -140,18 +142,26 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
   check_wrt(wrt, line);
   if (outputs.size() != dys.size())
     throw Error("vjp" + at_line(line) + ": " + std::to_string(dys.size()) + " cotangents for " + std::to_string(outputs.size()) + " outputs");
-  std::vector<Tensor> roots(outputs.begin(), outputs.end());
-  for (const auto& [tensor, cotangent] : options.known_grads) roots.push_back(tensor);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    if (!outputs[i]) throw Error("vjp" + at_line(line) + ": an output is empty");
+  for (const auto& [tensor, cotangent] : options.known_grads)
+    if (!tensor || !cotangent) throw Error("vjp" + at_line(line) + ": known_grads has an empty tensor or cotangent");
 
   const LineScope origins(line);
-  Reverse reverse(roots, wrt, options, line);
-  for (const auto& [tensor, cotangent] : options.known_grads) {
-    if (!cotangent) throw Error("vjp" + at_line(line) + ": known_grads has no cotangent for " + ir::describe(tensor));
-    reverse.fix(tensor, checked_cotangent(tensor, cotangent, line));
-  }
+  std::vector<Tensor> targets(wrt.begin(), wrt.end());
+  targets.insert(targets.end(), options.consider_constant.begin(), options.consider_constant.end());
+  for (const auto& [tensor, cotangent] : options.known_grads) targets.push_back(tensor);
+  const Prepared p = prepare(outputs, targets);
+  const std::span<const Tensor> stable(p.targets);
+  const auto constants = stable.subspan(wrt.size(), options.consider_constant.size()), known = stable.subspan(wrt.size() + constants.size());
+
+  std::vector<Tensor> roots = p.outputs;
+  roots.insert(roots.end(), known.begin(), known.end());
+  Reverse reverse(roots, stable.first(wrt.size()), constants, options.disconnected, line);
+  for (std::size_t i = 0; i < known.size(); ++i) reverse.fix(known[i], checked_cotangent(known[i], options.known_grads[i].second, line));
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    if (dys[i]) reverse.start(outputs[i], checked_cotangent(outputs[i], dys[i], line));
-  return reverse.run();
+    if (dys[i]) reverse.start(p.outputs[i], checked_cotangent(p.outputs[i], dys[i], line));
+  return finish(p, reverse.run());
 }
 
 std::vector<Tensor> grad(const Tensor& cost, std::span<const Tensor> wrt, const GradOptions& options, SourceLine line) {

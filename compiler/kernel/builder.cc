@@ -8,10 +8,14 @@ namespace {
 
 DType result_type(ScalarOp op, std::span<const Scalar> args) {
   switch (rule_of(op)) {
-    case TypeRule::arg: return args[0].type();
-    case TypeRule::boolean: return DType::bool_;
-    case TypeRule::select: return args[1].type();
-    case TypeRule::free: break;
+    case TypeRule::arg:
+      return args[0].type();
+    case TypeRule::boolean:
+      return DType::bool_;
+    case TypeRule::select:
+      return args[1].type();
+    case TypeRule::free:
+      break;
   }
   throw InternalError("builder: the result type of " + std::string(name_of(op)) + " must be given");
 }
@@ -40,9 +44,14 @@ int Builder::scratch(std::string name, DType dtype, std::int64_t elements) {
 Scalar Builder::constant(double value, DType type) {
   Value v{.op = ScalarOp::constant, .type = type};
   switch (type) {
-    case DType::f32: v.real = static_cast<float>(value); break;
-    case DType::f64: v.real = value; break;
-    default: return integer(static_cast<std::int64_t>(value), type);
+    case DType::f32:
+      v.real = static_cast<float>(value);
+      break;
+    case DType::f64:
+      v.real = value;
+      break;
+    default:
+      return integer(static_cast<std::int64_t>(value), type);
   }
   return {this, add(v)};
 }
@@ -64,7 +73,8 @@ Scalar Builder::emit(ScalarOp op, DType type, std::span<const Scalar> args) {
                 "wrong number of operands for " + std::string(name_of(op)));
   Value v{.op = op, .type = type};
   for (std::size_t i = 0; i < args.size(); ++i) {
-    BITALE_ASSERT(args[i].builder == this, "an operand of " + std::string(name_of(op)) + " belongs to no or another builder");
+    BITALE_ASSERT(args[i].builder == this,
+                  "an operand of " + std::string(name_of(op)) + " belongs to no or another builder");
     v.args[i] = args[i].id;
   }
   const ValueId id = add(v);

@@ -21,7 +21,10 @@ struct Scalar {
 // Values are not interned here: the expression DAG above (ir/element.h) already is.
 class Builder {
  public:
-  explicit Builder(std::string name) { kernel_.name = std::move(name); regions_.push_back(&kernel_.body); }
+  explicit Builder(std::string name) {
+    kernel_.name = std::move(name);
+    regions_.push_back(&kernel_.body);
+  }
   Builder(const Builder&) = delete;  // Scalars point to it
   Builder& operator=(const Builder&) = delete;
 

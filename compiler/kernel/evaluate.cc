@@ -41,23 +41,41 @@ std::int64_t integer_op(ScalarOp op, DType type, std::span<const Lane> args) {
   const Word ua = static_cast<Word>(a), ub = static_cast<Word>(b);
   const unsigned shift = static_cast<unsigned>(ub & (bits_of(type) - 1));
   switch (op) {
-    case ScalarOp::add: return static_cast<std::int64_t>(ua + ub);
-    case ScalarOp::sub: return static_cast<std::int64_t>(ua - ub);
-    case ScalarOp::mul: case ScalarOp::strong_mul: return static_cast<std::int64_t>(ua * ub);
-    case ScalarOp::floordiv: return floordiv(a, b);
-    case ScalarOp::mod: return b == 0 ? 0 : static_cast<std::int64_t>(ua - static_cast<Word>(floordiv(a, b)) * ub);
-    case ScalarOp::neg: return static_cast<std::int64_t>(-ua);
-    case ScalarOp::abs: return a < 0 ? static_cast<std::int64_t>(-ua) : a;
-    case ScalarOp::min: return std::min(a, b);
-    case ScalarOp::max: return std::max(a, b);
-    case ScalarOp::bit_and: return a & b;
-    case ScalarOp::bit_or: return a | b;
-    case ScalarOp::bit_xor: return a ^ b;
-    case ScalarOp::bit_not: return type == DType::bool_ ? a ^ 1 : ~a;
-    case ScalarOp::shl: return static_cast<std::int64_t>(ua << shift);
-    case ScalarOp::shr: return static_cast<std::int64_t>(unsigned_of(a, type) >> shift);
-    case ScalarOp::philox: return static_cast<std::int64_t>(philox(ua, ub, static_cast<Word>(args[2].integer)));
-    default: throw InternalError("evaluate: " + std::string(name_of(op)) + " of integers");
+    case ScalarOp::add:
+      return static_cast<std::int64_t>(ua + ub);
+    case ScalarOp::sub:
+      return static_cast<std::int64_t>(ua - ub);
+    case ScalarOp::mul:
+    case ScalarOp::strong_mul:
+      return static_cast<std::int64_t>(ua * ub);
+    case ScalarOp::floordiv:
+      return floordiv(a, b);
+    case ScalarOp::mod:
+      return b == 0 ? 0 : static_cast<std::int64_t>(ua - static_cast<Word>(floordiv(a, b)) * ub);
+    case ScalarOp::neg:
+      return static_cast<std::int64_t>(-ua);
+    case ScalarOp::abs:
+      return a < 0 ? static_cast<std::int64_t>(-ua) : a;
+    case ScalarOp::min:
+      return std::min(a, b);
+    case ScalarOp::max:
+      return std::max(a, b);
+    case ScalarOp::bit_and:
+      return a & b;
+    case ScalarOp::bit_or:
+      return a | b;
+    case ScalarOp::bit_xor:
+      return a ^ b;
+    case ScalarOp::bit_not:
+      return type == DType::bool_ ? a ^ 1 : ~a;
+    case ScalarOp::shl:
+      return static_cast<std::int64_t>(ua << shift);
+    case ScalarOp::shr:
+      return static_cast<std::int64_t>(unsigned_of(a, type) >> shift);
+    case ScalarOp::philox:
+      return static_cast<std::int64_t>(philox(ua, ub, static_cast<Word>(args[2].integer)));
+    default:
+      throw InternalError("evaluate: " + std::string(name_of(op)) + " of integers");
   }
 }
 
@@ -65,46 +83,80 @@ double real_op(ScalarOp op, std::span<const Lane> args) {
   const double a = args[0].real;
   const double b = args.size() > 1 ? args[1].real : 0;
   switch (op) {
-    case ScalarOp::add: return a + b;
-    case ScalarOp::sub: return a - b;
-    case ScalarOp::mul: return a * b;
-    case ScalarOp::div: return a / b;
-    case ScalarOp::fma: return std::fma(a, b, args[2].real);
-    case ScalarOp::strong_mul: return a == 0 ? 0 : a * b;
-    case ScalarOp::floordiv: return std::floor(a / b);
-    case ScalarOp::mod: return a - std::floor(a / b) * b;
-    case ScalarOp::neg: return -a;
-    case ScalarOp::abs: return std::fabs(a);
-    case ScalarOp::min: return std::isnan(a) || a < b ? a : b;
-    case ScalarOp::max: return std::isnan(a) || a > b ? a : b;
-    case ScalarOp::sqrt: return std::sqrt(a);
-    case ScalarOp::floor: return std::floor(a);
-    case ScalarOp::ceil: return std::ceil(a);
-    case ScalarOp::trunc: return std::trunc(a);
-    case ScalarOp::round: return std::nearbyint(a);
-    case ScalarOp::exp: return std::exp(a);
-    case ScalarOp::expm1: return std::expm1(a);
-    case ScalarOp::log: return std::log(a);
-    case ScalarOp::log1p: return std::log1p(a);
-    case ScalarOp::tanh: return std::tanh(a);
-    case ScalarOp::sigmoid: return 1 / (1 + std::exp(-a));
-    case ScalarOp::softplus: return a > 0 ? a + std::log1p(std::exp(-a)) : std::log1p(std::exp(a));
-    case ScalarOp::erf: return std::erf(a);
-    case ScalarOp::sin: return std::sin(a);
-    case ScalarOp::cos: return std::cos(a);
-    case ScalarOp::pow: return std::pow(a, b);
-    default: throw InternalError("evaluate: " + std::string(name_of(op)) + " of floats");
+    case ScalarOp::add:
+      return a + b;
+    case ScalarOp::sub:
+      return a - b;
+    case ScalarOp::mul:
+      return a * b;
+    case ScalarOp::div:
+      return a / b;
+    case ScalarOp::fma:
+      return std::fma(a, b, args[2].real);
+    case ScalarOp::strong_mul:
+      return a == 0 ? 0 : a * b;
+    case ScalarOp::floordiv:
+      return std::floor(a / b);
+    case ScalarOp::mod:
+      return a - std::floor(a / b) * b;
+    case ScalarOp::neg:
+      return -a;
+    case ScalarOp::abs:
+      return std::fabs(a);
+    case ScalarOp::min:
+      return std::isnan(a) || a < b ? a : b;
+    case ScalarOp::max:
+      return std::isnan(a) || a > b ? a : b;
+    case ScalarOp::sqrt:
+      return std::sqrt(a);
+    case ScalarOp::floor:
+      return std::floor(a);
+    case ScalarOp::ceil:
+      return std::ceil(a);
+    case ScalarOp::trunc:
+      return std::trunc(a);
+    case ScalarOp::round:
+      return std::nearbyint(a);
+    case ScalarOp::exp:
+      return std::exp(a);
+    case ScalarOp::expm1:
+      return std::expm1(a);
+    case ScalarOp::log:
+      return std::log(a);
+    case ScalarOp::log1p:
+      return std::log1p(a);
+    case ScalarOp::tanh:
+      return std::tanh(a);
+    case ScalarOp::sigmoid:
+      return 1 / (1 + std::exp(-a));
+    case ScalarOp::softplus:
+      return a > 0 ? a + std::log1p(std::exp(-a)) : std::log1p(std::exp(a));
+    case ScalarOp::erf:
+      return std::erf(a);
+    case ScalarOp::sin:
+      return std::sin(a);
+    case ScalarOp::cos:
+      return std::cos(a);
+    case ScalarOp::pow:
+      return std::pow(a, b);
+    default:
+      throw InternalError("evaluate: " + std::string(name_of(op)) + " of floats");
   }
 }
 
 template <class T>
 bool compare(ScalarOp op, T a, T b) {
   switch (op) {
-    case ScalarOp::lt: return a < b;
-    case ScalarOp::le: return a <= b;
-    case ScalarOp::eq: return a == b;
-    case ScalarOp::ne: return a != b;
-    default: throw InternalError("evaluate: " + std::string(name_of(op)) + " is not a comparison");
+    case ScalarOp::lt:
+      return a < b;
+    case ScalarOp::le:
+      return a <= b;
+    case ScalarOp::eq:
+      return a == b;
+    case ScalarOp::ne:
+      return a != b;
+    default:
+      throw InternalError("evaluate: " + std::string(name_of(op)) + " is not a comparison");
   }
 }
 

@@ -1,12 +1,14 @@
-// Instructions that a target lacks, as sequences of simpler ones: exp, log, tanh, sigmoid, erf, sin, cos, pow, Philox... for
-// float32 and float64. Written once over an abstract emitter, so that the LLVM code generator (vectors), the interpreter's tests
-// and any later target share the polynomials and their stated error bounds.
+// Instructions that a target lacks, as sequences of simpler ones: exp, log, tanh, sigmoid, erf, sin, cos, pow,
+// Philox... for float32 and float64. Written once over an abstract emitter, so that the LLVM code generator (vectors),
+// the interpreter's tests and any later target share the polynomials and their stated error bounds.
 //
-// Bounds in ulp over all finite inputs, tested against long double (tests/unit/compiler/expand_test.cc); results for +-0,
-// +-inf and NaN are those of C's <math.h>. No table look-ups, no branches, no library calls.
-//   float32: exp 1.5, expm1 2, log 1, log1p 2, tanh 3, sigmoid 3, softplus 3, erf 4, sin and cos 2 (|x| < 1e5; beyond: 4 through
-//   float64 reduction), pow 4.  float64: exp 1.5, expm1 2.5, log 1.5, log1p 2.5, tanh 3, sigmoid 3, softplus 3, erf 4,
-//   sin and cos 3 (|x| < 1e9), pow 8.
+// Bounds in ulp over all finite inputs, tested against the next wider type (tests/unit/compiler/kernel/expand_test.cc),
+// with a fused fma and without; results for +-0, +-inf and NaN are those of C's <math.h>. No table look-ups, no
+// branches, no library calls. tanh, erf and sigmoid never leave [-1, 1].
+//   float32: exp 1.5, expm1 2, log 1, log1p 2, tanh 3, sigmoid 3, softplus 3, erf 4, sin and cos 2 (|x| < 1e6), pow 1.
+//   float64: exp 1.5, expm1 2.5, log 1.5, log1p 2.5, tanh 3, sigmoid 3, softplus 3, erf 4, sin and cos 3 (|x| < 1e9),
+//   pow 2.
+// Past their limits sin and cos lose accuracy, but not their range.
 #pragma once
 
 #include <span>
@@ -15,7 +17,8 @@
 
 namespace bitale::kernel {
 
-// What an expansion writes into. A handle means whatever the emitter says (an llvm::Value of any vector width, a ValueId...).
+// What an expansion writes into. A handle means whatever the emitter says (an llvm::Value of any vector width, a
+// ValueId...).
 class Emitter {
  public:
   using Handle = void*;
@@ -25,9 +28,13 @@ class Emitter {
   // op is one that does not expand; operand and result types as in scalar_ops.def; `type` is the result's.
   virtual Handle emit(ScalarOp op, DType type, std::span<const Handle> args) = 0;
   virtual DType type_of(Handle value) = 0;
-  // 2^n * x for integral n of the same float type, |n| below 2^15: exact but for underflow. Targets with an instruction
-  // override it.
+  // x * 2^n, rounded once, for integral n of x's type, |n| <= 252 (float64: 2044) and 0.25 <= |x| <= 4. Targets with an
+  // instruction for it override both; where scales() is false, expansions use shorter sequences of their own where they
+  // can.
   virtual Handle scale_by_power(Handle x, Handle n);
+  virtual bool scales() const { return false; }
+  // Whether fma rounds once. The bounds hold either way; it makes some sequences shorter.
+  virtual bool fuses() const { return false; }
 };
 
 // The expansion of `op` (one with expands() true) on operands of float type (int64 for philox).

@@ -16,13 +16,21 @@ Lane identity(Combiner combiner, DType type) {
 
 ScalarOp op_of(Combiner combiner) {
   switch (combiner) {
-    case Combiner::sum: return ScalarOp::add;
-    case Combiner::prod: return ScalarOp::mul;
-    case Combiner::max: return ScalarOp::max;
-    case Combiner::min: return ScalarOp::min;
-    case Combiner::any: return ScalarOp::bit_or;
-    case Combiner::all: return ScalarOp::bit_and;
-    case Combiner::arg_max: case Combiner::arg_min: break;
+    case Combiner::sum:
+      return ScalarOp::add;
+    case Combiner::prod:
+      return ScalarOp::mul;
+    case Combiner::max:
+      return ScalarOp::max;
+    case Combiner::min:
+      return ScalarOp::min;
+    case Combiner::any:
+      return ScalarOp::bit_or;
+    case Combiner::all:
+      return ScalarOp::bit_and;
+    case Combiner::arg_max:
+    case Combiner::arg_min:
+      break;
   }
   throw InternalError("interpret: no instruction combines with " + std::string(name_of(combiner)));
 }
@@ -59,7 +67,9 @@ class Interpreter {
 
  private:
   Lane& lane(ValueId v) { return lanes_[static_cast<std::size_t>(v)]; }
-  std::int64_t size(const Extent& e) const { return e.is_constant() ? e.value : extents_[static_cast<std::size_t>(e.slot)]; }
+  std::int64_t size(const Extent& e) const {
+    return e.is_constant() ? e.value : extents_[static_cast<std::size_t>(e.slot)];
+  }
 
   std::int64_t offset(const Index& index) {
     std::int64_t sum = size(index.constant);
@@ -154,9 +164,12 @@ class Interpreter {
 
   void region(const Region& body) {
     for (const Stmt& stmt : body) {
-      if (const Let* l = std::get_if<Let>(&stmt.node)) let(l->value);
-      else if (const Store* s = std::get_if<Store>(&stmt.node)) store(*s);
-      else loop(std::get<Loop>(stmt.node));
+      if (const Let* l = std::get_if<Let>(&stmt.node))
+        let(l->value);
+      else if (const Store* s = std::get_if<Store>(&stmt.node))
+        store(*s);
+      else
+        loop(std::get<Loop>(stmt.node));
     }
   }
 

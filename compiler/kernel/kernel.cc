@@ -16,8 +16,9 @@ std::string shortest(double value) {
   return {text, end};
 }
 
-// Writes kernels as text, also broken ones: a number that is out of range is printed with a question mark. With `anonymous`,
-// values are numbered as they appear, buffers by position, constants by their bits and types; names and comments are left out.
+// Writes kernels as text, also broken ones: a number that is out of range is printed with a question mark. With
+// `anonymous`, values are numbered as they appear, buffers by position, constants by their bits and types; names and
+// comments are left out.
 class Writer {
  public:
   Writer(const Kernel& kernel, bool anonymous) : kernel_(kernel), anonymous_(anonymous) {}
@@ -113,7 +114,8 @@ class Writer {
   }
 
   void loop(const Loop& l, int depth) {
-    out_ += std::string(loop_kinds[static_cast<std::size_t>(l.kind)]) + " " + name(l.var) + " < " + name(l.extent) + "\n";
+    out_ +=
+        std::string(loop_kinds[static_cast<std::size_t>(l.kind)]) + " " + name(l.var) + " < " + name(l.extent) + "\n";
     region(l.body, depth + 1);
     for (const Reduction& r : l.reductions) {
       out_ += std::string(static_cast<std::size_t>(2 * depth + 2), ' ') + "yield " + std::string(name_of(r.combiner));
@@ -147,7 +149,8 @@ class Writer {
 }  // namespace
 
 int Kernel::arguments() const {
-  return static_cast<int>(std::count_if(buffers.begin(), buffers.end(), [](const Buffer& b) { return b.scratch == 0; }));
+  return static_cast<int>(
+      std::count_if(buffers.begin(), buffers.end(), [](const Buffer& b) { return b.scratch == 0; }));
 }
 
 std::string to_string(const Kernel& kernel) { return Writer(kernel, false).text(); }

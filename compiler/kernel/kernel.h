@@ -1,27 +1,27 @@
 // Kernel IR: one kernel as a tree of loops over a DAG of scalar values.
 //
-// A Kernel is what every backend consumes: the LLVM and CUDA printers and the interpreter. Values are numbered; operands come
-// before their users in `values`. A value is computed where a Let statement names it and may be used in that region after the
-// Let, and in regions nested there. constant, var and extent values need no Let. Statements:
+// A Kernel is what every backend consumes: the LLVM and CUDA printers and the interpreter. Values are numbered;
+// operands come before their users in `values`. A value is computed where a Let statement names it and may be used in
+// that region after the Let, and in regions nested there. constant, var and extent values need no Let. Statements:
 //
 //   Let v                      compute v here (a load, or an instruction)
 //   Store access = v           write one element
 //   Loop var < extent          run the body for var = 0 .. extent-1; what it reduces is defined after it
 //
-// Loop kinds. parallel: iterations are independent and are split among the threads that run the kernel; only at the top level
-// of the kernel, whose top-level loops are separate phases (a phase may read what an earlier one wrote; the backend puts a
-// barrier between phases). vector: iterations are independent but for the loop's reductions, and run in lanes; a vector loop
-// holds no other vector loop, and may hold sequential ones. sequential: in order. A kernel without a parallel loop runs on
-// thread 0 alone. Beside a parallel loop the top level has only loops without reductions, those that are not parallel for
-// thread 0, and Lets, which every thread computes for itself and which load from no buffer that is written: what crosses phases
-// goes through memory. A store inside a parallel loop (but to scratch) or inside a vector loop has an index or a guard that
-// depends on the loop's variable, unless the extent is the constant 1.
+// Loop kinds. parallel: iterations are independent and are split among the threads that run the kernel; only at the top
+// level of the kernel, whose top-level loops are separate phases (a phase may read what an earlier one wrote; the
+// backend puts a barrier between phases). vector: iterations are independent but for the loop's reductions, and run in
+// lanes; a vector loop holds no other vector loop, and may hold sequential ones. sequential: in order. A kernel without
+// a parallel loop runs on thread 0 alone. Beside a parallel loop the top level has only loops without reductions, those
+// that are not parallel for thread 0, and Lets, which every thread computes for itself and which load from no buffer
+// that is written: what crosses phases goes through memory. A store inside a parallel loop (but to scratch) or inside a
+// vector loop has an index or a guard that depends on the loop's variable, unless the extent is the constant 1.
 //
 // Memory. Buffers are dense; an access's element offset is constant + sum of term.value * term.stride. Offsets are in
 // elements of the buffer's storage dtype; values have the compute dtype (they differ only for bool, stored as one byte
-// 0 or 1, and later for 16-bit floats). A guarded access is performed only where 0 <= bound.index < bound.upper holds for
-// all bounds: else a load gives its fill value (args[0]) and a store does nothing. Buffers never overlap, except that an output
-// may be the same buffer as an input that is read only at the very element that is then stored.
+// 0 or 1, and later for 16-bit floats). A guarded access is performed only where 0 <= bound.index < bound.upper holds
+// for all bounds: else a load gives its fill value (args[0]) and a store does nothing. Buffers never overlap, except
+// that an output may be the same buffer as an input that is read only at the very element that is then stored.
 //
 // Extents are constants or run-time arguments: Extent{slot} refers to extents[slot] of the call.
 #pragma once
@@ -52,9 +52,9 @@ struct Extent {
 using ValueId = std::int32_t;
 inline constexpr ValueId no_value = -1;
 
-// One scalar instruction. What `constant`, `index` mean by op: constant: the bits of `number` (double for floats, int64 for
-// integers and bool); var: index is the loop variable's number; extent: `extent`; load: index is the access; result: defined
-// by a loop's reduction.
+// One scalar instruction. What `constant`, `index` mean by op: constant: the bits of `number` (double for floats, int64
+// for integers and bool); var: index is the loop variable's number; extent: `extent`; load: index is the access;
+// result: defined by a loop's reduction.
 struct Value {
   ScalarOp op = ScalarOp::constant;
   DType type = DType::f32;
@@ -88,7 +88,8 @@ struct Access {
 
 enum class LoopKind : std::uint8_t { parallel, vector, sequential };
 
-// After the loop, results[i] is the combination of all yields[i]. One of each, or two (value, index) for arg_max, arg_min.
+// After the loop, results[i] is the combination of all yields[i]. One of each, or two (value, index) for arg_max,
+// arg_min.
 struct Reduction {
   Combiner combiner = Combiner::sum;
   std::vector<ValueId> yields = {};
@@ -125,7 +126,7 @@ struct Buffer {
   DType dtype = DType::f32;    // of the values
   DType storage = DType::f32;  // of the elements in memory
   bool read = false, written = false;
-  std::int64_t scratch = 0;    // > 0: private to the thread, this many elements, not an argument of the kernel
+  std::int64_t scratch = 0;  // > 0: private to the thread, this many elements, not an argument of the kernel
 };
 
 struct Kernel {
@@ -139,7 +140,7 @@ struct Kernel {
   Region body;
 
   const Value& value(ValueId v) const { return values[static_cast<std::size_t>(v)]; }
-  int arguments() const;              // number of buffers that are not scratch
+  int arguments() const;  // number of buffers that are not scratch
 };
 
 // Deterministic text, for dumps and golden tests.

@@ -46,10 +46,18 @@ std::optional<Combiner> combiner_from_name(std::string_view name) {
 double identity_of(Combiner combiner, DType dtype) {
   if (!is_floating(dtype)) return static_cast<double>(integer_identity_of(combiner, dtype));
   switch (combiner) {
-    case Combiner::sum: case Combiner::any: return 0;
-    case Combiner::prod: case Combiner::all: return 1;
-    case Combiner::max: case Combiner::arg_max: return -std::numeric_limits<double>::infinity();
-    case Combiner::min: case Combiner::arg_min: return std::numeric_limits<double>::infinity();
+    case Combiner::sum:
+    case Combiner::any:
+      return 0;
+    case Combiner::prod:
+    case Combiner::all:
+      return 1;
+    case Combiner::max:
+    case Combiner::arg_max:
+      return -std::numeric_limits<double>::infinity();
+    case Combiner::min:
+    case Combiner::arg_min:
+      return std::numeric_limits<double>::infinity();
   }
   throw InternalError("identity_of: combiner out of range");
 }
@@ -59,10 +67,18 @@ std::int64_t integer_identity_of(Combiner combiner, DType dtype) {
   return dispatch(dtype, [&](auto t) -> std::int64_t {
     using Limits = std::numeric_limits<typename decltype(t)::type>;
     switch (combiner) {
-      case Combiner::sum: case Combiner::any: return 0;
-      case Combiner::prod: case Combiner::all: return 1;
-      case Combiner::max: case Combiner::arg_max: return static_cast<std::int64_t>(Limits::lowest());
-      case Combiner::min: case Combiner::arg_min: return static_cast<std::int64_t>(Limits::max());
+      case Combiner::sum:
+      case Combiner::any:
+        return 0;
+      case Combiner::prod:
+      case Combiner::all:
+        return 1;
+      case Combiner::max:
+      case Combiner::arg_max:
+        return static_cast<std::int64_t>(Limits::lowest());
+      case Combiner::min:
+      case Combiner::arg_min:
+        return static_cast<std::int64_t>(Limits::max());
     }
     throw InternalError("integer_identity_of: combiner out of range");
   });

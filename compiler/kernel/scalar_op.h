@@ -23,16 +23,16 @@ TypeRule rule_of(ScalarOp op);
 bool expands(ScalarOp op);
 std::optional<ScalarOp> scalar_op_from_name(std::string_view name);
 
-// How a loop combines what its iterations yield. arg_max and arg_min combine pairs (value, int64 index) and keep the smallest
-// index among equals; a NaN value wins, the first one first. max and min propagate NaN.
+// How a loop combines what its iterations yield. arg_max and arg_min combine pairs (value, int64 index) and keep the
+// smallest index among equals; a NaN value wins, the first one first. max and min propagate NaN.
 enum class Combiner : std::uint8_t { sum, prod, max, min, any, all, arg_max, arg_min };
 
 std::string_view name_of(Combiner combiner);
 std::optional<Combiner> combiner_from_name(std::string_view name);
 inline bool takes_pairs(Combiner c) { return c == Combiner::arg_max || c == Combiner::arg_min; }
 
-// The value of an empty reduction: 0, 1, lowest, highest, 0, 1. For floats lowest and highest are the infinities. The index of
-// an empty arg_max or arg_min is 0.
+// The value of an empty reduction: 0, 1, lowest, highest, 0, 1. For floats lowest and highest are the infinities. The
+// index of an empty arg_max or arg_min is 0.
 double identity_of(Combiner combiner, DType dtype);                // the highest int64 is rounded
 std::int64_t integer_identity_of(Combiner combiner, DType dtype);  // of an integer type or bool, exact
 

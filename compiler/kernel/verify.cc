@@ -7,21 +7,41 @@
 namespace bitale::kernel {
 namespace {
 
-
 // Whether `op` takes operands of this type; see scalar_ops.def.
 bool takes(ScalarOp op, DType t) {
   switch (op) {
-    case ScalarOp::add: case ScalarOp::sub: case ScalarOp::mul: case ScalarOp::strong_mul: case ScalarOp::floordiv:
-    case ScalarOp::mod: case ScalarOp::neg: case ScalarOp::abs: case ScalarOp::min: case ScalarOp::max:
+    case ScalarOp::add:
+    case ScalarOp::sub:
+    case ScalarOp::mul:
+    case ScalarOp::strong_mul:
+    case ScalarOp::floordiv:
+    case ScalarOp::mod:
+    case ScalarOp::neg:
+    case ScalarOp::abs:
+    case ScalarOp::min:
+    case ScalarOp::max:
       return t != DType::bool_;
-    case ScalarOp::bit_and: case ScalarOp::bit_or: case ScalarOp::bit_xor: case ScalarOp::bit_not:
+    case ScalarOp::bit_and:
+    case ScalarOp::bit_or:
+    case ScalarOp::bit_xor:
+    case ScalarOp::bit_not:
       return !is_floating(t);
-    case ScalarOp::shl: case ScalarOp::shr: return is_integer(t);
-    case ScalarOp::philox: return t == DType::i64;
-    case ScalarOp::bitcast: return t != DType::bool_;
-    case ScalarOp::lt: case ScalarOp::le: case ScalarOp::eq: case ScalarOp::ne: case ScalarOp::select: case ScalarOp::cast:
+    case ScalarOp::shl:
+    case ScalarOp::shr:
+      return is_integer(t);
+    case ScalarOp::philox:
+      return t == DType::i64;
+    case ScalarOp::bitcast:
+      return t != DType::bool_;
+    case ScalarOp::lt:
+    case ScalarOp::le:
+    case ScalarOp::eq:
+    case ScalarOp::ne:
+    case ScalarOp::select:
+    case ScalarOp::cast:
       return true;
-    default: return is_floating(t);
+    default:
+      return is_floating(t);
   }
 }
 
@@ -60,19 +80,21 @@ class Verifier {
     return kernel_.value(id);
   }
 
-  // --- declarations ---------------------------------------------------------------------------------------------------
+  // --- declarations
+  // ---------------------------------------------------------------------------------------------------
 
   void head() const {
     bool identifier = !kernel_.name.empty() && !std::isdigit(static_cast<unsigned char>(kernel_.name[0]));
-    for (const char c : kernel_.name) identifier = identifier && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
+    for (const char c : kernel_.name)
+      identifier = identifier && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
     check(identifier, "the name is not a C identifier");
     bool scratch = false;
     for (const Buffer& b : kernel_.buffers) {
       check(b.scratch >= 0, "buffer ", b.name, " has a negative size");
       check(b.scratch > 0 || !scratch, "argument ", b.name, " comes after scratch");
       scratch = b.scratch > 0;
-      check(b.storage == (b.dtype == DType::bool_ ? DType::u8 : b.dtype),
-            "buffer ", b.name, " cannot store ", name_of(b.dtype), " as ", name_of(b.storage));
+      check(b.storage == (b.dtype == DType::bool_ ? DType::u8 : b.dtype), "buffer ", b.name, " cannot store ",
+            name_of(b.dtype), " as ", name_of(b.storage));
     }
   }
 
@@ -110,15 +132,19 @@ class Verifier {
       check(type(i) == type(first), what, " has operands of different types");
     check(takes(v.op, type(first)), what, " does not take ", name_of(type(first)));
     switch (rule_of(v.op)) {
-      case TypeRule::arg: case TypeRule::select:
+      case TypeRule::arg:
+      case TypeRule::select:
         check(v.type == type(first), what, " gives its operand's type, not ", name_of(v.type));
         break;
-      case TypeRule::boolean: check(v.type == DType::bool_, what, " gives bool, not ", name_of(v.type)); break;
-      case TypeRule::free: break;
+      case TypeRule::boolean:
+        check(v.type == DType::bool_, what, " gives bool, not ", name_of(v.type));
+        break;
+      case TypeRule::free:
+        break;
     }
     if (v.op == ScalarOp::bitcast)
-      check(v.type != DType::bool_ && size_of(v.type) == size_of(type(0)),
-            what, " between ", name_of(type(0)), " and ", name_of(v.type));
+      check(v.type != DType::bool_ && size_of(v.type) == size_of(type(0)), what, " between ", name_of(type(0)), " and ",
+            name_of(v.type));
   }
 
   void load(ValueId id, const Value& v) const {
@@ -126,26 +152,30 @@ class Verifier {
     const Buffer& b = kernel_.buffers[static_cast<std::size_t>(a.buffer)];
     check(v.type == b.dtype, name(id), " loads ", name_of(b.dtype), " as ", name_of(v.type));
     check(b.read, name(id), " loads from ", b.name, ", which is not declared read");
-    check(a.guard.empty() == (v.args[0] == no_value), name(id), ": a load has a fill value if and only if it is guarded");
+    check(a.guard.empty() == (v.args[0] == no_value), name(id),
+          ": a load has a fill value if and only if it is guarded");
     if (v.args[0] != no_value)
       check(kernel_.value(v.args[0]).type == v.type, name(id), " has a fill value of another type");
   }
 
   const Access& access(int i) const {
-    check(i >= 0 && static_cast<std::size_t>(i) < kernel_.accesses.size(), "access ", std::to_string(i), " does not exist");
+    check(i >= 0 && static_cast<std::size_t>(i) < kernel_.accesses.size(), "access ", std::to_string(i),
+          " does not exist");
     const Access& a = kernel_.accesses[static_cast<std::size_t>(i)];
-    check(a.buffer >= 0 && static_cast<std::size_t>(a.buffer) < kernel_.buffers.size(),
-          "buffer ", std::to_string(a.buffer), " does not exist");
+    check(a.buffer >= 0 && static_cast<std::size_t>(a.buffer) < kernel_.buffers.size(), "buffer ",
+          std::to_string(a.buffer), " does not exist");
     return a;
   }
 
-  // --- statements -----------------------------------------------------------------------------------------------------
+  // --- statements
+  // -----------------------------------------------------------------------------------------------------
 
   // With a parallel loop in the kernel each phase is on its own: what crosses phases goes through memory.
   void top_level(const Stmt& stmt) const {
     if (!has_parallel_) return;
     check(!std::holds_alternative<Store>(stmt.node), "a store beside a parallel loop");
-    if (const Loop* l = std::get_if<Loop>(&stmt.node)) check(l->reductions.empty(), "a reduction beside a parallel loop");
+    if (const Loop* l = std::get_if<Loop>(&stmt.node))
+      check(l->reductions.empty(), "a reduction beside a parallel loop");
     if (const Let* l = std::get_if<Let>(&stmt.node); l && at(l->value, "a Let").op == ScalarOp::load) {
       const Buffer& b = kernel_.buffers[static_cast<std::size_t>(access(kernel_.value(l->value).index).buffer)];
       check(!b.written, name(l->value), " is loaded beside a parallel loop from ", b.name, ", which is written");
@@ -239,7 +269,8 @@ class Verifier {
 
   void loop(const Loop& l, std::vector<ValueId>& outer) {
     check(at(l.var, "a loop").op == ScalarOp::var, "a loop's variable is a ", name_of(kernel_.value(l.var).op));
-    check(vars_.insert(kernel_.value(l.var).index).second, "two loops share i", std::to_string(kernel_.value(l.var).index));
+    check(vars_.insert(kernel_.value(l.var).index).second, "two loops share i",
+          std::to_string(kernel_.value(l.var).index));
     extent(l.extent);
     check(l.kind != LoopKind::parallel || loops_.empty(), "a parallel loop inside a loop");
     for (const Loop* around : loops_)
@@ -260,8 +291,8 @@ class Verifier {
   // Checks a reduction's types; what its yields depend on.
   std::uint64_t yields(const Reduction& r) const {
     const std::string user = text_of(r);
-    check(r.yields.size() == (takes_pairs(r.combiner) ? 2u : 1u) && r.results.size() == r.yields.size(),
-          user, " with a wrong number of values");
+    check(r.yields.size() == (takes_pairs(r.combiner) ? 2u : 1u) && r.results.size() == r.yields.size(), user,
+          " with a wrong number of values");
     std::uint64_t vars = 0;
     for (std::size_t i = 0; i < r.yields.size(); ++i) {
       vars |= use(r.yields[i], user);
@@ -273,7 +304,8 @@ class Verifier {
     const DType t = kernel_.value(r.yields[0]).type;
     const bool logical = r.combiner == Combiner::any || r.combiner == Combiner::all;
     check(logical == (t == DType::bool_), user, " of ", name_of(t));
-    if (takes_pairs(r.combiner)) check(kernel_.value(r.yields[1]).type == DType::i64, user, " with an index that is not int64");
+    if (takes_pairs(r.combiner))
+      check(kernel_.value(r.yields[1]).type == DType::i64, user, " with an index that is not int64");
     return vars;
   }
 

@@ -55,6 +55,19 @@ std::optional<Literal> exact_reciprocal(const Tensor& c) {
   return Literal::real(inverse, v->dtype);
 }
 
+bool is_power_of_two(const Literal& v) {
+  int exponent = 0;
+  return is_floating(v.dtype) && std::isfinite(v.as_double()) && std::abs(std::frexp(v.as_double(), &exponent)) == 0.5;
+}
+
+// (x * c) * d where multiplying by c or by d does not round.
+Tensor mul_mul_power_of_two(const Match& m) {
+  const auto c = splat_value(m["c"]), d = splat_value(m["d"]);
+  if (!c || !d || !(is_power_of_two(*c) || is_power_of_two(*d))) return {};
+  const Literal product = Literal::real(c->as_double() * d->as_double(), c->dtype);
+  return std::isnormal(product.as_double()) ? mul(m["x"], splat_like(product, m["c"])) : Tensor();
+}
+
 Tensor constants_only(const Match& m, const Tensor& result) { return splat_value(m["c"]) && splat_value(m["d"]) ? result : Tensor(); }
 
 // Left sides f(x, constant) in float64.
@@ -125,6 +138,7 @@ const std::vector<Rule>& arithmetic_rules() {
       {"add-neg", x + -y, [](const Match& m) { return sub(m["x"], m["y"]); }},
       {"sub-neg", x - -y, [](const Match& m) { return add(m["x"], m["y"]); }},
       {"neg-sub", -(x - y), [](const Match& m) { return sub(m["y"], m["x"]); }, stabilising},
+      {"neg-minus", -x - y, [](const Match& m) { return neg(add(m["x"], m["y"])); }, stabilising},
       {"mul-neg", x * -y, [](const Match& m) { return neg(mul(m["x"], m["y"])); }},
       {"div-neg", x / -y, [](const Match& m) { return neg(div(m["x"], m["y"])); }},
       {"neg-div", -x / y, [](const Match& m) { return neg(div(m["x"], m["y"])); }},
@@ -151,6 +165,16 @@ const std::vector<Rule>& arithmetic_rules() {
        .left_sides = with_constant(-2.5, [](const Tensor& a, const Tensor& b) { return sub(a, b); })},
 
       // ---- chains of constants ----
+      {"add-self", x + x, if_float([](const Match& m) { return mul(m["x"], full_like(m["x"], 2)); })},
+      {.name = "mul-mul-power-of-two",
+       .pattern = (x * c) * d,
+       .result = mul_mul_power_of_two,
+       .rule_class = stabilising,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             const Tensor t = fresh(DType::f64, {2, 3});
+             return std::vector{mul(mul(t, 0.1), -0.5), mul(mul(t, 4), 0.3)};
+           }},
       {.name = "add-add-constant-integer",
        .pattern = (x + c) + d,
        .result = if_integer([](const Match& m) { return constants_only(m, add(m["x"], add(m["c"], m["d"]))); }),

@@ -47,6 +47,34 @@ Tensor broadcast_of_reshape(const Match& m) {
   return broadcast_to(m["x"], m.root().shape());
 }
 
+Shape without_ones(const Shape& shape) {
+  Shape s;
+  for (const Dim& d : shape)
+    if (!d.is(1)) s.push_back(d);
+  return s;
+}
+
+// A reshape that only adds or drops extents of 1, or that is of one element repeated.
+Tensor reshape_of_broadcast(const Match& m) {
+  const Tensor& x = m["x"];
+  const Shape &wide = below(m).type().shape, &target = m.root().shape();
+  if (product(x.shape()).is(1)) return broadcast_to(reshape(x, {}), target);
+  if (without_ones(wide) != without_ones(target)) return {};
+  const std::vector<bool> repeated = repeated_axes(x, wide);
+  Shape kept;  // x under the target's axes
+  std::size_t k = 0;
+  for (const Dim& d : target) {
+    if (d.is(1)) {
+      kept.push_back(1);
+      continue;
+    }
+    while (wide[k].is(1)) ++k;
+    kept.push_back(repeated[k] ? Dim(1) : d);
+    ++k;
+  }
+  return broadcast_to(reshape(x, kept), target);
+}
+
 // ---- transpose ----
 
 Tensor transpose_of_transpose(const Match& m) {
@@ -222,6 +250,15 @@ const std::vector<Rule>& movement_rules() {
        .left_sides =
            [](const FreshInput& fresh) {
              return std::vector{reshape(reshape(fresh(f64, {2, 3}), {6}), {3, 2}), reshape(reshape(fresh(f64, {4}), {2, 2}), {4})};
+           }},
+
+      {.name = "reshape-broadcast",
+       .pattern = reshaped(broadcast(x)),
+       .result = reshape_of_broadcast,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{reshape(broadcast_to(fresh(f64, {}), {6}), {2, 3}), reshape(broadcast_to(fresh(f64, {3}), {2, 3}), {2, 1, 3, 1}),
+                                reshape(broadcast_to(fresh(f64, {3, 1}), {1, 3, 4}), {3, 4})};
            }},
 
       // ---- transpose ----

@@ -40,7 +40,7 @@ Result minus_of_minus_x(const char* name) {
 bool is_shifted(const Tensor& x) {
   if (!is_op(x, "sub")) return false;
   Tensor t = x.node().input(1);
-  while (is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "minimum")) t = t.node().input(0);
+  while (is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "minimum") || is_op(t, "stop_gradient")) t = t.node().input(0);
   return is_op(t, "max");
 }
 
@@ -55,7 +55,8 @@ Shifted shifted(const Tensor& x, const Tensor& sum) {
   for (std::int64_t a : axes) kept[static_cast<std::size_t>(a)] = Dim(1);
   Shifted s;
   const Tensor shift = minimum(max(x, axes), x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max());
-  s.exponentials = call("exp", {sub(x, broadcast_to(reshape(shift, kept), x.shape()))});
+  // The result does not depend on the shift: neither does its derivative.
+  s.exponentials = call("exp", {sub(x, broadcast_to(reshape(stop_gradient(shift), kept), x.shape()))});
   s.total = ir::sum(s.exponentials, axes);
   return s;
 }
@@ -83,10 +84,12 @@ Tensor softmax(const Match& m) {
   return div(s.exponentials, broadcast_to(reshape(s.total, kept), m["x"].shape()));
 }
 
-// log(exp(x) + exp(y)).
+// log(exp(x) + exp(y)). Selects instead of maximum and abs: their derivatives at x = y would be those of a kink.
 Tensor log_add_exp(const Match& m) {
   const Tensor &x = m["x"], &y = m["y"];
-  return add(maximum(x, y), call("log1p", {call("exp", {neg(ir::abs(sub(x, y)))})}));
+  const Tensor smaller = ir::less(x, y);
+  const Tensor high = ir::where(smaller, y, x), low = ir::where(smaller, x, y);
+  return add(high, call("softplus", {sub(low, high)}));
 }
 
 // Only where the sigmoid itself is not needed: else it costs another exponential, as in the derivative s*(1 - s).
@@ -122,7 +125,8 @@ const std::vector<Rule>& stabilise_table() {
 
       // ---- tanh ----
       {"tanh-from-exp", (exp(x) - exp(-x)) / (exp(x) + exp(-x)), of_x("tanh"), stabilising},
-      {"tanh-from-sigmoid", 2.0 * sigmoid(x + x) - 1.0, of_x("tanh"), stabilising},
+      {"tanh-from-sigmoid", 2.0 * sigmoid(2.0 * x) - 1.0, of_x("tanh"), stabilising},
+      {"tanh-from-sigmoid-of-sum", 2.0 * sigmoid(x + x) - 1.0, of_x("tanh"), stabilising},
 
       // ---- sums of exponentials ----
       {"log-add-exp", log(exp(x) + exp(y)), log_add_exp, stabilising},

@@ -14,17 +14,18 @@ bool is_elementwise(const Node& node) {
 
 bool is_movement(const Tensor& t) { return is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "transpose"); }
 
-// One value for all elements, of rank 0: a constant, or a single element repeated. Empty if there is none.
-Tensor single(const Tensor& t) {
-  if (const auto v = splat_value(t)) return full(*v, {});
-  if (is_op(t, "broadcast_to") && product(t.node().input(0).shape()).is(1)) return reshape(t.node().input(0), {});
-  return {};
+bool is_single(const Tensor& t) { return splat_value(t) || (is_op(t, "broadcast_to") && product(t.node().input(0).shape()).is(1)); }
+
+// One value for all elements (a constant, or a single element repeated) under another shape.
+Tensor single(const Tensor& t, const Shape& shape) {
+  if (const auto v = splat_value(t)) return full(*v, shape);
+  return broadcast_to(reshape(t.node().input(0), {}), shape);
 }
 
 // The operand whose movement the others must share: the first that is no single value. Empty if it is not moved.
 Tensor leading(const std::vector<Tensor>& inputs) {
   for (const Tensor& t : inputs) {
-    if (single(t)) continue;
+    if (is_single(t)) continue;
     return is_movement(t) ? t : Tensor();
   }
   for (const Tensor& t : inputs)
@@ -45,7 +46,7 @@ std::vector<Tensor> sink(const NodePtr& node, const std::vector<Tensor>& inputs)
   std::vector<Tensor> operands;
   for (const Tensor& t : inputs) {
     if (is_movement(t) && same_movement(t, moved)) operands.push_back(t.node().input(0));
-    else if (const Tensor one = single(t)) operands.push_back(broadcast_to(one, shape));
+    else if (is_single(t)) operands.push_back(single(t, shape));
     else return {};
   }
   const OriginScope origins(*node);

@@ -27,7 +27,7 @@ using KernelFn = int (*)(Context* context, void* const* buffers, const std::int6
 
 // The leaves of a contraction, generated once per isa, dtype and tile shape (see program/contraction.h). Element type T.
 //   micro: acc[mr][ld] = (accumulate ? acc : 0) + sum over k < kc of a[k][mr] * b[k][nr], a packed with row length mr, b with row
-//          length ldb >= nr or any other distance; ld >= nr. All three are aligned to 64 bytes at acc only.
+//          distance ldb; ld >= nr. Rows of acc are 64-byte aligned, a and b to their element only.
 using MicroKernelFn = void (*)(std::int64_t kc, const void* a, const void* b, std::int64_t ldb, void* acc, std::int64_t ld,
                                std::int64_t accumulate);
 //   pack: dst[k][width] for k < kc: dst[k*width + j] = src[k_offsets[k] + lane_offsets[j]] for j < lanes, 0 for lanes <= j < width.

@@ -65,7 +65,12 @@ class Make {
     return step(program::KernelStep{entry, std::move(buffers), std::move(writes), std::move(extents)}, std::move(label));
   }
 
-  std::shared_ptr<const program::Program> done() const { return std::make_shared<const program::Program>(p); }
+  std::shared_ptr<const program::Program> done() const {
+    program::verify(p);
+    return body();
+  }
+  // Not verified: bodies only make sense inside their program.
+  std::shared_ptr<const program::Program> body() const { return std::make_shared<const program::Program>(p); }
 };
 
 template <class T>

@@ -1,0 +1,301 @@
+// The error bounds stated in expand.h, measured against libm in the next wider type, with and without a fused fma and
+// an instruction that scales by powers of two.
+#include "compiler/kernel/expand.h"
+
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <random>
+
+#include "compiler/kernel/interpret.h"
+#include "compiler/kernel/philox.h"
+#include "tests/support/catch.h"
+#include "tests/unit/compiler/kernel/tape.h"
+
+using namespace bitale;
+using namespace bitale::kernel;
+using bitale::tests::Tape;
+
+namespace {
+
+using Bits = std::vector<std::uint64_t>;
+
+constexpr Tape::Traits all_traits[] = {{true, true}, {true, false}, {false, false}};
+
+template <class T>
+using BitsOf = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+
+template <class T>
+T value_of(std::uint64_t word) {
+  return std::bit_cast<T>(static_cast<BitsOf<T>>(word));
+}
+
+template <class T>
+std::uint64_t word_of(T value) {
+  return std::bit_cast<BitsOf<T>>(value);
+}
+
+// How far `got` is from the exact value, in units in the last place of the exact value. Infinity and NaN must be met;
+// infinity counts as the next number after the largest.
+template <class T, class Wide>
+double ulps(T got, Wide exact) {
+  using Limits = std::numeric_limits<T>;
+  if (std::isnan(exact)) return std::isnan(got) ? 0 : Limits::infinity();
+  if (std::isnan(got)) return Limits::infinity();
+  const Wide beyond = std::ldexp(Wide{1}, Limits::max_exponent);
+  const auto finite = [&](Wide v) { return std::fabs(v) < beyond ? v : std::copysign(beyond, v); };
+  const Wide reference = finite(exact);
+  const int exponent =
+      reference == 0 ? Limits::min_exponent : std::max(std::ilogb(reference), Limits::min_exponent - 1);
+  return static_cast<double>(std::fabs(finite(got) - reference) / std::ldexp(Wide{1}, exponent - (Limits::digits - 1)));
+}
+
+template <class Wide>
+struct Function {
+  ScalarOp op;
+  Wide (*exact)(Wide);
+  double bound;
+  Wide limit = std::numeric_limits<Wide>::infinity();  // of |x|, for the bound
+};
+
+template <class Wide>
+Wide sigmoid(Wide x) {
+  return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
+}
+template <class Wide>
+Wide softplus(Wide x) {
+  return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+}
+
+template <class Wide>
+struct Table;
+
+template <>
+struct Table<double> {
+  static constexpr Function<double> rows[] = {
+      {ScalarOp::exp, std::exp, 1.5},
+      {ScalarOp::expm1, std::expm1, 2},
+      {ScalarOp::log, std::log, 1},
+      {ScalarOp::log1p, std::log1p, 2},
+      {ScalarOp::tanh, std::tanh, 3},
+      {ScalarOp::sigmoid, sigmoid<double>, 3},
+      {ScalarOp::softplus, softplus<double>, 3},
+      {ScalarOp::erf, std::erf, 4},
+      {ScalarOp::sin, std::sin, 2, 1e6},
+      {ScalarOp::cos, std::cos, 2, 1e6},
+  };
+};
+
+template <>
+struct Table<long double> {
+  using R = long double;
+  static constexpr Function<R> rows[] = {
+      {ScalarOp::exp, std::exp, 1.5},       {ScalarOp::expm1, std::expm1, 2.5}, {ScalarOp::log, std::log, 1.5},
+      {ScalarOp::log1p, std::log1p, 2.5},   {ScalarOp::tanh, std::tanh, 3},     {ScalarOp::sigmoid, sigmoid<R>, 3},
+      {ScalarOp::softplus, softplus<R>, 3}, {ScalarOp::erf, std::erf, 4},       {ScalarOp::sin, std::sin, 3, 1e9l},
+      {ScalarOp::cos, std::cos, 3, 1e9l},
+  };
+};
+
+template <class T>
+void add_edges(Bits& inputs) {
+  using Limits = std::numeric_limits<T>;
+  for (const T x : {T{0},
+                    Limits::denorm_min(),
+                    Limits::min(),
+                    Limits::max(),
+                    Limits::infinity(),
+                    Limits::quiet_NaN(),
+                    T{1},
+                    std::nextafter(T{1}, T{0}),
+                    std::nextafter(T{1}, T{2}),
+                    T{0.5},
+                    T{2},
+                    Limits::epsilon(),
+                    T{88},
+                    T{89},
+                    T{103},
+                    T{104},
+                    T{709},
+                    T{710},
+                    T{745},
+                    T{746}})
+    for (const T signed_x : {x, -x}) inputs.push_back(word_of(signed_x));
+}
+
+Bits inputs_of(std::type_identity<float>) {
+  Bits inputs;
+  for (std::uint64_t word = 0; word < (1ull << 32); word += 997) inputs.push_back(word);
+  add_edges<float>(inputs);
+  return inputs;
+}
+
+Bits inputs_of(std::type_identity<double>) {
+  Bits inputs;
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 300000; ++i) inputs.push_back(random());
+  for (const double range : {1e-3, 1.0, 7.0, 40.0, 800.0, 1e5, 1e9}) {
+    std::uniform_real_distribution<double> uniform(-range, range);
+    for (int i = 0; i < 100000; ++i) inputs.push_back(word_of(uniform(random)));
+  }
+  std::uniform_real_distribution<double> near_one(0.5, 2);
+  for (int i = 0; i < 100000; ++i) inputs.push_back(word_of(near_one(random)));
+  add_edges<double>(inputs);
+  return inputs;
+}
+
+struct Measured {
+  ScalarOp op;
+  Tape::Traits traits;
+  double bound, worst, worst_at;
+  double largest;     // magnitude of a result, over all inputs
+  bool exact_limits;  // results at infinities, and signs of zeros, are right
+  bool within_one;    // the function is
+  int instructions;
+};
+
+template <class T, class Wide>
+Measured measure(const Function<Wide>& f, Tape::Traits traits, const Bits& inputs, const std::vector<Wide>& exact) {
+  Tape tape(traits);
+  const Tape::Handle x = tape.input(dtype_of<T>());
+  const Bits got = tape.run({inputs}, expand(tape, f.op, {&x, 1}));
+  Measured m{f.op, traits, f.bound, 0, 0, 0, true, false, tape.instructions()};
+  m.within_one = f.op == ScalarOp::tanh || f.op == ScalarOp::erf || f.op == ScalarOp::sigmoid;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const T at = value_of<T>(inputs[i]), result = value_of<T>(got[i]);
+    m.largest = std::max(m.largest, static_cast<double>(std::fabs(result)));
+    if (std::fabs(at) > f.limit && std::isfinite(at)) continue;
+    const double error = ulps<T, Wide>(result, exact[i]);
+    if (!(error <= m.worst)) m.worst = error, m.worst_at = static_cast<double>(at);
+    if (exact[i] == 0) m.exact_limits &= std::signbit(result) == std::signbit(exact[i]);
+    if (std::isinf(at)) m.exact_limits &= static_cast<Wide>(result) == exact[i] || std::isnan(exact[i]);
+  }
+  return m;
+}
+
+template <class T, class Wide>
+std::vector<Measured> measure_all() {
+  const Bits inputs = inputs_of(std::type_identity<T>{});
+  Bits some;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (i % 16 == 0 || i + 64 > inputs.size()) some.push_back(inputs[i]);
+  std::vector<Measured> all;
+  for (const Function<Wide>& f : Table<Wide>::rows) {
+    std::vector<Wide> exact, some_exact;
+    for (const std::uint64_t word : inputs) exact.push_back(f.exact(value_of<T>(word)));
+    for (const std::uint64_t word : some) some_exact.push_back(f.exact(value_of<T>(word)));
+    for (const Tape::Traits traits : all_traits) {
+      const bool between = traits.fuses && !traits.scales;  // has no instruction of its own
+      all.push_back(between ? measure<T, Wide>(f, traits, some, some_exact)
+                            : measure<T, Wide>(f, traits, inputs, exact));
+    }
+  }
+  return all;
+}
+
+void check(const std::vector<Measured>& all) {
+  for (const Measured& m : all) {
+    CAPTURE(name_of(m.op), m.traits.fuses, m.traits.scales, m.worst_at);
+    CHECK(m.worst <= m.bound);
+    CHECK(m.exact_limits);
+    if (m.within_one) CHECK(m.largest <= 1);
+    if (m.op == ScalarOp::sin || m.op == ScalarOp::cos) CHECK(m.largest <= 1.0001);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("float32 expansions keep their bounds") { check(measure_all<float, double>()); }
+TEST_CASE("float64 expansions keep their bounds") { check(measure_all<double, long double>()); }
+
+namespace {
+
+// Pairs whose power is mostly finite, and all pairs of edges.
+template <class T>
+std::vector<Bits> pow_inputs() {
+  std::vector<Bits> pairs(2);
+  const auto add = [&](T x, T y) {
+    pairs[0].push_back(word_of(x));
+    pairs[1].push_back(word_of(y));
+  };
+  std::mt19937_64 random(3);
+  const double range = std::numeric_limits<T>::max_exponent * 0.7;  // natural logarithm of the largest number, about
+  std::uniform_real_distribution<double> exponent(-1.1, 1.1), log10(-7, 7), unit(-1, 1);
+  for (int i = 0; i < 300000; ++i) {
+    const double log_x = std::copysign(std::pow(10, log10(random)), unit(random));
+    const T x = static_cast<T>(std::exp(std::clamp(log_x, -range, range)));
+    const T y = static_cast<T>(exponent(random) * range / std::log(static_cast<double>(x)));
+    if (std::isfinite(y)) add(x, y);
+    add(-x, std::nearbyint(y));
+  }
+  for (int i = 0; i < 100000; ++i)
+    add(value_of<T>(static_cast<BitsOf<T>>(random())), value_of<T>(static_cast<BitsOf<T>>(random())));
+  Bits edges;
+  add_edges<T>(edges);
+  for (const T y : {T{3}, T{0.25}, T{1e6}, T{1e6} + 1, std::ldexp(T{1}, std::numeric_limits<T>::digits) - 1})
+    for (const T signed_y : {y, -y}) edges.push_back(word_of(signed_y));
+  for (const std::uint64_t x : edges)
+    for (const std::uint64_t y : edges) add(value_of<T>(x), value_of<T>(y));
+  return pairs;
+}
+
+template <class T, class Wide>
+std::vector<Measured> measure_pow(double bound) {
+  const std::vector<Bits> inputs = pow_inputs<T>();
+  std::vector<Measured> all;
+  for (const Tape::Traits traits : all_traits) {
+    Tape tape(traits);
+    const Tape::Handle args[] = {tape.input(dtype_of<T>()), tape.input(dtype_of<T>())};
+    const Bits got = tape.run(inputs, expand(tape, ScalarOp::pow, args));
+    Measured m{ScalarOp::pow, traits, bound, 0, 0, 0, true, false, tape.instructions()};
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const T x = value_of<T>(inputs[0][i]), y = value_of<T>(inputs[1][i]), result = value_of<T>(got[i]);
+      const Wide exact = std::pow(Wide{x}, Wide{y});
+      const double error = ulps<T, Wide>(result, exact);
+      if (!(error <= m.worst)) m.worst = error, m.worst_at = static_cast<double>(x);
+      CAPTURE(x, y, exact, result);
+      if (!(error <= bound)) CHECK(error <= bound);
+      if (!std::isnan(result)) m.exact_limits &= std::signbit(result) == std::signbit(exact);
+    }
+    all.push_back(m);
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("the expansions of pow keep their bounds and C's special values") {
+  check(measure_pow<float, double>(1));
+  check(measure_pow<double, long double>(2));
+}
+
+TEST_CASE("print the errors and instruction counts of all expansions", "[.table]") {
+  for (const bool wide : {false, true}) {
+    std::printf("%s\n| function | fused, scale | fused | neither |\n|---|---|---|---|\n", wide ? "float64" : "float32");
+    auto all = wide ? measure_all<double, long double>() : measure_all<float, double>();
+    for (const Measured& m : wide ? measure_pow<double, long double>(2) : measure_pow<float, double>(1))
+      all.push_back(m);
+    for (std::size_t i = 0; i < all.size(); i += std::size(all_traits)) {
+      std::printf("| %s |", std::string(name_of(all[i].op)).c_str());
+      for (std::size_t k = i; k < i + std::size(all_traits); ++k)
+        std::printf(" %.2f ulp at %.9g, %d instr |", all[k].worst, all[k].worst_at, all[k].instructions);
+      std::printf("\n");
+    }
+  }
+}
+
+TEST_CASE("the expansion of Philox is Philox") {
+  std::mt19937_64 random(2);
+  std::vector<Bits> inputs(3);
+  for (Bits& column : inputs) {
+    column = {0, ~0ull};
+    for (int i = 0; i < 1000; ++i) column.push_back(random());
+  }
+  Tape tape({});
+  const Tape::Handle args[] = {tape.input(DType::i64), tape.input(DType::i64), tape.input(DType::i64)};
+  const Bits got = tape.run(inputs, expand(tape, ScalarOp::philox, args));
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) wrong += got[i] != philox(inputs[0][i], inputs[1][i], inputs[2][i]);
+  CHECK(wrong == 0);
+}

@@ -1,0 +1,247 @@
+// Loops, branches and blocked steps with kernels written by hand.
+#include "runtime/base/flags.h"
+#include "runtime/executor/executor.h"
+#include "tests/support/catch.h"
+#include "tests/unit/runtime/executor/kernels.h"
+#include "tests/unit/runtime/program/make.h"
+
+using namespace bitale;
+using namespace bitale::program;
+using namespace bitale::tests;
+using executor::Runnable;
+
+namespace {
+
+LoopBinding binding(BindingKind kind, int outer_in, int inner_in, int inner_out, int outer_out, bool backwards = false) {
+  return {kind, outer_in, inner_in, inner_out, outer_out, backwards};
+}
+LoopBinding sequence(int outer, int inner, bool backwards = false) { return binding(BindingKind::sequence, outer, inner, -1, -1, backwards); }
+LoopBinding carry(int outer_in, int inner_in, int inner_out, int outer_out) { return binding(BindingKind::carry, outer_in, inner_in, inner_out, outer_out); }
+LoopBinding stacked(int inner, int outer, bool backwards = false) { return binding(BindingKind::stacked, -1, -1, inner, outer, backwards); }
+
+// h[i+1] = 2 * (h[i] + x[i]); all h are stacked. Rows of n elements, T trips.
+struct Recurrence {
+  Make m{"recurrence"};
+  int trips = m.axis(0, 0), n = m.axis(0, 1);
+  int xs = m.input("xs", {trips, n}), h0 = m.input("h0", {n});
+  int last = m.output("last", {n}), hs = m.output("hs", {trips, n});
+  Make body{"step"};
+  int bn = body.extent(ExtentOp::outer, n);
+  int x = body.buffer(Role::input, "x", {bn}), h = body.buffer(Role::input, "h", {bn});
+  int t = body.temporary("t", {bn}), next = body.buffer(Role::output, "next", {bn});
+
+  Recurrence() {
+    m.entry("add");
+    m.entry("twice");
+    body.kernel(0, {x, h, t}, {bn}, "x + h");
+    body.kernel(1, {t, next}, {bn}, "2 * (x + h)");
+  }
+  LoopStep& loop(std::vector<LoopBinding> bindings) {
+    return std::get<LoopStep>(m.step(LoopStep{trips, -1, -1, std::move(bindings), body.body()}, "scan").node);
+  }
+  Runnable runnable() const { return Runnable(m.done(), {address(add_kernel), address(twice_kernel)}); }
+};
+
+Array rows(std::int64_t trips, std::int64_t n) {
+  Array a(DType::f32, {trips, n});
+  for (std::int64_t i = 0; i < trips * n; ++i) a.view<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i % 7);
+  return a;
+}
+
+// All h after each step, for one column.
+std::vector<float> expected(const Array& xs, std::int64_t column, float h, bool backwards) {
+  const std::int64_t trips = xs.shape()[0], n = xs.shape()[1];
+  std::vector<float> out(static_cast<std::size_t>(trips));
+  for (std::int64_t i = 0; i < trips; ++i) {
+    const std::int64_t row = backwards ? trips - 1 - i : i;
+    h = 2 * (h + static_cast<float>(xs.at(row * n + column)));
+    out[static_cast<std::size_t>(row)] = h;
+  }
+  return out;
+}
+
+void check_recurrence(const Runnable& f, bool backwards) {
+  const bool saved = flags().guard;
+  for (const bool guard : {false, true})
+    for (const std::int64_t trips : {0, 1, 2, 5})
+      for (const std::int64_t n : {3, 9000})
+        for (const int threads : {1, 2, 3}) {
+          flags().guard = guard;
+          const Array xs = rows(trips, n), h0 = rows(1, n).reshaped({n});
+          const auto r = f.call(std::vector{xs, h0}, {}, {.threads = threads});
+          flags().guard = saved;
+          for (const std::int64_t column : {std::int64_t{0}, std::int64_t{2}, n - 1}) {
+            const auto all = expected(xs, column, static_cast<float>(h0.at(column)), backwards);
+            const float last = trips == 0 ? static_cast<float>(h0.at(column)) : backwards ? all.front() : all.back();
+            REQUIRE(r.outputs[0].at(column) == last);
+            for (std::int64_t i = 0; i < trips; ++i) REQUIRE(r.outputs[1].at(i * n + column) == all[static_cast<std::size_t>(i)]);
+          }
+        }
+}
+
+}  // namespace
+
+TEST_CASE("a loop of two steps with a sequence, a carry and a stacked output") {
+  Recurrence r;
+  r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs)});
+  check_recurrence(r.runnable(), false);
+}
+
+TEST_CASE("a loop that goes backwards") {
+  Recurrence r;
+  r.loop({sequence(r.xs, r.x, true), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs, true)});
+  check_recurrence(r.runnable(), true);
+}
+
+TEST_CASE("a carry updated in place is stacked by copies") {
+  Recurrence r;
+  r.body.p.buffers[static_cast<std::size_t>(r.next)].alias_of = r.h;
+  r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs)});
+  check_recurrence(r.runnable(), false);
+}
+
+TEST_CASE("an output that is stacked twice and a carry that nobody reads") {
+  Recurrence r;
+  const int again = r.m.output("again", {r.trips, r.n});
+  r.loop({stacked(r.next, r.hs), sequence(r.xs, r.x), carry(r.h0, r.h, r.next, -1), stacked(r.next, again)});
+  r.m.kernel(0, {r.h0, r.h0, r.last}, {r.n});
+  const Runnable f = r.runnable();
+  const auto out = f.call(std::vector{rows(4, 5), rows(1, 5).reshaped({5})}, {}, {.threads = 2});
+  REQUIRE(out.outputs[1].same_bits(out.outputs[2]));
+  REQUIRE(out.outputs[1].at(15) == expected(rows(4, 5), 0, 0, false)[3]);
+}
+
+TEST_CASE("a carry alone alternates between two places") {
+  for (const bool outer : {true, false}) {
+    Recurrence r;
+    r.m.p.outputs[1].dims = {r.n};
+    r.m.p.buffers[static_cast<std::size_t>(r.hs)].dims = {r.n};
+    r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, outer ? r.last : -1), carry(r.h0, r.body.buffer(Role::input, "h again", {r.bn}), r.next, r.hs)});
+    std::get<LoopStep>(r.m.p.steps[0].node).body = r.body.body();
+    if (!outer) r.m.kernel(0, {r.h0, r.h0, r.last}, {r.n});
+    const Runnable f = r.runnable();
+    for (const std::int64_t trips : {0, 1, 2, 5}) {
+      const Array xs = rows(trips, 9000), h0 = rows(1, 9000).reshaped({9000});
+      const auto out = f.call(std::vector{xs, h0}, {}, {.threads = 2});
+      const float last = trips ? expected(xs, 3, 3, false).back() : 3;
+      REQUIRE(out.outputs[1].at(3) == last);
+      if (outer) REQUIRE(out.outputs[0].at(3) == last);
+    }
+  }
+}
+
+TEST_CASE("a loop ends when its condition is true") {
+  for (const std::int64_t n : {1, 9000})
+    for (const int threads : {1, 2}) {
+      Recurrence r;
+      const int ok = r.body.buffer(Role::output, "done", {}, DType::bool_), taken = r.m.output("taken", {}, DType::i64);
+      r.body.kernel(r.m.entry("reached"), {r.next, ok}, {r.body.constant(20)});
+      LoopStep& loop = r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs)});
+      loop.until = ok;
+      loop.trips_taken = taken;
+      const Runnable f(r.m.done(), {address(add_kernel), address(twice_kernel), address(reached_kernel)});
+      Array ones(DType::f32, {10, n});
+      for (float& v : ones.view<float>()) v = 1;
+      const auto out = f.call(std::vector{ones, Array::zeros(DType::f32, {n})}, {}, {.threads = threads});
+      REQUIRE(out.outputs[2].at(0) == 4);  // 2, 6, 14, 30
+      REQUIRE(out.outputs[0].at(n - 1) == 30);
+      REQUIRE(out.outputs[1].at(3 * n) == 30);
+      for (std::int64_t i = 4 * n; i < 10 * n; ++i) REQUIRE(out.outputs[1].at(i) == 0);
+    }
+}
+
+TEST_CASE("a loop inside a loop sees both iterations") {
+  // out[i][j] = i * columns + j, one element per inner iteration
+  Make m;
+  const int r = m.axis(0, 0), c = m.axis(0, 1), x = m.input("x", {r, c}), out = m.output("out", {r, c});
+  (void)x;
+  Make inner("inner");
+  const int one = inner.constant(1), outer_row = inner.extent(ExtentOp::outer, 2), j = inner.extent(ExtentOp::iteration);
+  const int at = inner.extent(ExtentOp::add, outer_row, j), cell = inner.buffer(Role::output, "cell", {one});
+  inner.kernel(m.entry("count"), {cell}, {one, at});
+  Make outer("outer");
+  const int columns = outer.extent(ExtentOp::outer, c), i = outer.extent(ExtentOp::iteration), row_start = outer.extent(ExtentOp::mul, i, columns);
+  REQUIRE(row_start == 2);
+  const int one_outer = outer.constant(1);
+  const int row = outer.buffer(Role::output, "row", {columns, one_outer});
+  outer.step(LoopStep{columns, -1, -1, {stacked(cell, row)}, inner.body()}, "inner loop");
+  m.step(LoopStep{r, -1, -1, {stacked(row, out)}, outer.body()}, "outer loop");
+  const Runnable f(m.done(), {address(count_kernel)});
+  for (const int threads : {1, 2}) {
+    const auto result = f.call(std::vector{Array::zeros(DType::f32, {4, 5})}, {}, {.threads = threads});
+    for (std::int64_t k = 0; k < 20; ++k) REQUIRE(result.outputs[0].at(k) == static_cast<double>(k));
+  }
+}
+
+TEST_CASE("a failing check inside a loop stops it on all threads") {
+  for (const std::int64_t n : {1, 9000})
+    for (const int threads : {1, 2, 3}) {
+      Recurrence r;
+      const int ok = r.body.temporary("ok", {}, DType::bool_);
+      r.body.kernel(r.m.entry("reached"), {r.x, ok}, {r.body.constant(1)});
+      r.body.step(CheckStep{ok, "x must be positive"}, "check of x");
+      r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs)});
+      const Runnable f(r.m.done(), {address(add_kernel), address(twice_kernel), address(reached_kernel)});
+      Array xs(DType::f32, {4, n});
+      for (float& v : xs.view<float>()) v = 1;
+      REQUIRE_NOTHROW(f.call(std::vector{xs, Array::zeros(DType::f32, {n})}, {}, {.threads = threads}));
+      xs.view<float>()[static_cast<std::size_t>(2 * n)] = -1;
+      REQUIRE_THROWS_WITH(f.call(std::vector{xs, Array::zeros(DType::f32, {n})}, {}, {.threads = threads}),
+                          Catch::Equals("check of x: x must be positive"));
+    }
+}
+
+TEST_CASE("a branch runs the side that its condition says") {
+  for (const std::int64_t n : {2, 9000})
+    for (const int threads : {1, 2}) {
+      Make m;
+      const int e = m.axis(0, 0), x = m.input("x", {e}), c = m.input("c", {}, DType::bool_), y = m.output("y", {e});
+      m.entry("twice");
+      m.entry("add");
+      Make then("then"), otherwise("otherwise");
+      const int te = then.extent(ExtentOp::outer, e), tx = then.buffer(Role::input, "x", {te}), ty = then.buffer(Role::output, "y", {te});
+      const int tt = then.temporary("t", {te});
+      then.kernel(0, {tx, tt}, {te});
+      then.kernel(0, {tt, ty}, {te});
+      const int oe = otherwise.extent(ExtentOp::outer, e), ox = otherwise.buffer(Role::input, "x", {oe});
+      const int oy = otherwise.buffer(Role::output, "y", {oe});
+      otherwise.kernel(1, {ox, ox, oy}, {oe});
+      BranchStep b;
+      b.condition = c;
+      b.then = then.body();
+      b.otherwise = otherwise.body();
+      b.then_bindings = {{x, tx, false}, {y, ty, true}};
+      b.otherwise_bindings = {{x, ox, false}, {y, oy, true}};
+      m.step(b, "cond");
+      const Runnable f(m.done(), {address(twice_kernel), address(add_kernel)});
+      const Array v = rows(1, n).reshaped({n});
+      REQUIRE(f.call(std::vector{v, Array::scalar(true)}, {}, {.threads = threads}).outputs[0].at(1) == 4);
+      REQUIRE(f.call(std::vector{v, Array::scalar(false)}, {}, {.threads = threads}).outputs[0].at(1) == 2);
+    }
+}
+
+TEST_CASE("a blocked step runs its chain tile by tile") {
+  // out[i] = 2 * i, counted and doubled in a local buffer of one tile
+  Make m;
+  const int n = m.axis(0, 0), x = m.input("x", {n}), out = m.output("out", {n});
+  (void)x;
+  const int begin = m.constant(0), size = m.constant(0), a = m.temporary("a", {size}), b = m.temporary("b", {size});
+  m.entry("count");
+  m.entry("twice");
+  m.entry("put");
+  Make steps;
+  steps.kernel(0, {a}, {size, begin}, "count");
+  steps.kernel(1, {a, b}, {size}, "twice");
+  steps.kernel(2, {b, out}, {size, begin}, "put");
+  m.step(BlockedStep{n, begin, size, 16, {a, b}, steps.p.steps}, "blocked");
+  const Runnable f(m.done(), {address(count_kernel), address(twice_kernel), address(put_kernel)});
+  const bool saved = flags().guard;
+  for (const bool guard : {false, true})
+    for (const std::int64_t extent : {0, 1, 16, 17, 100})
+      for (const int threads : {1, 2, 3}) {
+        flags().guard = guard;
+        const auto r = f.call(std::vector{Array::zeros(DType::f32, {extent})}, {}, {.threads = threads});
+        flags().guard = saved;
+        for (std::int64_t i = 0; i < extent; ++i) REQUIRE(r.outputs[0].at(i) == static_cast<double>(2 * i));
+      }
+}
