@@ -8,8 +8,8 @@ namespace {
 // 4 / sqrt(pi) in two parts begins twice the polynomial h.
 Expr narrow_erf(Expr x) {
   const Expr y = at_least(at_most(x, 4), -4);
-  const Expr tail = polynomial(y * y, {-4.66728167e-08, 0.205542624, -0.000404275896, -0.00120740361, 0.000153009401,
-                                       -3.73425223e-06, -1.02757804e-06, 1.07560602e-07, -3.27111782e-09});
+  const Expr tail = polynomial(y * y, {-2.59473047e-08, 0.205541939, -0.000400936202, -0.00121300784, 0.000157218732,
+                                       -5.31081741e-06, -7.25029906e-07, 7.94204169e-08, -2.27619368e-09});
   return with_sign_of(tanh_of_half(fma(y, 2.25675845, y * tail)), x);
 }
 

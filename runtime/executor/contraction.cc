@@ -1,7 +1,281 @@
 #include "runtime/executor/contraction.h"
 
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/base/dtype.h"
+#include "runtime/executor/offsets.h"
+#include "runtime/program/contraction_workspace.h"
+
 namespace bitale::executor {
 
-int run_contraction(const ContractionCall&, int, int) { return 0; }
+using namespace program;
+
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
+
+constexpr std::int64_t unpacked_rows = 64;    // a block of at most so many rows reads B where it lies, if it can
+constexpr std::int64_t shallow = 384;         // below this depth the epilogue's memory traffic matters: it follows tile by tile
+constexpr std::int64_t l1_share = 24 << 10;   // bytes of accumulators between the micro-kernels and the epilogue of the same rows
+
+// One thread's work on one contraction. A block is rows x columns of the output of one batch index.
+class Driver {
+ public:
+  Driver(const ContractionCall& c, int thread, int threads)
+      : c_(c), s_(c.step), thread_(thread), threads_(threads), element_(static_cast<std::int64_t>(size_of(s_.dtype))),
+        mr_(s_.tile.mr), nr_(s_.tile.nr), mc_(c.blocking.mc), nc_(c.blocking.nc), kc_(c.blocking.kc),
+        w_(workspace_of(s_, c.blocking)), workspace_(static_cast<std::uint8_t*>(c.tables.pointer(c.layout, s_.workspace))),
+        micro_(entry<MicroKernelFn>(s_.tile.micro)), pack_a_(entry<PackFn>(s_.tile.pack_a)), pack_b_(entry<PackFn>(s_.tile.pack_b)),
+        epilogue_(entry<KernelFn>(s_.epilogue)) {
+    batches_ = flattened(s_.batch, c.extents);
+    m_ = flattened(s_.m, c.extents);
+    n_ = flattened(s_.n, c.extents);
+    k_ = flattened(s_.k, c.extents);
+    blocks_m_ = ceil_div(m_, mc_);
+    blocks_n_ = ceil_div(n_, nc_);
+    // The operand that would be packed again for every block of the other is the cheaper one to repeat.
+    m_inside_ = n_ + m_ * blocks_n_ <= m_ + n_ * blocks_m_;
+  }
+
+  int run() {
+    if (batches_ == 0 || m_ == 0 || n_ == 0) return 0;
+    const std::int64_t per_batch = blocks_m_ * blocks_n_;
+    if (c_.blocking.k_split > 1 && threads_ > 1) return run_split(batches_ * per_batch);
+    const std::int64_t pieces = s_.accumulating ? batches_ : batches_ * per_batch, of_piece = s_.accumulating ? per_batch : 1;
+    for (std::int64_t i = pieces * thread_ / threads_ * of_piece; i < pieces * (thread_ + 1) / threads_ * of_piece && code_ == 0; ++i) {
+      enter(i);
+      multiply(0, k_, true);
+    }
+    return code_;
+  }
+
+ private:
+  template <class F>
+  F entry(int number) const {
+    return reinterpret_cast<F>(const_cast<void*>(c_.entries[at(number)]));
+  }
+  std::int64_t* table(std::int64_t offset, std::int64_t length, int number) const {
+    return reinterpret_cast<std::int64_t*>(workspace_ + offset) + length * number;
+  }
+  std::uint8_t* acc(std::int64_t row, std::int64_t column) const { return workspace_ + w_.acc + (row * w_.ld + column) * element_; }
+  std::uint8_t* packed_a(std::int64_t panel, std::int64_t depth) const { return workspace_ + w_.a + panel * mr_ * depth * element_; }
+  std::uint8_t* packed_b(std::int64_t panel, std::int64_t depth) const { return workspace_ + w_.b + panel * nr_ * depth * element_; }
+
+  const std::uint8_t* source(int buffer, int offset_slot, std::int64_t batch_offset) const {
+    const std::int64_t offset = (offset_slot < 0 ? 0 : c_.extents[at(offset_slot)]) + batch_offset;
+    return static_cast<const std::uint8_t*>(c_.tables.pointer(c_.layout, buffer)) + offset * element_;
+  }
+
+  // Groups of k_split threads share one block: each sums its part of k, then each adds up all parts for its part of the rows, in
+  // the order of the threads.
+  int run_split(std::int64_t blocks) {
+    const int split = c_.blocking.k_split, groups = threads_ / split, group = thread_ / split, part = thread_ % split;
+    for (std::int64_t round = 0; round < ceil_div(blocks, groups); ++round) {
+      const std::int64_t block = round * groups + group;
+      const bool busy = group < groups && block < blocks;
+      if (round > 0) c_.barrier.wait(threads_);
+      if (busy) {
+        enter(block);
+        multiply(k_ * part / split, k_ * (part + 1) / split, false);
+      }
+      c_.barrier.wait(threads_);
+      if (!busy || code_ != 0) continue;
+      const std::int64_t first = rows_ * part / split, last = rows_ * (part + 1) / split;
+      add_parts(first, last, part, split);
+      finish(first, last);
+    }
+    return code_;
+  }
+
+  void add_parts(std::int64_t first, std::int64_t last, int part, int split) const {
+    dispatch(s_.dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (std::is_floating_point_v<T>)
+        for (std::int64_t r = first; r < last; ++r) {
+          T* mine = reinterpret_cast<T*>(acc(r, 0));
+          const auto of = [&](int p) { return reinterpret_cast<const T*>(acc(r, 0) + (p - part) * c_.workspace_bytes); };
+          for (std::int64_t j = 0; j < columns_; ++j) {
+            T sum = of(0)[j];
+            for (int p = 1; p < split; ++p) sum += of(p)[j];
+            mine[j] = sum;
+          }
+        }
+    });
+  }
+
+  // Makes block `number` the present one. Tables are refilled only where they change.
+  void enter(std::int64_t number) {
+    const std::int64_t per_batch = blocks_m_ * blocks_n_, inside = m_inside_ ? blocks_m_ : blocks_n_;
+    const std::int64_t batch = number / per_batch, in_batch = number % per_batch;
+    const std::int64_t i = m_inside_ ? in_batch % inside : in_batch / inside, j = m_inside_ ? in_batch / inside : in_batch % inside;
+    if (batch != batch_) enter_batch(batch);
+    if (i * mc_ != m0_) {
+      m0_ = i * mc_;
+      rows_ = std::min(mc_, m_ - m0_);
+      fill_offsets(s_.m, c_.extents, 0, m0_, rows_, table(w_.rows, mc_, 0));
+      for (int o = 0; o < operands(); ++o) fill_offsets(s_.m, c_.extents, 2 + o, m0_, rows_, table(w_.rows, mc_, 1 + o));
+    }
+    if (j * nc_ != n0_) {
+      n0_ = j * nc_;
+      columns_ = std::min(nc_, n_ - n0_);
+      fill_offsets(s_.n, c_.extents, 1, n0_, columns_, table(w_.columns, nc_, 0));
+      for (int o = 0; o < operands(); ++o) fill_offsets(s_.n, c_.extents, 2 + o, n0_, columns_, table(w_.columns, nc_, 1 + o));
+      unit_lanes_ = uniform(table(w_.columns, nc_, 0), columns_, 1);
+      find_runs();
+    }
+  }
+
+  int operands() const { return static_cast<int>(s_.operands.size()); }
+
+  void enter_batch(std::int64_t batch) {
+    batch_ = batch;
+    const auto offset = [&](int whose) {
+      std::int64_t value = 0;
+      fill_offsets(s_.batch, c_.extents, whose, batch, 1, &value);
+      return value;
+    };
+    a_ = source(s_.a, s_.a_offset, offset(0));
+    b_ = source(s_.b, s_.b_offset, offset(1));
+    for (int o = 0; o < operands(); ++o) operand_offset_[o] = offset(2 + o);
+  }
+
+  static bool uniform(const std::int64_t* offsets, std::int64_t count, std::int64_t step) {
+    bool same = true;
+    for (std::int64_t i = 1; i < count; ++i) same &= offsets[i] - offsets[i - 1] == step;
+    return same;
+  }
+
+  // Where the columns of some operand do not go on by its stride, a new run begins.
+  void find_runs() {
+    std::int64_t* starts = table(w_.runs, 0, 0);
+    runs_ = 0;
+    starts[runs_++] = 0;
+    bool one = true;
+    for (int o = 0; o < operands(); ++o)
+      one = one && uniform(table(w_.columns, nc_, 1 + o), columns_, s_.operands[at(o)].unit);
+    for (std::int64_t j = 1; j < columns_ && !one; ++j)
+      for (int o = 0; o < operands(); ++o) {
+        const std::int64_t* offsets = table(w_.columns, nc_, 1 + o);
+        if (offsets[j] - offsets[j - 1] == static_cast<std::int64_t>(s_.operands[at(o)].unit)) continue;
+        starts[runs_++] = j;
+        break;
+      }
+    starts[runs_] = columns_;
+  }
+
+  // Accumulates k from `first` to `last`; finishes the block if asked to.
+  void multiply(std::int64_t first, std::int64_t last, bool then_finish) {
+    if (first == last) {
+      for (std::int64_t r = 0; r < rows_; ++r) std::memset(acc(r, 0), 0, at(columns_ * element_));
+      if (then_finish) finish(0, rows_);
+      return;
+    }
+    for (std::int64_t k = first; k < last; k += kc_) {
+      const std::int64_t depth = std::min(kc_, last - k);
+      enter_depth(k, depth);
+      const bool final = then_finish && k + depth == last;
+      const std::int64_t together = final && last - first < shallow ? l1_share / (w_.ld * element_) / mr_ : mc_ / mr_;
+      sweep(depth, k > first, std::max<std::int64_t>(1, together), final);
+    }
+  }
+
+  // Tables and the packed A of a chunk of k; B is packed panel by panel, when it is needed.
+  void enter_depth(std::int64_t k, std::int64_t depth) {
+    if (k != k0_ || depth != depth_) {
+      k0_ = k;
+      depth_ = depth;
+      fill_offsets(s_.k, c_.extents, 0, k, depth, table(w_.depth, kc_, 0));
+      fill_offsets(s_.k, c_.extents, 1, k, depth, table(w_.depth, kc_, 1));
+      a_held_ = b_held_ = {};
+    }
+    const Held a{a_, m0_};
+    if (a_held_ != a) {
+      a_held_ = a;
+      for (std::int64_t i = 0; i * mr_ < rows_; ++i)
+        pack_a_(a_, table(w_.rows, mc_, 0) + i * mr_, std::min(mr_, rows_ - i * mr_), table(w_.depth, kc_, 0), depth,
+                packed_a(i, depth));
+    }
+    const std::int64_t* offsets = table(w_.depth, kc_, 1);
+    ldb_ = depth > 1 ? offsets[1] - offsets[0] : nr_;
+    const bool paged = ldb_ * element_ % 4096 == 0;  // every row on another page and in the same cache sets
+    in_place_ = unit_lanes_ && rows_ <= (paged ? mr_ : std::max(unpacked_rows, mr_)) && uniform(offsets, depth, ldb_);
+    if (in_place_) b_held_ = {};
+  }
+
+  // All tiles, `together` panels of rows at a time; a full panel of B may be read where it lies, a partial one is packed.
+  void sweep(std::int64_t depth, bool accumulate, std::int64_t together, bool final) {
+    const std::int64_t panels_m = ceil_div(rows_, mr_), panels_n = ceil_div(columns_, nr_);
+    const Held b{b_, n0_};
+    const bool pack = b_held_ != b;
+    if (!in_place_) b_held_ = b;
+    const std::int64_t* lanes = table(w_.columns, nc_, 0);
+    const std::int64_t* offsets = table(w_.depth, kc_, 1);
+    for (std::int64_t from = 0; from < panels_m && code_ == 0; from += together) {
+      const std::int64_t to = std::min(panels_m, from + together);
+      for (std::int64_t j = 0; j < panels_n; ++j) {
+        const std::int64_t width = std::min(nr_, columns_ - j * nr_);
+        const bool direct = in_place_ && width == nr_;
+        if (!direct && pack && from == 0) pack_b_(b_, lanes + j * nr_, width, offsets, depth, packed_b(j, depth));
+        const void* panel = direct ? b_ + (lanes[j * nr_] + offsets[0]) * element_ : packed_b(j, depth);
+        for (std::int64_t i = from; i < to; ++i)
+          micro_(depth, packed_a(i, depth), panel, direct ? ldb_ : nr_, acc(i * mr_, j * nr_), w_.ld, accumulate);
+      }
+      if (final) finish(from * mr_, std::min(rows_, to * mr_));
+    }
+  }
+
+  // The epilogue of some rows, run by run of columns.
+  void finish(std::int64_t first, std::int64_t last) {
+    const std::int64_t* starts = table(w_.runs, 0, 0);
+    void* buffers[1 + 2 * most_contraction_operands];
+    for (std::int64_t r = 0; r < runs_ && first < last && code_ == 0; ++r) {
+      const std::int64_t column = starts[r], extents[3] = {last - first, starts[r + 1] - column, w_.ld};
+      buffers[0] = acc(first, column);
+      for (int o = 0; o < operands(); ++o) {
+        const ContractionOperand& operand = s_.operands[at(o)];
+        const std::int64_t constant = operand.offset < 0 ? 0 : c_.extents[at(operand.offset)];
+        const std::int64_t offset = constant + operand_offset_[o] + table(w_.columns, nc_, 1 + o)[column];
+        buffers[1 + 2 * o] = static_cast<std::uint8_t*>(c_.tables.pointer(c_.layout, operand.buffer)) +
+                             offset * static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
+        buffers[2 + 2 * o] = table(w_.rows, mc_, 1 + o) + first;
+      }
+      code_ = epilogue_(&c_.context, buffers, extents, 0, 1);
+    }
+  }
+
+  struct Held {  // what the packed panels hold, for the present chunk of k
+    const void* base = nullptr;
+    std::int64_t first = -1;
+    bool operator==(const Held&) const = default;
+  };
+
+  const ContractionCall& c_;
+  const ContractionStep& s_;
+  const int thread_, threads_;
+  const std::int64_t element_, mr_, nr_, mc_, nc_, kc_;
+  const ContractionWorkspace w_;
+  std::uint8_t* const workspace_;
+  const MicroKernelFn micro_;
+  const PackFn pack_a_, pack_b_;
+  const KernelFn epilogue_;
+  std::int64_t batches_, m_, n_, k_, blocks_m_, blocks_n_;
+  bool m_inside_;
+
+  std::int64_t batch_ = -1, m0_ = -1, n0_ = -1, k0_ = -1;
+  std::int64_t rows_ = 0, columns_ = 0, depth_ = 0, runs_ = 0;
+  const std::uint8_t *a_ = nullptr, *b_ = nullptr;
+  std::int64_t operand_offset_[most_contraction_operands] = {};
+  Held a_held_, b_held_;
+  bool unit_lanes_ = false, in_place_ = false;
+  std::int64_t ldb_ = 0;
+  int code_ = 0;
+};
+
+}  // namespace
+
+int run_contraction(const ContractionCall& call, int thread, int threads) { return Driver(call, thread, threads).run(); }
 
 }  // namespace bitale::executor

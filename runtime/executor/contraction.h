@@ -13,16 +13,17 @@ namespace bitale::executor {
 struct ContractionCall {
   const program::ContractionStep& step;
   const program::Program& program;
-  const program::ContractionBlocking& blocking;
-  const std::vector<std::int64_t>& extents;
+  const program::ContractionBlocking& blocking;  // of the largest extents that the step is called with
+  std::span<const std::int64_t> extents;
   const Layout& layout;
   const Tables& tables;
+  std::int64_t workspace_bytes;                  // distance of the threads' workspaces
   const std::vector<const void*>& entries;
   Context& context;
   Barrier& barrier;
 };
 
-// Called by all `threads` threads. 0, or the ErrorCode of an epilogue.
+// Called by all `threads` threads; the tables are the calling thread's. 0, or the ErrorCode of an epilogue.
 int run_contraction(const ContractionCall& call, int thread, int threads);
 
 }  // namespace bitale::executor

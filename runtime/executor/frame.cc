@@ -14,6 +14,7 @@ namespace {
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr std::int64_t serial_elements = 8192;     // below, a kernel is not worth a barrier
+constexpr double serial_multiplications = 65536;
 constexpr std::int64_t serial_copy_bytes = 1 << 16;
 
 // The largest argument stands for the work: a reduction writes little and reads much.
@@ -34,7 +35,8 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
   } else if (const auto* c = std::get_if<ContractionStep>(&s.node)) {
     facts.blocking = plan_contraction(*c, p.extents, threads);
     const ContractionBlocking& b = facts.blocking;
-    facts.serial = b.batch * b.m * b.n * std::max<std::int64_t>(b.k, 1) < serial_elements;
+    facts.serial = static_cast<double>(b.batch) * static_cast<double>(b.m) * static_cast<double>(b.n) *
+                       static_cast<double>(std::max<std::int64_t>(b.k, 1)) < serial_multiplications;
   } else if (const auto* copy = std::get_if<CopyStep>(&s.node)) {
     facts.serial = p.bytes[at(copy->to)] < serial_copy_bytes;
   } else if (const auto* blocked = std::get_if<BlockedStep>(&s.node)) {

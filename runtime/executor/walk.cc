@@ -73,9 +73,18 @@ bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& fact
   if (const auto* k = std::get_if<KernelStep>(&node.node)) {
     kernel(scope, s, *k, thread, threads);
   } else if (const auto* c = std::get_if<ContractionStep>(&node.node)) {
-    const ContractionCall call{*c,           *scope.layout.program, facts.blocking, scope.tables.extents,
-                               scope.layout, scope.tables,          frame_.entries, state_.context,
-                               frame_.barrier};
+    const ContractionCall call{
+        .step = *c,
+        .program = *scope.layout.program,
+        .blocking = facts.blocking,
+        .extents = scope.tables.extents,
+        .layout = scope.layout,
+        .tables = scope.tables,
+        .workspace_bytes = (scope.placement.bytes[at(c->workspace)] + 63) / 64 * 64,
+        .entries = frame_.entries,
+        .context = state_.context,
+        .barrier = frame_.barrier,
+    };
     const int code = run_contraction(call, thread, threads);
     if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit);
   } else if (const auto* l = std::get_if<LibraryStep>(&node.node)) {

@@ -1,11 +1,164 @@
+// Block sizes. The accumulators of a block and both packed operands share the L2 cache, a packed panel of B stays in L1 while all
+// panels of A pass by. Within these bounds the cheapest cut is searched: few blocks pack less, many blocks share better.
 #include "runtime/program/contraction.h"
 
-#include "runtime/base/error.h"
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/device/cpu.h"
+#include "runtime/program/contraction_workspace.h"
 
 namespace bitale::program {
+namespace {
 
-ContractionBlocking plan_contraction(const ContractionStep&, std::span<const std::int64_t>, int) {
-  throw InternalError("contractions are not executed yet");
+// Costs in multiply-adds at full speed.
+constexpr double pack_cost = 16;       // of one packed element
+constexpr double output_cost = 8;      // of one element of the epilogue, or of one share added to it
+constexpr double block_cost = 2000;    // tables and calls of one block
+constexpr double meeting_cost = 30000; // of a barrier in the middle
+constexpr std::int64_t least_share = 64;  // of k, for one thread
+constexpr std::int64_t most_cuts = 64;    // tried per dimension
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
+std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+std::int64_t round_down(std::int64_t a, std::int64_t b) { return std::max(b, a / b * b); }
+
+// k in chunks of equal size, such that a panel of B takes at most three quarters of L1.
+std::int64_t chunk(std::int64_t k, std::int64_t nr, std::int64_t element) {
+  const std::int64_t most = std::max<std::int64_t>(64, cpu_info().l1d_bytes * 3 / 4 / (nr * element));
+  if (k <= most) return std::max<std::int64_t>(k, 1);
+  return round_up(ceil_div(k, ceil_div(k, most)), 4);
+}
+
+class Planner {
+ public:
+  Planner(const ContractionStep& step, const ContractionBlocking& sizes, int threads)
+      : step_(step), s_(sizes), threads_(threads), mr_(step.tile.mr), nr_(step.tile.nr) {}
+
+  ContractionBlocking plan() {
+    largest_block();
+    const std::int64_t panels_m = ceil_div(s_.m, mr_), panels_n = ceil_div(s_.n, nr_);
+    const std::int64_t first_m = ceil_div(panels_m * mr_, mc_), first_n = ceil_div(panels_n * nr_, nc_);
+    const auto last = [&](std::int64_t first, std::int64_t panels) {
+      return std::min({panels, first + most_cuts - 1, first + 2 * std::int64_t{threads_}});
+    };
+    for (std::int64_t i = first_m; i <= last(first_m, panels_m); ++i)
+      for (std::int64_t j = first_n; j <= last(first_n, panels_n); ++j)
+        consider(ceil_div(panels_m, i) * mr_, ceil_div(panels_n, j) * nr_);
+    best_.kc = chunk(ceil_div(s_.k, best_.k_split), nr_, element());
+    return best_;
+  }
+
+ private:
+  std::int64_t element() const { return static_cast<std::int64_t>(size_of(step_.dtype)); }
+
+  // mc * nc + kc * (mc + nc) elements fill three quarters of L2, as a square unless one side is short.
+  void largest_block() {
+    const std::int64_t kc = chunk(s_.k, nr_, element());
+    const std::int64_t room = cpu_info().l2_bytes * 3 / 4 / element();
+    const std::int64_t side = static_cast<std::int64_t>(std::sqrt(static_cast<double>(kc * kc + room))) - kc;
+    const std::int64_t m = round_up(s_.m, mr_), n = round_up(s_.n, nr_);
+    const auto other = [&](std::int64_t short_side) { return (room - kc * short_side) / (short_side + kc); };
+    mc_ = m <= side ? m : n <= side ? other(n) : side;
+    nc_ = n <= side ? n : m <= side ? other(m) : side;
+    mc_ = round_down(std::min(mc_, m), mr_);
+    nc_ = round_down(std::min(nc_, n), nr_);
+  }
+
+  double time(std::int64_t mc, std::int64_t nc, double k) const {
+    const double m = static_cast<double>(mc), n = static_cast<double>(nc);
+    return m * n * (k + output_cost) + pack_cost * (m + n) * k + block_cost;
+  }
+
+  void consider(std::int64_t mc, std::int64_t nc) {
+    const std::int64_t per_batch = ceil_div(s_.m, mc) * ceil_div(s_.n, nc);
+    const double k = static_cast<double>(s_.k);
+    if (step_.accumulating) {  // one thread per batch index
+      take(mc, nc, 1, static_cast<double>(ceil_div(s_.batch, threads_)) * static_cast<double>(per_batch) * time(mc, nc, k));
+      return;
+    }
+    const std::int64_t most = std::int64_t{1} << 40;
+    const std::int64_t blocks = s_.batch > most / per_batch ? most : s_.batch * per_batch;
+    take(mc, nc, 1, static_cast<double>(ceil_div(blocks, threads_)) * time(mc, nc, k));
+    const std::int64_t split = std::min(threads_ / blocks, s_.k / least_share);
+    if (split < 2) return;
+    const double added = static_cast<double>(mc * nc) * output_cost;
+    take(mc, nc, static_cast<int>(split), time(mc, nc, k / static_cast<double>(split)) + added + meeting_cost);
+  }
+
+  void take(std::int64_t mc, std::int64_t nc, int split, double cost) {
+    if (best_cost_ >= 0 && cost >= best_cost_) return;
+    best_cost_ = cost;
+    best_ = s_;
+    best_.mc = mc;
+    best_.nc = nc;
+    best_.k_split = split;
+  }
+
+  const ContractionStep& step_;
+  const ContractionBlocking s_;
+  const std::int64_t threads_, mr_, nr_;
+  std::int64_t mc_ = 0, nc_ = 0;
+  ContractionBlocking best_;
+  double best_cost_ = -1;
+};
+
+}  // namespace
+
+std::int64_t flattened(const std::vector<ContractionDim>& dims, std::span<const std::int64_t> extents) {
+  constexpr std::int64_t largest = std::int64_t{1} << 62;
+  std::int64_t product = 1;
+  bool empty = false;
+  for (const ContractionDim& d : dims) {
+    const std::int64_t e = std::max<std::int64_t>(0, extents[static_cast<std::size_t>(d.extent)]);
+    empty = empty || e == 0;
+    if (__builtin_mul_overflow(product, e, &product) || product > largest) product = largest;
+  }
+  return empty ? 0 : product;
+}
+
+void Reach::extend(std::int64_t extent, std::int64_t stride) {
+  if (extent <= 0) empty = true;
+  std::int64_t span = 0;
+  if (__builtin_mul_overflow(extent - 1, stride, &span) || __builtin_add_overflow(low, std::min<std::int64_t>(span, 0), &low) ||
+      __builtin_add_overflow(high, std::max<std::int64_t>(span, 0), &high))
+    overflow = true;
+}
+
+ContractionWorkspace workspace_of(const ContractionStep& step, const ContractionBlocking& b) {
+  const auto element = static_cast<std::int64_t>(size_of(step.dtype));
+  const std::int64_t line = 64 / element;
+  ContractionWorkspace w;
+  w.ld = round_up(b.nc, line);
+  if (w.ld * element % 1024 == 0) w.ld += line;  // rows a power of two apart would fall into few cache sets
+  const auto take = [&](std::int64_t& offset, std::int64_t bytes) {
+    offset = w.bytes;
+    w.bytes += round_up(bytes, 64);
+  };
+  const auto tables = static_cast<std::int64_t>(step.operands.size()) + 1;
+  take(w.acc, b.mc * w.ld * element);
+  take(w.a, b.mc * b.kc * element);
+  take(w.b, b.nc * b.kc * element);
+  take(w.rows, tables * b.mc * 8);
+  take(w.columns, tables * b.nc * 8);
+  take(w.depth, 2 * b.kc * 8);
+  take(w.runs, (b.nc + 1) * 8);
+  return w;
+}
+
+ContractionBlocking plan_contraction(const ContractionStep& step, std::span<const std::int64_t> extents, int threads) {
+  ContractionBlocking sizes;
+  sizes.batch = flattened(step.batch, extents);
+  sizes.m = flattened(step.m, extents);
+  sizes.n = flattened(step.n, extents);
+  sizes.k = flattened(step.k, extents);
+  ContractionBlocking plan = sizes;
+  plan.mc = step.tile.mr;
+  plan.nc = step.tile.nr;
+  plan.kc = 1;
+  if (sizes.batch > 0 && sizes.m > 0 && sizes.n > 0) plan = Planner(step, sizes, threads).plan();
+  plan.workspace_bytes = workspace_of(step, plan).bytes;
+  return plan;
 }
 
 }  // namespace bitale::program

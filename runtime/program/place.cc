@@ -8,6 +8,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/memory/array.h"
+#include "runtime/program/contraction_workspace.h"
 #include "runtime/program/extents.h"
 #include "runtime/program/fit.h"
 #include "runtime/program/groups.h"
@@ -102,11 +103,33 @@ class Placer {
     }
   }
 
+  // A contraction reaches only elements that its buffers have.
+  void check_reach(const ContractionStep& c, const std::string& label, int buffer, int offset, int whose) const {
+    const auto value = [&](int slot) { return slot < 0 ? 0 : out_.extents[at(slot)]; };
+    Reach reach{value(offset), value(offset), false, false};
+    for (const auto* group : {&c.batch, &c.m, &c.n, &c.k})
+      for (const ContractionDim& d : *group)
+        reach.extend(value(d.extent), value(whose == -2 ? d.a : whose == -1 ? d.b : d.operands[at(whose)]));
+    if (reach.empty) return;
+    const std::int64_t count = out_.bytes[at(buffer)] / static_cast<std::int64_t>(size_of(program_.buffers[at(buffer)].storage));
+    BITALE_ASSERT(!reach.overflow && reach.low >= 0 && reach.high < count,
+                  fmt::format("contraction '{}' reaches elements {} to {} of '{}', which has {}", label, reach.low, reach.high,
+                              program_.buffers[at(buffer)].name, count));
+  }
+
+  void check_reach(const ContractionStep& c, const std::string& label) const {
+    check_reach(c, label, c.a, c.a_offset, -2);
+    check_reach(c, label, c.b, c.b_offset, -1);
+    for (std::size_t i = 0; i < c.operands.size(); ++i)
+      check_reach(c, label, c.operands[i].buffer, c.operands[i].offset, static_cast<int>(i));
+  }
+
   // The workspace of a contraction is as large as its plan says.
   void contractions(const Step& step, int threads) {
     if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
       std::int64_t& bytes = out_.bytes[at(c->workspace)];
       bytes = std::max(bytes, plan_contraction(*c, out_.extents, threads).workspace_bytes);
+      check_reach(*c, step.label);
     } else if (const auto* b = std::get_if<BlockedStep>(&step.node)) {
       for (const Step& inner : b->steps) contractions(inner, 1);
     }

@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/program/check.h"
+#include "runtime/program/contraction_workspace.h"
 #include "runtime/program/groups.h"
 
 namespace bitale::program {
@@ -301,6 +302,9 @@ class Verifier {
 
   void rule(const ContractionStep& s) {
     require(valid(s.dtype) && is_floating(s.dtype), "contraction '{}' is not in floating point", label_);
+    for (const auto* group : {&s.batch, &s.m, &s.n, &s.k})
+      require(group->size() <= most_contraction_dims, "a group of contraction '{}' has {} dims", label_, group->size());
+    require(s.operands.size() <= most_contraction_operands, "contraction '{}' has {} operands", label_, s.operands.size());
     for (const auto* group : {&s.batch, &s.m, &s.n})
       for (const ContractionDim& d : *group) dim(d, s.operands.size());
     for (const ContractionDim& d : s.k) {
