@@ -28,8 +28,6 @@ extern const ir::OpDef scatter_add_op;    // x [outer, rows, inner], int64 indic
 extern const ir::OpDef pick_op;           // x [..., c], indices [...]
 extern const ir::OpDef pick_backward_op;  // dy [...], indices [...] -> [..., c]
 
-Tensor pick_backward(const Tensor& dy, const Tensor& indices, const Dim& extent, SourceLine line = {});
-
 // An index of an axis of extent n as int64, counted from the start; `clamp` brings one that is outside inside.
 ir::Expr row_of(ir::Element& e, ir::Expr index, const Dim& n, bool clamp);
 std::int64_t reference_row(const Array& indices, std::int64_t position, std::int64_t n);  // throws Error if outside

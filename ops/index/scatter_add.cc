@@ -72,8 +72,8 @@ std::vector<Sample> samples() {
 }  // namespace
 
 // scatter_add(x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]) -> x with updates[:, k, :] added to
-// row indices[k], for all k; indices may repeat. Lowers to the library's scatter_add, which splits the work by destination and
-// adds in order of k: deterministic for every number of threads. The builder takes x, indices and updates of any rank, updates of
+// row indices[k], for all k; indices may repeat. Lowers to the library's scatter_add, which
+// adds in order of k: results are deterministic. The builder takes x, indices and updates of any rank, updates of
 // shape x.shape[:axis] + indices.shape + x.shape[axis+1:] or one that broadcasts to it.
 // Errors: operands that do not fit, bools; out of range indices: index.h.
 const OpDef scatter_add_op{

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "ops/index/index.h"
 #include "ops/nn/softmax.h"
 
 namespace bitale::ops {
@@ -23,6 +22,18 @@ bool is_op(const Tensor& t, std::string_view name) { return t.node().op().name =
 // The axis of the softmax or log_softmax that is the root's operand.
 int axis_below(const Match& m) { return static_cast<int>(m.root().node().input(0).node().params_as<SoftmaxParams>().axis); }
 
+// x without a maximum along the axis that was subtracted: softmax is the same for both.
+Tensor unshifted(const Tensor& x, int axis) {
+  if (!is_op(x, "sub")) return x;
+  Tensor shift = x.node().input(1);
+  while (is_op(shift, "broadcast_to") || is_op(shift, "reshape") || is_op(shift, "minimum") || is_op(shift, "stop_gradient"))
+    shift = shift.node().input(0);
+  const Tensor& from = x.node().input(0);
+  const bool same = is_op(shift, "max") && shift.node().input(0) == from &&
+                    shift.node().params_as<ir::AxesParams>().axes == std::vector<std::int64_t>{axis};
+  return same ? from : x;
+}
+
 // exp(x) / s where s is the sum of exp(x) along one axis, repeated along it.
 Tensor softmax_of_quotient(const Match& m) {
   const Tensor &x = m["x"], &s = m["s"];
@@ -34,7 +45,7 @@ Tensor softmax_of_quotient(const Match& m) {
   const auto axis = static_cast<int>(axes[0]);
   const Tensor repeated = ir::broadcast_to(ir::expand_dims(sum, axis), x.shape());
   const bool leading = axis == 0 && s == ir::broadcast_to(sum, x.shape());
-  return leading || s == repeated ? softmax(x, axis) : Tensor();
+  return leading || s == repeated ? softmax(unshifted(x, axis), axis) : Tensor();
 }
 
 // sum(pick_backward(dy, i)) over the axis that pick_backward made (and others).
@@ -68,8 +79,8 @@ const std::vector<Rule>& table() {
        .rule_class = stabilising,
        .left_sides =
            [](const FreshInput& fresh) {
-             const Tensor e = exp(logits(fresh));
-             return std::vector{e / sum(e, {1}, true), e / sum(e, {0}, true), e / ir::sum(e, {0})};
+             const Tensor z = logits(fresh), e = exp(z), shifted = exp(z - max(z, {1}, true));
+             return std::vector{e / sum(e, {1}, true), e / sum(e, {0}, true), e / ir::sum(e, {0}), shifted / sum(shifted, {1}, true)};
            }},
       {.name = "log-of-exp-quotient",
        .pattern = op("log", {op("exp", {x}) / y}),

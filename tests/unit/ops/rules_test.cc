@@ -69,11 +69,13 @@ TEST_CASE("rules of ops/nn keep the values of what they replace") {
 TEST_CASE("softmax and its logarithm written by hand become the ops") {
   const Tensor x = ir::input("x", {DType::f64, {ir::Dim::symbol("n"), 5}});
   const Tensor e = ops::exp(x), p = e / ops::sum(e, {-1}, true);
-  const Tensor outputs[] = {p, ops::log(p)};
+  const Tensor shifted = ops::exp(x - ops::max(x, {-1}, true));
+  const Tensor outputs[] = {p, ops::log(p), shifted / ops::sum(shifted, {-1}, true)};
   rewrite::Counts counts;
   const auto r = with_nn_rules(outputs, counts);
   CHECK(r[0] == ops::softmax(x));
   CHECK(r[1] == ops::log_softmax(x));
+  CHECK(r[2] == ops::softmax(x));
 }
 
 TEST_CASE("the gradient of log(softmax) does not divide by the softmax") {
