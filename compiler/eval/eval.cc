@@ -118,6 +118,11 @@ std::vector<NodePtr> needed(std::span<const Tensor> outputs, const ir::TensorMap
   return order;
 }
 
+[[noreturn]] void fail_unbound(const Node& node, const std::string& name) {
+  const auto lines = node.origins();
+  throw Error(describe(Tensor(NodePtr(&node), 0, lines.empty() ? SourceLine() : lines[0], name)) + " has no value: it is not bound");
+}
+
 // Values by tensor, dropped after their last use.
 class Values {
  public:
@@ -146,7 +151,8 @@ class Values {
 std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs, const SymbolValues& symbols, bool prefer_reference) {
   const ir::OpDef& op = node.op();
   if (op.leaf == ir::Leaf::constant) return {node.params_as<ir::ConstantParams>().value.array};
-  if (op.leaf != ir::Leaf::none) throw Error(describe(Tensor(NodePtr(&node), 0)) + " has no value: it is not bound");
+  if (op.leaf == ir::Leaf::input) fail_unbound(node, node.params_as<ir::InputParams>().name);
+  if (op.leaf == ir::Leaf::shared) fail_unbound(node, node.params_as<ir::SharedParams>().name);
   check_equalities(node, symbols);
 
   std::vector<Array> outputs;

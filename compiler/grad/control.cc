@@ -3,7 +3,7 @@
 
 #include "compiler/grad/grad.h"
 #include "compiler/grad/rule_result.h"
-#include "compiler/prim/prim.h"
+#include "compiler/prim/samples.h"
 #include "runtime/base/error.h"
 
 namespace bitale::grad {
@@ -26,7 +26,15 @@ struct ScaleParams {
   void fields(V& v) { v("factor", factor); }
 };
 
-// Without samples: the generated op tests compare vjp rules with the derivative of the value, which these are not.
+// The operand of a sample is not differentiable: these vjp rules are not derivatives of the value.
+std::function<std::vector<Sample>()> identity_samples(std::function<Tensor(const Tensor&)> f) {
+  return [f = std::move(f)] {
+    SampleInput x = uniform({3, 4});
+    x.differentiable = false;
+    return std::vector<Sample>{sample("matrix", {x}, [f](auto operands) { return f(operands[0]); })};
+  };
+}
+
 OpDef identity(std::string name, VjpRule vjp) {
   OpDef op;
   op.name = std::move(name);
@@ -44,12 +52,14 @@ const OpDef clip_op = [] {
     const auto& p = v.node.params_as<ClipParams>();
     return std::vector{minimum(maximum(v.dy(), p.low), p.high)};
   });
+  op.samples = identity_samples([](const Tensor& x) { return grad_clip(x, -0.5, 0.5); });
   op.default_params = [] { return make_params(ClipParams{}); };
   return op;
 }();
 
 const OpDef scale_op = [] {
   OpDef op = identity("grad_scale", [](const Vjp& v) { return std::vector{mul(v.dy(), v.node.params_as<ScaleParams>().factor)}; });
+  op.samples = identity_samples([](const Tensor& x) { return grad_scale(x, 2); });
   op.default_params = [] { return make_params(ScaleParams{}); };
   return op;
 }();

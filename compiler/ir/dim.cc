@@ -343,29 +343,44 @@ std::optional<Dim> exact_quotient(const Dim& b, const Dim& a) {
   if (a.is(1) || b.is(0)) return b;
   if (b.is_constant() && a.is_constant())
     return a.value() != 0 && b.value() % a.value() == 0 ? std::optional(Dim(b.value() / a.value())) : std::nullopt;
-  return Dim::divide_terms(b, a);
+  return Dim::divide_polynomials(b, a);
 }
 
-// A divisor of one term divides term by term.
-std::optional<Dim> Dim::divide_terms(const Dim& b, const Dim& a) {
-  if (!b.expr_ || (a.expr_ && (a.expr_->constant != 0 || a.expr_->terms.size() != 1))) return std::nullopt;
-  const DimTerm divisor = a.expr_ ? a.expr_->terms[0] : DimTerm{a.value_, {}};
-  if (divisor.factor == 0 || (b.expr_->constant != 0 && (!divisor.atoms.empty() || b.expr_->constant % divisor.factor != 0)))
-    return std::nullopt;
-  DimExpr q;
-  q.constant = b.expr_->constant / divisor.factor;
-  for (const DimTerm& t : b.expr_->terms) {
-    if (t.factor % divisor.factor != 0) return std::nullopt;
-    DimTerm r{t.factor / divisor.factor, t.atoms};
-    for (const DimAtom& a_atom : divisor.atoms) {
-      const auto it = std::find_if(r.atoms.begin(), r.atoms.end(), [&](const DimAtom& x) { return compare_atoms(x, a_atom) == 0; });
-      if (it == r.atoms.end()) return std::nullopt;
-      r.atoms.erase(it);
-    }
-    if (r.atoms.empty()) q.constant += r.factor;
-    else q.terms.push_back(std::move(r));
+namespace {
+
+// x / y for single products; nullopt if it is not one.
+std::optional<DimTerm> divide_products(const DimTerm& x, const DimTerm& y) {
+  if (y.factor == 0 || x.factor % y.factor != 0) return std::nullopt;
+  DimTerm q{x.factor / y.factor, x.atoms};
+  for (const DimAtom& atom : y.atoms) {
+    const auto it = std::find_if(q.atoms.begin(), q.atoms.end(), [&](const DimAtom& other) { return compare_atoms(other, atom) == 0; });
+    if (it == q.atoms.end()) return std::nullopt;
+    q.atoms.erase(it);
   }
-  return from(std::move(q));
+  return q;
+}
+
+}  // namespace
+
+// Polynomial division: the order of terms is graded lexicographic, so that leading terms multiply to leading terms, and a
+// division that comes out takes one step per term of the quotient.
+std::optional<Dim> Dim::divide_polynomials(const Dim& b, const Dim& a) {
+  constexpr int max_terms = 64;
+  auto leading = [](const Dim& d) { return d.expr_ ? d.expr_->terms[0] : DimTerm{d.value_, {}}; };
+  const DimTerm divisor = leading(a);
+  Dim rest = b, quotient(0);
+  for (int step = 0; step < max_terms; ++step) {
+    if (rest.is(0)) return quotient;
+    const auto t = divide_products(leading(rest), divisor);
+    if (!t) return std::nullopt;
+    DimExpr e;
+    if (t->atoms.empty()) e.constant = t->factor;
+    else e.terms.push_back(*t);
+    const Dim term = from(std::move(e));
+    quotient = quotient + term;
+    rest = rest - term * a;
+  }
+  return std::nullopt;
 }
 
 std::string to_string(const Dim& dim) {

@@ -69,12 +69,12 @@ class Dim {
   friend Dim min(const Dim& a, const Dim& b);
   friend Dim max(const Dim& a, const Dim& b);
   friend int compare(const Dim& a, const Dim& b);  // a total order on normal forms
-  // The integer expression q with a*q = b, for normal forms that divide term by term.
+  // The integer expression q with a*q = b, where polynomial division of the normal forms comes out.
   friend std::optional<Dim> exact_quotient(const Dim& b, const Dim& a);
 
  private:
   static Dim from(DimExpr e);
-  static std::optional<Dim> divide_terms(const Dim& b, const Dim& a);
+  static std::optional<Dim> divide_polynomials(const Dim& b, const Dim& a);
 
   std::int64_t value_ = 0;
   std::shared_ptr<const DimExpr> expr_;

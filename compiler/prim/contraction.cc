@@ -214,6 +214,8 @@ const OpDef dot_op{
 };
 
 Tensor dot_general(const Tensor& a, const Tensor& b, DotParams params, SourceLine line) {
+  require_operand("dot", a, line);
+  require_operand("dot", b, line);
   const Operand operands[] = {a, b};
   DType dtype = common_dtype(operands);
   if (!is_floating(dtype)) dtype = DType::i64;
@@ -223,7 +225,7 @@ Tensor dot_general(const Tensor& a, const Tensor& b, DotParams params, SourceLin
 Tensor dot(const Tensor& a, const Tensor& b, SourceLine line) {
   const Tensor operands[] = {a, b};
   for (const Tensor& t : operands) {
-    if (!t) throw Error("dot: an operand is an empty Tensor" + (line ? "; at " + to_string(line) : std::string()));
+    require_operand("dot", t, line);
     if (t.rank() < 1 || t.rank() > 2) TypeArgs(dot_op, nullptr, operands, line).fail("operands must be vectors or matrices");
   }
   return dot_general(a, b, {{}, {}, {a.rank() - 1}, {0}}, line);

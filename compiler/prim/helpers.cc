@@ -137,6 +137,10 @@ bool needs_broadcast(const Shape& from, const Shape& to) {
 
 }  // namespace
 
+void require_operand(const char* op, const Tensor& x, SourceLine line) {
+  if (!x) throw Error(std::string(op) + ": an operand is an empty Tensor" + (line ? "; at " + to_string(line) : ""));
+}
+
 DType common_dtype(std::span<const Operand> operands) {
   std::optional<DType> dtype;
   auto weak = DTypeKind::boolean;
@@ -145,7 +149,7 @@ DType common_dtype(std::span<const Operand> operands) {
       weak = std::max(weak, weak_kind(o));
       continue;
     }
-    if (!*o.tensor()) throw Error("an operand is an empty Tensor");
+    if (!*o.tensor()) continue;  // the op's type rule says so
     dtype = dtype ? promote(*dtype, o.tensor()->dtype()) : o.tensor()->dtype();
   }
   if (dtype) return promote_weak(*dtype, weak);
@@ -164,7 +168,7 @@ DType float_dtype(std::span<const Operand> operands) {
 
 std::vector<Tensor> broadcast_operands(const OpDef& op, std::span<const Operand> operands, std::span<const DType> dtypes, SourceLine line) {
   for (const Operand& o : operands)
-    if (o.tensor() && !*o.tensor()) throw Error(op.name + ": an operand is an empty Tensor" + (line ? ", at " + to_string(line) : ""));
+    if (o.tensor()) require_operand(op.name.c_str(), *o.tensor(), line);
   const Shape shape = common_shape(op, operands, line);
   std::vector<Tensor> out;
   for (std::size_t i = 0; i < operands.size(); ++i) {
@@ -182,7 +186,7 @@ std::vector<Tensor> broadcast_operands(const OpDef& op, std::span<const Operand>
 
 Tensor apply_elementwise(const OpDef& op, std::span<const Operand> operands, SourceLine line, std::optional<DType> dtype) {
   for (const Operand& o : operands)
-    if (o.tensor() && !*o.tensor()) throw Error(op.name + ": an operand is an empty Tensor" + (line ? ", at " + to_string(line) : ""));
+    if (o.tensor()) require_operand(op.name.c_str(), *o.tensor(), line);
   const std::vector<DType> dtypes(operands.size(), dtype ? *dtype : common_dtype(operands));
   return apply1(op, nullptr, broadcast_operands(op, operands, dtypes, line), line);
 }

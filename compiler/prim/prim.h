@@ -190,6 +190,8 @@ std::vector<TensorType> same_type(const TypeArgs& args);       // all operands o
 std::vector<TensorType> same_number(const TypeArgs& args);     // the same, not bool
 std::vector<TensorType> same_float(const TypeArgs& args);      // the same, floats only
 std::vector<TensorType> compare_type(const TypeArgs& args);    // one dtype and shape; result bool
+// Error if the operand is empty, for builders that look at it before its op's type rule does.
+void require_operand(const char* op, const Tensor& x, SourceLine line);
 // The dtype that operands promote to; with bool taken as int64; with bool and integers taken as default_float. Numbers without
 // any tensor give bool, int64, or default_float.
 DType common_dtype(std::span<const Operand> operands);

@@ -150,6 +150,7 @@ Tensor reshape(const Tensor& x, const Shape& shape, SourceLine line) {
 }
 
 Tensor expand_dims(const Tensor& x, int axis, SourceLine line) {
+  require_operand("expand_dims", x, line);
   Shape shape = x.shape();
   const int at = axis < 0 ? axis + x.rank() + 1 : axis;
   if (at < 0 || at > x.rank())
@@ -209,6 +210,7 @@ Tensor transpose(const Tensor& x, std::vector<std::int64_t> axes, SourceLine lin
 }
 
 Tensor transpose(const Tensor& x) {
+  require_operand("transpose", x, {});
   Axes axes(static_cast<std::size_t>(x.rank()));
   std::iota(axes.rbegin(), axes.rend(), 0);
   return transpose(x, axes);
@@ -385,6 +387,7 @@ const OpDef concat_op{
 
 Tensor concat(std::vector<Tensor> parts, int axis, SourceLine line) {
   if (parts.empty()) throw Error("concat: expected at least one operand" + (line ? "; at " + to_string(line) : std::string()));
+  for (const Tensor& t : parts) require_operand("concat", t, line);
   const std::vector<Operand> operands(parts.begin(), parts.end());
   const DType dtype = common_dtype(operands);
   for (Tensor& t : parts) t = cast(t, dtype, line);

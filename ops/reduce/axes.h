@@ -17,7 +17,7 @@ inline Axes normalised_axes(const char* op, const ir::Tensor& x, Axes axes, Sour
   auto fail = [&](const std::string& what) {
     throw Error(std::string(op) + ": " + what + "; operands: " + describe(x) + (line ? "; at " + to_string(line) : ""));
   };
-  if (!x) throw Error(std::string(op) + ": the operand is an empty Tensor" + (line ? "; at " + to_string(line) : ""));
+  ir::require_operand(op, x, line);
   if (axes.empty())
     for (int k = 0; k < x.rank(); ++k) axes.push_back(k);
   for (std::int64_t& a : axes) {

@@ -1,0 +1,74 @@
+// Every op's value on every backend against the interpreter, which runs the op's reference where there is one.
+#include "compiler/eval/eval.h"
+#include "compiler/ir/graph.h"
+#include "tests/support/catch.h"
+#include "tests/support/op_cases.h"
+
+using namespace bitale;
+using namespace bitale::tests;
+
+TEST_CASE("every op has samples") {
+  for (const ir::OpDef* op : tested_ops()) {
+    INFO(op->name);
+    CHECK(op->samples);
+    if (op->samples) CHECK_FALSE(op->samples().empty());
+  }
+}
+
+TEST_CASE("an op's samples contain it") {
+  for (const ir::OpDef* op : tested_ops()) {
+    bool found = false;
+    for (const OpCase& c : op_cases(*op))
+      for (const ir::NodePtr& node : ir::topological(build(c).outputs)) found = found || &node->op() == op;
+    INFO(op->name);
+    CHECK(found);
+  }
+}
+
+TEST_CASE("graphs of samples pass the verifier") {
+  for (const ir::OpDef* op : tested_ops()) {
+    for (const OpCase& c : op_cases(*op)) {
+      INFO(c.text());
+      const BuiltCase built = build(c);
+      CHECK_NOTHROW(ir::verify({built.inputs, built.outputs}));
+    }
+  }
+}
+
+TEST_CASE("values agree on all backends") {
+  for (const ir::OpDef* op : tested_ops()) {
+    for (const OpCase& c : op_cases(*op)) {
+      INFO(c.text());
+      try {
+        const BuiltCase built = build(c);
+        const auto bindings = built.bindings();
+        const auto expected = eval::evaluate(built.outputs, bindings);
+        for (const Backend& backend : backends()) {
+          INFO(backend.name);
+          const auto got = backend.run(built.outputs, bindings);
+          for (std::size_t i = 0; i < expected.size(); ++i) CHECK(difference(got[i], expected[i], c.sample.tolerance) == "");
+        }
+      } catch (const std::exception& e) {
+        FAIL_CHECK(e.what());
+      }
+    }
+  }
+}
+
+TEST_CASE("symbolic extents give the values that constant ones give") {
+  for (const ir::OpDef* op : tested_ops()) {
+    for (const OpCase& c : op_cases(*op)) {
+      if (!c.symbolic) continue;
+      INFO(c.text());
+      try {
+        OpCase constant = c;
+        constant.symbolic = false;
+        const BuiltCase a = build(c), b = build(constant);
+        const auto got = eval::evaluate(a.outputs, a.bindings(), false), expected = eval::evaluate(b.outputs, b.bindings(), false);
+        for (std::size_t i = 0; i < expected.size(); ++i) CHECK(difference(got[i], expected[i]) == "");
+      } catch (const std::exception& e) {
+        FAIL_CHECK(e.what());
+      }
+    }
+  }
+}
