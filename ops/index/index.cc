@@ -42,8 +42,13 @@ void unify_rows(const TypeArgs& args, const Shape& x, const Shape& indices, cons
   for (std::size_t a = 0; a < indices.size(); ++a) args.unify(x[a], indices[a], what);
 }
 
-SampleInput index_input(Extents shape, double n, DType dtype) {
-  return {.shape = std::move(shape), .low = -n, .high = n - 1, .dtype = dtype, .differentiable = false};
+SampleInput index_input(Extents shape, DType dtype) {
+  return {.shape = std::move(shape), .low = 0, .high = 99, .dtype = dtype, .differentiable = false};
+}
+
+Tensor sample_indices(const Tensor& integers, const Dim& n) {
+  const Tensor i = mod(ir::cast(integers, DType::i64), extent(n * 2)) - extent(n);
+  return integers.dtype() == DType::u8 ? ir::cast(where(less(i, 0), i + extent(n), i), DType::u8) : ir::cast(i, integers.dtype());
 }
 
 }  // namespace bitale::ops

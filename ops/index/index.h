@@ -40,7 +40,8 @@ void unify_rows(const ir::TypeArgs& args, const Shape& x, const Shape& indices, 
 Tensor rows_of_all(const Tensor& indices, const Dim& n);
 Tensor move_axis(const Tensor& t, std::size_t from, std::size_t to);
 
-// A sample's indices of an axis of extent n.
-ir::SampleInput index_input(Extents shape, double n, DType dtype = DType::i64);
+// For samples: any integers, and what makes them indices of an axis of extent n, of both signs.
+ir::SampleInput index_input(Extents shape, DType dtype = DType::i64);
+Tensor sample_indices(const Tensor& integers, const Dim& n);
 
 }  // namespace bitale::ops

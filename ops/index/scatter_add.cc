@@ -55,17 +55,20 @@ void reference(const Reference& r) {
 
 std::vector<Sample> samples() {
   const auto build = [](int axis) {
-    return [axis](std::span<const Tensor> in) { return std::vector{scatter_add(in[0], in[1], in[2], axis)}; };
+    return [axis](std::span<const Tensor> in) {
+      const Dim& n = in[0].dim(axis < 0 ? axis + in[0].rank() : axis);
+      return std::vector{scatter_add(in[0], sample_indices(in[1], n), in[2], axis)};
+    };
   };
   return {
-      {"rows", {{{4, 3}}, index_input({9}, 4, DType::i64), {{9, 3}}}, build(0)},
-      {"vector", {{{5}}, index_input({3}, 5, DType::i32), {{3}}}, build(0)},
-      {"last axis", {{{2, 3}}, index_input({2, 2}, 3, DType::i64), {{2, 2, 2}}}, build(-1)},
-      {"middle axis", {{{2, 3, 2}}, index_input({5}, 3, DType::i16), {{2, 5, 2}}}, build(1)},
-      {"one row", {{{3, 2}}, index_input({}, 3, DType::i64), {{2}}}, build(0)},
-      {"one update for all", {{{3, 2}}, index_input({4}, 3, DType::i64), {{}}}, build(0)},
-      {"no indices", {{{3, 2}}, index_input({0}, 3, DType::i64), {{0, 2}}}, build(0)},
-      {"no rows", {{{0, 2}}, index_input({0}, 1, DType::i64), {{0, 2}}}, build(0)},
+      {"rows", {{{4, 3}}, index_input({9}, DType::i64), {{9, 3}}}, build(0)},
+      {"vector", {{{5}}, index_input({3}, DType::i32), {{3}}}, build(0)},
+      {"last axis", {{{2, 3}}, index_input({2, 2}, DType::i64), {{2, 2, 2}}}, build(-1)},
+      {"middle axis", {{{2, 3, 2}}, index_input({5}, DType::i16), {{2, 5, 2}}}, build(1)},
+      {"one row", {{{3, 2}}, index_input({}, DType::i64), {{2}}}, build(0)},
+      {"one update for all", {{{3, 2}}, index_input({4}, DType::i64), {{}}}, build(0)},
+      {"no indices", {{{3, 2}}, index_input({0}, DType::i64), {{0, 2}}}, build(0)},
+      {"no rows", {{{0, 2}}, index_input({0}, DType::i64), {{0, 2}}}, build(0)},
   };
 }
 
