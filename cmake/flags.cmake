@@ -43,7 +43,7 @@ target_compile_options(bitale_flags INTERFACE
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=../../=")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Reported by g++ 12 on correct uses of std::string (GCC bug 105651).
-  target_compile_options(bitale_flags INTERFACE -Wno-restrict)
+  target_compile_options(bitale_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
   if(BITALE_SANITIZE)
     target_compile_options(bitale_flags INTERFACE -Wno-maybe-uninitialized)
   endif()

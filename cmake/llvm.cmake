@@ -2,6 +2,9 @@
 
 find_package(LLVM 19.1 REQUIRED CONFIG)
 
+# Part of cache keys, so it is known without opening the module.
+target_compile_definitions(bitale_compiler_codegen PRIVATE BITALE_LLVM_VERSION="${LLVM_PACKAGE_VERSION}")
+
 add_library(bitale_llvm MODULE ${llvm_sources})
 set_target_properties(bitale_llvm PROPERTIES PREFIX lib)
 target_include_directories(bitale_llvm SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
@@ -12,7 +15,9 @@ target_link_libraries(bitale_llvm PRIVATE bitale_flags bitale_library bitale_run
 
 # Two LLVMs may meet in one process (a GPU driver or Python package brings its own): ours keeps its symbols to itself.
 if(BITALE_LLVM_STATIC_LINK)
-  llvm_map_components_to_libnames(llvm_libraries orcjit jitlink passes native)
+  # The passes are listed by hand (compiler/codegen/llvm/target.cc) and the objects linked by ourselves: no pass builder, no JIT.
+  llvm_map_components_to_libnames(llvm_libraries
+    X86CodeGen X86Desc X86Info InstCombine ScalarOpts TransformUtils CodeGen Target Analysis Core MC Support)
   target_link_libraries(bitale_llvm PRIVATE ${llvm_libraries})
   target_link_options(bitale_llvm PRIVATE -Wl,--exclude-libs,ALL)
 else()

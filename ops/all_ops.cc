@@ -34,7 +34,7 @@ BITALE_OPS(OP)
 void register_all() {
   static const bool once = [] {
     ir::register_ops(ir::primitives());
-    ir::register_ops(grad::grad_ops());
+    ir::register_ops(ad::grad_ops());
     const std::vector<const ir::OpDef*> list{
 #define OP(name) &name##_op,
         BITALE_OPS(OP)

@@ -57,4 +57,7 @@ Generator& host_generator();
 // What cache keys use without loading the module: the version it was built with.
 std::string host_generator_version();
 
+// The file that host_generator() opens.
+std::string host_generator_path();
+
 }  // namespace bitale::codegen

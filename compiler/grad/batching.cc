@@ -5,7 +5,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -43,7 +43,8 @@ class Batching {
       const NodePtr same = with_inputs(node, std::move(inputs), node->params());
       for (std::size_t i = 0; i < same->outputs().size(); ++i) outputs.emplace_back(same, static_cast<int>(i));
     }
-    for (std::size_t i = 0; i < outputs.size(); ++i) mapped_.try_emplace(Tensor(node, static_cast<int>(i)), Mapped{outputs[i], any});
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      mapped_.try_emplace(Tensor(node, static_cast<int>(i)), Mapped{outputs[i], any});
   }
 
   Tensor result_for(const Tensor& y) const {
@@ -65,14 +66,16 @@ class Batching {
   std::vector<Tensor> batch(const Node& node, const std::vector<Tensor>& inputs, const std::vector<bool>& batched) {
     const OriginScope origins(node);
     if (!node.op().batch)
-      throw Error("vmap" + at_line(line_) + ": " + describe(node) + " cannot be batched: its op declares no batching rule");
+      throw Error("vmap" + at_line(line_) + ": " + describe(node) +
+                  " cannot be batched: its op declares no batching rule");
     std::vector<Tensor> outputs = node.op().batch(Batch{node, inputs, batched, size_});
     if (outputs.size() != node.outputs().size())
-      throw InternalError("batching rule of " + describe(node) + ": returned " + std::to_string(outputs.size()) + " of " +
-                          std::to_string(node.outputs().size()) + " outputs");
+      throw InternalError("batching rule of " + describe(node) + ": returned " + std::to_string(outputs.size()) +
+                          " of " + std::to_string(node.outputs().size()) + " outputs");
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const TensorType& plain = node.outputs()[i];
-      outputs[i] = conform(outputs[i], {plain.dtype, with_axis(size_, plain.shape)}, "batched output " + std::to_string(i), node);
+      outputs[i] = conform(outputs[i], {plain.dtype, with_axis(size_, plain.shape)},
+                           "batched output " + std::to_string(i), node);
     }
     return outputs;
   }
@@ -84,18 +87,20 @@ class Batching {
 
 }  // namespace
 
-std::vector<Tensor> vmap(std::span<const Tensor> outputs, std::span<const Tensor> inputs, std::span<const Tensor> values,
-                         const std::vector<bool>& batched, const Dim& size, SourceLine line) {
+std::vector<Tensor> vmap(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
+                         std::span<const Tensor> values, const std::vector<bool>& batched, const Dim& size,
+                         SourceLine line) {
   if (inputs.size() != values.size() || inputs.size() != batched.size())
-    throw Error("vmap" + at_line(line) + ": " + std::to_string(inputs.size()) + " inputs, " + std::to_string(values.size()) + " values and " +
-                std::to_string(batched.size()) + " marks");
+    throw Error("vmap" + at_line(line) + ": " + std::to_string(inputs.size()) + " inputs, " +
+                std::to_string(values.size()) + " values and " + std::to_string(batched.size()) + " marks");
   const LineScope origins(line);
   Batching batching(size, line);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     TensorType type = inputs[i].type();
     if (batched[i]) type.shape = with_axis(size, type.shape);
     if (!compatible(values[i].type(), type))
-      throw Error("vmap" + at_line(line) + ": " + ir::describe(values[i]) + " cannot stand for " + ir::describe(inputs[i]) + ": expected " + to_string(type));
+      throw Error("vmap" + at_line(line) + ": " + ir::describe(values[i]) + " cannot stand for " +
+                  ir::describe(inputs[i]) + ": expected " + to_string(type));
     batching.start(inputs[i], conform(values[i], type, "value", inputs[i].node()), batched[i]);
   }
   for (const NodePtr& node : topological(outputs)) batching.sweep(node);
@@ -104,4 +109,4 @@ std::vector<Tensor> vmap(std::span<const Tensor> outputs, std::span<const Tensor
   return result;
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

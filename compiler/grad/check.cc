@@ -9,7 +9,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -47,13 +47,15 @@ class Check {
   void check_one(std::size_t i, const Array& gradient) {
     const Array& x = value_of(i);
     if (gradient.shape() != x.shape())
-      throw InternalError("check_gradient: the gradient of " + ir::describe(wrt_[i]) + " has shape " + shape_text(gradient.shape()));
+      throw InternalError("check_gradient: the gradient of " + ir::describe(wrt_[i]) + " has shape " +
+                          shape_text(gradient.shape()));
     double worst = 0;
     for (int p = 0; p < options_.projections; ++p) {
       const Array v = draw(DType::f64, x.shape());
       const double expected = difference(i, v);
       worst = std::max(worst, record(inner(gradient, v), expected, i, "along a random direction"));
-      if (options_.forward) worst = std::max(worst, record(rule_tangent(i, v), expected, i, "along a random direction, forward"));
+      if (options_.forward)
+        worst = std::max(worst, record(rule_tangent(i, v), expected, i, "along a random direction, forward"));
     }
     if (worst <= options_.element_above) return;
     for (std::int64_t e = 0; e < std::min<std::int64_t>(x.size(), 256); ++e) {
@@ -116,8 +118,8 @@ class Check {
     if (!std::isfinite(rule) || !std::isfinite(expected)) error = INFINITY;
     if (error > result_.worst || result_.where.empty()) {
       result_.worst = error;
-      result_.where = "d outputs / d " + ir::describe(wrt_[i]) + " " + where + ": rule " + std::to_string(rule) + ", differences " +
-                      std::to_string(expected);
+      result_.where = "d outputs / d " + ir::describe(wrt_[i]) + " " + where + ": rule " + std::to_string(rule) +
+                      ", differences " + std::to_string(expected);
     }
     return error;
   }
@@ -134,9 +136,9 @@ class Check {
 
 }  // namespace
 
-CheckResult check_gradient(std::span<const Tensor> outputs, std::span<const Tensor> wrt, const Bindings& leaves, const Evaluator& evaluate,
-                           const CheckOptions& options) {
+CheckResult check_gradient(std::span<const Tensor> outputs, std::span<const Tensor> wrt, const Bindings& leaves,
+                           const Evaluator& evaluate, const CheckOptions& options) {
   return Check(outputs, wrt, leaves, evaluate, options).run();
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

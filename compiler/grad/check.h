@@ -11,7 +11,7 @@
 #include "compiler/ir/graph.h"
 #include "runtime/memory/array.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using Bindings = std::vector<std::pair<ir::Tensor, Array>>;
 // Values of tensors, given those of the leaves.
@@ -22,7 +22,7 @@ struct CheckOptions {
   double step = 1e-4;           // of the differences, which are exact for polynomials up to the fourth degree
   double element_above = 1e-5;  // a larger error is traced to one element
   std::uint64_t seed = 1;
-  bool forward = false;         // check jvp as well
+  bool forward = false;  // check jvp as well
 };
 
 struct CheckResult {
@@ -30,9 +30,10 @@ struct CheckResult {
   std::string where;  // "d outputs / d x (float64[3]) along a random direction: rule 1.5, differences 1.25"
 };
 
-// Compares the derivatives of `outputs` (those that are floats, along a random cotangent) in each of `wrt` with differences at the
-// values in `leaves`. wrt are float64 leaves that `leaves` binds; functions should be smooth around the point.
+// Compares the derivatives of `outputs` (those that are floats, along a random cotangent) in each of `wrt` with
+// differences at the values in `leaves`. wrt are float64 leaves that `leaves` binds; functions should be smooth around
+// the point.
 CheckResult check_gradient(std::span<const ir::Tensor> outputs, std::span<const ir::Tensor> wrt, const Bindings& leaves,
                            const Evaluator& evaluate, const CheckOptions& options = {});
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

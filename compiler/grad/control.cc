@@ -6,7 +6,7 @@
 #include "compiler/prim/samples.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -16,14 +16,19 @@ struct ClipParams {
   double low = 0, high = 0;
   bool operator==(const ClipParams&) const = default;
   template <class V>
-  void fields(V& v) { v("low", low); v("high", high); }
+  void fields(V& v) {
+    v("low", low);
+    v("high", high);
+  }
 };
 
 struct ScaleParams {
   double factor = 1;
   bool operator==(const ScaleParams&) const = default;
   template <class V>
-  void fields(V& v) { v("factor", factor); }
+  void fields(V& v) {
+    v("factor", factor);
+  }
 };
 
 // The operand of a sample is not differentiable: these vjp rules are not derivatives of the value.
@@ -58,7 +63,8 @@ const OpDef clip_op = [] {
 }();
 
 const OpDef scale_op = [] {
-  OpDef op = identity("grad_scale", [](const Vjp& v) { return std::vector{mul(v.dy(), v.node.params_as<ScaleParams>().factor)}; });
+  OpDef op = identity("grad_scale",
+                      [](const Vjp& v) { return std::vector{mul(v.dy(), v.node.params_as<ScaleParams>().factor)}; });
   op.samples = identity_samples([](const Tensor& x) { return grad_scale(x, 2); });
   op.default_params = [] { return make_params(ScaleParams{}); };
   return op;
@@ -68,7 +74,8 @@ const OpDef scale_op = [] {
 
 Tensor grad_clip(const Tensor& x, double low, double high, SourceLine line) {
   if (!(low <= high))
-    throw Error("grad_clip" + at_line(line) + ": the bounds " + std::to_string(low) + " and " + std::to_string(high) + " are not in order");
+    throw Error("grad_clip" + at_line(line) + ": the bounds " + std::to_string(low) + " and " + std::to_string(high) +
+                " are not in order");
   return apply1(clip_op, make_params(ClipParams{low, high}), {x}, line);
 }
 
@@ -81,4 +88,4 @@ std::span<const OpDef* const> grad_ops() {
   return ops;
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

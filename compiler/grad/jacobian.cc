@@ -3,7 +3,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -48,9 +48,10 @@ Tensor hessian(const Tensor& cost, const Tensor& x, SourceLine line) {
   return jacobian_of(gradient, x, options, line);
 }
 
-std::vector<Tensor> hessian_vector_product(const Tensor& cost, std::span<const Tensor> x, std::span<const Tensor> v, SourceLine line) {
+std::vector<Tensor> hessian_vector_product(const Tensor& cost, std::span<const Tensor> x, std::span<const Tensor> v,
+                                           SourceLine line) {
   const std::vector<Tensor> gradients = grad(cost, x, {}, line);
   return jvp(gradients, x, v, line);
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

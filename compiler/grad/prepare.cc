@@ -1,12 +1,13 @@
 #include "compiler/grad/prepare.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "compiler/passes/rules.h"
 #include "compiler/prim/prim.h"
 #include "runtime/base/flags.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -25,20 +26,21 @@ const OpDef barrier_op = [] {
 
 // Rebuilds the outputs with every target behind a barrier; targets become their barriers.
 std::vector<Tensor> behind_barriers(std::span<const Tensor> outputs, std::vector<Tensor>& targets) {
-  TensorMap<Tensor> barriers;
-  for (const Tensor& t : targets) barriers[t];
+  const std::unordered_set<Tensor, TensorHash> barriers(targets.begin(), targets.end());
   std::vector<Tensor> roots(outputs.begin(), outputs.end());
   roots.insert(roots.end(), targets.begin(), targets.end());
-  std::vector<Tensor> rebuilt = rebuild(roots, [&](const NodePtr& node, const std::vector<Tensor>& inputs) -> std::vector<Tensor> {
-    if (node->op().leaf != Leaf::none) return {};
-    const NodePtr same = with_inputs(node, inputs, node->params());
-    std::vector<Tensor> made;
-    for (std::size_t i = 0; i < same->outputs().size(); ++i) {
-      made.emplace_back(same, static_cast<int>(i));
-      if (barriers.contains(Tensor(node, static_cast<int>(i)))) made.back() = apply1(barrier_op, nullptr, {made.back()});
-    }
-    return made;
-  });
+  std::vector<Tensor> rebuilt =
+      rebuild(roots, [&](const NodePtr& node, const std::vector<Tensor>& inputs) -> std::vector<Tensor> {
+        if (node->op().leaf != Leaf::none) return {};
+        const NodePtr same = with_inputs(node, inputs, node->params());
+        std::vector<Tensor> made;
+        for (std::size_t i = 0; i < same->outputs().size(); ++i) {
+          made.emplace_back(same, static_cast<int>(i));
+          if (barriers.contains(Tensor(node, static_cast<int>(i))))
+            made.back() = apply1(barrier_op, nullptr, {made.back()});
+        }
+        return made;
+      });
   targets.assign(rebuilt.begin() + static_cast<std::ptrdiff_t>(outputs.size()), rebuilt.end());
   rebuilt.resize(outputs.size());
   return rebuilt;
@@ -70,4 +72,4 @@ std::vector<Tensor> finish(const Prepared& prepared, std::vector<Tensor> results
   });
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

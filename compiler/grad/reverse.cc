@@ -8,7 +8,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -19,8 +19,8 @@ using TensorSet = std::unordered_set<Tensor, TensorHash>;
 // One reverse sweep. A node takes part if it lies between the roots and wrt.
 class Reverse {
  public:
-  Reverse(std::span<const Tensor> roots, std::span<const Tensor> wrt, std::span<const Tensor> constants, Disconnected disconnected,
-          SourceLine line)
+  Reverse(std::span<const Tensor> roots, std::span<const Tensor> wrt, std::span<const Tensor> constants,
+          Disconnected disconnected, SourceLine line)
       : wrt_(wrt), disconnected_(disconnected), line_(line), constants_(constants.begin(), constants.end()) {
     order_ = topological(roots);
     mark_reached(roots);
@@ -92,13 +92,14 @@ class Reverse {
       throw Error("grad" + at_line(line_) + ": " + describe(node) + " has no derivative: its op declares no vjp rule");
     const std::vector<Tensor> dxs = node.op().vjp(Vjp{node, dys});
     if (dxs.size() != node.inputs().size())
-      throw InternalError("vjp rule of " + describe(node) + ": returned " + std::to_string(dxs.size()) + " cotangents for " +
-                          std::to_string(node.inputs().size()) + " inputs");
+      throw InternalError("vjp rule of " + describe(node) + ": returned " + std::to_string(dxs.size()) +
+                          " cotangents for " + std::to_string(node.inputs().size()) + " inputs");
     for (std::size_t i = 0; i < dxs.size(); ++i) {
       if (!dxs[i]) continue;
       const Tensor& x = node.inputs()[i];
       const std::string what = "cotangent " + std::to_string(i);
-      if (!is_floating(x.dtype())) throw InternalError(what + " of " + describe(node) + ": given to an input of " + to_string(x.type()));
+      if (!is_floating(x.dtype()))
+        throw InternalError(what + " of " + describe(node) + ": given to an input of " + to_string(x.type()));
       accumulate(x, conform(dxs[i], x.type(), what, node));
     }
   }
@@ -131,7 +132,8 @@ void check_wrt(std::span<const Tensor> wrt, SourceLine line) {
 
 Tensor checked_cotangent(const Tensor& of, const Tensor& dy, SourceLine line) {
   if (!compatible(dy.type(), of.type()))
-    throw Error("vjp" + at_line(line) + ": the cotangent " + ir::describe(dy) + " does not have the type of " + ir::describe(of));
+    throw Error("vjp" + at_line(line) + ": the cotangent " + ir::describe(dy) + " does not have the type of " +
+                ir::describe(of));
   return conform(dy, of.type(), "cotangent", of.node());
 }
 
@@ -141,7 +143,8 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
                         const GradOptions& options, SourceLine line) {
   check_wrt(wrt, line);
   if (outputs.size() != dys.size())
-    throw Error("vjp" + at_line(line) + ": " + std::to_string(dys.size()) + " cotangents for " + std::to_string(outputs.size()) + " outputs");
+    throw Error("vjp" + at_line(line) + ": " + std::to_string(dys.size()) + " cotangents for " +
+                std::to_string(outputs.size()) + " outputs");
   for (std::size_t i = 0; i < outputs.size(); ++i)
     if (!outputs[i]) throw Error("vjp" + at_line(line) + ": an output is empty");
   for (const auto& [tensor, cotangent] : options.known_grads)
@@ -153,12 +156,14 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
   for (const auto& [tensor, cotangent] : options.known_grads) targets.push_back(tensor);
   const Prepared p = prepare(outputs, targets);
   const std::span<const Tensor> stable(p.targets);
-  const auto constants = stable.subspan(wrt.size(), options.consider_constant.size()), known = stable.subspan(wrt.size() + constants.size());
+  const auto constants = stable.subspan(wrt.size(), options.consider_constant.size()),
+             known = stable.subspan(wrt.size() + constants.size());
 
   std::vector<Tensor> roots = p.outputs;
   roots.insert(roots.end(), known.begin(), known.end());
   Reverse reverse(roots, stable.first(wrt.size()), constants, options.disconnected, line);
-  for (std::size_t i = 0; i < known.size(); ++i) reverse.fix(known[i], checked_cotangent(known[i], options.known_grads[i].second, line));
+  for (std::size_t i = 0; i < known.size(); ++i)
+    reverse.fix(known[i], checked_cotangent(known[i], options.known_grads[i].second, line));
   for (std::size_t i = 0; i < outputs.size(); ++i)
     if (dys[i]) reverse.start(p.outputs[i], checked_cotangent(p.outputs[i], dys[i], line));
   return finish(p, reverse.run());
@@ -166,7 +171,8 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
 
 std::vector<Tensor> grad(const Tensor& cost, std::span<const Tensor> wrt, const GradOptions& options, SourceLine line) {
   if (!cost) {
-    if (options.known_grads.empty()) throw Error("grad" + at_line(line) + ": neither a cost nor known_grads to start from");
+    if (options.known_grads.empty())
+      throw Error("grad" + at_line(line) + ": neither a cost nor known_grads to start from");
     return vjp({}, {}, wrt, options, line);
   }
   if (!is_floating(cost.dtype()))
@@ -177,4 +183,4 @@ std::vector<Tensor> grad(const Tensor& cost, std::span<const Tensor> wrt, const 
   return vjp({&cost, 1}, {&one, 1}, wrt, options, line);
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

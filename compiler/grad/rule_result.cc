@@ -3,7 +3,7 @@
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 using namespace ir;
 
@@ -24,8 +24,9 @@ bool compatible(const TensorType& a, const TensorType& b) {
 Tensor conform(const Tensor& value, const TensorType& type, const std::string& what, const Node& node) {
   if (value.type() == type) return value;
   if (!compatible(value.type(), type))
-    throw InternalError(what + " of " + describe(node) + ": is " + to_string(value.type()) + ", expected " + to_string(type));
+    throw InternalError(what + " of " + describe(node) + ": is " + to_string(value.type()) + ", expected " +
+                        to_string(type));
   return reshape(value, type.shape);
 }
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

@@ -7,7 +7,7 @@
 #include "compiler/ir/node.h"
 #include "compiler/ir/op.h"
 
-namespace bitale::grad {
+namespace bitale::ad {
 
 // " at model.cc:12", or nothing.
 std::string at_line(SourceLine line);
@@ -33,4 +33,4 @@ bool compatible(const ir::TensorType& a, const ir::TensorType& b);
 // incompatible type is an InternalError: "<what> of <node>: ...".
 ir::Tensor conform(const ir::Tensor& value, const ir::TensorType& type, const std::string& what, const ir::Node& node);
 
-}  // namespace bitale::grad
+}  // namespace bitale::ad

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "compiler/lower/formula.h"
 #include "runtime/base/error.h"
 
 namespace bitale::lower {
@@ -79,7 +80,7 @@ Expr Composition::body(const Tensor& t, std::vector<Index> at) {
     if (k == key) return e;
   if (std::find(out.nodes.begin(), out.nodes.end(), t.node_ptr()) == out.nodes.end()) out.nodes.push_back(t.node_ptr());
   InlineElement element(t.node(), t.output(), *this, key.at);
-  const Expr e = t.node().op().element(element);
+  const Expr e = element_of(element);
   BITALE_ASSERT(e.type() == t.dtype(), "the element body of " + t.node().op().name + " gives another dtype than its type rule");
   memo.emplace_back(std::move(key), e);
   return e;

@@ -14,6 +14,10 @@
 namespace bitale::lower {
 
 struct Composed {
+  Composed() = default;
+  Composed(const Composed&) = delete;  // expressions point into the formula
+  Composed& operator=(const Composed&) = delete;
+
   ir::Formula formula;
   std::vector<ir::Expr> loops;           // one loop variable per axis of the shared domain
   std::vector<ir::Expr> values;          // one per root

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <unordered_map>
+
+#include "compiler/lower/formula.h"
 
 namespace bitale::lower {
 
@@ -26,7 +27,7 @@ constexpr std::size_t max_fused_nodes = 48;
 // Arithmetic up to this cost per element is cheaper to repeat than to store and load.
 constexpr int cheap_cost = 4;
 
-bool is_fusible(const Tensor& t) { return static_cast<bool>(t.node().op().element); }
+bool is_fusible(const Tensor& t) { return has_formula(t.node()); }
 
 int cost_of(ScalarOp op) {
   switch (op) {
@@ -95,7 +96,7 @@ class Fuser {
     const auto it = uses_.find(key(t));
     if (it == uses_.end()) return false;
     return std::any_of(it->second.begin(), it->second.end(), [&](const NodePtr& user) {
-      return user->op().view ? view_in_memory({user, 0}) : !user->op().element;
+      return user->op().view ? view_in_memory({user, 0}) : !has_formula(*user);
     });
   }
 
@@ -124,7 +125,9 @@ class Fuser {
   bool may_inline(const Tensor& t) {
     const std::vector<Tensor> roots = readers(t);
     if (roots.empty()) return false;
-    Composed own = compose_alone(t);
+    Composed own;
+    const Tensor alone[] = {t};
+    compose(alone, [&](const Tensor& x) { return is_inlined(x); }, own);
     const int cost = cost_of(own);
     const bool reduces = has_reduction(own);
     if (!reduces && cost == 0) return true;  // an index map
@@ -133,13 +136,6 @@ class Fuser {
     for (const Tensor& r : roots) good = good && fits(t, r, reduces, cost, roots.size());
     if (!good) fusion_.inlined.erase({t.node().id(), t.output()});
     return good;
-  }
-
-  Composed compose_alone(const Tensor& t) const {
-    Composed c;
-    const Tensor roots[] = {t};
-    compose(roots, [&](const Tensor& x) { return is_inlined(x); }, c);
-    return c;
   }
 
   static int cost_of(const Composed& c) {
@@ -208,7 +204,7 @@ class Fuser {
       for (std::size_t o = 0; o < node->outputs().size(); ++o)
         if (is_root({node, static_cast<int>(o)})) g.roots.emplace_back(node, static_cast<int>(o));
       if (g.roots.empty()) continue;
-      if (node->op().contraction) g.kind = Group::Kind::contraction;
+      if (node->op().contraction && !has_formula(*node)) g.kind = Group::Kind::contraction;
       else if (!node->op().library.empty()) g.kind = Group::Kind::library;
       add(std::move(g));
     }

@@ -117,7 +117,7 @@ class Lowering {
     int b = -1;
     if (t.node().op().view) {
       const int base = buffer_of(t.node().input(0));
-      b = buffer(t, p().buffers[static_cast<std::size_t>(base)].role, p().buffers[static_cast<std::size_t>(base)].index, p().buffers[static_cast<std::size_t>(base)].name);
+      b = buffer(t, Role::temporary, -1, p().buffers[static_cast<std::size_t>(base)].name + "_view");
       p().buffers[static_cast<std::size_t>(b)].alias_of = base;
     } else if (t.node().op().leaf == ir::Leaf::constant) {
       b = constant(t);
@@ -199,7 +199,7 @@ class Lowering {
     program::Step step;
     step.label = label(c.nodes);
     step.origins = lines(c.nodes);
-    ScheduledKernel k = schedule(identifier(step.label), g.roots, std::move(c));
+    ScheduledKernel k = schedule(identifier(step.label), g.roots, c);
     program::KernelStep s;
     for (const Tensor& t : k.reads) argument(s, t, false);
     for (const Tensor& t : k.writes) argument(s, t, true);
@@ -250,7 +250,7 @@ class Lowering {
     s.b = buffer_of(l.b);
     s.a_offset = optional_slot(l.a_offset);
     s.b_offset = optional_slot(l.b_offset);
-    for (const auto& o : l.operands) s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit});
+    for (const auto& o : l.operands) s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit, o.tensor == l.out});
     s.accumulating = l.accumulating;
     s.epilogue = entry(std::move(l.epilogue));
     s.workspace = static_cast<int>(p().buffers.size());
@@ -271,7 +271,7 @@ class Lowering {
     Composed c;
     const Tensor roots[] = {zero};
     compose(roots, [](const Tensor&) { return false; }, c);
-    ScheduledKernel k = schedule("clear", roots, std::move(c));
+    ScheduledKernel k = schedule("clear", roots, c);
     program::KernelStep s;
     argument(s, t, true);
     for (const Dim& d : k.extents) s.extents.push_back(slots_.slot(d));

@@ -92,6 +92,7 @@ void find_live(Plan& p) {
   std::vector<bool> seen(static_cast<std::size_t>(p.f.size()));
   std::vector<int> stack;
   for (Expr e : p.c.values) stack.push_back(e.id);
+  for (Expr v : p.c.loops) stack.push_back(v.id);  // stores walk them all
   while (!stack.empty()) {
     const int e = stack.back();
     stack.pop_back();
@@ -378,7 +379,7 @@ class Emitter {
     Scope& scope = home(e, from);
     if (n.op == ScalarOp::var && scope.var == e) return scope.var_value;
     if (n.op == ScalarOp::var) {
-      BITALE_ASSERT(p_.f.range(n.var).is(1), "a loop variable is used outside its loop");
+      BITALE_ASSERT(p_.f.range(n.var).is(1), "variable " + std::to_string(n.var) + " of " + k_.name + " is used outside its loop");
       return zero();
     }
     if (const auto it = scope.values.find(e); it != scope.values.end()) return it->second;
@@ -471,7 +472,7 @@ class Emitter {
 
 }  // namespace
 
-ScheduledKernel schedule(std::string name, std::span<const Tensor> roots, Composed composed) {
+ScheduledKernel schedule(std::string name, std::span<const Tensor> roots, const Composed& composed) {
   const Plan plan = make_plan(composed, roots);
   const Lanes lanes = choose_lanes(plan);
   return Emitter(plan, lanes, std::move(name)).run(roots);

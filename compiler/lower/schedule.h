@@ -31,7 +31,7 @@ class ExtentTable {
 };
 
 // One kernel that computes all roots (element nodes of one shape).
-ScheduledKernel schedule(std::string name, std::span<const ir::Tensor> roots, Composed composed);
+ScheduledKernel schedule(std::string name, std::span<const ir::Tensor> roots, const Composed& composed);
 
 // Row-major element strides.
 std::vector<ir::Dim> strides_of(const ir::Shape& shape);

@@ -31,8 +31,8 @@ inline bool is_op(const ir::Tensor& t, std::string_view name) { return t.node().
 // A literal of a `full` of x's type.
 ir::Tensor splat_like(const ir::Literal& value, const ir::Tensor& x);
 
-// What broadcast_to repeats, by axis of the output: true where the input has no such axis or has extent 1 there while the output
-// does not. `x` is the input.
+// What broadcast_to repeats, by axis of the output: true where the input has no such axis or has extent 1 there while
+// the output does not. `x` is the input.
 std::vector<bool> repeated_axes(const ir::Tensor& x, const ir::Shape& shape);
 
 // The input of a broadcast_to, or the tensor itself.

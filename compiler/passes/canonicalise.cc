@@ -16,7 +16,8 @@ class Canonicalise {
  public:
   std::vector<Tensor> operator()(const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> operands = inputs;
-    if (node->op().commutative && operands.size() == 2 && key(operands[1]) < key(operands[0])) std::swap(operands[0], operands[1]);
+    if (node->op().commutative && operands.size() == 2 && key(operands[1]) < key(operands[0]))
+      std::swap(operands[0], operands[1]);
     const NodePtr made = with_inputs(node, std::move(operands), node->params());
     hashes_.try_emplace(made.get(), hash_of(*made));
     std::vector<Tensor> outputs;
@@ -25,7 +26,9 @@ class Canonicalise {
   }
 
  private:
-  std::uint64_t hash_of(const Tensor& t) const { return hash_combine(hashes_.at(&t.node()), static_cast<std::uint64_t>(t.output())); }
+  std::uint64_t hash_of(const Tensor& t) const {
+    return hash_combine(hashes_.at(&t.node()), static_cast<std::uint64_t>(t.output()));
+  }
 
   std::uint64_t hash_of(const Node& node) const {
     std::uint64_t h = hash_text(node.op().name);

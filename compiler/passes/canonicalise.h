@@ -1,5 +1,5 @@
-// Puts the operands of commutative ops in one order, so that a*b and b*a are one node: constants last, the others by a hash of
-// their structure, which is the same in every process; leaves of one name and type by age.
+// Puts the operands of commutative ops in one order, so that a*b and b*a are one node: constants last, the others by a
+// hash of their structure, which is the same in every process; leaves of one name and type by age.
 //
 // Before: any graph. After: of two commutative applications with the same operands one is left. Values are bit-equal.
 #pragma once

@@ -24,8 +24,10 @@ Array scalar_array(const Literal& v) {
   Array a(v.dtype, {});
   dispatch(v.dtype, [&](auto t) {
     using T = typename decltype(t)::type;
-    if constexpr (std::is_floating_point_v<T>) a.view<T>()[0] = static_cast<T>(v.as_double());
-    else a.view<T>()[0] = static_cast<T>(v.as_integer());
+    if constexpr (std::is_floating_point_v<T>)
+      a.view<T>()[0] = static_cast<T>(v.as_double());
+    else
+      a.view<T>()[0] = static_cast<T>(v.as_integer());
   });
   return a;
 }
@@ -71,7 +73,8 @@ std::vector<Tensor> fold_arrays(const Node& node, const std::vector<Tensor>& inp
   for (const TensorType& t : node.outputs()) out += bytes_of(t);
   if (in > max_bytes || out > std::max<std::int64_t>(in, 16)) return {};
   bool constant_parameters = true;
-  if (node.params()) for_each_dim(*node.params(), [&](const Dim& d) { constant_parameters = constant_parameters && d.is_constant(); });
+  if (node.params())
+    for_each_dim(*node.params(), [&](const Dim& d) { constant_parameters = constant_parameters && d.is_constant(); });
   if (!constant_parameters) return {};
   std::vector<Array> values;
   for (const Tensor& t : inputs) values.push_back(*value_of(t));

@@ -8,12 +8,12 @@
 
 namespace bitale::passes {
 
-// Simplifications: arithmetic, comparisons and selection, casts; moving and merging broadcasts, reshapes, transposes, slices;
-// reductions and dots. Applied from level 1.
+// Simplifications: arithmetic, comparisons and selection, casts; moving and merging broadcasts, reshapes, transposes,
+// slices; reductions and dots. Applied from level 1.
 std::span<const rewrite::Rule* const> algebra_rules();
 
-// Forms that keep their digits: log(1 + x) as log1p(x) and kin. Applied at every level, and by grad() before it differentiates:
-// each side's derivative is that of the other, and the right side's is finite wherever it should be.
+// Forms that keep their digits: log(1 + x) as log1p(x) and kin. Applied at every level, and by grad() before it
+// differentiates: each side's derivative is that of the other, and the right side's is finite wherever it should be.
 std::span<const rewrite::Rule* const> stabilising_rules();
 
 // The tables that make them up.

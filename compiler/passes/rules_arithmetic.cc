@@ -23,36 +23,25 @@ constexpr auto relaxed = RuleClass::relaxed;
 // Equal up to the sign of a zero, or to rounding that only gets better.
 constexpr auto stabilising = RuleClass::stabilising;
 
-std::optional<Literal> literal_of(const Match& m, const char* name) { return splat_value(m[name]); }
+// Of a constant of the pattern.
+Literal value_of(const Match& m, const char* name) { return *splat_value(m[name]); }
 
-Literal negated(const Literal& v) {
-  return is_floating(v.dtype) ? Literal::real(-v.as_double(), v.dtype) : Literal::integer(-v.as_integer(), v.dtype);
+// -v, where the dtype has it.
+std::optional<Literal> negated(const Literal& v) {
+  if (is_floating(v.dtype)) return Literal::real(-v.as_double(), v.dtype);
+  const auto bits = static_cast<int>(8 * size_of(v.dtype));
+  const bool lowest = v.as_double() <= -std::ldexp(1.0, bits - 1);
+  if (v.dtype == DType::u8 || v.dtype == DType::bool_ || lowest) return std::nullopt;
+  return Literal::integer(-v.as_integer(), v.dtype);
 }
 
 Tensor zeros_of(const Match& m) { return zeros_like(m.root()); }
 
-// The constant c of x + c or x - c with the other sign, for those below zero that have one in the dtype.
+// The constant c of x + c or x - c with the other sign, for those below zero.
 Tensor negated_if_negative(const Tensor& c) {
-  const auto v = splat_value(c);
-  if (!v || !(v->as_double() < 0)) return {};
-  if (is_integer(v->dtype) && negated(*v).as_integer() <= 0) return {};
-  const double lowest = v->dtype == DType::i8 ? -128 : v->dtype == DType::i16 ? -32768 : v->dtype == DType::i32 ? -2147483648.0 : -INFINITY;
-  if (is_integer(v->dtype) && v->as_double() <= lowest) return {};
-  return splat_like(negated(*v), c);
-}
-
-// 1/c, if c is a power of two whose reciprocal is a normal number.
-std::optional<Literal> exact_reciprocal(const Tensor& c) {
-  const auto v = splat_value(c);
-  if (!v || !is_floating(v->dtype)) return std::nullopt;
-  int exponent = 0;
-  const double d = v->as_double();
-  if (!std::isfinite(d) || std::abs(std::frexp(d, &exponent)) != 0.5) return std::nullopt;
-  const double inverse = 1 / d;
-  const double least = v->dtype == DType::f32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
-  const double most = v->dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
-  if (std::abs(inverse) < least || std::abs(inverse) > most || std::abs(d) < least) return std::nullopt;
-  return Literal::real(inverse, v->dtype);
+  const Literal v = *splat_value(c);
+  const auto positive = negated(v);
+  return v.as_double() < 0 && positive ? splat_like(*positive, c) : Tensor();
 }
 
 bool is_power_of_two(const Literal& v) {
@@ -60,15 +49,23 @@ bool is_power_of_two(const Literal& v) {
   return is_floating(v.dtype) && std::isfinite(v.as_double()) && std::abs(std::frexp(v.as_double(), &exponent)) == 0.5;
 }
 
-// (x * c) * d where multiplying by c or by d does not round.
-Tensor mul_mul_power_of_two(const Match& m) {
-  const auto c = splat_value(m["c"]), d = splat_value(m["d"]);
-  if (!c || !d || !(is_power_of_two(*c) || is_power_of_two(*d))) return {};
-  const Literal product = Literal::real(c->as_double() * d->as_double(), c->dtype);
-  return std::isnormal(product.as_double()) ? mul(m["x"], splat_like(product, m["c"])) : Tensor();
+// 1/c, if c is a power of two whose reciprocal is a normal number.
+std::optional<Literal> exact_reciprocal(const Tensor& c) {
+  const Literal v = *splat_value(c);
+  if (!is_power_of_two(v)) return std::nullopt;
+  const double least = v.dtype == DType::f32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+  const Literal inverse = Literal::real(1 / v.as_double(), v.dtype);
+  if (!std::isfinite(inverse.as_double()) || std::abs(inverse.as_double()) < least) return std::nullopt;
+  return inverse;
 }
 
-Tensor constants_only(const Match& m, const Tensor& result) { return splat_value(m["c"]) && splat_value(m["d"]) ? result : Tensor(); }
+// (x * c) * d where multiplying by c or by d does not round.
+Tensor mul_mul_power_of_two(const Match& m) {
+  const Literal c = value_of(m, "c"), d = value_of(m, "d");
+  if (!is_power_of_two(c) && !is_power_of_two(d)) return {};
+  const Literal product = Literal::real(c.as_double() * d.as_double(), c.dtype);
+  return std::isnormal(product.as_double()) ? mul(m["x"], splat_like(product, m["c"])) : Tensor();
+}
 
 // Left sides f(x, constant) in float64.
 auto with_constant(double value, Tensor (*build)(const Tensor& x, const Tensor& c)) {
@@ -98,7 +95,7 @@ bool lossless(DType from, DType to) {
 }  // namespace
 
 const std::vector<Rule>& arithmetic_rules() {
-  static const Pattern x = any("x"), y = any("y"), c = any("c"), d = any("d");
+  static const Pattern x = any("x"), y = any("y"), c = rewrite::constant("c"), d = rewrite::constant("d");
   const auto pow = [](Pattern a, double b) { return op("pow", {std::move(a), literal(b)}); };
   const auto abs = [](Pattern a) { return op("abs", {std::move(a)}); };
   const auto strong = [](Pattern a, Pattern b) { return op("strong_mul", {std::move(a), std::move(b)}); };
@@ -119,18 +116,13 @@ const std::vector<Rule>& arithmetic_rules() {
       {"zero-strong-mul", strong(literal(0), x), zeros_of},
       {.name = "strong-mul-by-constant",
        .pattern = strong(x, c),
-       .result = [](const Match& m) {
-         const auto v = literal_of(m, "c");
-         return v && std::isfinite(v->as_double()) ? mul(m["x"], m["c"]) : Tensor();
-       },
+       .result =
+           [](const Match& m) { return std::isfinite(value_of(m, "c").as_double()) ? mul(m["x"], m["c"]) : Tensor(); },
        .rule_class = stabilising,
        .left_sides = with_constant(-1.5, [](const Tensor& a, const Tensor& b) { return strong_mul(a, b); })},
       {.name = "strong-mul-of-constant",
        .pattern = strong(c, x),
-       .result = [](const Match& m) {
-         const auto v = literal_of(m, "c");
-         return v && v->as_double() != 0 ? mul(m["x"], m["c"]) : Tensor();
-       },
+       .result = [](const Match& m) { return value_of(m, "c").as_double() != 0 ? mul(m["x"], m["c"]) : Tensor(); },
        .left_sides = with_constant(-1.5, [](const Tensor& a, const Tensor& b) { return strong_mul(b, a); })},
 
       // ---- signs: neg moves outwards and is absorbed by add, sub and constants ----
@@ -144,24 +136,27 @@ const std::vector<Rule>& arithmetic_rules() {
       {"neg-div", -x / y, [](const Match& m) { return neg(div(m["x"], m["y"])); }},
       {.name = "neg-mul-constant",
        .pattern = -(x * c),
-       .result = [](const Match& m) {
-         const auto v = literal_of(m, "c");
-         return v ? mul(m["x"], splat_like(negated(*v), m["c"])) : Tensor();
-       },
+       .result =
+           [](const Match& m) {
+             const auto minus = negated(value_of(m, "c"));
+             return minus ? mul(m["x"], splat_like(*minus, m["c"])) : Tensor();
+           },
        .left_sides = with_constant(2.5, [](const Tensor& a, const Tensor& b) { return neg(mul(a, b)); })},
       {.name = "add-negative-constant",
        .pattern = x + c,
-       .result = [](const Match& m) {
-         const Tensor positive = negated_if_negative(m["c"]);
-         return positive ? sub(m["x"], positive) : Tensor();
-       },
+       .result =
+           [](const Match& m) {
+             const Tensor positive = negated_if_negative(m["c"]);
+             return positive ? sub(m["x"], positive) : Tensor();
+           },
        .left_sides = with_constant(-2.5, [](const Tensor& a, const Tensor& b) { return add(a, b); })},
       {.name = "sub-negative-constant",
        .pattern = x - c,
-       .result = [](const Match& m) {
-         const Tensor positive = negated_if_negative(m["c"]);
-         return positive ? add(m["x"], positive) : Tensor();
-       },
+       .result =
+           [](const Match& m) {
+             const Tensor positive = negated_if_negative(m["c"]);
+             return positive ? add(m["x"], positive) : Tensor();
+           },
        .left_sides = with_constant(-2.5, [](const Tensor& a, const Tensor& b) { return sub(a, b); })},
 
       // ---- chains of constants ----
@@ -177,38 +172,44 @@ const std::vector<Rule>& arithmetic_rules() {
            }},
       {.name = "add-add-constant-integer",
        .pattern = (x + c) + d,
-       .result = if_integer([](const Match& m) { return constants_only(m, add(m["x"], add(m["c"], m["d"]))); }),
-       .left_sides = with_constants(DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
+       .result = if_integer([](const Match& m) { return add(m["x"], add(m["c"], m["d"])); }),
+       .left_sides = with_constants(
+           DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
       {.name = "mul-mul-constant-integer",
        .pattern = (x * c) * d,
-       .result = if_integer([](const Match& m) { return constants_only(m, mul(m["x"], mul(m["c"], m["d"]))); }),
-       .left_sides = with_constants(DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
+       .result = if_integer([](const Match& m) { return mul(m["x"], mul(m["c"], m["d"])); }),
+       .left_sides = with_constants(
+           DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
       {.name = "add-add-constant",
        .pattern = (x + c) + d,
-       .result = if_float([](const Match& m) { return constants_only(m, add(m["x"], add(m["c"], m["d"]))); }),
+       .result = if_float([](const Match& m) { return add(m["x"], add(m["c"], m["d"])); }),
        .rule_class = relaxed,
-       .left_sides = with_constants(DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
+       .left_sides = with_constants(
+           DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
       {.name = "mul-mul-constant",
        .pattern = (x * c) * d,
-       .result = if_float([](const Match& m) { return constants_only(m, mul(m["x"], mul(m["c"], m["d"]))); }),
+       .result = if_float([](const Match& m) { return mul(m["x"], mul(m["c"], m["d"])); }),
        .rule_class = relaxed,
-       .left_sides = with_constants(DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
+       .left_sides = with_constants(
+           DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
 
       // ---- division and powers ----
       {.name = "div-power-of-two",
        .pattern = x / c,
-       .result = [](const Match& m) {
-         const auto r = exact_reciprocal(m["c"]);
-         return r ? mul(m["x"], splat_like(*r, m["c"])) : Tensor();
-       },
+       .result =
+           [](const Match& m) {
+             const auto r = exact_reciprocal(m["c"]);
+             return r ? mul(m["x"], splat_like(*r, m["c"])) : Tensor();
+           },
        .left_sides = with_constant(-8, [](const Tensor& a, const Tensor& b) { return div(a, b); })},
       {.name = "div-constant",
        .pattern = x / c,
-       .result = [](const Match& m) {
-         const auto v = literal_of(m, "c");
-         if (!v || !std::isnormal(v->as_double()) || exact_reciprocal(m["c"])) return Tensor();
-         return mul(m["x"], splat_like(Literal::real(1 / v->as_double(), v->dtype), m["c"]));
-       },
+       .result =
+           [](const Match& m) {
+             const Literal v = value_of(m, "c");
+             if (!std::isnormal(v.as_double()) || exact_reciprocal(m["c"])) return Tensor();
+             return mul(m["x"], splat_like(Literal::real(1 / v.as_double(), v.dtype), m["c"]));
+           },
        .rule_class = relaxed,
        .left_sides = with_constant(3, [](const Tensor& a, const Tensor& b) { return div(a, b); })},
       {"pow-zero", pow(x, 0), [](const Match& m) { return ones_like(m.root()); }},
@@ -242,17 +243,22 @@ const std::vector<Rule>& arithmetic_rules() {
        .result = [](const Match& m) { return m["x"].dtype() == m.root().dtype() ? m["x"] : Tensor(); },
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{apply1(*find_op("cast"), make_params(CastParams{DType::f64}), {fresh(DType::f64, {3})})};
+             return std::vector{
+                 apply1(*find_op("cast"), make_params(CastParams{DType::f64}), {fresh(DType::f64, {3})})};
            }},
       {.name = "cast-of-lossless-cast",
        .pattern = op("cast", {op("cast", {x})}),
-       .result = [](const Match& m) {
-         return lossless(m["x"].dtype(), m.root().node().input(0).dtype()) ? cast(m["x"], m.root().dtype()) : Tensor();
-       },
+       .result =
+           [](const Match& m) {
+             return lossless(m["x"].dtype(), m.root().node().input(0).dtype()) ? cast(m["x"], m.root().dtype())
+                                                                               : Tensor();
+           },
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{cast(cast(fresh(DType::f32, {3}), DType::f64), DType::f32), cast(cast(fresh(DType::i16, {3}), DType::f32), DType::i8),
-                                cast(cast(fresh(DType::bool_, {3}), DType::u8), DType::f64), cast(cast(fresh(DType::i32, {3}), DType::i64), DType::bool_)};
+             return std::vector{cast(cast(fresh(DType::f32, {3}), DType::f64), DType::f32),
+                                cast(cast(fresh(DType::i16, {3}), DType::f32), DType::i8),
+                                cast(cast(fresh(DType::bool_, {3}), DType::u8), DType::f64),
+                                cast(cast(fresh(DType::i32, {3}), DType::i64), DType::bool_)};
            }},
   };
   return rules;

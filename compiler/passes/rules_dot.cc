@@ -68,14 +68,19 @@ Tensor scalar_factor(const Tensor& c) {
   return !(x == c) && product(x.shape()).is(1) ? reshape(x, {}) : Tensor();
 }
 
-// dot(x*c, b) as c*dot(x, b): an empty sum is 0 whatever c is, so only where there is something to sum.
-Tensor dot_of_scaled(const Match& m, bool first) {
+// dot(x*c, b) as c*dot(x, b): an empty sum is 0 whatever c is, so a c that is not known needs something to sum.
+Tensor dot_of_scaled(const Match& m, const Tensor& x, const Tensor& factor, bool first) {
   const auto& p = params_of<DotParams>(m.root());
   if (!is_floating(m.root().dtype())) return {};
-  const Tensor c = scalar_factor(m["c"]);
-  if (!c || (!splat_value(c) && may_be_empty(m["x"].shape()))) return {};
-  const Tensor dot = first ? dot_general(m["x"], m["b"], p) : dot_general(m["b"], m["x"], p);
+  const Tensor c = scalar_factor(factor);
+  if (!c || (!splat_value(c) && may_be_empty(x.shape()))) return {};
+  const Tensor dot = first ? dot_general(x, m["b"], p) : dot_general(m["b"], x, p);
   return mul(dot, broadcast_to(c, dot.shape()));
+}
+
+Tensor dot_of_product(const Match& m, bool first) {
+  const Tensor y = dot_of_scaled(m, m["x"], m["c"], first);
+  return y ? y : dot_of_scaled(m, m["c"], m["x"], first);
 }
 
 Tensor dot_of_neg(const Match& m, bool first) {
@@ -84,8 +89,9 @@ Tensor dot_of_neg(const Match& m, bool first) {
   return neg(first ? dot_general(m["x"], m["b"], p) : dot_general(m["b"], m["x"], p));
 }
 
-// sum(broadcast(a) * broadcast(b)) where every summed axis is in both and each has an axis that the other has not: a matrix product.
-// Axes of a broadcast product are those of its shape; an operand has an axis if it does not repeat along it.
+// sum(broadcast(a) * broadcast(b)) where every summed axis is in both and each has an axis that the other has not: a
+// matrix product. Axes of a broadcast product are those of its shape; an operand has an axis if it does not repeat
+// along it.
 Tensor sum_of_products(const Match& m) {
   const Tensor product = m.root().node().input(0);
   const Axes& summed = params_of<AxesParams>(m.root()).axes;
@@ -127,7 +133,9 @@ std::vector<Tensor> product_left_sides(const FreshInput& fresh) {
   const Tensor left = broadcast_to(reshape(a, {3, 4, 1}), matrix), right = broadcast_to(b, matrix);
   const Tensor swapped = broadcast_to(reshape(transpose(b), {5, 1, 4}), {5, 3, 4});
   return {sum(mul(left, right), {1}), sum(mul(swapped, broadcast_to(a, {5, 3, 4})), {2}),
-          sum(mul(broadcast_to(reshape(fresh(f64, {2, 3, 4}), {2, 3, 4, 1}), {2, 3, 4, 5}), broadcast_to(reshape(batch, {2, 1, 4, 5}), {2, 3, 4, 5})), {2})};
+          sum(mul(broadcast_to(reshape(fresh(f64, {2, 3, 4}), {2, 3, 4, 1}), {2, 3, 4, 5}),
+                  broadcast_to(reshape(batch, {2, 1, 4, 5}), {2, 3, 4, 5})),
+              {2})};
 }
 
 }  // namespace
@@ -144,44 +152,51 @@ const std::vector<Rule>& dot_rules() {
        .result = [](const Match& m) { return dot_of_transpose(m, true); },
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{dot(transpose(fresh(f64, {4, 3})), fresh(f64, {4, 5})),
-                                dot_general(transpose(fresh(f64, {4, 2, 3}), {1, 2, 0}), fresh(f64, {2, 4, 5}), {{0}, {0}, {2}, {1}})};
+             return std::vector{
+                 dot(transpose(fresh(f64, {4, 3})), fresh(f64, {4, 5})),
+                 dot_general(transpose(fresh(f64, {4, 2, 3}), {1, 2, 0}), fresh(f64, {2, 4, 5}), {{0}, {0}, {2}, {1}})};
            }},
       {.name = "dot-transpose-right",
        .pattern = dots(a, transposed(b)),
        .result = [](const Match& m) { return dot_of_transpose(m, false); },
-       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), transpose(fresh(f64, {5, 4})))}; }},
+       .left_sides =
+           [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), transpose(fresh(f64, {5, 4})))}; }},
       {.name = "transpose-dot",
        .pattern = transposed(dots(a, b)),
        .result = transpose_of_dot,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{transpose(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5}))),
-                                transpose(dot_general(fresh(f64, {2, 3, 4}), fresh(f64, {2, 4, 5}), {{0}, {0}, {2}, {1}}), {0, 2, 1})};
+             return std::vector{
+                 transpose(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5}))),
+                 transpose(dot_general(fresh(f64, {2, 3, 4}), fresh(f64, {2, 4, 5}), {{0}, {0}, {2}, {1}}), {0, 2, 1})};
            }},
       {.name = "dot-scaled-left",
        .pattern = dots(x * c, b),
-       .result = [](const Match& m) { return dot_of_scaled(m, true); },
+       .result = [](const Match& m) { return dot_of_product(m, true); },
        .rule_class = rounding,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{dot(mul(fresh(f64, {3, 4}), 2.5), fresh(f64, {4, 5})), dot(mul(fresh(f64, {3, 4}), fresh(f64, {})), fresh(f64, {4}))};
+             return std::vector{dot(mul(fresh(f64, {3, 4}), 2.5), fresh(f64, {4, 5})),
+                                dot(mul(fresh(f64, {3, 4}), fresh(f64, {})), fresh(f64, {4}))};
            }},
       {.name = "dot-scaled-right",
        .pattern = dots(b, x * c),
-       .result = [](const Match& m) { return dot_of_scaled(m, false); },
+       .result = [](const Match& m) { return dot_of_product(m, false); },
        .rule_class = rounding,
-       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), mul(fresh(f64, {4, 5}), -0.5))}; }},
+       .left_sides =
+           [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), mul(-0.5, fresh(f64, {4, 5})))}; }},
       {.name = "dot-neg-left",
        .pattern = dots(-x, b),
        .result = [](const Match& m) { return dot_of_neg(m, true); },
        .rule_class = rounding,
-       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(neg(fresh(f64, {3, 4})), fresh(f64, {4, 5}))}; }},
+       .left_sides =
+           [](const FreshInput& fresh) { return std::vector{dot(neg(fresh(f64, {3, 4})), fresh(f64, {4, 5}))}; }},
       {.name = "dot-neg-right",
        .pattern = dots(b, -x),
        .result = [](const Match& m) { return dot_of_neg(m, false); },
        .rule_class = rounding,
-       .left_sides = [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), neg(fresh(f64, {4, 5})))}; }},
+       .left_sides =
+           [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), neg(fresh(f64, {4, 5})))}; }},
       {.name = "dot-zeros",
        .pattern = dots(a, rewrite::literal(0)),
        .result = [](const Match& m) { return zeros_like(m.root()); },

@@ -33,9 +33,11 @@ const std::vector<Rule>& logic_rules() {
       {"where-false", where(literal(0), x, y), keep("y")},
       {"where-same", where(c, x, x), keep("x")},
       {"where-not", where(negation(c), x, y), [](const Match& m) { return ir::where(m["c"], m["y"], m["x"]); }},
-      {"where-where-yes", where(c, where(c, x, y), z), [](const Match& m) { return ir::where(m["c"], m["x"], m["z"]); }},
+      {"where-where-yes", where(c, where(c, x, y), z),
+       [](const Match& m) { return ir::where(m["c"], m["x"], m["z"]); }},
       {"where-where-no", where(c, x, where(c, y, z)), [](const Match& m) { return ir::where(m["c"], m["x"], m["z"]); }},
-      {"where-one-zero", where(c, literal(1), literal(0)), [](const Match& m) { return cast(m["c"], m.root().dtype()); }, RuleClass::stabilising},
+      {"where-one-zero", where(c, literal(1), literal(0)),
+       [](const Match& m) { return cast(m["c"], m.root().dtype()); }, RuleClass::stabilising},
 
       {"and-true", both(c, literal(1)), keep("c")},
       {"and-false", both(c, literal(0)), all_false},
@@ -46,29 +48,43 @@ const std::vector<Rule>& logic_rules() {
       {"not-not", negation(negation(c)), keep("c")},
 
       {"less-self", op("less", {x, x}), all_false},
-      {.name = "less-equal-self", .pattern = op("less_equal", {x, x}), .result = if_integer(all_true), .dtype = DType::i32},
+      {.name = "less-equal-self",
+       .pattern = op("less_equal", {x, x}),
+       .result = if_integer(all_true),
+       .dtype = DType::i32},
       {.name = "equal-self", .pattern = op("equal", {x, x}), .result = if_integer(all_true), .dtype = DType::i32},
-      {.name = "not-equal-self", .pattern = op("not_equal", {x, x}), .result = if_integer(all_false), .dtype = DType::i32},
+      {.name = "not-equal-self",
+       .pattern = op("not_equal", {x, x}),
+       .result = if_integer(all_false),
+       .dtype = DType::i32},
       {.name = "not-less",
        .pattern = negation(op("less", {x, y})),
        .result = [](const Match& m) { return is_floating(m["x"].dtype()) ? Tensor() : less_equal(m["y"], m["x"]); },
        .left_sides =
-           [](const FreshInput& fresh) { return std::vector{logical_not(ir::less(fresh(DType::i32, {2, 3}), fresh(DType::i32, {2, 3})))}; }},
+           [](const FreshInput& fresh) {
+             return std::vector{logical_not(ir::less(fresh(DType::i32, {2, 3}), fresh(DType::i32, {2, 3})))};
+           }},
       {.name = "not-less-equal",
        .pattern = negation(op("less_equal", {x, y})),
        .result = [](const Match& m) { return is_floating(m["x"].dtype()) ? Tensor() : ir::less(m["y"], m["x"]); },
        .left_sides =
-           [](const FreshInput& fresh) { return std::vector{logical_not(ir::less_equal(fresh(DType::i32, {2, 3}), fresh(DType::i32, {2, 3})))}; }},
+           [](const FreshInput& fresh) {
+             return std::vector{logical_not(ir::less_equal(fresh(DType::i32, {2, 3}), fresh(DType::i32, {2, 3})))};
+           }},
       {.name = "not-equal",
        .pattern = negation(op("equal", {x, y})),
        .result = [](const Match& m) { return ir::not_equal(m["x"], m["y"]); },
        .left_sides =
-           [](const FreshInput& fresh) { return std::vector{logical_not(ir::equal(fresh(DType::f64, {2, 3}), fresh(DType::f64, {2, 3})))}; }},
+           [](const FreshInput& fresh) {
+             return std::vector{logical_not(ir::equal(fresh(DType::f64, {2, 3}), fresh(DType::f64, {2, 3})))};
+           }},
       {.name = "not-not-equal",
        .pattern = negation(op("not_equal", {x, y})),
        .result = [](const Match& m) { return ir::equal(m["x"], m["y"]); },
        .left_sides =
-           [](const FreshInput& fresh) { return std::vector{logical_not(ir::not_equal(fresh(DType::f64, {2, 3}), fresh(DType::f64, {2, 3})))}; }},
+           [](const FreshInput& fresh) {
+             return std::vector{logical_not(ir::not_equal(fresh(DType::f64, {2, 3}), fresh(DType::f64, {2, 3})))};
+           }},
   };
   return rules;
 }

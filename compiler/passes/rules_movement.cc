@@ -41,8 +41,11 @@ Tensor broadcast_of_reshape(const Match& m) {
   const Shape &from = m["x"].shape(), &to = below(m).type().shape;
   const Shape &shorter = from.size() < to.size() ? from : to, &longer = from.size() < to.size() ? to : from;
   const std::size_t extra = longer.size() - shorter.size();
-  if (extra == 0 || !std::equal(shorter.begin(), shorter.end(), longer.begin() + static_cast<std::ptrdiff_t>(extra))) return {};
-  if (!std::all_of(longer.begin(), longer.begin() + static_cast<std::ptrdiff_t>(extra), [](const Dim& d) { return d.is(1); })) return {};
+  if (extra == 0 || !std::equal(shorter.begin(), shorter.end(), longer.begin() + static_cast<std::ptrdiff_t>(extra)))
+    return {};
+  if (!std::all_of(longer.begin(), longer.begin() + static_cast<std::ptrdiff_t>(extra),
+                   [](const Dim& d) { return d.is(1); }))
+    return {};
   if (from.size() > m.root().shape().size()) return {};
   return broadcast_to(m["x"], m.root().shape());
 }
@@ -151,7 +154,8 @@ Tensor slice_of_concat(const Match& m) {
   Dim offset(0);
   for (const Tensor& part : parts.inputs()) {
     const Dim next = offset + part.shape()[axis];
-    if (at_least_zero(p.starts[axis] - offset) && at_least_zero(next - Dim(1) - end) && at_least_zero(next - p.starts[axis])) {
+    if (at_least_zero(p.starts[axis] - offset) && at_least_zero(next - Dim(1) - end) &&
+        at_least_zero(next - p.starts[axis])) {
       Shape starts = p.starts;
       starts[axis] = starts[axis] - offset;
       return slice(part, starts, p.extents, p.steps);
@@ -194,13 +198,19 @@ const std::vector<Rule>& movement_rules() {
        .pattern = broadcast(x),
        .result = splat,
        .left_sides = of_constant([](const Tensor& c) { return broadcast_to(c, {4, 2, 3}); })},
-      {.name = "reshape-splat", .pattern = reshaped(x), .result = splat, .left_sides = of_constant([](const Tensor& c) { return reshape(c, {6}); })},
-      {.name = "transpose-splat", .pattern = transposed(x), .result = splat, .left_sides = of_constant([](const Tensor& c) { return transpose(c); })},
-      {.name = "slice-splat",
-       .pattern = sliced(x),
+      {.name = "reshape-splat", .pattern = reshaped(x), .result = splat, .left_sides = of_constant([](const Tensor& c) {
+                                                                           return reshape(c, {6});
+                                                                         })},
+      {.name = "transpose-splat",
+       .pattern = transposed(x),
        .result = splat,
-       .left_sides = of_constant([](const Tensor& c) { return slice(c, {0, 1}, {2, 2}, {1, 1}); })},
-      {.name = "flip-splat", .pattern = flipped(x), .result = splat, .left_sides = of_constant([](const Tensor& c) { return flip(c, {0}); })},
+       .left_sides = of_constant([](const Tensor& c) { return transpose(c); })},
+      {.name = "slice-splat", .pattern = sliced(x), .result = splat, .left_sides = of_constant([](const Tensor& c) {
+                                                                       return slice(c, {0, 1}, {2, 2}, {1, 1});
+                                                                     })},
+      {.name = "flip-splat", .pattern = flipped(x), .result = splat, .left_sides = of_constant([](const Tensor& c) {
+                                                                       return flip(c, {0});
+                                                                     })},
       {.name = "cast-splat",
        .pattern = op("cast", {x}),
        .result =
@@ -232,7 +242,8 @@ const std::vector<Rule>& movement_rules() {
        .result = broadcast_of_reshape,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{broadcast_to(reshape(fresh(f64, {3}), {1, 3}), {2, 3}), broadcast_to(reshape(fresh(f64, {1, 1, 3}), {3}), {4, 2, 3})};
+             return std::vector{broadcast_to(reshape(fresh(f64, {3}), {1, 3}), {2, 3}),
+                                broadcast_to(reshape(fresh(f64, {1, 1, 3}), {3}), {4, 2, 3})};
            }},
 
       // ---- reshape ----
@@ -249,7 +260,8 @@ const std::vector<Rule>& movement_rules() {
        .result = [](const Match& m) { return reshape(m["x"], m.root().shape()); },
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{reshape(reshape(fresh(f64, {2, 3}), {6}), {3, 2}), reshape(reshape(fresh(f64, {4}), {2, 2}), {4})};
+             return std::vector{reshape(reshape(fresh(f64, {2, 3}), {6}), {3, 2}),
+                                reshape(reshape(fresh(f64, {4}), {2, 2}), {4})};
            }},
 
       {.name = "reshape-broadcast",
@@ -257,7 +269,8 @@ const std::vector<Rule>& movement_rules() {
        .result = reshape_of_broadcast,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{reshape(broadcast_to(fresh(f64, {}), {6}), {2, 3}), reshape(broadcast_to(fresh(f64, {3}), {2, 3}), {2, 1, 3, 1}),
+             return std::vector{reshape(broadcast_to(fresh(f64, {}), {6}), {2, 3}),
+                                reshape(broadcast_to(fresh(f64, {3}), {2, 3}), {2, 1, 3, 1}),
                                 reshape(broadcast_to(fresh(f64, {3, 1}), {1, 3, 4}), {3, 4})};
            }},
 
@@ -267,7 +280,8 @@ const std::vector<Rule>& movement_rules() {
        .result = transpose_of_transpose,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{transpose(transpose(fresh(f64, {2, 3, 4}), {1, 2, 0}), {1, 0, 2}), transpose(transpose(fresh(f64, {2, 3})))};
+             return std::vector{transpose(transpose(fresh(f64, {2, 3, 4}), {1, 2, 0}), {1, 0, 2}),
+                                transpose(transpose(fresh(f64, {2, 3})))};
            }},
       {.name = "transpose-ones",
        .pattern = transposed(x),
@@ -282,7 +296,8 @@ const std::vector<Rule>& movement_rules() {
        .result = transpose_of_broadcast,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{transpose(broadcast_to(fresh(f64, {3}), {2, 3})), transpose(broadcast_to(fresh(f64, {2, 1, 3}), {2, 4, 3}), {2, 0, 1})};
+             return std::vector{transpose(broadcast_to(fresh(f64, {3}), {2, 3})),
+                                transpose(broadcast_to(fresh(f64, {2, 1, 3}), {2, 4, 3}), {2, 0, 1})};
            }},
 
       // ---- slice and pad ----
@@ -291,7 +306,8 @@ const std::vector<Rule>& movement_rules() {
        .result =
            [](const Match& m) {
              const auto& p = params_of<SliceParams>(m.root());
-             return p.extents == m["x"].shape() ? slice(m["x"], p.starts, p.extents, p.steps) : Tensor();  // x itself, if it is all of it
+             return p.extents == m["x"].shape() ? slice(m["x"], p.starts, p.extents, p.steps)
+                                                : Tensor();  // x itself, if it is all of it
            },
        .left_sides =
            [](const FreshInput& fresh) {
@@ -327,7 +343,8 @@ const std::vector<Rule>& movement_rules() {
        .left_sides =
            [](const FreshInput& fresh) {
              const Tensor a = fresh(f64, {3, 2}), b = fresh(f64, {4, 2});
-             return std::vector{slice(concat({a, b}, 0), {0, 0}, {3, 2}, {1, 1}), slice(concat({a, b}, 0), {4, 1}, {2, 1}, {2, 1})};
+             return std::vector{slice(concat({a, b}, 0), {0, 0}, {3, 2}, {1, 1}),
+                                slice(concat({a, b}, 0), {4, 1}, {2, 1}, {2, 1})};
            }},
       {.name = "pad-nothing",
        .pattern = op("pad", {x}),
@@ -343,7 +360,10 @@ const std::vector<Rule>& movement_rules() {
            }},
       {.name = "pad-zeros",
        .pattern = op("pad", {rewrite::literal(0)}),
-       .result = [](const Match& m) { return std::signbit(splat_value(m.root().node().input(0))->as_double()) ? Tensor() : zeros_like(m.root()); },
+       .result =
+           [](const Match& m) {
+             return std::signbit(splat_value(m.root().node().input(0))->as_double()) ? Tensor() : zeros_like(m.root());
+           },
        .left_sides = [](const FreshInput&) { return std::vector{pad(zeros(f64, {2}), {1}, {4}, {1})}; }},
 
       // ---- concat and flip ----
@@ -351,7 +371,9 @@ const std::vector<Rule>& movement_rules() {
        .pattern = op("concat", {x}),
        .result = keep("x"),
        .left_sides =
-           [](const FreshInput& fresh) { return std::vector{apply1(*find_op("concat"), make_params(ConcatParams{0}), {fresh(f64, {3})})}; }},
+           [](const FreshInput& fresh) {
+             return std::vector{apply1(*find_op("concat"), make_params(ConcatParams{0}), {fresh(f64, {3})})};
+           }},
       {.name = "flip-flip",
        .pattern = flipped(flipped(x)),
        .result = flip_of_flip,
@@ -362,7 +384,10 @@ const std::vector<Rule>& movement_rules() {
       {.name = "flip-ones",
        .pattern = flipped(x),
        .result = flip_of_ones,
-       .left_sides = [](const FreshInput& fresh) { return std::vector{flip(fresh(f64, {1, 3}), {0}), flip(fresh(f64, {1, 3}), {0, 1})}; }},
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{flip(fresh(f64, {1, 3}), {0}), flip(fresh(f64, {1, 3}), {0, 1})};
+           }},
   };
   return rules;
 }

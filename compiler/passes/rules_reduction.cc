@@ -63,8 +63,8 @@ Unrepeated unrepeated(const Match& m) {
   const std::vector<bool> repeated = repeated_axes(x, operand.shape());
   const std::int64_t missing = operand.rank() - x.rank();
   Unrepeated r;
-  Axes axes;     // of x
-  Shape kept;    // of x reduced, with the repeated axes that stay as 1
+  Axes axes;   // of x
+  Shape kept;  // of x reduced, with the repeated axes that stay as 1
   bool any = false;
   for (std::int64_t k = 0; k < operand.rank(); ++k) {
     const auto i = static_cast<std::size_t>(k);
@@ -104,7 +104,8 @@ Tensor all_of_view(const Match& m) {
 Tensor of_transpose(const Match& m) {
   const Axes& order = axes_of(m.root().node().input(0));
   Axes axes, left;
-  for (std::size_t i = 0; i < order.size(); ++i) (has(axes_of(m.root()), static_cast<std::int64_t>(i)) ? axes : left).push_back(order[i]);
+  for (std::size_t i = 0; i < order.size(); ++i)
+    (has(axes_of(m.root()), static_cast<std::int64_t>(i)) ? axes : left).push_back(order[i]);
   std::sort(axes.begin(), axes.end());
   for (std::int64_t& a : left) a -= std::lower_bound(axes.begin(), axes.end(), a) - axes.begin();
   return transpose(reduce_like(m.root(), m["x"], axes), left);
@@ -118,20 +119,29 @@ Tensor of_flip(const Match& m) {
   return reduce_like(m.root(), left.empty() ? m["x"] : flip(m["x"], left), axes_of(m.root()));
 }
 
-// A factor that is one value for all that is summed: a finite constant, or a scalar where there is something to sum.
-Tensor sum_of_scaled(const Match& m) {
-  const Tensor& c = m["c"];
-  if (!is_floating(c.dtype()) || splat_value(m["x"])) return {};
-  if (const auto v = splat_value(c)) {
-    if (!std::isfinite(v->as_double())) return {};
-    return mul(sum(m["x"], axes_of(m.root())), full(*v, m.root().shape()));
-  }
+// x op c for a float x that is summed and a c that is one value for all of it: op is done once, on the sum. An infinite
+// or NaN c would change what an empty sum is, so a c that is not known needs something to sum.
+Tensor sum_of_scaled(const Match& m, const Tensor& x, const Tensor& c,
+                     Tensor (*op)(const Operand&, const Operand&, SourceLine)) {
+  if (!is_floating(c.dtype()) || splat_value(x)) return {};
+  const auto v = splat_value(c);
   const Tensor scalar = under_broadcast(c);
-  if (scalar == c || product(scalar.shape()) != Dim(1) || may_be_empty(m["x"].shape())) return {};
-  return mul(sum(m["x"], axes_of(m.root())), broadcast_to(reshape(scalar, {}), m.root().shape()));
+  if (!v && (scalar == c || !product(scalar.shape()).is(1) || may_be_empty(x.shape()))) return {};
+  if (v && !std::isfinite(v->as_double())) return {};
+  const Shape& shape = m.root().shape();
+  return op(sum(x, axes_of(m.root())), v ? full(*v, shape) : broadcast_to(reshape(scalar, {}), shape), {});
 }
 
-// Floats: a sum of constants. max: of at least one.
+Tensor sum_of_product(const Match& m) {
+  const Tensor y = sum_of_scaled(m, m["x"], m["c"], mul);
+  return y ? y : sum_of_scaled(m, m["c"], m["x"], mul);
+}
+
+std::int64_t wrapped_product(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+}
+
+// A reduction of equal values; max: of at least one.
 Tensor of_splat(const Match& m) {
   const auto v = splat_value(m["x"]);
   Dim count(1);
@@ -139,7 +149,8 @@ Tensor of_splat(const Match& m) {
   if (!v || !count.is_constant() || (count.value() == 0 && is_op(m.root(), "max"))) return {};
   if (is_op(m.root(), "max")) return full(*v, m.root().shape());
   if (count.value() == 0) return zeros_like(m.root());
-  if (!is_floating(v->dtype)) return full(Literal::integer(v->as_integer() * count.value(), DType::i64), m.root().shape());
+  if (!is_floating(v->dtype))
+    return full(Literal::integer(wrapped_product(v->as_integer(), count.value()), DType::i64), m.root().shape());
   return full(Literal::real(v->as_double() * static_cast<double>(count.value()), v->dtype), m.root().shape());
 }
 
@@ -159,20 +170,25 @@ const std::vector<Rule>& reduction_rules() {
        .rule_class = rounding,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{sum(fresh(f64, {1, 3}), {0}), sum(fresh(f64, {1, 3}), {0, 1}), sum(fresh(DType::i32, {3, 1}), {1}),
+             return std::vector{sum(fresh(f64, {1, 3}), {0}), sum(fresh(f64, {1, 3}), {0, 1}),
+                                sum(fresh(DType::i32, {3, 1}), {1}),
                                 apply1(*find_op("sum"), make_params(AxesParams{}), {fresh(f64, {2})})};
            }},
       {.name = "max-ones",
        .pattern = maxima(x),
        .result = without_ones,
-       .left_sides = [](const FreshInput& fresh) { return std::vector{max(fresh(f64, {1, 3}), {0}), max(fresh(f64, {1, 3}), {0, 1})}; }},
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{max(fresh(f64, {1, 3}), {0}), max(fresh(f64, {1, 3}), {0, 1})};
+           }},
       {.name = "sum-sum",
        .pattern = sums(sums(x)),
        .result = merged,
        .rule_class = rounding,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{sum(sum(fresh(f64, {2, 3, 4}), {1}), {1}), sum(sum(fresh(DType::i32, {2, 3, 4}), {0}), {0})};
+             return std::vector{sum(sum(fresh(f64, {2, 3, 4}), {1}), {1}),
+                                sum(sum(fresh(DType::i32, {2, 3, 4}), {0}), {0})};
            }},
       {.name = "max-max",
        .pattern = maxima(maxima(x)),
@@ -184,7 +200,8 @@ const std::vector<Rule>& reduction_rules() {
        .rule_class = rounding,
        .left_sides =
            [](const FreshInput&) {
-             return std::vector{sum(full(Literal::real(0.1, f64), {2, 3}), {1}), sum(full(Literal::integer(100, DType::i8), {7}), {0}),
+             return std::vector{sum(full(Literal::real(0.1, f64), {2, 3}), {1}),
+                                sum(full(Literal::integer(100, DType::i8), {7}), {0}),
                                 sum(full(Literal::real(NAN, f64), {0}), {0})};
            }},
       {.name = "max-splat",
@@ -197,15 +214,18 @@ const std::vector<Rule>& reduction_rules() {
        .rule_class = rounding,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{sum(broadcast_to(fresh(f64, {3, 1}), {2, 3, 4}), {0, 1}), sum(broadcast_to(fresh(f64, {3, 1}), {2, 3, 4}), {0, 2}),
-                                sum(broadcast_to(fresh(f64, {3}), {0, 3}), {0}), sum(broadcast_to(fresh(f64, {}), {5}), {0})};
+             return std::vector{sum(broadcast_to(fresh(f64, {3, 1}), {2, 3, 4}), {0, 1}),
+                                sum(broadcast_to(fresh(f64, {3, 1}), {2, 3, 4}), {0, 2}),
+                                sum(broadcast_to(fresh(f64, {3}), {0, 3}), {0}),
+                                sum(broadcast_to(fresh(f64, {}), {5}), {0})};
            }},
       {.name = "max-broadcast",
        .pattern = maxima(under("broadcast_to", x)),
        .result = max_of_broadcast,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{max(broadcast_to(fresh(f64, {3, 1}), {2, 3, 4}), {0, 1}), max(broadcast_to(fresh(f64, {}), {5}), {0})};
+             return std::vector{max(broadcast_to(fresh(f64, {3, 1}), {2, 3, 4}), {0, 1}),
+                                max(broadcast_to(fresh(f64, {}), {5}), {0})};
            }},
       {.name = "sum-all-reshape",
        .pattern = sums(under("reshape", x)),
@@ -222,12 +242,14 @@ const std::vector<Rule>& reduction_rules() {
        .rule_class = rounding,
        .left_sides =
            [](const FreshInput& fresh) {
-             return std::vector{sum(transpose(fresh(f64, {2, 3, 4}), {2, 0, 1}), {1}), sum(transpose(fresh(f64, {2, 3})), {0, 1})};
+             return std::vector{sum(transpose(fresh(f64, {2, 3, 4}), {2, 0, 1}), {1}),
+                                sum(transpose(fresh(f64, {2, 3})), {0, 1})};
            }},
       {.name = "max-transpose",
        .pattern = maxima(under("transpose", x)),
        .result = of_transpose,
-       .left_sides = [](const FreshInput& fresh) { return std::vector{max(transpose(fresh(f64, {2, 3, 4}), {2, 0, 1}), {1})}; }},
+       .left_sides =
+           [](const FreshInput& fresh) { return std::vector{max(transpose(fresh(f64, {2, 3, 4}), {2, 0, 1}), {1})}; }},
       {.name = "sum-flip",
        .pattern = sums(under("flip", x)),
        .result = of_flip,
@@ -235,14 +257,31 @@ const std::vector<Rule>& reduction_rules() {
        .left_sides = [](const FreshInput& fresh) { return std::vector{sum(flip(fresh(f64, {2, 3}), {0, 1}), {1})}; }},
       {.name = "sum-scaled",
        .pattern = sums(x * c),
-       .result = sum_of_scaled,
+       .result = sum_of_product,
        .rule_class = rounding,
        .left_sides =
            [](const FreshInput& fresh) {
              const Tensor t = fresh(f64, {2, 3}), s = fresh(f64, {});
-             return std::vector{sum(mul(t, 2.5), {1}), sum(mul(t, s), {0, 1})};
+             return std::vector{sum(mul(t, 2.5), {1}), sum(mul(2.5, t), {1}), sum(mul(t, s), {0, 1}),
+                                sum(mul(s, t), {0, 1})};
            }},
-      {"sum-neg", sums(-x), if_float([](const Match& m) { return neg(sum(m["x"], axes_of(m.root()))); }), rounding, {}, -3, 3, f64,
+      {.name = "sum-divided",
+       .pattern = sums(x / c),
+       .result = [](const Match& m) { return sum_of_scaled(m, m["x"], m["c"], div); },
+       .rule_class = rounding,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             const Tensor t = fresh(f64, {2, 3});
+             return std::vector{sum(div(t, 3.0), {1}), sum(div(t, fresh(f64, {})), {0})};
+           }},
+      {"sum-neg",
+       sums(-x),
+       if_float([](const Match& m) { return neg(sum(m["x"], axes_of(m.root()))); }),
+       rounding,
+       {},
+       -3,
+       3,
+       f64,
        [](const FreshInput& fresh) { return std::vector{sum(neg(fresh(f64, {2, 3})), {1})}; }},
   };
   return rules;

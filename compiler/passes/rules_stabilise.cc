@@ -40,12 +40,13 @@ Result minus_of_minus_x(const char* name) {
 bool is_shifted(const Tensor& x) {
   if (!is_op(x, "sub")) return false;
   Tensor t = x.node().input(1);
-  while (is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "minimum") || is_op(t, "stop_gradient")) t = t.node().input(0);
+  while (is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "minimum") || is_op(t, "stop_gradient"))
+    t = t.node().input(0);
   return is_op(t, "max");
 }
 
-// exp(x - max) and its sum, over the axes of `sum`. An infinite maximum is shifted by the largest number: what is finite beside it
-// then gives 0, not NaN.
+// exp(x - max) and its sum, over the axes of `sum`. An infinite maximum is shifted by the largest number: what is
+// finite beside it then gives 0, not NaN.
 struct Shifted {
   Tensor exponentials, total;
 };
@@ -54,7 +55,8 @@ Shifted shifted(const Tensor& x, const Tensor& sum) {
   Shape kept = x.shape();
   for (std::int64_t a : axes) kept[static_cast<std::size_t>(a)] = Dim(1);
   Shifted s;
-  const Tensor shift = minimum(max(x, axes), x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max());
+  const Tensor shift = minimum(
+      max(x, axes), x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max());
   // The result does not depend on the shift: neither does its derivative.
   s.exponentials = call("exp", {sub(x, broadcast_to(reshape(stop_gradient(shift), kept), x.shape()))});
   s.total = ir::sum(s.exponentials, axes);
@@ -161,7 +163,8 @@ std::vector<const Rule*> pointers(std::initializer_list<const std::vector<Rule>*
 }  // namespace
 
 std::span<const Rule* const> algebra_rules() {
-  static const auto list = pointers({&arithmetic_rules(), &logic_rules(), &movement_rules(), &reduction_rules(), &dot_rules()});
+  static const auto list =
+      pointers({&arithmetic_rules(), &logic_rules(), &movement_rules(), &reduction_rules(), &dot_rules()});
   return list;
 }
 

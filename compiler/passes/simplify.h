@@ -1,7 +1,7 @@
 // The rule tables as passes.
 //
-// Before: any graph. After: no rule of the table that the options leave on fires (within RewriteOptions::max_sweeps). Values: as the
-// classes of the rules say. Rules that fired are counted in the context.
+// Before: any graph. After: no rule of the table that the options leave on fires (within RewriteOptions::max_sweeps).
+// Values: as the classes of the rules say. Rules that fired are counted in the context.
 #pragma once
 
 #include "compiler/rewrite/pass.h"

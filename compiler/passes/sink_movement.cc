@@ -14,7 +14,9 @@ bool is_elementwise(const Node& node) {
 
 bool is_movement(const Tensor& t) { return is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "transpose"); }
 
-bool is_single(const Tensor& t) { return splat_value(t) || (is_op(t, "broadcast_to") && product(t.node().input(0).shape()).is(1)); }
+bool is_single(const Tensor& t) {
+  return splat_value(t) || (is_op(t, "broadcast_to") && product(t.node().input(0).shape()).is(1));
+}
 
 // One value for all elements (a constant, or a single element repeated) under another shape.
 Tensor single(const Tensor& t, const Shape& shape) {
@@ -45,13 +47,17 @@ std::vector<Tensor> sink(const NodePtr& node, const std::vector<Tensor>& inputs)
   const Shape& shape = moved.node().input(0).shape();
   std::vector<Tensor> operands;
   for (const Tensor& t : inputs) {
-    if (is_movement(t) && same_movement(t, moved)) operands.push_back(t.node().input(0));
-    else if (is_single(t)) operands.push_back(single(t, shape));
-    else return {};
+    if (is_movement(t) && same_movement(t, moved))
+      operands.push_back(t.node().input(0));
+    else if (is_single(t))
+      operands.push_back(single(t, shape));
+    else
+      return {};
   }
   const OriginScope origins(*node);
   const Tensor result = apply1(node->op(), node->params(), std::move(operands));
-  const Params params = is_op(moved, "transpose") ? moved.node().params() : make_params(ShapeParams{node->type().shape});
+  const Params params =
+      is_op(moved, "transpose") ? moved.node().params() : make_params(ShapeParams{node->type().shape});
   return {apply1(moved.node().op(), params, {result})};
 }
 

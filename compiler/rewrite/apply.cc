@@ -15,8 +15,8 @@ using ir::Tensor;
 
 namespace {
 
-constexpr int max_offers = 8;        // of one node in one sweep
-constexpr int max_new_nodes = 64;    // of one firing
+constexpr int max_offers = 8;      // of one node in one sweep
+constexpr int max_new_nodes = 64;  // of one firing
 
 // The rules that are switched on, by OpDef.
 class Enabled {
@@ -52,7 +52,8 @@ void check_size(const Rule& rule, const Tensor& result, std::uint64_t first_new)
     const Node* node = stack.back();
     stack.pop_back();
     if (node->id() < first_new || !seen.insert(node).second) continue;
-    if (seen.size() > max_new_nodes) throw InternalError("rule " + rule.name + ": takes more than " + std::to_string(max_new_nodes) + " new nodes");
+    if (seen.size() > max_new_nodes)
+      throw InternalError("rule " + rule.name + ": takes more than " + std::to_string(max_new_nodes) + " new nodes");
     for (const Tensor& t : node->inputs()) stack.push_back(&t.node());
   }
 }
@@ -151,7 +152,8 @@ class Sweep {
     try {
       result = rule.result(m);
     } catch (const std::exception& e) {
-      throw InternalError("rule " + rule.name + " throws on " + root.op().name + " of " + to_string(m.root().type()) + ": " + e.what());
+      throw InternalError("rule " + rule.name + " throws on " + root.op().name + " of " + to_string(m.root().type()) +
+                          ": " + e.what());
     }
     if (result) result = typed(rule, m.root(), std::move(result));
     if (result) check_size(rule, result, first_new);
@@ -168,8 +170,8 @@ class Sweep {
 
 }  // namespace
 
-std::vector<Tensor> apply_rules(std::span<const Tensor> outputs, const RuleSet& rules, const RewriteOptions& options, Counts& counts,
-                                RewriteStats* stats) {
+std::vector<Tensor> apply_rules(std::span<const Tensor> outputs, const RuleSet& rules, const RewriteOptions& options,
+                                Counts& counts, RewriteStats* stats) {
   RewriteStats ignored;
   RewriteStats& s = stats ? *stats : ignored;
   Enabled enabled(rules, options);

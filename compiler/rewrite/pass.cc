@@ -50,12 +50,14 @@ int count_nodes(const ir::Graph& graph) { return static_cast<int>(ir::topologica
 void check_outputs(const Pass& pass, const ir::Graph& before, const ir::Graph& after) {
   BITALE_ASSERT(before.outputs.size() == after.outputs.size(), "pass " + pass.name + " changes the number of outputs");
   for (std::size_t i = 0; i < before.outputs.size(); ++i)
-    BITALE_ASSERT(before.outputs[i].type() == after.outputs[i].type(), "pass " + pass.name + " changes the type of output " + std::to_string(i));
+    BITALE_ASSERT(before.outputs[i].type() == after.outputs[i].type(),
+                  "pass " + pass.name + " changes the type of output " + std::to_string(i));
 }
 
 }  // namespace
 
-ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& context, std::vector<PassReport>& reports) {
+ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& context,
+                       std::vector<PassReport>& reports) {
   const Dump dump(context.name);
   dump.write(0, "start", graph);
   int nodes = count_nodes(graph);
@@ -82,7 +84,8 @@ std::string to_string(const std::vector<PassReport>& reports) {
   std::string text;
   for (const PassReport& r : reports) {
     char line[96];
-    std::snprintf(line, sizeof line, ": %d -> %d nodes, %.2f ms%s\n", r.nodes_before, r.nodes_after, r.seconds * 1e3, r.changed ? "" : " (unchanged)");
+    std::snprintf(line, sizeof line, ": %d -> %d nodes, %.2f ms%s\n", r.nodes_before, r.nodes_after, r.seconds * 1e3,
+                  r.changed ? "" : " (unchanged)");
     text += r.name + line;
   }
   return text;

@@ -10,7 +10,7 @@
 namespace bitale::rewrite {
 
 struct PassContext {
-  int level = 2;              // optimisation level O0..O3
+  int level = 2;  // optimisation level O0..O3
   RewriteOptions options;
   Counts rules_fired;
   std::string name = "graph";  // of what is compiled, in the names of dump files
@@ -20,8 +20,8 @@ struct PassContext {
 struct Pass {
   std::string name;
   std::function<ir::Graph(const ir::Graph&, PassContext&)> run;
-  std::string establishes;    // what holds afterwards
-  int min_level = 0;          // runs at this level and above
+  std::string establishes;  // what holds afterwards
+  int min_level = 0;        // runs at this level and above
 };
 using Pipeline = std::vector<Pass>;
 
@@ -32,10 +32,11 @@ struct PassReport {
   bool changed = false;
 };
 
-// Runs the rows in order: run, verify (in builds with verification), time, dump (flag BITALE_DUMP): the text and GraphViz of the
-// graph before the first pass and after each that changed it, as <dump>/<name>_<run>/<number>_<pass>.txt and .dot. A pass keeps
-// the number, dtypes and shapes of the outputs.
-ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& context, std::vector<PassReport>& reports);
+// Runs the rows in order: run, verify (in builds with verification), time, dump (flag BITALE_DUMP): the text and
+// GraphViz of the graph before the first pass and after each that changed it, as
+// <dump>/<name>_<run>/<number>_<pass>.txt and .dot. A pass keeps the number, dtypes and shapes of the outputs.
+ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& context,
+                       std::vector<PassReport>& reports);
 
 // One line per pass: "canonicalise: 120 -> 97 nodes, 0.8 ms".
 std::string to_string(const std::vector<PassReport>& reports);

@@ -7,8 +7,11 @@
 namespace bitale::rewrite {
 
 Pattern any(std::string name) { return {Pattern::Kind::any, std::move(name), 0, {}}; }
+Pattern constant(std::string name) { return {Pattern::Kind::constant, std::move(name), 0, {}}; }
 Pattern literal(double value) { return {Pattern::Kind::literal, {}, value, {}}; }
-Pattern op(std::string name, std::vector<Pattern> operands) { return {Pattern::Kind::op, std::move(name), 0, std::move(operands)}; }
+Pattern op(std::string name, std::vector<Pattern> operands) {
+  return {Pattern::Kind::op, std::move(name), 0, std::move(operands)};
+}
 
 Pattern operator+(Pattern a, Pattern b) { return op("add", {std::move(a), std::move(b)}); }
 Pattern operator-(Pattern a, Pattern b) { return op("sub", {std::move(a), std::move(b)}); }
@@ -39,8 +42,8 @@ bool Match::bind(const std::string& variable, const ir::Tensor& tensor) {
 
 namespace {
 
-// Depth-first search over the orders of commutative operands. A goal list is a stack in the frames of the recursion, which is as
-// deep as the pattern is large.
+// Depth-first search over the orders of commutative operands. A goal list is a stack in the frames of the recursion,
+// which is as deep as the pattern is large.
 class Matcher {
  public:
   explicit Matcher(Match& out) : out_(out) {}
@@ -56,9 +59,14 @@ class Matcher {
     const Pattern& p = *goals->pattern;
     const ir::Tensor& t = *goals->tensor;
     switch (p.kind) {
-      case Pattern::Kind::any: return solve_any(p, t, goals->rest);
-      case Pattern::Kind::literal: return is_literal(t, p.number) && solve(goals->rest);
-      case Pattern::Kind::op: return solve_op(p, t, goals->rest);
+      case Pattern::Kind::any:
+        return solve_any(p, t, goals->rest);
+      case Pattern::Kind::constant:
+        return ir::splat_value(t) && solve_any(p, t, goals->rest);
+      case Pattern::Kind::literal:
+        return is_literal(t, p.number) && solve(goals->rest);
+      case Pattern::Kind::op:
+        return solve_op(p, t, goals->rest);
     }
     return false;
   }
@@ -80,7 +88,8 @@ class Matcher {
     const ir::Node& node = t.node();
     if (node.op().name != p.name || node.inputs().size() != p.operands.size()) return false;
     if (solve_operands(p, node, 0, false, rest)) return true;
-    return node.op().commutative && p.operands.size() == 2 && !(node.input(0) == node.input(1)) && solve_operands(p, node, 0, true, rest);
+    return node.op().commutative && p.operands.size() == 2 && !(node.input(0) == node.input(1)) &&
+           solve_operands(p, node, 0, true, rest);
   }
 
   // Pushes the goals of operands i.. in front of the rest.
@@ -104,10 +113,13 @@ bool match(const Pattern& pattern, const ir::Tensor& tensor, Match& out) {
   return false;
 }
 
-ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type, const std::function<ir::Tensor(const std::string&, bool)>& variable) {
+ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type,
+                       const std::function<ir::Tensor(const std::string&, bool)>& variable) {
   const auto build = [&](const Pattern& p, DType dtype, const auto& self) -> ir::Tensor {
-    if (p.kind == Pattern::Kind::any) return variable(p.name, dtype == DType::bool_);
-    if (p.kind == Pattern::Kind::literal) return ir::cast(ir::full(ir::Literal::real(p.number, DType::f64), type.shape), dtype);
+    if (p.kind == Pattern::Kind::any || p.kind == Pattern::Kind::constant)
+      return variable(p.name, dtype == DType::bool_);
+    if (p.kind == Pattern::Kind::literal)
+      return ir::cast(ir::full(ir::Literal::real(p.number, DType::f64), type.shape), dtype);
     const ir::OpDef* def = ir::find_op(p.name);
     BITALE_ASSERT(def != nullptr, "a pattern names the op " + p.name + ", which is not registered");
     std::vector<ir::Tensor> operands;
@@ -122,7 +134,8 @@ ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type, const
 
 RuleSet::RuleSet(std::vector<const Rule*> rules) : rules_(std::move(rules)) {
   for (const Rule* rule : rules_) {
-    BITALE_ASSERT(rule->pattern.kind == Pattern::Kind::op, "rule " + rule->name + ": the root of its pattern is not an op");
+    BITALE_ASSERT(rule->pattern.kind == Pattern::Kind::op,
+                  "rule " + rule->name + ": the root of its pattern is not an op");
     by_op_[rule->pattern.name].push_back(rule);
   }
 }

@@ -15,21 +15,23 @@
 
 namespace bitale::rewrite {
 
-// exact: bit-equal, NaN included. stabilising: equal to the left side in float64 wherever that is finite. relaxed: equal on
-// finite inputs; off unless asked for.
+// exact: bit-equal, NaN included. stabilising: equal to the left side in float64 wherever that is finite. relaxed:
+// equal on finite inputs; off unless asked for.
 enum class RuleClass : std::uint8_t { exact, stabilising, relaxed };
 
 class Match;
 
-// A pattern over tensors: a variable, a literal, or an op over patterns. Commutative ops are tried both ways round. A literal
-// matches a `full` of that value; a variable that occurs twice must meet the same tensor.
+// A pattern over tensors: a variable, a variable for constants, a literal, or an op over patterns. Commutative ops are
+// tried both ways round. A constant matches what splat_value gives a value for, a literal what it gives that value for;
+// a variable that occurs twice must meet the same tensor.
 struct Pattern {
-  enum class Kind : std::uint8_t { any, literal, op } kind = Kind::any;
-  std::string name;               // of the variable, or the op
+  enum class Kind : std::uint8_t { any, constant, literal, op } kind = Kind::any;
+  std::string name;  // of the variable, or the op
   double number = 0;
   std::vector<Pattern> operands;
 };
 Pattern any(std::string name);
+Pattern constant(std::string name);
 Pattern literal(double value);
 Pattern op(std::string name, std::vector<Pattern> operands);
 Pattern operator+(Pattern a, Pattern b);
@@ -71,16 +73,16 @@ using FreshInput = std::function<ir::Tensor(DType dtype, ir::Shape shape)>;
 struct Rule {
   std::string name;
   Pattern pattern;  // its root is an op
-  // The replacement, of the root's dtype and shape: a splat is cast and broadcast to them. An empty Tensor, the root itself, and a
-  // result whose extents equal the root's only by a check at call entry decline.
+  // The replacement, of the root's dtype and shape: a splat is cast and broadcast to them. An empty Tensor, the root
+  // itself, and a result whose extents equal the root's only by a check at call entry decline.
   std::function<ir::Tensor(const Match&)> result;
   RuleClass rule_class = RuleClass::exact;
   std::vector<std::string> tags = {};
   // Domain of the test's random values for every variable, and the variables' dtype.
   double low = -3, high = 3;
   DType dtype = DType::f64;
-  // Left sides for the test, where the pattern alone does not say them (ops with parameters, conditions on extents or values).
-  // Without it the test instantiates the pattern. Every left side must fire.
+  // Left sides for the test, where the pattern alone does not say them (ops with parameters, conditions on extents or
+  // values). Without it the test instantiates the pattern. Every left side must fire.
   std::function<std::vector<ir::Tensor>(const FreshInput&)> left_sides = {};
 };
 
@@ -101,8 +103,8 @@ using Counts = std::map<std::string, std::int64_t>;  // rule name -> firings
 // What a call of apply_rules did.
 struct RewriteStats {
   int sweeps = 0;
-  std::int64_t visits = 0;     // nodes looked at, over all sweeps
-  std::int64_t attempts = 0;   // rules tried
+  std::int64_t visits = 0;    // nodes looked at, over all sweeps
+  std::int64_t attempts = 0;  // rules tried
   std::int64_t firings = 0;
 };
 
@@ -112,15 +114,17 @@ struct RewriteOptions {
   int max_sweeps = 8;
 };
 
-// Bottom-up sweeps with a memo from old to new until nothing changes or max_sweeps; each node takes the first rule that fits,
-// then its result is offered again, at most 8 times. Time is linear in the graph per sweep. A rule that throws is an
-// InternalError that names it, one whose result has another type or takes more than 64 new nodes as well. Handles of outputs keep
-// their lines and names.
-std::vector<ir::Tensor> apply_rules(std::span<const ir::Tensor> outputs, const RuleSet& rules, const RewriteOptions& options, Counts& counts,
-                                    RewriteStats* stats = nullptr);
+// Bottom-up sweeps with a memo from old to new until nothing changes or max_sweeps; each node takes the first rule that
+// fits, then its result is offered again, at most 8 times. Time is linear in the graph per sweep. A rule that throws is
+// an InternalError that names it, one whose result has another type or takes more than 64 new nodes as well. Handles of
+// outputs keep their lines and names.
+std::vector<ir::Tensor> apply_rules(std::span<const ir::Tensor> outputs, const RuleSet& rules,
+                                    const RewriteOptions& options, Counts& counts, RewriteStats* stats = nullptr);
 
-// The pattern as a graph of elementwise ops: variable(name, boolean) makes its operands, `boolean` for those that the op needs as bool.
-ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type, const std::function<ir::Tensor(const std::string&, bool)>& variable);
+// The pattern as a graph of elementwise ops: variable(name, boolean) makes its variables (also those for constants),
+// `boolean` where the op needs a bool.
+ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type,
+                       const std::function<ir::Tensor(const std::string&, bool)>& variable);
 
 // Tries every order of commutative operands; on failure `out` keeps the bindings it came with.
 bool match(const Pattern& pattern, const ir::Tensor& tensor, Match& out);

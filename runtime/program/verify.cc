@@ -408,6 +408,10 @@ class Verifier {
   void rule(const LoopStep& s) {
     require(s.body != nullptr, "loop '{}' has no body", label_);
     fixed(s.trips, "the number of trips");
+    if (s.trips_taken != -1) {
+      writes(s.trips_taken, "the number of trips");
+      scalar(s.trips_taken, DType::i64, "the number of trips");
+    }
     Place inner{place_.outermost, &p_, &varying_, true, {}, {}, place_.depth + 1};
     std::set<int> bound;
     for (const LoopBinding& b : s.bindings) binding(*s.body, b, inner, bound);
@@ -415,10 +419,6 @@ class Verifier {
     for (const LoopBinding& b : s.bindings) made_here(*s.body, b);
     unbound(*s.body, bound);
     memory_of(s);
-    if (s.trips_taken >= 0) {
-      writes(s.trips_taken, "the number of trips");
-      scalar(s.trips_taken, DType::i64, "the number of trips");
-    }
     Verifier(*s.body, inner).run();
     if (s.until == -1) return;
     inner_buffer(*s.body, s.until, Role::output, "the end condition");

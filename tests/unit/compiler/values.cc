@@ -12,8 +12,10 @@ Array draw(DType dtype, const Extents& shape, double low, double high, std::mt19
   Array a(DType::f64, shape);
   for (double& v : a.view<double>()) {
     v = uniform(random);
-    if (!is_floating(dtype)) v = dtype == DType::bool_ ? static_cast<double>(random() & 1) : std::floor(v);
-    else if (how == Draw::hostile && random() % 3 == 0) v = special[random() % std::size(special)];
+    if (!is_floating(dtype))
+      v = dtype == DType::bool_ ? static_cast<double>(random() & 1) : std::floor(v);
+    else if (how == Draw::hostile && random() % 3 == 0)
+      v = special[random() % std::size(special)];
   }
   return a.cast(dtype);
 }
@@ -42,12 +44,15 @@ Array value_of(const ir::Tensor& output, const grad::Bindings& leaves) { return 
 
 std::string difference(const Array& a, const Array& b, rewrite::RuleClass rule_class, double tolerance) {
   if (a.dtype() != b.dtype() || a.shape() != b.shape())
-    return std::string(name_of(a.dtype())) + shape_text(a.shape()) + " and " + std::string(name_of(b.dtype())) + shape_text(b.shape());
+    return std::string(name_of(a.dtype())) + shape_text(a.shape()) + " and " + std::string(name_of(b.dtype())) +
+           shape_text(b.shape());
   for (std::int64_t i = 0; i < a.size(); ++i) {
     const double x = a.at(i), y = b.at(i);
     bool same = x == y && std::signbit(x) == std::signbit(y);
-    if (rule_class == rewrite::RuleClass::exact) same = same || (std::isnan(x) && std::isnan(y));
-    else same = same || !std::isfinite(x) || std::abs(x - y) <= tolerance * std::max(1.0, std::abs(x));
+    if (rule_class == rewrite::RuleClass::exact)
+      same = same || (std::isnan(x) && std::isnan(y));
+    else
+      same = same || !std::isfinite(x) || std::abs(x - y) <= tolerance * std::max(1.0, std::abs(x));
     if (!same) return "[" + std::to_string(i) + "]: " + std::to_string(x) + " and " + std::to_string(y);
   }
   return "";

@@ -27,8 +27,8 @@ std::vector<ir::Tensor> leaves_of(std::span<const ir::Tensor> outputs);
 std::vector<Array> values_of(std::span<const ir::Tensor> outputs, const grad::Bindings& leaves);
 Array value_of(const ir::Tensor& output, const grad::Bindings& leaves);
 
-// Where b does not stand for a: "[2]: 1 and 2"; empty if it does. exact: equal bits, any NaN for a NaN. Otherwise: equal up to
-// `tolerance`, absolute and relative, wherever a is finite.
+// Where b does not stand for a: "[2]: 1 and 2"; empty if it does. exact: equal bits, any NaN for a NaN. Otherwise:
+// equal up to `tolerance`, absolute and relative, wherever a is finite.
 std::string difference(const Array& a, const Array& b, rewrite::RuleClass rule_class, double tolerance = 1e-10);
 
 }  // namespace bitale::tests

@@ -22,12 +22,15 @@ Tensor f64(const char* name, ir::Shape shape) {
 
 Tensor total(const Tensor& x) { return ops::sum(x); }
 
-Tensor gradient(const Tensor& cost, const Tensor& x, const GradOptions& options = {}) { return grad::grad(cost, {&x, 1}, options)[0]; }
+Tensor gradient(const Tensor& cost, const Tensor& x, const GradOptions& options = {}) {
+  return grad::grad(cost, {&x, 1}, options)[0];
+}
 
 void check_close(const Array& a, std::vector<double> expected, double tolerance = 1e-12) {
   INFO(to_string(a));
   REQUIRE(a.size() == static_cast<std::int64_t>(expected.size()));
-  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(a.at(static_cast<std::int64_t>(i)) == Approx(expected[i]).margin(tolerance));
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    CHECK(a.at(static_cast<std::int64_t>(i)) == Approx(expected[i]).margin(tolerance));
 }
 
 void check_close(const Array& a, const Array& b, double tolerance = 1e-12) {
@@ -41,7 +44,8 @@ struct Network {
   std::vector<Tensor> wrt{x, w, b, v};
   Tensor hidden = ops::tanh(ir::dot(x, w) + b);
   Tensor out = ir::dot(ir::where(ir::less(hidden, 0.25), hidden * 0.5, ops::exp(hidden)), v);
-  Tensor cost = ops::logsumexp(out) + total(ir::slice(hidden, {0, 3}, {2, 2}, {2, -1}) * 0.1) + total(ir::transpose(out) * ir::flip(ir::transpose(out), {1}));
+  Tensor cost = ops::logsumexp(out) + total(ir::slice(hidden, {0, 3}, {2, 2}, {2, -1}) * 0.1) +
+                total(ir::transpose(out) * ir::flip(ir::transpose(out), {1}));
 
   Bindings leaves() const {
     std::mt19937_64 random(3);
@@ -65,7 +69,8 @@ TEST_CASE("Cotangents of shared subexpressions add up") {
   const Tensor cost = total(s * s + s * x + s);
   const Array g = value_of(gradient(cost, x), {{x, vector({0.3, -1.1})}});
   std::vector<double> expected;
-  for (double v : {0.3, -1.1}) expected.push_back(2 * std::sin(v) * std::cos(v) + std::cos(v) * v + std::sin(v) + std::cos(v));
+  for (double v : {0.3, -1.1})
+    expected.push_back(2 * std::sin(v) * std::cos(v) + std::cos(v) * v + std::sin(v) + std::cos(v));
   check_close(g, expected);
 }
 
@@ -165,7 +170,8 @@ TEST_CASE("Missing cotangents and tangents are zero") {
 TEST_CASE("Jacobians have the dims of y and then of x") {
   const Tensor x = f64("x", {3}), a = f64("a", {2, 3});
   const Tensor y = ops::sin(ir::dot(a, x));
-  const Bindings leaves{{x, vector({0.1, 0.2, 0.3})}, {a, Array::of<double>(std::vector<double>{1, 2, 3, 4, 5, 6}, {2, 3})}};
+  const Bindings leaves{{x, vector({0.1, 0.2, 0.3})},
+                        {a, Array::of<double>(std::vector<double>{1, 2, 3, 4, 5, 6}, {2, 3})}};
   const Array j = value_of(grad::jacobian(y, x), leaves);
   CHECK(j.shape() == Extents{2, 3});
   const double c0 = std::cos(1.4), c1 = std::cos(3.2);
@@ -175,7 +181,8 @@ TEST_CASE("Jacobians have the dims of y and then of x") {
 TEST_CASE("The jacobian of a matrix in a matrix") {
   const Tensor x = f64("x", {2, 3});
   const Tensor y = ir::transpose(ops::exp(x));
-  const Array j = value_of(grad::jacobian(y, x), {{x, Array::of<double>(std::vector<double>{0, 1, 2, 3, 4, 5}, {2, 3})}});
+  const Array j =
+      value_of(grad::jacobian(y, x), {{x, Array::of<double>(std::vector<double>{0, 1, 2, 3, 4, 5}, {2, 3})}});
   CHECK(j.shape() == Extents{3, 2, 2, 3});
   for (std::int64_t i = 0; i < 36; ++i) {
     const std::int64_t row = i / 6, column = i % 6, at = (row % 2) * 3 + row / 2;
@@ -192,7 +199,8 @@ TEST_CASE("Hessians are symmetric jacobians of gradients, and products with them
   CHECK(values.shape() == Extents{4, 4});
   for (std::int64_t i = 0; i < 4; ++i)
     for (std::int64_t k = 0; k < 4; ++k) CHECK(values.at(i * 4 + k) == Approx(values.at(k * 4 + i)).margin(1e-12));
-  check_close(value_of(ir::dot(h, v), leaves), value_of(grad::hessian_vector_product(cost, {&x, 1}, {&v, 1})[0], leaves), 1e-10);
+  check_close(value_of(ir::dot(h, v), leaves),
+              value_of(grad::hessian_vector_product(cost, {&x, 1}, {&v, 1})[0], leaves), 1e-10);
   const Tensor gradient_of_cost = gradient(cost, x);
   const auto result = grad::check_gradient({&gradient_of_cost, 1}, {&x, 1}, leaves, values_of);
   INFO(result.where);
@@ -271,7 +279,8 @@ TEST_CASE("Zero and disconnected are different facts") {
   zero.disconnected = Disconnected::zero;
   check_close(value_of(gradient(total(x), y, zero), leaves), {0, 0});
   // A path with zero derivative.
-  check_close(value_of(gradient(total(ops::floor(x) + ir::cast(ir::cast(x, DType::i32), DType::f64)), x), leaves), {0, 0});
+  check_close(value_of(gradient(total(ops::floor(x) + ir::cast(ir::cast(x, DType::i32), DType::f64)), x), leaves),
+              {0, 0});
 }
 
 TEST_CASE("What cannot be differentiated is an error that names it") {
@@ -345,8 +354,10 @@ TEST_CASE("Missing and broken rules are errors that name the op and its line") {
   CHECK_THROWS_WITH(use(dtype), contains("odd") && contains("is float32[2], expected float64[2]"));
 
   const Tensor y = ir::apply1(none, nullptr, {x}, line), one = ir::ones_like(x), xs = f64("xs", {5, 2});
-  CHECK_THROWS_WITH(grad::jvp({&y, 1}, {&x, 1}, {&one, 1}), contains("odd (made at model.cc:33)") && contains("jvp rule"));
-  CHECK_THROWS_WITH(grad::vmap({&y, 1}, {&x, 1}, {&xs, 1}, {true}, 5), contains("odd (made at model.cc:33)") && contains("batching rule"));
+  CHECK_THROWS_WITH(grad::jvp({&y, 1}, {&x, 1}, {&one, 1}),
+                    contains("odd (made at model.cc:33)") && contains("jvp rule"));
+  CHECK_THROWS_WITH(grad::vmap({&y, 1}, {&x, 1}, {&xs, 1}, {true}, 5),
+                    contains("odd (made at model.cc:33)") && contains("batching rule"));
 }
 
 TEST_CASE("A rule is not needed where no gradient passes") {

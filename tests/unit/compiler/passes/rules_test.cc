@@ -22,16 +22,21 @@ std::vector<const Rule*> all_rules() {
 
 // The left sides of a row: its own, or its pattern over inputs of several shapes.
 std::vector<Tensor> left_sides(const Rule& rule) {
-  if (rule.left_sides) return rule.left_sides([](DType dtype, ir::Shape shape) { return ir::input("x", {dtype, std::move(shape)}); });
+  if (rule.left_sides)
+    return rule.left_sides([](DType dtype, ir::Shape shape) { return ir::input("x", {dtype, std::move(shape)}); });
   std::vector<Tensor> sides;
-  for (const ir::Shape& shape : {ir::Shape{}, ir::Shape{1}, ir::Shape{4}, ir::Shape{0}, ir::Shape{2, 3}}) {
+  const auto add = [&](DType dtype, const ir::Shape& shape) {
     std::map<std::string, Tensor> variables;
-    sides.push_back(rewrite::instantiate(rule.pattern, {rule.dtype, shape}, [&](const std::string& name, bool boolean) {
+    sides.push_back(rewrite::instantiate(rule.pattern, {dtype, shape}, [&](const std::string& name, bool boolean) {
       const auto [it, fresh] = variables.try_emplace(name);
-      if (fresh) it->second = ir::input(name, {boolean ? DType::bool_ : rule.dtype, shape});
+      if (fresh) it->second = ir::input(name, {boolean ? DType::bool_ : dtype, shape});
       return it->second;
     }));
-  }
+  };
+  for (const ir::Shape& shape : {ir::Shape{}, ir::Shape{1}, ir::Shape{4}, ir::Shape{0}, ir::Shape{2, 3}})
+    add(rule.dtype, shape);
+  if (rule.rule_class == RuleClass::exact && rule.dtype == DType::f64) add(DType::f32, {4});
+  if (rule.dtype == DType::i32) add(DType::u8, {4});
   return sides;
 }
 
@@ -58,7 +63,8 @@ TEST_CASE("Every rule fires on its left sides and keeps their values") {
     for (const Tensor& left : left_sides(*rule)) {
       rewrite::Counts counts;
       const rewrite::RuleSet one({rule});
-      const Tensor right = rewrite::apply_rules({&left, 1}, one, {.relaxed = true, .disabled = {}, .max_sweeps = 1}, counts)[0];
+      const Tensor right =
+          rewrite::apply_rules({&left, 1}, one, {.relaxed = true, .disabled = {}, .max_sweeps = 1}, counts)[0];
       INFO(ir::to_string(ir::Graph{{}, {left}}));
       CHECK(counts[rule->name] >= 1);
       CHECK(right.type() == left.type());

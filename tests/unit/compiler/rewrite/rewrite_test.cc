@@ -31,7 +31,8 @@ bool matches(const rewrite::Pattern& pattern, const Tensor& t) {
   return rewrite::match(pattern, t, m);
 }
 
-std::vector<Tensor> apply(const Tensor& t, std::vector<const Rule*> rules, rewrite::Counts& counts, rewrite::RewriteStats* stats = nullptr) {
+std::vector<Tensor> apply(const Tensor& t, std::vector<const Rule*> rules, rewrite::Counts& counts,
+                          rewrite::RewriteStats* stats = nullptr) {
   return rewrite::apply_rules({&t, 1}, rewrite::RuleSet(std::move(rules)), {}, counts, stats);
 }
 
@@ -63,6 +64,14 @@ TEST_CASE("Literals match splats of every shape") {
   CHECK(matches(any("x") * 1.0, a * 1.0));
   CHECK(matches(any("x") * 1.0, ir::broadcast_to(ir::full(ir::Literal::integer(1, DType::f64), {1}), {3}) * a));
   CHECK_FALSE(matches(any("x") * 1.0, a * 2.0));
+}
+
+TEST_CASE("Constants match splats only, on whichever side they are") {
+  const Tensor a = x_("a"), b = x_("b");
+  const auto chain = (any("x") * rewrite::constant("c")) * rewrite::constant("d");
+  CHECK(matches(chain, 2.0 * (3.0 * a)));
+  CHECK(matches(chain, (a * 2.0) * 3.0));
+  CHECK_FALSE(matches(chain, (a * b) * 3.0));
 }
 
 TEST_CASE("A failed match leaves no bindings") {
@@ -175,7 +184,8 @@ TEST_CASE("A pipeline runs its rows in order, reports and dumps them") {
   const auto simplify = [&](const ir::Graph& g, rewrite::PassContext& c) {
     return ir::Graph{g.inputs, rewrite::apply_rules(g.outputs, rules, c.options, c.rules_fired)};
   };
-  const rewrite::Pipeline pipeline{{"simplify", simplify, "no factor is 1"}, {"again", simplify, "the same"}, {"late", simplify, "", 3}};
+  const rewrite::Pipeline pipeline{
+      {"simplify", simplify, "no factor is 1"}, {"again", simplify, "the same"}, {"late", simplify, "", 3}};
   const Tensor a = x_();
   rewrite::PassContext context;
   context.name = "model";

@@ -1,0 +1,419 @@
+// Kernels: loops, reductions, phases and threads. The values and accesses inside are frame.cc's and memory.cc's.
+//
+// A vector loop becomes
+//   whole      steps of `unroll` vectors, each with its own partial results so that reductions are not bound by latency
+//   rest       masked steps of one vector, where masked loads are instructions; else steps of one vector, then single elements
+// and its partial results are combined in a fixed order at the end. A parallel loop without a vector loop inside has
+// independent iterations too, and runs in lanes if its accesses suit that.
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+
+#include <llvm/IR/Constants.h>
+
+#include "compiler/codegen/llvm/frame.h"
+#include "runtime/base/error.h"
+#include "runtime/program/abi.h"
+
+namespace bitale::codegen::host {
+
+using kernel::Let;
+using kernel::Loop;
+using kernel::LoopKind;
+using kernel::Reduction;
+using kernel::Region;
+using kernel::ScalarOp;
+using kernel::Stmt;
+using kernel::Store;
+
+namespace {
+
+constexpr int max_unrolled_trips = 8;    // of one sequential loop
+constexpr int max_unrolled_cost = 400;   // instructions of the unrolled body
+constexpr int reduction_unroll = 4;      // FMA latency 4, two a cycle, and loads in between
+constexpr int latency_bound_cost = 8;    // a longer body hides the latency of its reduction
+
+class Emitter {
+ public:
+  Emitter(Unit& unit, llvm::Function* function, const kernel::Kernel& kernel)
+      : f_(unit, function, kernel), context_(function->getArg(0)), thread_(function->getArg(3)), threads_(function->getArg(4)) {}
+
+  void function();
+
+ private:
+  const kernel::Kernel& kernel() const { return f_.kernel; }
+  const kernel::Value& value(kernel::ValueId id) const { return kernel().value(id); }
+  const kernel::Access& access(int i) const { return kernel().accesses[static_cast<std::size_t>(i)]; }
+
+  template <class F>
+  void each_statement(const Region& region, F visit) const;
+  template <class F>
+  void each_access(const Region& region, F visit) const;  // visit(access, whether it is a store)
+  int cost_of(const Region& region) const;
+  int width_of(const Loop& loop) const;
+  bool masks_are_cheap(const Region& region) const;
+  bool unrolls(const Loop& loop) const;
+  bool holds_vector_loop(const Region& region) const;
+  bool runs_in_lanes(const Loop& loop, int width) const;
+
+  void phases();
+  void barrier();
+  void parallel(const Loop& loop);
+  void region(const Region& body);
+  void loop(const Loop& loop);
+  void sequential(const Loop& loop);
+  void unrolled(const Loop& loop);
+  void vector(const Loop& loop, Value* begin, Value* end, int width);
+
+  // Opens the IR loop `i` belongs to for address arithmetic; see Frame::before_loop.
+  template <class F>
+  void inside_loop(Value* i, F body);
+  Carried identities(const Loop& loop);
+  void fold(const Loop& loop, Carried& partial);  // the yields of one iteration (vector) into the partial results
+  Carried merge(const Loop& loop, const Carried& a, const Carried& b);
+  void finish(const Loop& loop, Carried partial, int width);
+
+  Frame f_;
+  Value *context_, *thread_, *threads_;
+};
+
+// --- what a region contains -------------------------------------------------------------------------------------------------
+
+template <class F>
+void Emitter::each_statement(const Region& region, F visit) const {
+  for (const Stmt& s : region) {
+    visit(s);
+    if (const Loop* l = std::get_if<Loop>(&s.node)) each_statement(l->body, visit);
+  }
+}
+
+template <class F>
+void Emitter::each_access(const Region& region, F visit) const {
+  each_statement(region, [&](const Stmt& s) {
+    if (const Store* store = std::get_if<Store>(&s.node)) visit(access(store->access), true);
+    if (const Let* let = std::get_if<Let>(&s.node); let && value(let->value).op == ScalarOp::load)
+      visit(access(value(let->value).index), false);
+  });
+}
+
+int Emitter::cost_of(const Region& region) const {
+  int cost = 0;
+  for (const Stmt& s : region) {
+    if (const Loop* l = std::get_if<Loop>(&s.node))
+      cost += unrolls(*l) ? static_cast<int>(l->extent.value) * cost_of(l->body) : 20 + cost_of(l->body);
+    else if (const Let* let = std::get_if<Let>(&s.node))
+      cost += kernel::expands(value(let->value).op) ? 25 : 1;
+    else
+      cost += 1;
+  }
+  return cost;
+}
+
+// Lanes of 64 bits where the loop computes in them; int64 that only makes indices next to narrower values does not count.
+int Emitter::width_of(const Loop& loop) const {
+  bool wide = false, narrow = false;
+  const auto see = [&](DType t) {
+    wide = wide || t == DType::f64;
+    narrow = narrow || (t != DType::f64 && t != DType::i64 && t != DType::bool_);
+  };
+  each_statement(loop.body, [&](const Stmt& s) {
+    if (const Let* let = std::get_if<Let>(&s.node)) see(value(let->value).type);
+  });
+  each_access(loop.body, [&](const kernel::Access& a, bool) {
+    const DType t = kernel().buffers[static_cast<std::size_t>(a.buffer)].dtype;
+    see(t);
+    narrow = narrow || t == DType::bool_;
+  });
+  return lanes_of(f_.unit.isa(), wide || !narrow ? 8 : 4);
+}
+
+bool Emitter::masks_are_cheap(const Region& region) const {
+  if (f_.unit.isa() != Isa::v3) return f_.unit.isa() == Isa::v4;
+  bool cheap = true;  // AVX2 masks words of 4 and 8 bytes only
+  each_access(region, [&](const kernel::Access& a, bool) {
+    cheap = cheap && size_of(kernel().buffers[static_cast<std::size_t>(a.buffer)].storage) >= 4;
+  });
+  return cheap;
+}
+
+bool Emitter::unrolls(const Loop& loop) const {
+  if (loop.kind == LoopKind::vector || !loop.extent.is_constant() || loop.extent.value > max_unrolled_trips) return false;
+  for (const Stmt& s : loop.body)
+    if (const Loop* l = std::get_if<Loop>(&s.node); l && !unrolls(*l)) return false;
+  return loop.extent.value * cost_of(loop.body) <= max_unrolled_cost;
+}
+
+bool Emitter::holds_vector_loop(const Region& region) const {
+  bool found = false;
+  each_statement(region, [&](const Stmt& s) {
+    const Loop* l = std::get_if<Loop>(&s.node);
+    found = found || (l && l->kind == LoopKind::vector);
+  });
+  return found;
+}
+
+// Whether all stores step through neighbours and all loads are cheap in lanes, as far as the index says it directly.
+bool Emitter::runs_in_lanes(const Loop& loop, int width) const {
+  if (holds_vector_loop(loop.body) || (loop.extent.is_constant() && loop.extent.value < width)) return false;
+  bool suits = true;
+  each_access(loop.body, [&](const kernel::Access& a, bool is_store) {
+    if (kernel().buffers[static_cast<std::size_t>(a.buffer)].scratch > 0) suits = false;
+    std::int64_t step = 0;
+    for (const kernel::Term& t : a.index.terms) {
+      if (t.value != loop.var) continue;
+      if (!t.stride.is_constant()) suits = false;
+      step += t.stride.value;
+    }
+    if (is_store ? step != 1 : (step < -1 || step > 4)) suits = false;
+  });
+  return suits;
+}
+
+// --- reductions -------------------------------------------------------------------------------------------------------------
+
+// An arg_max that has seen nothing has an index above all others, so that the first value replaces it even if it is the lowest.
+constexpr std::int64_t no_index = std::numeric_limits<std::int64_t>::max();
+
+Carried Emitter::identities(const Loop& loop) {
+  Carried partial;
+  for (const Reduction& r : loop.reductions) {
+    partial.push_back(f_.scalars.splat(f_.scalars.identity(r.combiner, value(r.results[0]).type), f_.width));
+    if (kernel::takes_pairs(r.combiner)) partial.push_back(f_.scalars.splat(f_.number(no_index), f_.width));
+  }
+  return partial;
+}
+
+Carried Emitter::merge(const Loop& loop, const Carried& a, const Carried& b) {
+  Carried merged;
+  for (const Reduction& r : loop.reductions) {
+    const auto first = static_cast<std::ptrdiff_t>(merged.size()), last = first + static_cast<std::ptrdiff_t>(r.results.size());
+    const Carried both = f_.scalars.combine(r.combiner, value(r.results[0]).type, Carried(a.begin() + first, a.begin() + last),
+                                            Carried(b.begin() + first, b.begin() + last));
+    merged.insert(merged.end(), both.begin(), both.end());
+  }
+  return merged;
+}
+
+void Emitter::fold(const Loop& loop, Carried& partial) {
+  Carried yields;
+  for (const Reduction& r : loop.reductions)
+    for (const kernel::ValueId y : r.yields) yields.push_back(f_.in_lanes(y));
+  partial = merge(loop, partial, yields);
+}
+
+// Partial results in `width` lanes (of this loop; 1: the lanes around it, if any, stay) become the loop's results.
+void Emitter::finish(const Loop& loop, Carried partial, int width) {
+  std::size_t i = 0;
+  for (const Reduction& r : loop.reductions) {
+    const DType dtype = value(r.results[0]).type;
+    Carried own(partial.begin() + static_cast<std::ptrdiff_t>(i),
+                partial.begin() + static_cast<std::ptrdiff_t>(i + r.results.size()));
+    i += r.results.size();
+    if (width > 1) own = f_.scalars.across_lanes(r.combiner, dtype, own, width);
+    if (own.size() == 2) {
+      Value* none = f_.ir.CreateICmpEQ(own[1], f_.scalars.splat(f_.number(no_index), f_.width));
+      own[1] = f_.ir.CreateSelect(none, llvm::Constant::getNullValue(own[1]->getType()), own[1]);
+    }
+    for (std::size_t j = 0; j < own.size(); ++j)
+      f_.set(r.results[j], {f_.width == 1 ? Slot::Form::uniform : Slot::Form::varying, own[j], nullptr, f_.depth()});
+  }
+}
+
+// --- loops ------------------------------------------------------------------------------------------------------------------
+
+template <class F>
+void Emitter::inside_loop(Value* i, F body) {
+  f_.before_loop.push_back(llvm::cast<llvm::PHINode>(i)->getIncomingBlock(0)->getTerminator());
+  body();
+  f_.before_loop.pop_back();
+}
+
+void Emitter::region(const Region& body) {
+  for (const Stmt& s : body) {
+    if (const Let* let = std::get_if<Let>(&s.node)) f_.let(let->value);
+    else if (const Store* store = std::get_if<Store>(&s.node)) f_.store(*store);
+    else loop(std::get<Loop>(s.node));
+  }
+}
+
+void Emitter::loop(const Loop& l) {
+  if (unrolls(l)) return unrolled(l);
+  const bool single = l.extent.is_constant() && l.extent.value <= 1;
+  if (l.kind != LoopKind::vector || single) return sequential(l);
+  vector(l, f_.number(0), f_.extent(l.extent), width_of(l));
+}
+
+void Emitter::unrolled(const Loop& l) {
+  Carried partial = identities(l);
+  for (std::int64_t i = 0; i < l.extent.value; ++i) {
+    f_.set(l.var, {Slot::Form::uniform, f_.number(i), nullptr, 0});
+    region(l.body);
+    fold(l, partial);
+  }
+  finish(l, partial, 1);
+}
+
+void Emitter::sequential(const Loop& l) {
+  const Carried partial = emit_loop(f_.ir, f_.number(0), f_.extent(l.extent), 1, identities(l), [&](Value* i, Carried& c) {
+    inside_loop(i, [&] {
+      f_.set(l.var, f_.uniform(i));
+      region(l.body);
+      fold(l, c);
+    });
+  });
+  finish(l, partial, 1);
+}
+
+void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
+  const std::int64_t extent = l.extent.is_constant() ? l.extent.value : 0;
+  const bool latency_bound = !l.reductions.empty() && cost_of(l.body) <= latency_bound_cost;
+  const int unroll = latency_bound && (extent == 0 || extent >= 2 * reduction_unroll * width) ? reduction_unroll : 1;
+  const bool masked = masks_are_cheap(l.body);
+  Ir& ir = f_.ir;
+  // Where the last whole step of n elements ends.
+  const auto whole = [&](Value* from, int n) {
+    return ir.CreateAdd(from, ir.CreateAnd(ir.CreateSub(end, from), f_.number(-std::int64_t{n})));
+  };
+
+  f_.width = width;
+  Carried partial = identities(l);
+  const std::size_t each = partial.size();
+  Carried unrolled;
+  for (int u = 0; u < unroll; ++u) unrolled.insert(unrolled.end(), partial.begin(), partial.end());
+  const auto step = [&](Value* i, Carried& c) {
+    f_.set(l.var, f_.linear(i, 1));
+    region(l.body);
+    fold(l, c);
+  };
+
+  Value* main_end = whole(begin, width * unroll);
+  unrolled = emit_loop(ir, begin, main_end, width * unroll, unrolled, [&](Value* i, Carried& c) {
+    inside_loop(i, [&] {
+      for (int u = 0; u < unroll; ++u) {
+        const auto first = c.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(u) * each);
+        Carried own(first, first + static_cast<std::ptrdiff_t>(each));
+        step(u == 0 ? i : ir.CreateAdd(i, f_.number(u * width)), own);
+        std::copy(own.begin(), own.end(), first);
+      }
+    });
+  });
+  for (int n = unroll / 2; n > 0; n /= 2)
+    for (int u = 0; u < n; ++u) {
+      const auto at = [&](int i) { return unrolled.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i) * each); };
+      const Carried both = merge(l, Carried(at(u), at(u + 1)), Carried(at(u + n), at(u + n + 1)));
+      std::copy(both.begin(), both.end(), at(u));
+    }
+  unrolled.resize(each);
+  partial = unrolled;
+
+  if (masked) {
+    partial = emit_loop(ir, main_end, end, width, partial, [&](Value* i, Carried& c) {
+      inside_loop(i, [&] {
+        f_.active = lanes_below(ir, ir.CreateSub(end, i), width);
+        const Carried before = c;
+        step(i, c);
+        for (std::size_t p = 0; p < c.size(); ++p) c[p] = ir.CreateSelect(f_.active, c[p], before[p]);
+        f_.active = nullptr;
+      });
+    });
+    f_.width = 1;
+    return finish(l, partial, width);
+  }
+
+  Value* vectors_end = main_end;
+  if (unroll > 1) {
+    vectors_end = whole(main_end, width);
+    partial = emit_loop(ir, main_end, vectors_end, width, partial,
+                        [&](Value* i, Carried& c) { inside_loop(i, [&] { step(i, c); }); });
+  }
+  f_.width = 1;
+  Carried scalar;
+  std::size_t p = 0;
+  for (const Reduction& r : l.reductions) {
+    const auto first = partial.begin() + static_cast<std::ptrdiff_t>(p);
+    const Carried own = f_.scalars.across_lanes(r.combiner, value(r.results[0]).type,
+                                                Carried(first, first + static_cast<std::ptrdiff_t>(r.results.size())), width);
+    scalar.insert(scalar.end(), own.begin(), own.end());
+    p += r.results.size();
+  }
+  scalar = emit_loop(ir, vectors_end, end, 1, scalar, [&](Value* i, Carried& c) {
+    inside_loop(i, [&] {
+      f_.set(l.var, f_.uniform(i));
+      region(l.body);
+      fold(l, c);
+    });
+  });
+  finish(l, scalar, 1);
+}
+
+// --- phases and threads -----------------------------------------------------------------------------------------------------
+
+// thread t runs [t * units / threads, (t + 1) * units / threads) units, which are vectors if the loop runs in lanes.
+void Emitter::parallel(const Loop& l) {
+  Ir& ir = f_.ir;
+  const int width = width_of(l);
+  const bool lanes = runs_in_lanes(l, width);
+  Value *extent = f_.extent(l.extent), *units = extent;
+  if (lanes) units = ir.CreateSDiv(ir.CreateAdd(extent, f_.number(width - 1)), f_.number(width));
+  Value *t = ir.CreateSExt(thread_, ir.getInt64Ty()), *n = ir.CreateSExt(threads_, ir.getInt64Ty());
+  Value* begin = ir.CreateSDiv(ir.CreateMul(t, units), n);
+  Value* end = ir.CreateSDiv(ir.CreateMul(ir.CreateAdd(t, f_.number(1)), units), n);
+  if (lanes) {
+    begin = smin(ir, ir.CreateMul(begin, f_.number(width)), extent);
+    end = smin(ir, ir.CreateMul(end, f_.number(width)), extent);
+    return vector(l, begin, end, width);
+  }
+  emit_loop(ir, begin, end, 1, {}, [&](Value* i, Carried&) {
+    inside_loop(i, [&] {
+      f_.set(l.var, f_.uniform(i));
+      region(l.body);
+    });
+  });
+}
+
+void Emitter::barrier() {
+  Ir& ir = f_.ir;
+  emit_if(ir, ir.CreateICmpSGT(threads_, ir.getInt32(1)), {}, [&](Carried&) {
+    auto* type = llvm::FunctionType::get(ir.getVoidTy(), {ir.getPtrTy(), ir.getInt32Ty(), ir.getInt32Ty()}, false);
+    Value* meet = ir.CreateLoad(ir.getPtrTy(), ir.CreateConstGEP1_64(ir.getInt8Ty(), context_, offsetof(Context, barrier)));
+    ir.CreateCall(type, meet, {context_, thread_, threads_})->setDoesNotThrow();
+  });
+}
+
+void Emitter::phases() {
+  bool between = false;
+  for (const Stmt& s : kernel().body) {
+    const Loop* l = std::get_if<Loop>(&s.node);
+    if (l == nullptr) {
+      f_.let(std::get<Let>(s.node).value);
+      continue;
+    }
+    if (between) barrier();
+    between = true;
+    if (l->kind == LoopKind::parallel) parallel(*l);
+    else emit_if(f_.ir, f_.ir.CreateICmpEQ(thread_, f_.ir.getInt32(0)), {}, [&](Carried&) { loop(*l); });
+  }
+}
+
+void Emitter::function() {
+  Ir& ir = f_.ir;
+  const bool is_parallel = std::any_of(kernel().body.begin(), kernel().body.end(), [](const Stmt& s) {
+    const Loop* l = std::get_if<Loop>(&s.node);
+    return l && l->kind == LoopKind::parallel;
+  });
+  if (is_parallel) phases();
+  else emit_if(ir, ir.CreateICmpEQ(thread_, ir.getInt32(0)), {}, [&](Carried&) { region(kernel().body); });
+  ir.CreateRet(ir.getInt32(0));
+}
+
+}  // namespace
+
+void emit_kernel(Unit& unit, int entry, const kernel::Kernel& kernel) {
+  llvm::LLVMContext& context = unit.context();
+  llvm::Type *ptr = llvm::PointerType::getUnqual(context), *i32 = llvm::Type::getInt32Ty(context);
+  llvm::Function* f = unit.entry_function(entry, llvm::FunctionType::get(i32, {ptr, ptr, ptr, i32, i32}, false));
+  Emitter(unit, f, kernel).function();
+}
+
+}  // namespace bitale::codegen::host

@@ -1,0 +1,12 @@
+// The leaves of contractions (runtime/program/abi.h) as explicit vector IR.
+#pragma once
+
+#include "compiler/codegen/codegen.h"
+#include "compiler/codegen/llvm/target.h"
+
+namespace bitale::codegen::host {
+
+void emit_micro(Unit& unit, int entry, const Leaf& leaf);
+void emit_pack(Unit& unit, int entry, const Leaf& leaf);
+
+}  // namespace bitale::codegen::host

@@ -1,0 +1,42 @@
+// The on-disk cache: one file per compiled function, named by the hash of what it was compiled from.
+//
+// Files are private to the user, written under a temporary name and renamed, so readers never wait and never see half a
+// file. A corrupt, foreign or unreadable entry is a warning and a miss; an unwritable directory is a warning, once. The directory is kept
+// under a size bound: the entries that were used longest ago go first.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/base/hash.h"
+#include "runtime/program/program.h"
+
+namespace bitale::driver {
+
+struct CacheEntry {
+  std::string key, function;
+  std::int64_t bytes = 0;
+  std::int64_t used = 0;  // seconds since the epoch
+};
+
+class Cache {
+ public:
+  // From the flags: BITALE_CACHE names the directory or is "off".
+  static Cache from_flags();
+  explicit Cache(std::string directory) : directory_(std::move(directory)) {}
+
+  bool enabled() const { return !directory_.empty(); }
+  const std::string& directory() const { return directory_; }
+
+  std::optional<program::Program> load(const Digest& key) const;
+  void store(const Digest& key, const program::Program& program) const;
+  std::vector<CacheEntry> entries() const;
+  std::int64_t clear() const;  // returns the number of files removed; Error if one cannot be removed
+
+ private:
+  std::string directory_;  // empty: off
+};
+
+}  // namespace bitale::driver

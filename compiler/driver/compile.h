@@ -1,0 +1,36 @@
+// compile(): from a graph to a program that runs, through the pipeline, lowering, code generation and the cache.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/driver/report.h"
+#include "compiler/lower/lower.h"
+#include "runtime/executor/executor.h"
+
+namespace bitale::driver {
+
+struct CompileOptions {
+  int level = 2;                  // O0..O3
+  std::string isa;                // "v2", "v3", "v4"; empty: default_isa()
+  bool relaxed = false;           // relaxed rules
+  bool use_cache = true;
+};
+
+struct Compiled {
+  std::shared_ptr<const executor::Runnable> runnable;
+  std::shared_ptr<const program::Program> program;
+  CompileReport report;
+};
+
+Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& options = {});
+
+// The stages as text, for `bitale graph` and the documentation.
+struct Stages {
+  std::string input, optimised, kernels, program;
+  std::string input_dot, optimised_dot;
+};
+Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& options = {});
+
+}  // namespace bitale::driver

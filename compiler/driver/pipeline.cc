@@ -1,0 +1,58 @@
+#include "compiler/driver/pipeline.h"
+
+#include "compiler/passes/canonicalise.h"
+#include "compiler/passes/constant_fold.h"
+#include "compiler/passes/rules.h"
+#include "compiler/passes/simplify.h"
+#include "compiler/passes/sink_movement.h"
+
+namespace bitale::driver {
+namespace {
+
+using rewrite::Rule;
+using rewrite::RuleSet;
+
+std::vector<const Rule*>& rules_of_ops() {
+  static auto* rules = new std::vector<const Rule*>;
+  return *rules;
+}
+
+// The compiler's tables and those that lie beside their ops, stabilising ones first. Made at the first compilation, when all
+// ops are registered.
+RuleSet tables(bool algebra) {
+  std::vector<const Rule*> list;
+  const auto take = [&](std::span<const Rule* const> rules) { list.insert(list.end(), rules.begin(), rules.end()); };
+  take(passes::stabilising_rules());
+  take(rules_of_ops());
+  if (algebra) take(passes::algebra_rules());
+  return RuleSet(list);
+}
+
+ir::Graph stabilise(const ir::Graph& graph, rewrite::PassContext& context) {
+  static const RuleSet rules = tables(false);
+  return passes::apply_tables(graph, context, rules);
+}
+
+ir::Graph simplify(const ir::Graph& graph, rewrite::PassContext& context) {
+  static const RuleSet rules = tables(true);
+  return passes::apply_tables(graph, context, rules);
+}
+
+}  // namespace
+
+void add_rules(std::span<const Rule* const> rules) { rules_of_ops().insert(rules_of_ops().end(), rules.begin(), rules.end()); }
+
+const rewrite::Pipeline& pipeline() {
+  static const rewrite::Pipeline rows{
+      {"stabilise", stabilise, "forms that lose digits or overflow have their stable ones", 0},
+      {"canonicalise", passes::canonicalise, "operands of commutative ops are in one order", 1},
+      {"constant_fold", passes::constant_fold, "no elementwise node has constant operands only", 1},
+      {"simplify", simplify, "no rule of the tables fires", 1},
+      {"sink_movement", passes::sink_movement, "movement follows arithmetic", 1},
+      {"simplify_moved", simplify, "no rule of the tables fires", 1},
+      {"canonicalise_again", passes::canonicalise, "operands of commutative ops are in one order", 1},
+  };
+  return rows;
+}
+
+}  // namespace bitale::driver

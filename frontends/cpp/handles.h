@@ -1,0 +1,53 @@
+// What the public handles hold, and the way from one side to the other.
+#pragma once
+
+#include <map>
+#include <shared_mutex>
+
+#include "bitale/tensor.h"
+#include "compiler/prim/prim.h"
+
+namespace bitale {
+
+// The value side of a Shared. Calls that read it hold the lock shared, calls that update it exclusively; several are locked in order
+// of key. The version grows with every change of the value.
+struct Shared::State {
+  std::string name;
+  std::int64_t key = 0;
+  ir::Tensor symbol;
+  mutable std::shared_mutex mutex;
+  Array value;
+  std::int64_t version = 0;
+  DeviceId home;
+};
+
+namespace detail {
+
+struct DimHandle {
+  ir::Dim dim;
+};
+struct TensorHandle {
+  ir::Tensor tensor;
+};
+
+struct Access {
+  static ir::Dim in(const Dim& d) { return d.handle_->dim; }
+  static Dim out(const ir::Dim& d) { return Dim(std::make_shared<const DimHandle>(DimHandle{d})); }
+  static ir::Shape in(const Shape& s);
+  static ir::Tensor in(const Tensor& t, const char* what = "an operand");  // Error if it is empty
+  static std::vector<ir::Tensor> in(const std::vector<Tensor>& list, const char* what = "an operand");
+  static Tensor out(const ir::Tensor& t) { return Tensor(std::make_shared<const TensorHandle>(TensorHandle{t})); }
+  static std::vector<Tensor> out(const std::vector<ir::Tensor>& list);
+  static ir::Operand in(const Operand& o);
+  static SourceLine line(const Operand& o) { return SourceLine(o.at_); }
+  static const std::shared_ptr<Shared::State>& state(const Shared& s) { return s.state_; }
+  // The Shared behind a symbolic leaf; Error if it is gone.
+  static std::shared_ptr<Shared::State> find(const ir::Tensor& leaf);
+};
+
+}  // namespace detail
+
+// Registers ops and rules; called by everything that makes a graph.
+void ensure_ready();
+
+}  // namespace bitale

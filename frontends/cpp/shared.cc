@@ -1,0 +1,93 @@
+#include <atomic>
+#include <mutex>
+
+#include "frontends/cpp/handles.h"
+#include "runtime/base/error.h"
+
+namespace bitale {
+
+using detail::Access;
+
+namespace {
+
+// Shareds by key, so that compiled functions find the values behind symbolic leaves. Weak: a Shared lives as long as its
+// handles and the functions that use it.
+struct Registry {
+  std::mutex mutex;
+  std::map<std::int64_t, std::weak_ptr<void>> states;
+  std::int64_t next = 1;
+};
+
+Registry& registry() {
+  static auto* r = new Registry;
+  return *r;
+}
+
+void check_value(const ir::Tensor& symbol, const Array& value) {
+  auto fail = [&](const std::string& what) {
+    throw Error("Shared " + ir::describe(symbol) + ": " + what + ", given " + std::string(name_of(value.dtype())) + shape_text(value.shape()));
+  };
+  if (value.empty()) throw Error("Shared " + symbol.name() + ": the value is an empty Array handle");
+  if (value.dtype() != symbol.dtype()) fail("its dtype is " + std::string(name_of(symbol.dtype())));
+  if (value.rank() != symbol.rank()) fail("its rank is " + std::to_string(symbol.rank()));
+  for (int i = 0; i < value.rank(); ++i) {
+    const ir::Dim& d = symbol.dim(i);
+    if (d.is_constant() && d.value() != value.shape()[static_cast<std::size_t>(i)])
+      fail("its axis " + std::to_string(i) + " has the extent " + ir::to_string(d));
+  }
+}
+
+Shape constant_shape(const Array& value) {
+  Shape s;
+  for (std::int64_t e : value.shape()) s.emplace_back(e);
+  return s;
+}
+
+}  // namespace
+
+Shared::Shared(const std::string& name, const Array& value, Where at) : Shared(name, value, constant_shape(value), at) {}
+
+Shared::Shared(const std::string& name, const Array& value, const Shape& shape, Where at) : state_(std::make_shared<State>()) {
+  ensure_ready();
+  std::lock_guard lock(registry().mutex);
+  state_->name = name;
+  state_->key = registry().next++;
+  state_->symbol = ir::shared(name, state_->key, {value.dtype(), Access::in(shape)}, at);
+  check_value(state_->symbol, value);
+  state_->value = value.clone();
+  registry().states[state_->key] = state_;
+}
+
+Shared::operator Tensor() const { return tensor(); }
+Tensor Shared::tensor() const { return Access::out(state_->symbol); }
+const std::string& Shared::name() const { return state_->name; }
+DType Shared::dtype() const { return state_->symbol.dtype(); }
+
+Array Shared::get() const {
+  std::shared_lock lock(state_->mutex);
+  return state_->value.clone();
+}
+
+void Shared::set(const Array& value) {
+  check_value(state_->symbol, value);
+  Array copy = value.clone();
+  std::unique_lock lock(state_->mutex);
+  state_->value = std::move(copy);
+  ++state_->version;
+}
+
+std::int64_t Shared::version() const {
+  std::shared_lock lock(state_->mutex);
+  return state_->version;
+}
+
+std::shared_ptr<Shared::State> Access::find(const ir::Tensor& leaf) {
+  const std::int64_t key = leaf.node().params_as<ir::SharedParams>().key;
+  std::lock_guard lock(registry().mutex);
+  const auto it = registry().states.find(key);
+  std::shared_ptr<void> state = it == registry().states.end() ? nullptr : it->second.lock();
+  if (!state) throw Error("the Shared " + ir::describe(leaf) + " is gone: keep a handle while graphs that use it are compiled");
+  return std::static_pointer_cast<Shared::State>(state);
+}
+
+}  // namespace bitale

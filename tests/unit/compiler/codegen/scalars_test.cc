@@ -1,0 +1,104 @@
+// Every scalar instruction on every legal type, on every instruction set that this machine executes, against the interpreter.
+
+#include "tests/support/catch.h"
+#include "tests/unit/compiler/codegen/harness.h"
+
+namespace bitale::codegen {
+namespace {
+
+using kernel::Builder;
+using kernel::LoopKind;
+using kernel::Scalar;
+using kernel::ScalarOp;
+
+constexpr DType all_types[] = {DType::bool_, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::f32, DType::f64};
+constexpr std::size_t count = 203;  // full vectors and a rest at every width
+
+// out[i] = op(a[i], b[i], c[i]); a select has a bool first.
+Case instruction(ScalarOp op, DType operand, DType result, bool edges) {
+  Builder b("k_" + std::string(name_of(op)));
+  const int arity = kernel::arity_of(op);
+  Case c;
+  std::vector<int> buffers;
+  for (int i = 0; i < arity; ++i) {
+    const DType t = op == ScalarOp::select && i == 0 ? DType::bool_ : operand;
+    buffers.push_back(b.buffer("a" + std::to_string(i), t, false));
+    const auto seed = static_cast<unsigned>(i + 1);
+    c.buffers.push_back(edges ? edge_values(t, count, seed) : random_values(t, count, seed));
+  }
+  const int out = b.buffer("out", result, true);
+  c.buffers.push_back(random_values(result, count, 9));
+  const auto n = b.extent_argument();
+  b.loop(LoopKind::vector, n, [&](Scalar i) {
+    std::vector<Scalar> args;
+    const kernel::Index at{kernel::Extent::constant(0), {{i.id, kernel::Extent::constant(1)}}};
+    for (int buffer : buffers) args.push_back(b.load(buffer, at));
+    b.store(out, at, b.emit(op, result, args));
+  });
+  c.kernel = b.finish();
+  c.extents = {count};
+  return c;
+}
+
+bool takes(ScalarOp op, DType t) {
+  switch (op) {
+    case ScalarOp::add: case ScalarOp::sub: case ScalarOp::mul: case ScalarOp::strong_mul: case ScalarOp::floordiv:
+    case ScalarOp::mod: case ScalarOp::neg: case ScalarOp::abs: case ScalarOp::min: case ScalarOp::max:
+      return t != DType::bool_;
+    case ScalarOp::bit_and: case ScalarOp::bit_or: case ScalarOp::bit_xor: case ScalarOp::bit_not:
+      return !is_floating(t);
+    case ScalarOp::shl: case ScalarOp::shr: return is_integer(t);
+    case ScalarOp::philox: return t == DType::i64;
+    case ScalarOp::lt: case ScalarOp::le: case ScalarOp::eq: case ScalarOp::ne: case ScalarOp::select: return true;
+    default: return is_floating(t);
+  }
+}
+
+// The interpreter computes in double and rounds when it stores; these bounds are those of kernel/expand.h in units of the type,
+// and half an ulp more. Instructions that do not expand are exact but for that rounding.
+double tolerance_of(ScalarOp op, DType t) {
+  if (!is_floating(t)) return 0;
+  const double ulp = t == DType::f32 ? 1.2e-7 : 2.3e-16;
+  switch (op) {
+    case ScalarOp::mod: case ScalarOp::floordiv: return 4 * ulp;
+    case ScalarOp::pow: return 10 * ulp;
+    default: return kernel::expands(op) ? 5 * ulp : ulp;
+  }
+}
+
+const ScalarOp all_ops[] = {
+#define BITALE_SCALAR_OP(name, arity, rule, expands) ScalarOp::name,
+#include "compiler/kernel/scalar_ops.def"
+#undef BITALE_SCALAR_OP
+};
+
+std::vector<Case> all_instructions() {
+  std::vector<Case> cases;
+  for (ScalarOp op : all_ops) {
+    if (kernel::arity_of(op) == 0) continue;
+    for (DType t : all_types) {
+      if (op == ScalarOp::cast) {
+        for (DType to : all_types) cases.push_back(instruction(op, t, to, true));
+      } else if (op == ScalarOp::bitcast) {
+        for (DType to : all_types)
+          if (t != DType::bool_ && to != DType::bool_ && size_of(t) == size_of(to)) cases.push_back(instruction(op, t, to, true));
+      } else if (takes(op, t)) {
+        const DType result = kernel::rule_of(op) == kernel::TypeRule::boolean ? DType::bool_ : t;
+        // The quotient's floor jumps, multiply-adds of huge numbers cancel, and the sine of one is beyond its stated range.
+        const bool jumps = is_floating(t) && (op == ScalarOp::mod || op == ScalarOp::floordiv || op == ScalarOp::fma ||
+                                              op == ScalarOp::sin || op == ScalarOp::cos);
+        cases.push_back(instruction(op, t, result, !jumps));
+        cases.back().tolerance = tolerance_of(op, t);
+        cases.back().scale = jumps ? 10 : 0;
+      }
+    }
+  }
+  return cases;
+}
+
+TEST_CASE("scalar instructions agree with the interpreter") { check(all_instructions()); }
+
+TEST_CASE("scalar instructions agree with the interpreter when code is generated quickly") { check(all_instructions(), true); }
+
+}  // namespace
+}  // namespace bitale::codegen

@@ -1,0 +1,168 @@
+#include "runtime/base/error.h"
+#include "runtime/program/program.h"
+#include "tests/support/catch.h"
+#include "tests/unit/runtime/program/make.h"
+
+using namespace bitale;
+using namespace bitale::program;
+using namespace bitale::tests;
+
+namespace {
+
+// y = f(x) by way of t.
+struct Chain {
+  Make m{"chain"};
+  int n = m.axis(0, 0), x = m.input("x", {n}), t = m.temporary("t", {n}), y = m.output("y", {n});
+  Chain() {
+    m.entry("f");
+    m.kernel(0, {x, t}, {n}, "first");
+    m.kernel(0, {t, y}, {n}, "second");
+  }
+  Buffer& buffer(int b) { return m.p.buffers[static_cast<std::size_t>(b)]; }
+  KernelStep& kernel(std::size_t i) { return std::get<KernelStep>(m.p.steps[i].node); }
+};
+
+void fails(const Make& m, const std::string& why) { REQUIRE_THROWS_WITH(verify(m.p), contains(why)); }
+
+}  // namespace
+
+TEST_CASE("a consistent program passes, and a failure carries the text") {
+  Chain c;
+  REQUIRE_NOTHROW(verify(c.m.p));
+  c.kernel(0).entry = 3;
+  REQUIRE_THROWS_AS(verify(c.m.p), InternalError);
+  fails(c.m, "program 'chain' is inconsistent: the kernel of step 'first' is entry 3, which does not exist");
+  fails(c.m, "%1 t: float32 [e0] temporary");
+}
+
+TEST_CASE("what is read was written before") {
+  Chain c;
+  std::swap(c.m.p.steps[0], c.m.p.steps[1]);
+  fails(c.m, "an argument of step 'second' reads buffer %1 't' before it is written");
+  Chain unwritten;
+  unwritten.m.p.steps.pop_back();
+  fails(unwritten.m, "'y' is never written");
+}
+
+TEST_CASE("inputs, constants and Shareds are not written") {
+  Chain c;
+  c.kernel(1).buffers[1] = c.x;
+  fails(c.m, "writes buffer %0 'x', which is not its to write");
+}
+
+TEST_CASE("slots, buffers and flags exist") {
+  Chain c;
+  c.kernel(0).extents[0] = 5;
+  fails(c.m, "an argument is extent 5, which does not exist");
+  Chain d;
+  d.kernel(0).buffers[0] = -1;
+  fails(d.m, "an argument is buffer -1, which does not exist");
+  Chain e;
+  e.kernel(0).writes.pop_back();
+  fails(e.m, "step 'first' has 2 buffers and 1 write flags");
+  Chain f;
+  f.m.extent(ExtentOp::add, 0, 7);
+  fails(f.m, "extent 1 depends on one that does not come before it");
+  Chain g;
+  g.m.axis(0, 1);
+  fails(g.m, "extent 1 is axis 1 of input 0, which does not exist");
+  Chain h;
+  h.m.extent(ExtentOp::iteration);
+  fails(h.m, "extent 1 is the iteration outside a loop's body");
+}
+
+TEST_CASE("aliases end and agree") {
+  Chain c;
+  c.buffer(c.t).alias_of = c.t;
+  fails(c.m, "'t' is an alias of itself");
+  Chain d;
+  d.buffer(d.t).alias_of = d.y;
+  d.buffer(d.t).storage = DType::i32;
+  fails(d.m, "'t' is an alias of another dtype");
+  Chain e;
+  e.buffer(e.x).alias_of = e.t;
+  fails(e.m, "is an alias, and neither a temporary, an output nor an update");
+}
+
+TEST_CASE("ports have their buffers") {
+  Chain c;
+  c.m.p.outputs.push_back({"z", DType::f32, {}, false});
+  fails(c.m, "output 1 has 0 buffers");
+  Chain d;
+  d.buffer(d.y).index = 4;
+  fails(d.m, "'y' is output 4, which does not exist");
+  Chain e;
+  e.m.p.inputs[0].dtype = DType::f64;
+  fails(e.m, "input 0 have different dtypes");
+  Chain f;
+  f.m.p.blobs.push_back({"x86-64-v3", {1}, {}});
+  fails(f.m, "the code for x86-64-v3 has 0 entries, expected 1");
+}
+
+TEST_CASE("loops bind both sides, and sizes do not change with the iteration") {
+  const auto loop = [](auto change) {
+    Chain c;
+    Make body("body");
+    const int n = body.extent(ExtentOp::outer, c.n), i = body.extent(ExtentOp::iteration);
+    const int h = body.buffer(Role::input, "h", {n}), next = body.buffer(Role::output, "next", {n});
+    body.kernel(0, {h, next}, {i});
+    const int last = c.m.output("last", {c.n});
+    LoopStep s{c.n, -1, -1, {{BindingKind::carry, c.x, h, next, last, false}}, nullptr};
+    change(c, body, s);
+    if (!s.body) s.body = body.body();
+    c.m.step(s, "loop");
+    return c.m;
+  };
+  REQUIRE_NOTHROW(verify(loop([](Chain&, Make&, LoopStep&) {}).p));
+  fails(loop([](Chain&, Make& b, LoopStep&) { b.p.buffers[1].dims[0] = 1; }), "the dim of a buffer is extent 1, which changes with the iteration");
+  fails(loop([](Chain&, Make&, LoopStep& s) { s.bindings.clear(); }), "input 'h' of the body of 'loop' is not bound");
+  fails(loop([](Chain&, Make&, LoopStep& s) { s.bindings[0].inner_out = -1; }), "a binding with the wrong sides");
+  fails(loop([](Chain&, Make& b, LoopStep&) { b.p.buffers[1].alias_of = -2; }), "is an alias of -2");
+  fails(loop([](Chain& c, Make&, LoopStep& s) { s.bindings[0].outer_in = c.y, s.bindings[0].outer_out = c.y; }), "writes buffer %2 'y' while it reads it");
+  fails(loop([](Chain&, Make& b, LoopStep&) { b.p.steps.clear(); }), "'next' is never written");
+  fails(loop([](Chain&, Make& b, LoopStep&) { b.p.inputs.push_back({}); }), "a body has ports");
+  const auto in_place = [](Chain&, Make& b, LoopStep&) { b.p.buffers[1].alias_of = 0, std::get<KernelStep>(b.p.steps[0].node).buffers[1] = 0; };
+  REQUIRE_NOTHROW(verify(loop(in_place).p));
+  fails(loop([&](Chain& c, Make& b, LoopStep& s) { in_place(c, b, s), s.bindings[0].outer_out = -1; }), "updates a carry in place without an outer buffer");
+}
+
+TEST_CASE("what only one side of a branch writes is not written") {
+  const auto branch = [](bool both) {
+    Chain c;
+    const int condition = c.m.input("c", {}, DType::bool_), z = c.m.output("z", {c.n});
+    Make then("then"), otherwise("otherwise");
+    const int n = then.extent(ExtentOp::outer, c.n), out = then.buffer(Role::output, "out", {n});
+    then.kernel(0, {out}, {n});
+    BranchStep b;
+    b.condition = condition;
+    b.then = then.body();
+    b.otherwise = both ? then.body() : otherwise.body();
+    b.then_bindings = {{z, out, true}};
+    if (both) b.otherwise_bindings = b.then_bindings;
+    c.m.step(b, "branch");
+    return c.m;
+  };
+  REQUIRE_NOTHROW(verify(branch(true).p));
+  fails(branch(false), "'z' is never written");
+}
+
+TEST_CASE("the tile of a blocked step stays inside it") {
+  const auto blocked = [](auto change) {
+    Chain c;
+    const int begin = c.m.constant(0), size = c.m.constant(0), local = c.m.temporary("local", {size}), out = c.m.output("out", {c.n});
+    Make inner;
+    inner.kernel(0, {c.x, local}, {begin, size}, "in");
+    inner.kernel(0, {local, out}, {begin, size}, "out");
+    BlockedStep s{c.n, begin, size, 8, {local}, inner.p.steps};
+    change(c, s, local, size);
+    c.m.step(s, "blocked");
+    return c.m;
+  };
+  REQUIRE_NOTHROW(verify(blocked([](Chain&, BlockedStep&, int, int) {}).p));
+  fails(blocked([](Chain&, BlockedStep& s, int, int) { s.local.clear(); }), "which changes with a tile");
+  fails(blocked([](Chain& c, BlockedStep&, int local, int) { c.m.kernel(0, {c.x, local}, {}, "other"); }), "'local' is local to 'blocked' and used by 'other'");
+  fails(blocked([](Chain& c, BlockedStep&, int, int size) { c.kernel(0).extents[0] = size; }), "uses the tile of another step");
+  fails(blocked([](Chain&, BlockedStep& s, int, int) { s.tile = 0; }), "has tiles of 0");
+  fails(blocked([](Chain& c, BlockedStep& s, int, int) { s.steps.push_back({CheckStep{c.x, ""}, "", {}, -1}); }), "is neither a kernel");
+  fails(blocked([](Chain&, BlockedStep& s, int, int) { s.begin = s.size; }), "is set by two blocked steps");
+}
