@@ -37,9 +37,9 @@ Array moved(const Array& a, const Array& direction, double step) {
   return out;
 }
 
-grad::GradOptions zero_if_disconnected() {
-  grad::GradOptions options;
-  options.disconnected = grad::Disconnected::zero;
+ad::GradOptions zero_if_disconnected() {
+  ad::GradOptions options;
+  options.disconnected = ad::Disconnected::zero;
   return options;
 }
 
@@ -88,7 +88,7 @@ void check_first(const Build& build, const std::vector<Array>& values, const std
     const auto reverse = [&](std::span<const Tensor> in) {
       const std::vector<Tensor> ys = build(in.subspan(0, n));
       const Tensor wrt[] = {in[k]};
-      return grad::vjp(ys, in.subspan(n), wrt, zero_if_disconnected());
+      return ad::vjp(ys, in.subspan(n), wrt, zero_if_disconnected());
     };
     double projected = 0;
     for (std::size_t o = 0; o < outputs.size(); ++o) projected += dot(with_dys[n + o], expected[o]);
@@ -99,7 +99,7 @@ void check_first(const Build& build, const std::vector<Array>& values, const std
     const auto forward = [&](std::span<const Tensor> in) {
       const std::vector<Tensor> ys = build(in.subspan(0, n));
       const Tensor wrt[] = {in[k]};
-      return grad::jvp(ys, wrt, in.subspan(n));
+      return ad::jvp(ys, wrt, in.subspan(n));
     };
     const std::vector<Array> tangents = run(forward, with_dx);
     for (std::size_t o = 0; o < outputs.size(); ++o) check_close(tangents[o], expected[o], tolerance);
@@ -138,7 +138,7 @@ std::vector<Array> run_batched(const Sample& s, const std::vector<Array>& values
     leaves.push_back(ir::input("x", {values[i].dtype(), whole}));
     bindings.push_back({leaves.back(), values[i]});
   }
-  return eval::evaluate(grad::vmap(s.build(members), members, leaves, batched, size), bindings);
+  return eval::evaluate(ad::vmap(s.build(members), members, leaves, batched, size), bindings);
 }
 
 void check_batched(const Sample& s, const std::vector<bool>& batched, std::int64_t size, bool symbolic) {
@@ -228,7 +228,7 @@ void check_derivatives(const ir::OpDef& op, bool second) {
       }
       const auto gradient = [&](std::span<const Tensor> in) {
         const Tensor wrt[] = {in[k]};
-        return grad::vjp(s.build(in.subspan(0, n)), in.subspan(n), wrt, zero_if_disconnected());
+        return ad::vjp(s.build(in.subspan(0, n)), in.subspan(n), wrt, zero_if_disconnected());
       };
       check_first(gradient, extended, flags, 1e-6 * s.tolerance);
     }

@@ -82,7 +82,7 @@ TEST_CASE("the gradient of log(softmax) does not divide by the softmax") {
   const Tensor x = ir::input("x", {DType::f64, {1, 3}}), g = ir::input("g", {DType::f64, {1, 3}});
   const Tensor ys[] = {ops::log(ops::softmax(x))}, dys[] = {g}, wrt[] = {x};
   rewrite::Counts counts;
-  const auto r = with_nn_rules(grad::vjp(ys, dys, wrt), counts);
+  const auto r = with_nn_rules(ad::vjp(ys, dys, wrt), counts);
   CHECK(count_of(r, "div") == 0);
   CHECK(count_of(r, "strong_mul") == 0);
   const eval::Binding bindings[] = {{x, Array::of<double>(std::vector{1000.0, 0.0, -1000.0}, {1, 3})},
@@ -95,7 +95,7 @@ TEST_CASE("the gradient of cross_entropy sums nothing") {
   const Tensor x = ir::input("x", {DType::f32, {n, 10}}), labels = ir::input("y", {DType::u8, {n}}), g = ir::input("g", {DType::f32, {n}});
   const Tensor losses[] = {ops::cross_entropy(x, labels)}, dys[] = {g}, wrt[] = {x};
   rewrite::Counts counts;
-  const auto r = with_nn_rules(grad::vjp(losses, dys, wrt), counts);
+  const auto r = with_nn_rules(ad::vjp(losses, dys, wrt), counts);
   CHECK(count_of(r, "sum") == 0);
   CHECK(count_of(r, "softmax") == 1);
   CHECK(count_of(r, "pick_backward") == 1);

@@ -47,7 +47,7 @@ TEST_CASE("the gradient of cross_entropy is softmax - one_hot") {
       [](std::span<const Tensor> t) {
         const Tensor wrt[] = {t[0]};
         const Tensor loss = ir::sum(cross_entropy(t[0], t[1]), {0});
-        return std::vector{grad::grad(loss, wrt)[0], softmax(t[0]) - one_hot(t[1], 3, DType::f64)};
+        return std::vector{ad::grad(loss, wrt)[0], softmax(t[0]) - one_hot(t[1], 3, DType::f64)};
       },
       in);
   tests::check_close(out[0], out[1], 1e-14);
