@@ -65,9 +65,11 @@ double micro_gflops(MicroKernelFn micro, int mr, int nr, int panels) {
 void run_isa(Isa isa) {
   using codegen::Leaf;
   using codegen::TileShape;
-  const std::vector<TileShape> shapes = isa == Isa::v4 ? std::vector<TileShape>{{14, 32}, {8, 48}, {6, 64}, {28, 16}, {25, 16}, {10, 32}, {13, 32}, {7, 32}}
-                                      : isa == Isa::v3 ? std::vector<TileShape>{{6, 16}, {4, 24}, {5, 16}, {4, 16}, {12, 8}}
-                                                       : std::vector<TileShape>{{6, 8}, {4, 12}, {12, 4}, {5, 8}};
+  const std::vector<TileShape> shapes =
+      isa == Isa::v4
+          ? std::vector<TileShape>{{14, 32}, {8, 48}, {6, 64}, {28, 16}, {25, 16}, {10, 32}, {13, 32}, {7, 32}}
+      : isa == Isa::v3 ? std::vector<TileShape>{{6, 16}, {4, 24}, {5, 16}, {4, 16}, {12, 8}}
+                       : std::vector<TileShape>{{6, 8}, {4, 12}, {12, 4}, {5, 8}};
   codegen::Request request;
   request.isa = isa;
   for (TileShape t : shapes) request.leaves.push_back({Leaf::Kind::micro, DType::f32, t.mr, t.nr, 0});
@@ -79,16 +81,17 @@ void run_isa(Isa isa) {
   const double generating = since(start);
   start = Clock::now();
   const auto code = program::LoadedCode::load(generated.blob);
-  std::printf("%s: generate %.1f ms on %d threads (link %.3f), load %.3f ms, %zu leaves, %zu bytes\n", to_string(isa).c_str(),
-              generating * 1e3, request.threads, generated.link_seconds * 1e3, since(start) * 1e3, request.leaves.size(),
-              generated.blob.bytes.size());
+  std::printf("%s: generate %.1f ms on %d threads (link %.3f), load %.3f ms, %zu leaves, %zu bytes\n",
+              to_string(isa).c_str(), generating * 1e3, request.threads, generated.link_seconds * 1e3,
+              since(start) * 1e3, request.leaves.size(), generated.blob.bytes.size());
   for (std::size_t i = 0; i < first_pack; ++i) {
     const auto micro = reinterpret_cast<MicroKernelFn>(const_cast<void*>(code->entry(static_cast<int>(i))));
     const double peak = measure_fma_peak(isa, 1, 0.05);
     const double l1 = micro_gflops<float>(micro, shapes[i].mr, shapes[i].nr, 1);
     const double l2 = micro_gflops<float>(micro, shapes[i].mr, shapes[i].nr, 400 * 1024 / (128 * 4 * shapes[i].mr));
     std::printf("  %-18s %6.1f GFLOP/s (%3.0f%% of %.0f) in L1, %6.1f (%3.0f%%) with A in L2, %5.2f ms\n",
-                name_of(request.leaves[i]).c_str(), l1, 100 * l1 / peak, peak, l2, 100 * l2 / peak, generated.seconds[i] * 1e3);
+                name_of(request.leaves[i]).c_str(), l1, 100 * l1 / peak, peak, l2, 100 * l2 / peak,
+                generated.seconds[i] * 1e3);
   }
   for (std::size_t i = first_pack; i < request.leaves.size(); ++i) {
     const auto pack = reinterpret_cast<PackFn>(const_cast<void*>(code->entry(static_cast<int>(i))));

@@ -1,9 +1,9 @@
 #include "compiler/codegen/codegen.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <filesystem>
+
+#include <dlfcn.h>
 
 #include "runtime/base/error.h"
 
@@ -38,8 +38,8 @@ Generator& open_module() {
   return generator;
 }
 
-// What a register tile can be: rows at most, for 1, 2, 3, 4 vectors of columns. With more rows, accumulators, one row of b and
-// one element of a no longer fit the registers, and LLVM's schedule spills (measured: half the speed).
+// What a register tile can be: rows at most, for 1, 2, 3, 4 vectors of columns. With more rows, accumulators, one row
+// of b and one element of a no longer fit the registers, and LLVM's schedule spills (measured: half the speed).
 constexpr int max_vectors = 4;
 constexpr int rows_v4[max_vectors] = {28, 14, 8, 6};  // 32 registers
 constexpr int rows_v3[max_vectors] = {12, 6, 4, 0};   // 16
@@ -54,8 +54,8 @@ int lanes_of(Isa isa, DType dtype) {
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// The share of peak that an mr x (vectors) tile reaches: two FMAs and two loads a cycle, four cycles from an accumulator to its
-// next use. A tile of one column folds the load of a into the FMA and is bound by loads.
+// The share of peak that an mr x (vectors) tile reaches: two FMAs and two loads a cycle, four cycles from an
+// accumulator to its next use. A tile of one column folds the load of a into the FMA and is bound by loads.
 double efficiency(int mr, int vectors) {
   const double multiply = mr * vectors / 2.0, load = (mr + vectors) / 2.0, latency = 4;
   return multiply / std::max({multiply, load * 1.02, latency});

@@ -1,5 +1,5 @@
-// From kernels to machine code for the host: the door to compiler/codegen/llvm, which is a module of its own that is loaded at
-// the first call of host_generator() and never before.
+// From kernels to machine code for the host: the door to compiler/codegen/llvm, which is a module of its own that is
+// loaded at the first call of host_generator() and never before.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace bitale::codegen {
 
-// A leaf of a contraction (runtime/program/abi.h): the micro-kernel of an mr x nr tile, or the packing to rows of `width`.
+// A leaf of a contraction (runtime/program/abi.h): the micro-kernel of an mr x nr tile, or the packing to rows of
+// `width`.
 struct Leaf {
   enum class Kind : std::uint8_t { micro, pack } kind = Kind::micro;
   DType dtype = DType::f32;
@@ -22,8 +23,8 @@ struct Leaf {
 };
 std::string name_of(const Leaf& leaf);  // "micro_f32_14x32", "pack_f32_32"
 
-// The tile shapes a micro-kernel may have on an isa without spilling, best first; and the number of rows of the tile that
-// covers `rows` rows (0: unknown) with the least waste.
+// The tile shapes a micro-kernel may have on an isa without spilling, best first; and the number of rows of the tile
+// that covers `rows` rows (0: unknown) with the least waste.
 struct TileShape {
   int mr = 0, nr = 0;
 };
@@ -38,8 +39,8 @@ struct Request {
 };
 
 struct Generated {
-  program::Blob blob;                // offsets: the kernels in order, then the leaves
-  std::vector<double> seconds;       // per kernel and leaf, IR building and code generation
+  program::Blob blob;           // offsets: the kernels in order, then the leaves
+  std::vector<double> seconds;  // per kernel and leaf, IR building and code generation
   double link_seconds = 0;
   std::vector<std::string> listing;  // per kernel and leaf: LLVM IR text, if asked for by flag BITALE_DUMP
 };

@@ -1,9 +1,9 @@
 #include "compiler/codegen/link.h"
 
-#include <elf.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <elf.h>
 
 #include "runtime/base/error.h"
 
@@ -13,13 +13,14 @@ namespace {
 constexpr std::uint64_t unplaced = ~std::uint64_t{0};
 constexpr std::uint64_t page = 4096;
 
-// One object as the generator wrote it: headers are read where they lie, and the bytes are our own, so nothing is checked but
-// what a change of the code generator could break.
+// One object as the generator wrote it: headers are read where they lie, and the bytes are our own, so nothing is
+// checked but what a change of the code generator could break.
 class Reader {
  public:
   explicit Reader(const std::string& bytes) : bytes_(bytes) {
     const auto header = at<Elf64_Ehdr>(0);
-    BITALE_ASSERT(std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_machine == EM_X86_64, "not an x86-64 object");
+    BITALE_ASSERT(std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_machine == EM_X86_64,
+                  "not an x86-64 object");
     for (int i = 0; i < header.e_shnum; ++i)
       sections_.push_back(at<Elf64_Shdr>(header.e_shoff + static_cast<std::uint64_t>(i) * header.e_shentsize));
     names_ = sections_.at(header.e_shstrndx).sh_offset;
@@ -84,7 +85,8 @@ std::uint64_t address_of(const Placed& object, const Elf64_Sym& symbol) {
     throw InternalError("generated code refers to the external symbol '" + object.reader.name(symbol) +
                         "': an instruction became a library call");
   const std::uint64_t base = symbol.st_shndx < object.base.size() ? object.base[symbol.st_shndx] : unplaced;
-  if (base == unplaced) throw InternalError("generated code refers to '" + object.reader.name(symbol) + "', which is not loaded");
+  if (base == unplaced)
+    throw InternalError("generated code refers to '" + object.reader.name(symbol) + "', which is not loaded");
   return base + symbol.st_value;
 }
 
@@ -134,7 +136,8 @@ program::Blob link(std::span<const Object> objects, int entries, const std::stri
       const Elf64_Sym symbol = reader.symbol(i);
       if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC) continue;
       for (const auto& [entry, name] : objects[o].entries)
-        if (name == reader.name(symbol)) blob.offsets.at(static_cast<std::size_t>(entry)) = address_of(placed[o], symbol);
+        if (name == reader.name(symbol))
+          blob.offsets.at(static_cast<std::size_t>(entry)) = address_of(placed[o], symbol);
     }
   }
   for (std::size_t i = 0; i < blob.offsets.size(); ++i)

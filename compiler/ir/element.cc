@@ -97,7 +97,7 @@ std::optional<std::pair<Index, Index>> split(const Index& a, const Dim& divisor)
 
 Index floordiv(const Index& a, const Dim& divisor) {
   if (divisor.is(1)) return a;
-  if (divisor.is(0)) return {0};  // as the scalar instruction
+  if (divisor.is(0)) return {0};
   if (a.terms.empty()) return {floordiv(a.constant, divisor)};
   if (auto qr = split(a, divisor)) return qr->first;
   Formula& f = *a.formula;

@@ -49,6 +49,7 @@ struct Index {
 Index operator+(const Index& a, const Index& b);
 Index operator-(const Index& a, const Index& b);
 Index operator*(const Index& a, const Dim& factor);
+// By an extent; by the constant 0, which no element lies behind, they give 0.
 Index floordiv(const Index& a, const Dim& divisor);  // stays affine where it divides exactly; else an Expr
 Index mod(const Index& a, const Dim& divisor);
 

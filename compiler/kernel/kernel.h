@@ -12,10 +12,11 @@
 // level of the kernel, whose top-level loops are separate phases (a phase may read what an earlier one wrote; the
 // backend puts a barrier between phases). vector: iterations are independent but for the loop's reductions, and run in
 // lanes; a vector loop holds no other vector loop, and may hold sequential ones. sequential: in order. A kernel without
-// a parallel loop runs on thread 0 alone. Beside a parallel loop the top level has only loops without reductions, those
-// that are not parallel for thread 0, and Lets, which every thread computes for itself and which load from no buffer
-// that is written: what crosses phases goes through memory. A store inside a parallel loop (but to scratch) or inside a
-// vector loop has an index or a guard that depends on the loop's variable, unless the extent is the constant 1.
+// a parallel loop runs on thread 0 alone, unless it is one vector loop without reductions: a backend may share that
+// among the threads. Beside a parallel loop the top level has only loops without reductions, those that are not
+// parallel for thread 0, and Lets, which every thread computes for itself and which load from no buffer that is
+// written: what crosses phases goes through memory. A store inside a parallel loop (but to scratch) or inside a vector
+// loop has an index or a guard that depends on the loop's variable, unless the extent is the constant 1.
 //
 // Memory. Buffers are dense; an access's element offset is constant + sum of term.value * term.stride. Offsets are in
 // elements of the buffer's storage dtype; values have the compute dtype (they differ only for bool, stored as one byte

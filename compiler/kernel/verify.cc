@@ -81,7 +81,6 @@ class Verifier {
   }
 
   // --- declarations
-  // ---------------------------------------------------------------------------------------------------
 
   void head() const {
     bool identifier = !kernel_.name.empty() && !std::isdigit(static_cast<unsigned char>(kernel_.name[0]));
@@ -168,7 +167,6 @@ class Verifier {
   }
 
   // --- statements
-  // -----------------------------------------------------------------------------------------------------
 
   // With a parallel loop in the kernel each phase is on its own: what crosses phases goes through memory.
   void top_level(const Stmt& stmt) const {

@@ -120,7 +120,7 @@ class ContractionLowering {
   bool is_unit(const Linear& l) const {
     for (std::size_t d = def_.extents.size(); d-- > 0;)
       if (!trivial(def_.extents[d]) && group_of(d) == Group::n) return !l.strides[d].is(0);
-    return false;
+    return true;  // there is one column
   }
 
   void add_operand(const Tensor& t, Linear l) {

@@ -187,6 +187,7 @@ class Fuser {
     std::vector<int> loops;
     for (ir::Expr v : c.loops)
       if (!c.formula.range(c.formula.node(v.id).var).is(1)) loops.push_back(v.id);
+    if (reduces && vars.empty() && !loops.empty()) return false;  // it would keep the loops from running in parallel
     for (std::size_t k = 0; k < vars.size(); ++k) {
       const bool main = k < loops.size() && vars[k] == loops[k];
       const bool reduction = k >= loops.size() && std::find(loops.begin(), loops.end(), vars[k]) == loops.end();

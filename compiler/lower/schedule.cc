@@ -29,7 +29,7 @@ kernel::Extent ExtentTable::extent(const Dim& dim) {
 
 std::vector<Dim> strides_of(const ir::Shape& shape) {
   std::vector<Dim> strides(shape.size(), Dim(1));
-  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = shape[i].is(0) ? strides[i] : strides[i] * shape[i];
   return strides;
 }
 
@@ -312,7 +312,8 @@ class Emitter {
   kernel::Buffer buffer(const char* prefix, const Tensor& t, bool written) {
     kernel::Buffer b;
     b.name = prefix + std::to_string(k_.buffers.size());
-    b.dtype = b.storage = t.dtype();
+    b.dtype = t.dtype();
+    b.storage = storage_dtype(t.dtype());
     b.read = !written;
     b.written = written;
     return b;
@@ -325,7 +326,12 @@ class Emitter {
 
   LoopKind kind_of(std::size_t depth) const {
     if (static_cast<int>(depth) == lanes_.main) return LoopKind::vector;
-    return depth == 0 ? LoopKind::parallel : LoopKind::sequential;
+    return depth == 0 && !reduces_at_top() ? LoopKind::parallel : LoopKind::sequential;
+  }
+
+  // A reduction that no loop encloses would stand beside the parallel loop.
+  bool reduces_at_top() const {
+    return std::any_of(p_.live.begin(), p_.live.end(), [&](int e) { return p_.f.node(e).op == ScalarOp::result && p_.free[static_cast<std::size_t>(e)].empty(); });
   }
 
   void nest(Scope& scope, std::size_t depth) {

@@ -33,8 +33,11 @@ class ExtentTable {
 // One kernel that computes all roots (element nodes of one shape).
 ScheduledKernel schedule(std::string name, std::span<const ir::Tensor> roots, const Composed& composed);
 
-// Row-major element strides.
+// Row-major element strides (an axis of extent 0 counts as 1: nothing is ever addressed then).
 std::vector<ir::Dim> strides_of(const ir::Shape& shape);
+
+// How values of a dtype lie in memory: bool as one byte.
+inline DType storage_dtype(DType dtype) { return dtype == DType::bool_ ? DType::u8 : dtype; }
 
 // Text for a kernel's comment: the op and the user's lines.
 std::string comment_of(const ir::Node& node);

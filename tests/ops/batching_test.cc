@@ -26,7 +26,7 @@ void check_batching(const OpCase& c, const std::vector<bool>& batched, std::int6
     operands.push_back(ir::input("batched" + std::to_string(i), type));
     bindings.push_back({operands[i], batched[i] ? stacked(values[i]) : first.values[i]});
   }
-  const auto outputs = grad::vmap(first.outputs, first.inputs, operands, batched, ir::Dim(size));
+  const auto outputs = ad::vmap(first.outputs, first.inputs, operands, batched, ir::Dim(size));
   const auto got = eval::evaluate(outputs, bindings);
   for (std::int64_t k = 0; k < size; ++k) {
     std::vector<eval::Binding> plain;

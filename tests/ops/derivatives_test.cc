@@ -37,20 +37,20 @@ std::vector<Tensor> floats(const std::vector<Tensor>& tensors) {
   return out;
 }
 
-std::vector<Array> run(std::span<const Tensor> outputs, const grad::Bindings& leaves) {
+std::vector<Array> run(std::span<const Tensor> outputs, const ad::Bindings& leaves) {
   std::vector<eval::Binding> bindings;
   for (const auto& [tensor, value] : leaves) bindings.push_back({tensor, value});
   return eval::evaluate(outputs, bindings, false);
 }
 
-grad::GradOptions zero_if_disconnected() {
-  grad::GradOptions options;
-  options.disconnected = grad::Disconnected::zero;
+ad::GradOptions zero_if_disconnected() {
+  ad::GradOptions options;
+  options.disconnected = ad::Disconnected::zero;
   return options;
 }
 
-grad::Bindings leaves_of(const BuiltCase& built) {
-  grad::Bindings leaves;
+ad::Bindings leaves_of(const BuiltCase& built) {
+  ad::Bindings leaves;
   for (std::size_t i = 0; i < built.inputs.size(); ++i) leaves.emplace_back(built.inputs[i], built.values[i]);
   return leaves;
 }
@@ -76,7 +76,7 @@ void for_each_differentiable(double tolerance, F check) {
       INFO(c.text());
       try {
         if (!has_differences(c, build(c))) continue;
-        grad::CheckResult result;
+        ad::CheckResult result;
         for (std::uint64_t seed : {1, 2}) {
           const BuiltCase built = build(c, seed);
           result = check(built, differentiable_inputs(c, built));
@@ -107,15 +107,15 @@ TEST_CASE("ops with operands have derivatives and batching rules") {
 
 TEST_CASE("vjp and jvp agree with finite differences") {
   for_each_differentiable(1e-7, [](const BuiltCase& built, const std::vector<Tensor>& wrt) {
-    grad::CheckOptions options;
+    ad::CheckOptions options;
     options.forward = true;
-    return grad::check_gradient(floats(built.outputs), wrt, leaves_of(built), run, options);
+    return ad::check_gradient(floats(built.outputs), wrt, leaves_of(built), run, options);
   });
 }
 
 TEST_CASE("the vjp of a vjp agrees with finite differences of it") {
   for_each_differentiable(1e-6, [](const BuiltCase& built, const std::vector<Tensor>& wrt) {
-    grad::Bindings leaves = leaves_of(built);
+    ad::Bindings leaves = leaves_of(built);
     const std::vector<Tensor> outputs = floats(built.outputs);
     const std::vector<Array> values = run(outputs, leaves);
     std::vector<Tensor> dys, all = wrt;
@@ -124,7 +124,7 @@ TEST_CASE("the vjp of a vjp agrees with finite differences of it") {
       all.push_back(dys[i]);
       leaves.emplace_back(dys[i], random_array(DType::f64, values[i].shape(), -1, 1, 7 + i));
     }
-    return grad::check_gradient(grad::vjp(outputs, dys, wrt, zero_if_disconnected()), all, leaves, run);
+    return ad::check_gradient(ad::vjp(outputs, dys, wrt, zero_if_disconnected()), all, leaves, run);
   });
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("derivatives of float32 samples have the operands' types") {
           if (is_floating(x.dtype())) wrt.push_back(x);
         if (wrt.empty() || outputs.empty()) continue;
         for (const Tensor& y : outputs) dys.push_back(ones_like(y));
-        const auto gradients = grad::vjp(outputs, dys, wrt, zero_if_disconnected());
+        const auto gradients = ad::vjp(outputs, dys, wrt, zero_if_disconnected());
         for (std::size_t i = 0; i < wrt.size(); ++i) CHECK(gradients[i].type() == wrt[i].type());
         CHECK_NOTHROW(ir::verify({built.inputs, gradients}));
         CHECK_NOTHROW(eval::evaluate(gradients, built.bindings()));

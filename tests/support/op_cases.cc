@@ -11,6 +11,8 @@
 #include "ops/api/ops.h"
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
+#include "runtime/device/cpu.h"
+#include "tests/support/compiled_backend.h"
 
 namespace bitale::tests {
 namespace {
@@ -27,9 +29,13 @@ double next_uniform(std::uint64_t& state) { return static_cast<double>(next_rand
 
 std::vector<DType> dtypes_of(const ir::OpDef& op) { return op.dtypes.empty() ? std::vector<DType>{DType::f32, DType::f64} : op.dtypes; }
 
-bool builds(const OpCase& c) {
+// The op takes the extents, and the values that are drawn for them (indices may be too large for a smaller extent).
+bool is_valid(const OpCase& c) {
   try {
-    build(c);
+    for (std::uint64_t seed : {1, 2, 3}) {
+      const BuiltCase built = build(c, seed);
+      eval::evaluate(built.outputs, built.bindings());
+    }
     return true;
   } catch (const Error&) {
     return false;
@@ -82,11 +88,11 @@ std::vector<OpCase> op_cases(const ir::OpDef& op) {
     for (const ir::SampleInput& input : sample.inputs) extents.insert(input.shape.begin(), input.shape.end());
     for (DType dtype : dtypes_of(op)) {
       cases.push_back({&op, sample, dtype, "", false});
-      if (OpCase symbolic{&op, sample, dtype, "", true}; !extents.empty() && builds(symbolic)) cases.push_back(symbolic);
+      if (OpCase symbolic{&op, sample, dtype, "", true}; !extents.empty() && is_valid(symbolic)) cases.push_back(symbolic);
       for (std::int64_t from : extents) {
         for (std::int64_t to : {0, 1}) {
           OpCase c{&op, with_extent(sample, from, to), dtype, std::to_string(from) + " -> " + std::to_string(to), false};
-          if (from != to && builds(c)) cases.push_back(std::move(c));
+          if (from != to && is_valid(c)) cases.push_back(std::move(c));
         }
       }
     }
@@ -102,9 +108,16 @@ std::vector<const ir::OpDef*> tested_ops() {
 }
 
 const std::vector<Backend>& backends() {
-  static const std::vector<Backend> list{
-      {"bodies", [](std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings) { return eval::evaluate(outputs, bindings, false); }},
-  };
+  static const std::vector<Backend> list = [] {
+    std::vector<Backend> all{
+        {"bodies", [](std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings) { return eval::evaluate(outputs, bindings, false); }},
+    };
+    // The best instruction set in both forms and with two threads; the others as optimised programs.
+    const std::vector<Isa> isas = executable_isas();
+    for (Isa isa : isas) all.push_back(compiled(to_string(isa), 2, isa == isas.back() ? 2 : 1));
+    all.push_back(compiled(to_string(isas.back()), 0, 1));
+    return all;
+  }();
   return list;
 }
 

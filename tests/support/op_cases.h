@@ -36,7 +36,7 @@ struct BuiltCase {
 BuiltCase build(const OpCase& c, std::uint64_t seed = 1);
 
 // All cases of an op: samples x dtypes, each as it is, with symbolic extents, and with each of its extents replaced by 0 and by 1.
-// Variants that the op rejects while the graph is built are left out; the sample as it is must build.
+// Variants that the op rejects, while the graph is built or for its values, are left out; the sample as it is must do.
 std::vector<OpCase> op_cases(const ir::OpDef& op);
 
 // The ops that there are, without those that have nothing to test (inputs and Shared).

@@ -1,13 +1,34 @@
-// A Kernel as CUDA C++ text: header-free, one __global__ function per phase, readable, starting with the ops it fuses and their
-// source lines. The text is what NVRTC and the emulator compile.
+// A Kernel as CUDA C++ text: header-free, one __global__ function per phase, readable, starting with the ops it fuses
+// and their source lines. The text is what NVRTC and the emulator compile.
+//
+// How loops are mapped. A phase is a top-level loop, or all of a kernel that has no parallel loop. Where iterations are
+// only independent of each other, each is one thread's: a parallel loop, or a parallel and a vector loop flattened.
+// Where lanes of a vector loop meet again (in a reduction, or because the loop is one of several), an iteration of the
+// parallel loop is one block's: its vector loops are spread over the threads, reductions go through shuffles and shared
+// memory in an order that is fixed by the number of threads, all else is computed by every thread and stored by thread
+// 0. Scratch is a thread's own array, or the block's in shared memory. Sequential loops stay loops.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "compiler/kernel/kernel.h"
 
 namespace bitale::codegen::cuda {
 
+// How one function is launched. Its parameters are the kernel's argument buffers, in order, then its extents (long
+// long). Any number of blocks gives the same result; the product of `work` is how many threads (or, if each_block,
+// blocks) have something to do.
+struct Phase {
+  std::string function;
+  int threads = 256;                 // of a block; reductions depend on it, it must be this number
+  std::vector<kernel::Extent> work;  // empty: one
+  bool each_block = false;
+};
+
+std::vector<Phase> phases(const kernel::Kernel& kernel);
+
+// The text of all phases.
 std::string print(const kernel::Kernel& kernel);
 
 }  // namespace bitale::codegen::cuda

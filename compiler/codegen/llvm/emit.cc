@@ -14,8 +14,10 @@ Carried emit_loop(Ir& ir, Value* begin, Value* end, std::int64_t step, Carried i
   if (known && known->isZero()) return init;
   llvm::BasicBlock* head = llvm::BasicBlock::Create(ir.getContext(), "loop", f);
   llvm::BasicBlock* after = llvm::BasicBlock::Create(ir.getContext(), "after", f);
-  if (known) ir.CreateBr(head);
-  else ir.CreateCondBr(enters, head, after);
+  if (known)
+    ir.CreateBr(head);
+  else
+    ir.CreateCondBr(enters, head, after);
 
   ir.SetInsertPoint(head);
   llvm::PHINode* i = ir.CreatePHI(ir.getInt64Ty(), 2);

@@ -15,8 +15,8 @@ using llvm::Value;
 // Values that a loop carries from one iteration to the next.
 using Carried = std::vector<Value*>;
 
-// for (i = begin; i < end; i += step) body(i, carried), all int64; body replaces `carried` by the next iteration's. Returns
-// what is carried out. The builder ends up behind the loop.
+// for (i = begin; i < end; i += step) body(i, carried), all int64; body replaces `carried` by the next iteration's.
+// Returns what is carried out. The builder ends up behind the loop.
 Carried emit_loop(Ir& ir, Value* begin, Value* end, std::int64_t step, Carried init,
                   const std::function<void(Value* i, Carried& carried)>& body);
 

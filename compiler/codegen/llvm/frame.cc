@@ -22,7 +22,11 @@ bool is_zero(Value* v) { return known(v) != nullptr && known(v)->isZero(); }
 }  // namespace
 
 Frame::Frame(Unit& u, llvm::Function* function, const kernel::Kernel& k)
-    : kernel(k), unit(u), ir(llvm::BasicBlock::Create(u.context(), "", function)), scalars(ir, u.isa()), slots_(k.values.size()) {
+    : kernel(k),
+      unit(u),
+      ir(llvm::BasicBlock::Create(u.context(), "", function)),
+      scalars(ir, u.isa()),
+      slots_(k.values.size()) {
   llvm::FastMathFlags contract;
   contract.setAllowContract(true);
   ir.setFastMathFlags(contract);
@@ -40,22 +44,26 @@ Frame::Frame(Unit& u, llvm::Function* function, const kernel::Kernel& k)
     }
   }
   for (int e = 0; e < k.extents; ++e)
-    extents_.push_back(ir.CreateLoad(ir.getInt64Ty(), ir.CreateConstGEP1_64(ir.getInt64Ty(), extents, static_cast<unsigned>(e))));
+    extents_.push_back(
+        ir.CreateLoad(ir.getInt64Ty(), ir.CreateConstGEP1_64(ir.getInt64Ty(), extents, static_cast<unsigned>(e))));
   llvm::AllocaInst* spare = ir.CreateAlloca(ir.getInt64Ty());
   spare_ = spare;
   llvm::Constant* zeros = llvm::Constant::getNullValue(llvm::ArrayType::get(ir.getInt8Ty(), zeros_bytes));
-  zeros_ = new llvm::GlobalVariable(u.module(), zeros->getType(), true, llvm::GlobalValue::PrivateLinkage, zeros, "zeros");
+  zeros_ =
+      new llvm::GlobalVariable(u.module(), zeros->getType(), true, llvm::GlobalValue::PrivateLinkage, zeros, "zeros");
   zeros_->setAlignment(llvm::Align(64));
   zeros_->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
 }
 
-// --- values ---------------------------------------------------------------------------------------------------------------
+// --- values
+// ---------------------------------------------------------------------------------------------------------------
 
 const Slot& Frame::slot(kernel::ValueId id) {
   Slot& s = slots_[static_cast<std::size_t>(id)];
   if (s.form == Form::absent) {
     const kernel::Value& v = kernel.value(id);
-    BITALE_ASSERT(v.op == ScalarOp::constant || v.op == ScalarOp::extent, "v" + std::to_string(id) + " is used before its Let");
+    BITALE_ASSERT(v.op == ScalarOp::constant || v.op == ScalarOp::extent,
+                  "v" + std::to_string(id) + " is used before its Let");
     s = {Form::uniform, v.op == ScalarOp::constant ? scalars.constant(v) : extent(v.extent), nullptr, 0};
   }
   return s;
@@ -79,7 +87,8 @@ Slot Frame::instruction(const kernel::Value& v) {
   const DType operand = kernel.value(v.args[arity - 1]).type;
   Value* args[3];
   const auto is_uniform = [&](kernel::ValueId a) { return slot(a).form == Form::uniform; };
-  const bool uniform_result = std::all_of(v.args.begin(), v.args.begin() + static_cast<std::ptrdiff_t>(arity), is_uniform);
+  const bool uniform_result =
+      std::all_of(v.args.begin(), v.args.begin() + static_cast<std::ptrdiff_t>(arity), is_uniform);
   for (std::size_t i = 0; i < arity; ++i) args[i] = uniform_result ? slot(v.args[i]).value : in_lanes(v.args[i]);
   Value* value = scalars.apply(v.op, v.type, operand, {args, arity});
   return {uniform_result ? Form::uniform : Form::varying, value, nullptr, depth()};
@@ -88,15 +97,20 @@ Slot Frame::instruction(const kernel::Value& v) {
 // Index arithmetic on linear values stays linear; casts to narrower integers are done lane by lane in the narrow type.
 bool Frame::affine(const kernel::Value& v, Slot& result) {
   if (width == 1) return false;
-  const auto linear_at = [&](std::size_t i) { return v.args[i] != kernel::no_value && slot(v.args[i]).form == Form::linear; };
-  const auto varying_at = [&](std::size_t i) { return v.args[i] != kernel::no_value && slot(v.args[i]).form == Form::varying; };
+  const auto linear_at = [&](std::size_t i) {
+    return v.args[i] != kernel::no_value && slot(v.args[i]).form == Form::linear;
+  };
+  const auto varying_at = [&](std::size_t i) {
+    return v.args[i] != kernel::no_value && slot(v.args[i]).form == Form::varying;
+  };
   const bool a = linear_at(0), b = linear_at(1);
   if (!(a || b) || varying_at(0) || varying_at(1)) return false;
   const Slot& x = slot(v.args[0]);
   const auto step = [&](const Slot& s) { return s.form == Form::linear ? s.step : number(0); };
   result = {Form::linear, nullptr, nullptr, depth()};
   switch (v.op) {
-    case ScalarOp::add: case ScalarOp::sub: {
+    case ScalarOp::add:
+    case ScalarOp::sub: {
       const Slot& y = slot(v.args[1]);
       const bool add = v.op == ScalarOp::add;
       result.value = add ? ir.CreateAdd(x.value, y.value) : ir.CreateSub(x.value, y.value);
@@ -119,14 +133,17 @@ bool Frame::affine(const kernel::Value& v, Slot& result) {
       llvm::Type* type = scalars.type_of(v.type);
       Value* steps = scalars.splat(ir.CreateTrunc(x.step, type), width);
       result.form = Form::varying;
-      result.value = ir.CreateAdd(scalars.splat(ir.CreateTrunc(x.value, type), width), ir.CreateMul(iota(type, width), steps));
+      result.value =
+          ir.CreateAdd(scalars.splat(ir.CreateTrunc(x.value, type), width), ir.CreateMul(iota(type, width), steps));
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
-// --- offsets --------------------------------------------------------------------------------------------------------------
+// --- offsets
+// --------------------------------------------------------------------------------------------------------------
 
 bool Frame::Offset::has_step(std::int64_t n) const {
   if (varying != nullptr || step == nullptr) return n == 0 && varying == nullptr;
@@ -170,12 +187,14 @@ Value* Frame::in_lanes(const Offset& offset) {
   return offset.varying == nullptr ? lanes : ir.CreateAdd(lanes, offset.varying);
 }
 
-// --- guards ---------------------------------------------------------------------------------------------------------------
+// --- guards
+// ---------------------------------------------------------------------------------------------------------------
 
 Frame::Guard Frame::guard_of(const std::vector<kernel::Bound>& bounds) {
   Guard guard;
   for (const kernel::Bound& b : bounds) add_bound(b, guard);
-  if (guard.uniform != nullptr && known(guard.uniform) != nullptr && known(guard.uniform)->isOne()) guard.uniform = nullptr;
+  if (guard.uniform != nullptr && known(guard.uniform) != nullptr && known(guard.uniform)->isOne())
+    guard.uniform = nullptr;
   return guard;
 }
 

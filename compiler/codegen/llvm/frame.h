@@ -1,9 +1,9 @@
 // The state of emitting one kernel, and how its values and addresses are written.
 //
-// Outside vector loops every value is a scalar. Inside, `width` lanes run at once and a value is in the cheapest of three
-// forms: uniform (one scalar for all lanes), linear (int64, scalar base + lane * scalar step: loop variables and what is affine in
-// them) or varying (a vector). An address that is linear with step 0 is a scalar load, with step 1 a vector load, and so on;
-// see memory.cc.
+// Outside vector loops every value is a scalar. Inside, `width` lanes run at once and a value is in the cheapest of
+// three forms: uniform (one scalar for all lanes), linear (int64, scalar base + lane * scalar step: loop variables and
+// what is affine in them) or varying (a vector). An address that is linear with step 0 is a scalar load, with step 1 a
+// vector load, and so on; see memory.cc.
 #pragma once
 
 #include <vector>
@@ -49,8 +49,8 @@ class Frame {
   Ir ir;
   Scalars scalars;
   int width = 1;
-  Value* active = nullptr;                       // lanes that run, as a vector of bool; null: all
-  std::vector<llvm::Instruction*> before_loop;   // per open loop, the end of the block before it
+  Value* active = nullptr;                      // lanes that run, as a vector of bool; null: all
+  std::vector<llvm::Instruction*> before_loop;  // per open loop, the end of the block before it
 
  private:
   // An element offset: base + lane * step + varying, where step and varying may be null.

@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "compiler/codegen/codegen.h"
+#include "compiler/codegen/link.h"
 #include "compiler/codegen/llvm/frame.h"
 #include "compiler/codegen/llvm/leaves.h"
-#include "compiler/codegen/link.h"
 #include "compiler/codegen/llvm/target.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
@@ -43,7 +43,8 @@ std::vector<Group> split(const Request& request) {
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return cost_of(request, a) > cost_of(request, b); });
   std::vector<Group> groups(static_cast<std::size_t>(std::clamp(request.threads, 1, std::max(entries, 1))));
   for (int entry : order) {
-    auto lightest = std::min_element(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.cost < b.cost; });
+    auto lightest =
+        std::min_element(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.cost < b.cost; });
     lightest->entries.push_back(entry);
     lightest->cost += cost_of(request, entry);
   }
@@ -59,7 +60,9 @@ void emit_entry(Unit& unit, const Request& request, int entry) {
 
 // Kernels and leaves differ in optimisation when the request is quick, so they are units of their own then.
 void generate_group(const Request& request, Group& group, Generated& out) {
-  const auto is_quick = [&](int entry) { return request.quick && static_cast<std::size_t>(entry) < request.kernels.size(); };
+  const auto is_quick = [&](int entry) {
+    return request.quick && static_cast<std::size_t>(entry) < request.kernels.size();
+  };
   for (bool quick : {false, true}) {
     if (std::none_of(group.entries.begin(), group.entries.end(), [&](int e) { return is_quick(e) == quick; })) continue;
     Unit unit(request.isa, quick);

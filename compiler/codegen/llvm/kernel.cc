@@ -2,9 +2,11 @@
 //
 // A vector loop becomes
 //   whole      steps of `unroll` vectors, each with its own partial results so that reductions are not bound by latency
-//   rest       masked steps of one vector, where masked loads are instructions; else steps of one vector, then single elements
+//   rest       masked steps of one vector, where masked loads are instructions; else steps of one vector, then single
+//   elements
 // and its partial results are combined in a fixed order at the end. A parallel loop without a vector loop inside has
-// independent iterations too, and runs in lanes if its accesses suit that.
+// independent iterations too, and runs in lanes if its accesses suit that; a vector loop that is the whole kernel is
+// shared by the threads if its stores allow it.
 
 #include <algorithm>
 #include <cstddef>
@@ -29,15 +31,18 @@ using kernel::Store;
 
 namespace {
 
-constexpr int max_unrolled_trips = 8;    // of one sequential loop
-constexpr int max_unrolled_cost = 400;   // instructions of the unrolled body
-constexpr int reduction_unroll = 4;      // FMA latency 4, two a cycle, and loads in between
-constexpr int latency_bound_cost = 8;    // a longer body hides the latency of its reduction
+constexpr int max_unrolled_trips = 8;   // of one sequential loop
+constexpr int max_unrolled_cost = 400;  // instructions of the unrolled body
+constexpr int reduction_unroll = 4;     // FMA latency 4, two a cycle, and loads in between
+constexpr int latency_bound_cost = 8;   // a longer body hides the latency of its reduction
 
 class Emitter {
  public:
   Emitter(Unit& unit, llvm::Function* function, const kernel::Kernel& kernel)
-      : f_(unit, function, kernel), context_(function->getArg(0)), thread_(function->getArg(3)), threads_(function->getArg(4)) {}
+      : f_(unit, function, kernel),
+        context_(function->getArg(0)),
+        thread_(function->getArg(3)),
+        threads_(function->getArg(4)) {}
 
   void function();
 
@@ -60,6 +65,9 @@ class Emitter {
   void phases();
   void barrier();
   void parallel(const Loop& loop);
+  std::pair<Value*, Value*> share(Value* extent);
+  void share_lanes(const Loop& loop, int width);
+  bool is_divisible(const Loop& loop) const;
   void region(const Region& body);
   void loop(const Loop& loop);
   void sequential(const Loop& loop);
@@ -78,7 +86,8 @@ class Emitter {
   Value *context_, *thread_, *threads_;
 };
 
-// --- what a region contains -------------------------------------------------------------------------------------------------
+// --- what a region contains
+// -------------------------------------------------------------------------------------------------
 
 template <class F>
 void Emitter::each_statement(const Region& region, F visit) const {
@@ -110,7 +119,8 @@ int Emitter::cost_of(const Region& region) const {
   return cost;
 }
 
-// Lanes of 64 bits where the loop computes in them; int64 that only makes indices next to narrower values does not count.
+// Lanes of 64 bits where the loop computes in them; int64 that only makes indices next to narrower values does not
+// count.
 int Emitter::width_of(const Loop& loop) const {
   bool wide = false, narrow = false;
   const auto see = [&](DType t) {
@@ -138,7 +148,8 @@ bool Emitter::masks_are_cheap(const Region& region) const {
 }
 
 bool Emitter::unrolls(const Loop& loop) const {
-  if (loop.kind == LoopKind::vector || !loop.extent.is_constant() || loop.extent.value > max_unrolled_trips) return false;
+  if (loop.kind == LoopKind::vector || !loop.extent.is_constant() || loop.extent.value > max_unrolled_trips)
+    return false;
   for (const Stmt& s : loop.body)
     if (const Loop* l = std::get_if<Loop>(&s.node); l && !unrolls(*l)) return false;
   return loop.extent.value * cost_of(loop.body) <= max_unrolled_cost;
@@ -170,9 +181,11 @@ bool Emitter::runs_in_lanes(const Loop& loop, int width) const {
   return suits;
 }
 
-// --- reductions -------------------------------------------------------------------------------------------------------------
+// --- reductions
+// -------------------------------------------------------------------------------------------------------------
 
-// An arg_max that has seen nothing has an index above all others, so that the first value replaces it even if it is the lowest.
+// An arg_max that has seen nothing has an index above all others, so that the first value replaces it even if it is the
+// lowest.
 constexpr std::int64_t no_index = std::numeric_limits<std::int64_t>::max();
 
 Carried Emitter::identities(const Loop& loop) {
@@ -187,9 +200,11 @@ Carried Emitter::identities(const Loop& loop) {
 Carried Emitter::merge(const Loop& loop, const Carried& a, const Carried& b) {
   Carried merged;
   for (const Reduction& r : loop.reductions) {
-    const auto first = static_cast<std::ptrdiff_t>(merged.size()), last = first + static_cast<std::ptrdiff_t>(r.results.size());
-    const Carried both = f_.scalars.combine(r.combiner, value(r.results[0]).type, Carried(a.begin() + first, a.begin() + last),
-                                            Carried(b.begin() + first, b.begin() + last));
+    const auto first = static_cast<std::ptrdiff_t>(merged.size()),
+               last = first + static_cast<std::ptrdiff_t>(r.results.size());
+    const Carried both =
+        f_.scalars.combine(r.combiner, value(r.results[0]).type, Carried(a.begin() + first, a.begin() + last),
+                           Carried(b.begin() + first, b.begin() + last));
     merged.insert(merged.end(), both.begin(), both.end());
   }
   return merged;
@@ -220,7 +235,8 @@ void Emitter::finish(const Loop& loop, Carried partial, int width) {
   }
 }
 
-// --- loops ------------------------------------------------------------------------------------------------------------------
+// --- loops
+// ------------------------------------------------------------------------------------------------------------------
 
 template <class F>
 void Emitter::inside_loop(Value* i, F body) {
@@ -231,9 +247,12 @@ void Emitter::inside_loop(Value* i, F body) {
 
 void Emitter::region(const Region& body) {
   for (const Stmt& s : body) {
-    if (const Let* let = std::get_if<Let>(&s.node)) f_.let(let->value);
-    else if (const Store* store = std::get_if<Store>(&s.node)) f_.store(*store);
-    else loop(std::get<Loop>(s.node));
+    if (const Let* let = std::get_if<Let>(&s.node))
+      f_.let(let->value);
+    else if (const Store* store = std::get_if<Store>(&s.node))
+      f_.store(*store);
+    else
+      loop(std::get<Loop>(s.node));
   }
 }
 
@@ -255,13 +274,14 @@ void Emitter::unrolled(const Loop& l) {
 }
 
 void Emitter::sequential(const Loop& l) {
-  const Carried partial = emit_loop(f_.ir, f_.number(0), f_.extent(l.extent), 1, identities(l), [&](Value* i, Carried& c) {
-    inside_loop(i, [&] {
-      f_.set(l.var, f_.uniform(i));
-      region(l.body);
-      fold(l, c);
-    });
-  });
+  const Carried partial =
+      emit_loop(f_.ir, f_.number(0), f_.extent(l.extent), 1, identities(l), [&](Value* i, Carried& c) {
+        inside_loop(i, [&] {
+          f_.set(l.var, f_.uniform(i));
+          region(l.body);
+          fold(l, c);
+        });
+      });
   finish(l, partial, 1);
 }
 
@@ -300,7 +320,9 @@ void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
   });
   for (int n = unroll / 2; n > 0; n /= 2)
     for (int u = 0; u < n; ++u) {
-      const auto at = [&](int i) { return unrolled.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i) * each); };
+      const auto at = [&](int i) {
+        return unrolled.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i) * each);
+      };
       const Carried both = merge(l, Carried(at(u), at(u + 1)), Carried(at(u + n), at(u + n + 1)));
       std::copy(both.begin(), both.end(), at(u));
     }
@@ -332,8 +354,9 @@ void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
   std::size_t p = 0;
   for (const Reduction& r : l.reductions) {
     const auto first = partial.begin() + static_cast<std::ptrdiff_t>(p);
-    const Carried own = f_.scalars.across_lanes(r.combiner, value(r.results[0]).type,
-                                                Carried(first, first + static_cast<std::ptrdiff_t>(r.results.size())), width);
+    const Carried own =
+        f_.scalars.across_lanes(r.combiner, value(r.results[0]).type,
+                                Carried(first, first + static_cast<std::ptrdiff_t>(r.results.size())), width);
     scalar.insert(scalar.end(), own.begin(), own.end());
     p += r.results.size();
   }
@@ -347,24 +370,22 @@ void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
   finish(l, scalar, 1);
 }
 
-// --- phases and threads -----------------------------------------------------------------------------------------------------
+// --- phases and threads
+// -----------------------------------------------------------------------------------------------------
 
-// thread t runs [t * units / threads, (t + 1) * units / threads) units, which are vectors if the loop runs in lanes.
-void Emitter::parallel(const Loop& l) {
+// Thread t runs [t * extent / threads, (t + 1) * extent / threads); begin and end.
+std::pair<Value*, Value*> Emitter::share(Value* extent) {
   Ir& ir = f_.ir;
-  const int width = width_of(l);
-  const bool lanes = runs_in_lanes(l, width);
-  Value *extent = f_.extent(l.extent), *units = extent;
-  if (lanes) units = ir.CreateSDiv(ir.CreateAdd(extent, f_.number(width - 1)), f_.number(width));
   Value *t = ir.CreateSExt(thread_, ir.getInt64Ty()), *n = ir.CreateSExt(threads_, ir.getInt64Ty());
-  Value* begin = ir.CreateSDiv(ir.CreateMul(t, units), n);
-  Value* end = ir.CreateSDiv(ir.CreateMul(ir.CreateAdd(t, f_.number(1)), units), n);
-  if (lanes) {
-    begin = smin(ir, ir.CreateMul(begin, f_.number(width)), extent);
-    end = smin(ir, ir.CreateMul(end, f_.number(width)), extent);
-    return vector(l, begin, end, width);
-  }
-  emit_loop(ir, begin, end, 1, {}, [&](Value* i, Carried&) {
+  return {ir.CreateSDiv(ir.CreateMul(t, extent), n),
+          ir.CreateSDiv(ir.CreateMul(ir.CreateAdd(t, f_.number(1)), extent), n)};
+}
+
+void Emitter::parallel(const Loop& l) {
+  const int width = width_of(l);
+  if (runs_in_lanes(l, width)) return share_lanes(l, width);
+  const auto [begin, end] = share(f_.extent(l.extent));
+  emit_loop(f_.ir, begin, end, 1, {}, [&](Value* i, Carried&) {
     inside_loop(i, [&] {
       f_.set(l.var, f_.uniform(i));
       region(l.body);
@@ -372,11 +393,21 @@ void Emitter::parallel(const Loop& l) {
   });
 }
 
+// The threads share whole vectors, so that one of them at most has a rest.
+void Emitter::share_lanes(const Loop& l, int width) {
+  Ir& ir = f_.ir;
+  Value* extent = f_.extent(l.extent);
+  const auto [begin, end] = share(ir.CreateSDiv(ir.CreateAdd(extent, f_.number(width - 1)), f_.number(width)));
+  vector(l, smin(ir, ir.CreateMul(begin, f_.number(width)), extent),
+         smin(ir, ir.CreateMul(end, f_.number(width)), extent), width);
+}
+
 void Emitter::barrier() {
   Ir& ir = f_.ir;
   emit_if(ir, ir.CreateICmpSGT(threads_, ir.getInt32(1)), {}, [&](Carried&) {
     auto* type = llvm::FunctionType::get(ir.getVoidTy(), {ir.getPtrTy(), ir.getInt32Ty(), ir.getInt32Ty()}, false);
-    Value* meet = ir.CreateLoad(ir.getPtrTy(), ir.CreateConstGEP1_64(ir.getInt8Ty(), context_, offsetof(Context, barrier)));
+    Value* meet =
+        ir.CreateLoad(ir.getPtrTy(), ir.CreateConstGEP1_64(ir.getInt8Ty(), context_, offsetof(Context, barrier)));
     ir.CreateCall(type, meet, {context_, thread_, threads_})->setDoesNotThrow();
   });
 }
@@ -391,19 +422,43 @@ void Emitter::phases() {
     }
     if (between) barrier();
     between = true;
-    if (l->kind == LoopKind::parallel) parallel(*l);
-    else emit_if(f_.ir, f_.ir.CreateICmpEQ(thread_, f_.ir.getInt32(0)), {}, [&](Carried&) { loop(*l); });
+    if (l->kind == LoopKind::parallel)
+      parallel(*l);
+    else
+      emit_if(f_.ir, f_.ir.CreateICmpEQ(thread_, f_.ir.getInt32(0)), {}, [&](Carried&) { loop(*l); });
   }
+}
+
+// Whether the iterations of a vector loop can go to different threads: no reductions, and every store goes where no
+// other iteration's does.
+bool Emitter::is_divisible(const Loop& l) const {
+  bool divisible = l.kind == LoopKind::vector && l.reductions.empty() && l.extent != kernel::Extent::constant(1);
+  each_access(l.body, [&](const kernel::Access& a, bool is_store) {
+    if (kernel().buffers[static_cast<std::size_t>(a.buffer)].scratch > 0) divisible = false;
+    if (!is_store) return;
+    bool own = false;
+    for (const kernel::Term& t : a.index.terms) {
+      own = own || (t.value == l.var && t.stride.is_constant() && t.stride.value != 0);
+      if (value(t.value).op != ScalarOp::var) divisible = false;
+    }
+    divisible = divisible && own;
+  });
+  return divisible;
 }
 
 void Emitter::function() {
   Ir& ir = f_.ir;
-  const bool is_parallel = std::any_of(kernel().body.begin(), kernel().body.end(), [](const Stmt& s) {
-    const Loop* l = std::get_if<Loop>(&s.node);
-    return l && l->kind == LoopKind::parallel;
+  const Region& body = kernel().body;
+  const auto is_loop = [](const Stmt& s) { return std::holds_alternative<Loop>(s.node); };
+  const bool is_parallel = std::any_of(body.begin(), body.end(), [&](const Stmt& s) {
+    return is_loop(s) && std::get<Loop>(s.node).kind == LoopKind::parallel;
   });
-  if (is_parallel) phases();
-  else emit_if(ir, ir.CreateICmpEQ(thread_, ir.getInt32(0)), {}, [&](Carried&) { region(kernel().body); });
+  if (is_parallel)
+    phases();
+  else if (body.size() == 1 && is_loop(body[0]) && is_divisible(std::get<Loop>(body[0].node)))
+    share_lanes(std::get<Loop>(body[0].node), width_of(std::get<Loop>(body[0].node)));
+  else
+    emit_if(ir, ir.CreateICmpEQ(thread_, ir.getInt32(0)), {}, [&](Carried&) { region(body); });
   ir.CreateRet(ir.getInt32(0));
 }
 

@@ -1,5 +1,6 @@
-// Loads and stores. Memory may end right behind the last element that an access names, so nothing else is touched: not behind
-// the last lane, and not where a guard says no (a guard that is the same for all lanes redirects the pointer to zeros).
+// Loads and stores. Memory may end right behind the last element that an access names, so nothing else is touched: not
+// behind the last lane, and not where a guard says no (a guard that is the same for all lanes redirects the pointer to
+// zeros).
 //
 //   step of the address    load                                     store
 //   0                      scalar, shared by the lanes              lane by lane (a guard picks the lane)
@@ -24,7 +25,8 @@ constexpr int max_shuffled_stride = 4;
 
 Frame::Place Frame::place_of(const kernel::Access& access) {
   const kernel::Buffer& b = kernel.buffers[static_cast<std::size_t>(access.buffer)];
-  return {scalars.type_of(b.storage), static_cast<int>(size_of(b.storage)), bases_[static_cast<std::size_t>(access.buffer)]};
+  return {scalars.type_of(b.storage), static_cast<int>(size_of(b.storage)),
+          bases_[static_cast<std::size_t>(access.buffer)]};
 }
 
 Value* Frame::to_value(Value* element, DType dtype) {
@@ -44,7 +46,8 @@ Value* Frame::reversed(Value* vector) {
   return ir.CreateShuffleVector(vector, mask);
 }
 
-// --- loads ----------------------------------------------------------------------------------------------------------------
+// --- loads
+// ----------------------------------------------------------------------------------------------------------------
 
 Slot Frame::load(const kernel::Value& v) {
   const kernel::Access& access = kernel.accesses[static_cast<std::size_t>(v.index)];
@@ -54,7 +57,8 @@ Slot Frame::load(const kernel::Value& v) {
   if (at.is_uniform()) return load_uniform(place, at, guard, v);
 
   const bool guarded = guard.uniform != nullptr || guard.lanes != nullptr;
-  Value* fill = guarded ? to_element(in_lanes(v.args[0]), v.type) : llvm::Constant::getNullValue(vector_of(place.type, width));
+  Value* fill =
+      guarded ? to_element(in_lanes(v.args[0]), v.type) : llvm::Constant::getNullValue(vector_of(place.type, width));
   return {Form::varying, to_value(load_lanes(place, at, guard, fill), v.type), nullptr, depth()};
 }
 
@@ -68,7 +72,8 @@ Slot Frame::load_uniform(const Place& place, const Offset& at, Guard guard, cons
     if (guard.uniform != nullptr && slot(v.args[0]).form == Form::uniform)
       value = ir.CreateSelect(guard.uniform, value, slot(v.args[0]).value);
     else if (guard.uniform != nullptr)
-      return {Form::varying, ir.CreateSelect(guard.uniform, scalars.splat(value, width), in_lanes(v.args[0])), nullptr, depth()};
+      return {Form::varying, ir.CreateSelect(guard.uniform, scalars.splat(value, width), in_lanes(v.args[0])), nullptr,
+              depth()};
     return uniform(value);
   }
   Value* lanes = guard.lanes;
@@ -129,7 +134,8 @@ Value* Frame::load_strided(const Place& place, Value* start, int stride) {
 Value* Frame::lane_offset(const Offset& at, Value* varying, int lane) {
   Value* offset = at.base;
   if (at.step != nullptr) offset = ir.CreateAdd(offset, ir.CreateMul(at.step, number(lane)));
-  if (varying != nullptr) offset = ir.CreateAdd(offset, ir.CreateExtractElement(varying, static_cast<std::uint64_t>(lane)));
+  if (varying != nullptr)
+    offset = ir.CreateAdd(offset, ir.CreateExtractElement(varying, static_cast<std::uint64_t>(lane)));
   return offset;
 }
 
@@ -149,7 +155,8 @@ Value* Frame::gather(const Place& place, const Offset& at, Value* mask, Value* f
   return ir.CreateMaskedGather(type, from, place.align(), mask, fill);
 }
 
-// --- stores ---------------------------------------------------------------------------------------------------------------
+// --- stores
+// ---------------------------------------------------------------------------------------------------------------
 
 Value* Frame::sum(DType dtype, Value* a, Value* b) {
   return is_floating(dtype) ? ir.CreateFAdd(a, b) : ir.CreateAdd(a, b);
@@ -180,12 +187,15 @@ void Frame::store_lanes(const Place& place, const Offset& at, Value* mask, DType
       if (mask != nullptr) mask = reversed(mask);
     }
     if (accumulate) {
-      Value* old = mask == nullptr ? static_cast<Value*>(ir.CreateAlignedLoad(type, to, place.align()))
-                                   : ir.CreateMaskedLoad(type, to, place.align(), mask, llvm::Constant::getNullValue(type));
+      Value* old = mask == nullptr
+                       ? static_cast<Value*>(ir.CreateAlignedLoad(type, to, place.align()))
+                       : ir.CreateMaskedLoad(type, to, place.align(), mask, llvm::Constant::getNullValue(type));
       value = sum(dtype, old, value);
     }
-    if (mask == nullptr) ir.CreateAlignedStore(value, to, place.align());
-    else ir.CreateMaskedStore(value, to, place.align(), mask);
+    if (mask == nullptr)
+      ir.CreateAlignedStore(value, to, place.align());
+    else
+      ir.CreateMaskedStore(value, to, place.align(), mask);
     return;
   }
   if (unit.isa() == Isa::v4 && place.bytes >= 4 && !accumulate && !at.is_uniform()) {
@@ -196,7 +206,8 @@ void Frame::store_lanes(const Place& place, const Offset& at, Value* mask, DType
   store_each(place, at, mask, dtype, value, accumulate);
 }
 
-// In lane order, so that lanes that meet in one element act as the iterations they are. A lane that is off writes to a spare word.
+// In lane order, so that lanes that meet in one element act as the iterations they are. A lane that is off writes to a
+// spare word.
 void Frame::store_each(const Place& place, const Offset& at, Value* mask, DType dtype, Value* value, bool accumulate) {
   for (int l = 0; l < width; ++l) {
     Value* to = pointer(place, lane_offset(at, at.varying, l));

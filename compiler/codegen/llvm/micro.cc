@@ -46,7 +46,8 @@ struct Micro {
   void each_vector(Carried& tile, std::size_t first, Value* acc, Value* ld, F f) const {
     Value* row = acc;
     for (int r = 0; r < mr; ++r, row = at(row, ld))
-      for (int v = 0; v < vectors(); ++v) f(at(row, v * lanes), tile[first + static_cast<std::size_t>(r * vectors() + v)]);
+      for (int v = 0; v < vectors(); ++v)
+        f(at(row, v * lanes), tile[first + static_cast<std::size_t>(r * vectors() + v)]);
   }
 };
 
@@ -58,13 +59,13 @@ void emit_micro(Unit& unit, int entry, const Leaf& leaf) {
   llvm::Type* ptr = llvm::PointerType::getUnqual(context);
   llvm::Function* f = unit.entry_function(
       entry, llvm::FunctionType::get(llvm::Type::getVoidTy(context), {i64, ptr, ptr, i64, ptr, i64, i64}, false));
-  Value *kc = f->getArg(0), *a = f->getArg(1), *b = f->getArg(2), *ldb = f->getArg(3), *acc = f->getArg(4), *ld = f->getArg(5),
-        *accumulate = f->getArg(6);
+  Value *kc = f->getArg(0), *a = f->getArg(1), *b = f->getArg(2), *ldb = f->getArg(3), *acc = f->getArg(4),
+        *ld = f->getArg(5), *accumulate = f->getArg(6);
   Ir ir(llvm::BasicBlock::Create(context, "", f));
   const bool wide = leaf.dtype == DType::f64;
   const int bytes = wide ? 8 : 4;
-  const Micro micro{ir, unit.isa(), wide ? ir.getDoubleTy() : ir.getFloatTy(), bytes, leaf.mr, leaf.nr,
-                    lanes_of(unit.isa(), bytes)};
+  const Micro micro{
+      ir, unit.isa(), wide ? ir.getDoubleTy() : ir.getFloatTy(), bytes, leaf.mr, leaf.nr, lanes_of(unit.isa(), bytes)};
   const auto rows = llvm::MaybeAlign(static_cast<std::uint64_t>(vector_bits(unit.isa()) / 8));
 
   Carried tile(static_cast<std::size_t>(leaf.mr * micro.vectors()), llvm::Constant::getNullValue(micro.vector()));

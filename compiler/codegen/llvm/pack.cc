@@ -1,8 +1,9 @@
 // Packing: dst[k][j] = src[k_offsets[k] + lane_offsets[j]], zero from lane `lanes` on.
 //
-// The lanes are packed in groups of one vector, the last group narrower if the width leaves a rest. For each group the code looks
-// at the offsets and takes the first way that fits:
-//   segments    the lanes are at most four runs of neighbouring elements (rows of an image that a group spans): one load, or
+// The lanes are packed in groups of one vector, the last group narrower if the width leaves a rest. For each group the
+// code looks at the offsets and takes the first way that fits:
+//   segments    the lanes are at most four runs of neighbouring elements (rows of an image that a group spans): one
+//   load, or
 //               a masked load per run (v3 and v4);
 //   transpose   a vector's worth of consecutive k are neighbours: loads along k, and transposes in registers;
 //   gather      element by element.
@@ -23,11 +24,22 @@ constexpr int max_segments = 4;
 class Group {
  public:
   Group(Unit& unit, llvm::Function* f, llvm::Type* element, int bytes, int count, int width)
-      : ir_(llvm::BasicBlock::Create(unit.context(), "", f)), isa_(unit.isa()), element_(element), bytes_(bytes), count_(count),
-        width_(width), lanes_(lanes_of(unit.isa(), bytes)), src_(f->getArg(0)), lane_offsets_(f->getArg(1)),
-        present_(f->getArg(2)), k_offsets_(f->getArg(3)), kc_(f->getArg(4)), dst_(f->getArg(5)) {
+      : ir_(llvm::BasicBlock::Create(unit.context(), "", f)),
+        isa_(unit.isa()),
+        element_(element),
+        bytes_(bytes),
+        count_(count),
+        width_(width),
+        lanes_(lanes_of(unit.isa(), bytes)),
+        src_(f->getArg(0)),
+        lane_offsets_(f->getArg(1)),
+        present_(f->getArg(2)),
+        k_offsets_(f->getArg(3)),
+        kc_(f->getArg(4)),
+        dst_(f->getArg(5)) {
     llvm::Constant* zeros = llvm::Constant::getNullValue(vector_of(element, lanes_));
-    zeros_ = new llvm::GlobalVariable(unit.module(), zeros->getType(), true, llvm::GlobalValue::PrivateLinkage, zeros, "zeros");
+    zeros_ = new llvm::GlobalVariable(unit.module(), zeros->getType(), true, llvm::GlobalValue::PrivateLinkage, zeros,
+                                      "zeros");
     zeros_->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
   }
 
@@ -96,7 +108,8 @@ void Group::store(Value* vector, Value* at) {
 
 // Walks over the offsets of the lanes that are present.
 void Group::find_runs() {
-  Carried init = {number(0), offset_at(lane_offsets_, number(0))};  // breaks, last offset, then start and base of runs 1, 2, 3
+  Carried init = {number(0),
+                  offset_at(lane_offsets_, number(0))};  // breaks, last offset, then start and base of runs 1, 2, 3
   for (int s = 1; s < max_segments; ++s) {
     init.push_back(present_);
     init.push_back(number(0));
@@ -159,11 +172,12 @@ Value* Group::consecutive(Value* k) {
                           llvm::Constant::getAllOnesValue(ir_.getIntNTy(static_cast<unsigned>(lanes_))));
 }
 
-// A vector's worth of k: the lanes four (float64: two) at a time, so that what is stored at once is a piece of 128 bits.
-// Whole vectors in the other direction are no faster, and take the code generator several times as long.
+// A vector's worth of k: the lanes four (float64: two) at a time, so that what is stored at once is a piece of 128
+// bits. Whole vectors in the other direction are no faster, and take the code generator several times as long.
 void Group::transpose(Value* k) {
   const int whole = count_ / piece() * piece();
-  emit_loop(ir_, number(0), number(whole), piece(), {}, [&](Value* lane, Carried&) { transpose_piece(k, lane, piece()); });
+  emit_loop(ir_, number(0), number(whole), piece(), {},
+            [&](Value* lane, Carried&) { transpose_piece(k, lane, piece()); });
   if (count_ > whole) transpose_piece(k, number(whole), count_ - whole);
 }
 
@@ -177,7 +191,8 @@ void Group::transpose_piece(Value* k, Value* first, int used) {
     // The table need not go on behind the lanes that are present.
     Value* known = ir_.CreateSelect(is_present, lane, number(0));
     Value* from = element_at(src_, ir_.CreateAdd(offset, offset_at(lane_offsets_, known)));
-    v[static_cast<std::size_t>(j)] = ir_.CreateAlignedLoad(full(), ir_.CreateSelect(is_present, from, zeros_), alignment());
+    v[static_cast<std::size_t>(j)] =
+        ir_.CreateAlignedLoad(full(), ir_.CreateSelect(is_present, from, zeros_), alignment());
   }
   if (piece() == 2) {
     v = {interleave(v[0], v[1], 1, false), interleave(v[0], v[1], 1, true)};

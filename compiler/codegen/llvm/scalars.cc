@@ -26,19 +26,24 @@ llvm::Constant* number(Value* like, std::uint64_t n) { return llvm::ConstantInt:
 
 llvm::Type* type_of(llvm::LLVMContext& context, DType dtype) {
   switch (dtype) {
-    case DType::bool_: return llvm::Type::getInt1Ty(context);
-    case DType::f32: return llvm::Type::getFloatTy(context);
-    case DType::f64: return llvm::Type::getDoubleTy(context);
-    default: return llvm::Type::getIntNTy(context, 8 * static_cast<unsigned>(size_of(dtype)));
+    case DType::bool_:
+      return llvm::Type::getInt1Ty(context);
+    case DType::f32:
+      return llvm::Type::getFloatTy(context);
+    case DType::f64:
+      return llvm::Type::getDoubleTy(context);
+    default:
+      return llvm::Type::getIntNTy(context, 8 * static_cast<unsigned>(size_of(dtype)));
   }
 }
 
-// Lets kernel::expand write LLVM IR. Every value has the width of the operands. Nothing is contracted in there: the polynomials
-// say fma where they mean it, and their error terms rely on the rest.
+// Lets kernel::expand write LLVM IR. Every value has the width of the operands. Nothing is contracted in there: the
+// polynomials say fma where they mean it, and their error terms rely on the rest.
 class Scalars::Expansion : public kernel::Emitter {
  public:
   Expansion(Scalars& scalars, Value* like) : s_(scalars), flags_(scalars.ir_) {
-    if (const auto* v = llvm::dyn_cast<llvm::FixedVectorType>(like->getType())) width_ = static_cast<int>(v->getNumElements());
+    if (const auto* v = llvm::dyn_cast<llvm::FixedVectorType>(like->getType()))
+      width_ = static_cast<int>(v->getNumElements());
     s_.ir_.clearFastMathFlags();
   }
 
@@ -98,7 +103,8 @@ Value* Scalars::scalef(Value* x, Value* n, int width) {
   }
   if (width == 1) {
     Value* none = llvm::PoisonValue::get(vector_of(x->getType(), least));
-    Value* scaled = scalef(ir_.CreateInsertElement(none, x, std::uint64_t{0}), ir_.CreateInsertElement(none, n, std::uint64_t{0}), least);
+    Value* scaled = scalef(ir_.CreateInsertElement(none, x, std::uint64_t{0}),
+                           ir_.CreateInsertElement(none, n, std::uint64_t{0}), least);
     return ir_.CreateExtractElement(scaled, std::uint64_t{0});
   }
   if (width < least) {
@@ -138,16 +144,23 @@ Value* Scalars::apply(ScalarOp op, DType result, DType operand, std::span<Value*
     return Expansion::value(kernel::expand(expansion, op, handles));
   }
   switch (op) {
-    case ScalarOp::select: return pick(args[0], args[1], args[2]);
-    case ScalarOp::cast: return cast(result, operand, args[0]);
+    case ScalarOp::select:
+      return pick(args[0], args[1], args[2]);
+    case ScalarOp::cast:
+      return cast(result, operand, args[0]);
     case ScalarOp::bitcast: {
       llvm::Type* type = type_of(result);
       if (const auto* v = llvm::dyn_cast<llvm::FixedVectorType>(args[0]->getType()))
         type = vector_of(type, static_cast<int>(v->getNumElements()));
       return ir_.CreateBitCast(args[0], type);
     }
-    case ScalarOp::lt: case ScalarOp::le: case ScalarOp::eq: case ScalarOp::ne: return compare(op, operand, args[0], args[1]);
-    default: return is_floating(operand) ? real(op, args) : integer(op, operand, args);
+    case ScalarOp::lt:
+    case ScalarOp::le:
+    case ScalarOp::eq:
+    case ScalarOp::ne:
+      return compare(op, operand, args[0], args[1]);
+    default:
+      return is_floating(operand) ? real(op, args) : integer(op, operand, args);
   }
 }
 
@@ -155,10 +168,14 @@ Value* Scalars::real(ScalarOp op, std::span<Value* const> args) {
   Value *a = args[0], *b = args.size() > 1 ? args[1] : nullptr;
   const auto unary = [&](llvm::Intrinsic::ID id) { return ir_.CreateUnaryIntrinsic(id, a); };
   switch (op) {
-    case ScalarOp::add: return ir_.CreateFAdd(a, b);
-    case ScalarOp::sub: return ir_.CreateFSub(a, b);
-    case ScalarOp::mul: return ir_.CreateFMul(a, b);
-    case ScalarOp::div: return ir_.CreateFDiv(a, b);
+    case ScalarOp::add:
+      return ir_.CreateFAdd(a, b);
+    case ScalarOp::sub:
+      return ir_.CreateFSub(a, b);
+    case ScalarOp::mul:
+      return ir_.CreateFMul(a, b);
+    case ScalarOp::div:
+      return ir_.CreateFDiv(a, b);
     case ScalarOp::fma:  // without the instruction it would be a library call
       if (isa_ == Isa::v2) return ir_.CreateFAdd(ir_.CreateFMul(a, b), args[2]);
       return ir_.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, args[2]});
@@ -166,19 +183,31 @@ Value* Scalars::real(ScalarOp op, std::span<Value* const> args) {
       Value* zero = llvm::Constant::getNullValue(a->getType());
       return pick(ir_.CreateFCmpOEQ(a, zero), zero, ir_.CreateFMul(a, b));
     }
-    case ScalarOp::floordiv: return ir_.CreateUnaryIntrinsic(llvm::Intrinsic::floor, ir_.CreateFDiv(a, b));
+    case ScalarOp::floordiv:
+      return ir_.CreateUnaryIntrinsic(llvm::Intrinsic::floor, ir_.CreateFDiv(a, b));
     case ScalarOp::mod:
-      return ir_.CreateFSub(a, ir_.CreateFMul(ir_.CreateUnaryIntrinsic(llvm::Intrinsic::floor, ir_.CreateFDiv(a, b)), b));
-    case ScalarOp::neg: return ir_.CreateFNeg(a);
-    case ScalarOp::abs: return unary(llvm::Intrinsic::fabs);
-    case ScalarOp::min: return extreme(false, a, b);
-    case ScalarOp::max: return extreme(true, a, b);
-    case ScalarOp::sqrt: return unary(llvm::Intrinsic::sqrt);
-    case ScalarOp::floor: return unary(llvm::Intrinsic::floor);
-    case ScalarOp::ceil: return unary(llvm::Intrinsic::ceil);
-    case ScalarOp::trunc: return unary(llvm::Intrinsic::trunc);
-    case ScalarOp::round: return unary(llvm::Intrinsic::nearbyint);  // roundeven is a library call below v3
-    default: throw InternalError("no code for " + std::string(kernel::name_of(op)) + " of floats");
+      return ir_.CreateFSub(a,
+                            ir_.CreateFMul(ir_.CreateUnaryIntrinsic(llvm::Intrinsic::floor, ir_.CreateFDiv(a, b)), b));
+    case ScalarOp::neg:
+      return ir_.CreateFNeg(a);
+    case ScalarOp::abs:
+      return unary(llvm::Intrinsic::fabs);
+    case ScalarOp::min:
+      return extreme(false, a, b);
+    case ScalarOp::max:
+      return extreme(true, a, b);
+    case ScalarOp::sqrt:
+      return unary(llvm::Intrinsic::sqrt);
+    case ScalarOp::floor:
+      return unary(llvm::Intrinsic::floor);
+    case ScalarOp::ceil:
+      return unary(llvm::Intrinsic::ceil);
+    case ScalarOp::trunc:
+      return unary(llvm::Intrinsic::trunc);
+    case ScalarOp::round:
+      return unary(llvm::Intrinsic::nearbyint);  // roundeven is a library call below v3
+    default:
+      throw InternalError("no code for " + std::string(kernel::name_of(op)) + " of floats");
   }
 }
 
@@ -197,26 +226,44 @@ Value* Scalars::integer(ScalarOp op, DType type, std::span<Value* const> args) {
   const bool is_signed = !is_unsigned(type);
   const auto amount = [&] { return ir_.CreateAnd(b, number(b, b->getType()->getScalarSizeInBits() - 1)); };
   switch (op) {
-    case ScalarOp::add: return ir_.CreateAdd(a, b);
-    case ScalarOp::sub: return ir_.CreateSub(a, b);
-    case ScalarOp::mul: case ScalarOp::strong_mul: return ir_.CreateMul(a, b);
-    case ScalarOp::floordiv: return divide(false, type, a, b);
-    case ScalarOp::mod: return divide(true, type, a, b);
-    case ScalarOp::neg: return ir_.CreateNeg(a);
-    case ScalarOp::abs: return is_signed ? ir_.CreateBinaryIntrinsic(llvm::Intrinsic::abs, a, ir_.getFalse()) : a;
-    case ScalarOp::min: return ir_.CreateBinaryIntrinsic(is_signed ? llvm::Intrinsic::smin : llvm::Intrinsic::umin, a, b);
-    case ScalarOp::max: return ir_.CreateBinaryIntrinsic(is_signed ? llvm::Intrinsic::smax : llvm::Intrinsic::umax, a, b);
-    case ScalarOp::bit_and: return ir_.CreateAnd(a, b);
-    case ScalarOp::bit_or: return ir_.CreateOr(a, b);
-    case ScalarOp::bit_xor: return ir_.CreateXor(a, b);
-    case ScalarOp::bit_not: return ir_.CreateNot(a);
-    case ScalarOp::shl: return ir_.CreateShl(a, amount());
-    case ScalarOp::shr: return ir_.CreateLShr(a, amount());
-    default: throw InternalError("no code for " + std::string(kernel::name_of(op)) + " of integers");
+    case ScalarOp::add:
+      return ir_.CreateAdd(a, b);
+    case ScalarOp::sub:
+      return ir_.CreateSub(a, b);
+    case ScalarOp::mul:
+    case ScalarOp::strong_mul:
+      return ir_.CreateMul(a, b);
+    case ScalarOp::floordiv:
+      return divide(false, type, a, b);
+    case ScalarOp::mod:
+      return divide(true, type, a, b);
+    case ScalarOp::neg:
+      return ir_.CreateNeg(a);
+    case ScalarOp::abs:
+      return is_signed ? ir_.CreateBinaryIntrinsic(llvm::Intrinsic::abs, a, ir_.getFalse()) : a;
+    case ScalarOp::min:
+      return ir_.CreateBinaryIntrinsic(is_signed ? llvm::Intrinsic::smin : llvm::Intrinsic::umin, a, b);
+    case ScalarOp::max:
+      return ir_.CreateBinaryIntrinsic(is_signed ? llvm::Intrinsic::smax : llvm::Intrinsic::umax, a, b);
+    case ScalarOp::bit_and:
+      return ir_.CreateAnd(a, b);
+    case ScalarOp::bit_or:
+      return ir_.CreateOr(a, b);
+    case ScalarOp::bit_xor:
+      return ir_.CreateXor(a, b);
+    case ScalarOp::bit_not:
+      return ir_.CreateNot(a);
+    case ScalarOp::shl:
+      return ir_.CreateShl(a, amount());
+    case ScalarOp::shr:
+      return ir_.CreateLShr(a, amount());
+    default:
+      throw InternalError("no code for " + std::string(kernel::name_of(op)) + " of integers");
   }
 }
 
-// The machine traps on a zero divisor and on the lowest number by -1; both divide by 1 instead, which is right for the latter.
+// The machine traps on a zero divisor and on the lowest number by -1; both divide by 1 instead, which is right for the
+// latter.
 Value* Scalars::divide(bool modulo, DType type, Value* a, Value* b) {
   Value* zero = number(a, 0);
   Value* by_zero = ir_.CreateICmpEQ(b, zero);
@@ -232,25 +279,34 @@ Value* Scalars::divide(bool modulo, DType type, Value* a, Value* b) {
   Value* q = ir_.CreateSDiv(a, safe);
   Value* r = ir_.CreateSub(a, ir_.CreateMul(q, safe));
   Value* below = ir_.CreateAnd(ir_.CreateICmpNE(r, zero), ir_.CreateICmpSLT(ir_.CreateXor(r, safe), zero));
-  Value* floored = modulo ? ir_.CreateAdd(r, pick(below, safe, zero)) : ir_.CreateSub(q, ir_.CreateZExt(below, q->getType()));
+  Value* floored =
+      modulo ? ir_.CreateAdd(r, pick(below, safe, zero)) : ir_.CreateSub(q, ir_.CreateZExt(below, q->getType()));
   return pick(by_zero, zero, floored);
 }
 
 Value* Scalars::compare(ScalarOp op, DType operand, Value* a, Value* b) {
   if (is_floating(operand)) {
     switch (op) {
-      case ScalarOp::lt: return ir_.CreateFCmpOLT(a, b);
-      case ScalarOp::le: return ir_.CreateFCmpOLE(a, b);
-      case ScalarOp::eq: return ir_.CreateFCmpOEQ(a, b);
-      default: return ir_.CreateFCmpUNE(a, b);
+      case ScalarOp::lt:
+        return ir_.CreateFCmpOLT(a, b);
+      case ScalarOp::le:
+        return ir_.CreateFCmpOLE(a, b);
+      case ScalarOp::eq:
+        return ir_.CreateFCmpOEQ(a, b);
+      default:
+        return ir_.CreateFCmpUNE(a, b);
     }
   }
   const bool is_signed = !is_unsigned(operand);
   switch (op) {
-    case ScalarOp::lt: return is_signed ? ir_.CreateICmpSLT(a, b) : ir_.CreateICmpULT(a, b);
-    case ScalarOp::le: return is_signed ? ir_.CreateICmpSLE(a, b) : ir_.CreateICmpULE(a, b);
-    case ScalarOp::eq: return ir_.CreateICmpEQ(a, b);
-    default: return ir_.CreateICmpNE(a, b);
+    case ScalarOp::lt:
+      return is_signed ? ir_.CreateICmpSLT(a, b) : ir_.CreateICmpULT(a, b);
+    case ScalarOp::le:
+      return is_signed ? ir_.CreateICmpSLE(a, b) : ir_.CreateICmpULE(a, b);
+    case ScalarOp::eq:
+      return ir_.CreateICmpEQ(a, b);
+    default:
+      return ir_.CreateICmpNE(a, b);
   }
 }
 
@@ -277,16 +333,25 @@ Carried Scalars::combine(Combiner combiner, DType dtype, const Carried& a, const
     return {apply(op, dtype, dtype, args)};
   };
   switch (combiner) {
-    case Combiner::sum: return with(ScalarOp::add);
-    case Combiner::prod: return with(ScalarOp::mul);
-    case Combiner::max: return with(ScalarOp::max);
-    case Combiner::min: return with(ScalarOp::min);
-    case Combiner::any: return with(ScalarOp::bit_or);
-    case Combiner::all: return with(ScalarOp::bit_and);
-    case Combiner::arg_max: case Combiner::arg_min: break;
+    case Combiner::sum:
+      return with(ScalarOp::add);
+    case Combiner::prod:
+      return with(ScalarOp::mul);
+    case Combiner::max:
+      return with(ScalarOp::max);
+    case Combiner::min:
+      return with(ScalarOp::min);
+    case Combiner::any:
+      return with(ScalarOp::bit_or);
+    case Combiner::all:
+      return with(ScalarOp::bit_and);
+    case Combiner::arg_max:
+    case Combiner::arg_min:
+      break;
   }
   // b replaces a if it is better, or as good and earlier. NaN is better than any number.
-  Value *better = compare(ScalarOp::lt, dtype, combiner == Combiner::arg_max ? a[0] : b[0], combiner == Combiner::arg_max ? b[0] : a[0]);
+  Value* better = compare(ScalarOp::lt, dtype, combiner == Combiner::arg_max ? a[0] : b[0],
+                          combiner == Combiner::arg_max ? b[0] : a[0]);
   Value* equal = compare(ScalarOp::eq, dtype, a[0], b[0]);
   if (is_floating(dtype)) {
     Value *nan_a = ir_.CreateFCmpUNO(a[0], a[0]), *nan_b = ir_.CreateFCmpUNO(b[0], b[0]);

@@ -1,4 +1,5 @@
-// Scalar instructions (kernel/scalar_ops.def) as LLVM IR, on scalars or on vectors of any width: the operands' types say which.
+// Scalar instructions (kernel/scalar_ops.def) as LLVM IR, on scalars or on vectors of any width: the operands' types
+// say which.
 #pragma once
 
 #include <deque>

@@ -33,9 +33,7 @@ namespace {
 
 constexpr const char* triple = "x86_64-unknown-linux-gnu";
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::unique_ptr<llvm::TargetMachine> make_machine(Isa isa, bool quick) {
   static const llvm::Target* const target = [] {
@@ -50,9 +48,9 @@ std::unique_ptr<llvm::TargetMachine> make_machine(Isa isa, bool quick) {
   }();
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;  // only where the instructions say `contract`
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, target_of(isa), "", options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-      quick ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default));
+  return std::unique_ptr<llvm::TargetMachine>(
+      target->createTargetMachine(triple, target_of(isa), "", options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+                                  quick ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default));
 }
 
 // Nothing is a call of the C library: neither recognised as one nor turned into one.

@@ -33,8 +33,8 @@ class Unit {
   llvm::LLVMContext& context() { return context_; }
   llvm::Module& module() { return *module_; }
 
-  // A function with the attributes that keep the object free of references to the outside: hidden, nounwind, without unwind
-  // table or stack protector. A helper belongs to the entry that was made last.
+  // A function with the attributes that keep the object free of references to the outside: hidden, nounwind, without
+  // unwind table or stack protector. A helper belongs to the entry that was made last.
   llvm::Function* entry_function(int entry, llvm::FunctionType* type);
   llvm::Function* helper_function(const std::string& name, llvm::FunctionType* type);
 

@@ -34,13 +34,13 @@ std::vector<ir::Tensor> leaves_of(std::span<const ir::Tensor> outputs) {
   return leaves;
 }
 
-std::vector<Array> values_of(std::span<const ir::Tensor> outputs, const grad::Bindings& leaves) {
+std::vector<Array> values_of(std::span<const ir::Tensor> outputs, const ad::Bindings& leaves) {
   std::vector<eval::Binding> bindings;
   for (const auto& [tensor, value] : leaves) bindings.push_back({tensor, value});
   return eval::evaluate(outputs, bindings);
 }
 
-Array value_of(const ir::Tensor& output, const grad::Bindings& leaves) { return values_of({&output, 1}, leaves)[0]; }
+Array value_of(const ir::Tensor& output, const ad::Bindings& leaves) { return values_of({&output, 1}, leaves)[0]; }
 
 std::string difference(const Array& a, const Array& b, rewrite::RuleClass rule_class, double tolerance) {
   if (a.dtype() != b.dtype() || a.shape() != b.shape())

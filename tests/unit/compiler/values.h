@@ -24,8 +24,8 @@ Array scalar(double value);                // float64
 std::vector<ir::Tensor> leaves_of(std::span<const ir::Tensor> outputs);
 
 // Interprets the outputs.
-std::vector<Array> values_of(std::span<const ir::Tensor> outputs, const grad::Bindings& leaves);
-Array value_of(const ir::Tensor& output, const grad::Bindings& leaves);
+std::vector<Array> values_of(std::span<const ir::Tensor> outputs, const ad::Bindings& leaves);
+Array value_of(const ir::Tensor& output, const ad::Bindings& leaves);
 
 // Where b does not stand for a: "[2]: 1 and 2"; empty if it does. exact: equal bits, any NaN for a NaN. Otherwise:
 // equal up to `tolerance`, absolute and relative, wherever a is finite.

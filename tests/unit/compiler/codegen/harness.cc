@@ -26,8 +26,9 @@ std::vector<T> edges_of() {
   if constexpr (Limits::is_signed)
     for (T v : {T(-1), T(-2), T(-7), T(-100)}) edges.push_back(v);
   if constexpr (std::is_floating_point_v<T>)
-    for (T v : {T(-0.0), T(0.5), T(-0.5), T(1.5), T(2.5), T(-2.5), Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(),
-                Limits::min(), Limits::denorm_min(), T(1e-3), T(1e10), T(3e9), T(-3e9), T(88), T(-88), T(127.5), T(255.5)})
+    for (T v : {T(-0.0), T(0.5), T(-0.5), T(1.5), T(2.5), T(-2.5), Limits::infinity(), -Limits::infinity(),
+                Limits::quiet_NaN(), Limits::min(), Limits::denorm_min(), T(1e-3), T(1e10), T(3e9), T(-3e9), T(88),
+                T(-88), T(127.5), T(255.5)})
       edges.push_back(v);
   return edges;
 }
@@ -40,11 +41,16 @@ Data generate_values(DType dtype, std::size_t count, unsigned seed, bool with_ed
     T* out = reinterpret_cast<T*>(d.bytes.data());
     const auto edges = edges_of<T>();
     for (std::size_t i = 0; i < count; ++i) {
-      if (with_edges && i < 4 * edges.size()) out[i] = edges[random() % edges.size()];
-      else if constexpr (std::is_floating_point_v<T>) out[i] = std::uniform_real_distribution<T>(T(-3), T(3))(random);
-      else if constexpr (std::is_same_v<T, bool>) out[i] = random() % 2;
-      else if constexpr (std::is_signed_v<T>) out[i] = static_cast<T>(static_cast<int>(random() % 19) - 9);
-      else out[i] = static_cast<T>(random() % 10);
+      if (with_edges && i < 4 * edges.size())
+        out[i] = edges[random() % edges.size()];
+      else if constexpr (std::is_floating_point_v<T>)
+        out[i] = std::uniform_real_distribution<T>(T(-3), T(3))(random);
+      else if constexpr (std::is_same_v<T, bool>)
+        out[i] = random() % 2;
+      else if constexpr (std::is_signed_v<T>)
+        out[i] = static_cast<T>(static_cast<int>(random() % 19) - 9);
+      else
+        out[i] = static_cast<T>(random() % 10);
     }
     return d;
   });
@@ -127,8 +133,8 @@ void check(const std::vector<Case>& cases, bool quick) {
     for (std::size_t i = 0; i < cases.size(); ++i)
       for (int threads : {1, 2, 3}) {
         const Buffers buffers = copies_of(cases[i]);
-        run(reinterpret_cast<KernelFn>(const_cast<void*>(code->entry(static_cast<int>(i)))), pointers(buffers), cases[i].extents,
-            threads);
+        run(reinterpret_cast<KernelFn>(const_cast<void*>(code->entry(static_cast<int>(i)))), pointers(buffers),
+            cases[i].extents, threads);
         for (std::size_t b = 0; b < buffers.size(); ++b)
           compare(expected[i][b], *buffers[b], cases[i],
                   to_string(isa) + ", " + std::to_string(threads) + " threads, buffer " + std::to_string(b));

@@ -1,4 +1,5 @@
-// Runs generated kernels beside the interpreter, on memory that ends at guard pages, and compares every byte they leave.
+// Runs generated kernels beside the interpreter, on memory that ends at guard pages, and compares every byte they
+// leave.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,11 @@ struct Data {
   std::size_t count() const { return bytes.size() / size_of(storage); }
 };
 
-// `count` elements: edge values first (those that the type has of 0, 1, -1, lowest, highest, inf, NaN...), then random ones.
+// `count` elements: edge values first (those that the type has of 0, 1, -1, lowest, highest, inf, NaN...), then random
+// ones.
 Data edge_values(DType dtype, std::size_t count, unsigned seed);
-Data random_values(DType dtype, std::size_t count, unsigned seed);  // floats in [-3, 3], integers in [-9, 9] as far as there are
+Data random_values(DType dtype, std::size_t count,
+                   unsigned seed);  // floats in [-3, 3], integers in [-9, 9] as far as there are
 template <class T>
 Data values(const std::vector<T>& v) {
   Data d{dtype_of<T>(), std::vector<std::byte>(v.size() * sizeof(T))};
@@ -32,7 +35,8 @@ struct Case {
   kernel::Kernel kernel;
   std::vector<Data> buffers;
   std::vector<std::int64_t> extents;
-  double tolerance = 0;  // of floats: |difference| <= tolerance * (scale + |value|); 0: equal bits (any NaN equals any NaN)
+  double tolerance =
+      0;  // of floats: |difference| <= tolerance * (scale + |value|); 0: equal bits (any NaN equals any NaN)
   double scale = 1;
 };
 

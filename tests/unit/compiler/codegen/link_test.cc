@@ -1,10 +1,11 @@
 // The linker on objects made by hand: what it lays out, and what it refuses.
 
-#include <elf.h>
+#include "compiler/codegen/link.h"
 
 #include <cstring>
 
-#include "compiler/codegen/link.h"
+#include <elf.h>
+
 #include "runtime/program/code.h"
 #include "tests/support/catch.h"
 
@@ -27,7 +28,8 @@ void append(std::string& out, const T& t) {
   out.append(reinterpret_cast<const char*>(&t), sizeof t);
 }
 
-std::string object(const std::string& text, const std::vector<Relocation>& relocations, std::uint64_t data_flags = SHF_ALLOC) {
+std::string object(const std::string& text, const std::vector<Relocation>& relocations,
+                   std::uint64_t data_flags = SHF_ALLOC) {
   const std::string names("\0f\0constant\0fmaf\0", 17);
   const std::string section_names("\0.text\0.rodata\0.rela\0.symtab\0.strtab\0", 38);
   const std::uint32_t answer = 42;
@@ -65,7 +67,8 @@ std::string object(const std::string& text, const std::vector<Relocation>& reloc
   for (const Section& s : sections) {
     Elf64_Shdr row{};
     row.sh_name = s.name == 0 ? 0 : s.name + static_cast<std::uint32_t>(names.size());
-    row.sh_type = s.type, row.sh_flags = s.flags, row.sh_link = s.link, row.sh_info = s.info, row.sh_addralign = s.alignment;
+    row.sh_type = s.type, row.sh_flags = s.flags, row.sh_link = s.link, row.sh_info = s.info,
+    row.sh_addralign = s.alignment;
     row.sh_offset = bytes.size(), row.sh_size = s.bytes.size();
     bytes += s.bytes;
     table.push_back(row);
@@ -96,10 +99,13 @@ TEST_CASE("linked code runs wherever it is mapped") {
 
 TEST_CASE("what needs a loader is refused by name") {
   CHECK_THROWS_AS(link_one(object(load_constant, {{R_X86_64_PLT32, external}})), InternalError);
-  CHECK_THROWS_WITH(link_one(object(load_constant, {{R_X86_64_PLT32, external}})), contains("fmaf") && contains("library call"));
-  CHECK_THROWS_WITH(link_one(object(load_constant, {{R_X86_64_32S, constant}})), contains("'constant'") && contains("not relative"));
+  CHECK_THROWS_WITH(link_one(object(load_constant, {{R_X86_64_PLT32, external}})),
+                    contains("fmaf") && contains("library call"));
+  CHECK_THROWS_WITH(link_one(object(load_constant, {{R_X86_64_32S, constant}})),
+                    contains("'constant'") && contains("not relative"));
   CHECK_THROWS_WITH(link_one(object(load_constant, {{R_X86_64_GOTPCREL, constant}})), contains("'constant'"));
-  CHECK_THROWS_WITH(link_one(object(load_constant, {{}}, SHF_ALLOC | SHF_WRITE)), contains("written") && contains(".rodata"));
+  CHECK_THROWS_WITH(link_one(object(load_constant, {{}}, SHF_ALLOC | SHF_WRITE)),
+                    contains("written") && contains(".rodata"));
   const std::string bytes = object(load_constant, {{}});
   const Object objects[] = {{bytes, {{0, "f"}}}};
   CHECK_THROWS_WITH(link(objects, 2, "x86-64-v2"), contains("entry 1"));

@@ -1,4 +1,5 @@
-// Every scalar instruction on every legal type, on every instruction set that this machine executes, against the interpreter.
+// Every scalar instruction on every legal type, on every instruction set that this machine executes, against the
+// interpreter.
 
 #include "tests/support/catch.h"
 #include "tests/unit/compiler/codegen/harness.h"
@@ -11,7 +12,8 @@ using kernel::LoopKind;
 using kernel::Scalar;
 using kernel::ScalarOp;
 
-constexpr DType all_types[] = {DType::bool_, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::f32, DType::f64};
+constexpr DType all_types[] = {DType::bool_, DType::i8, DType::i16, DType::i32,
+                               DType::i64,   DType::u8, DType::f32, DType::f64};
 constexpr std::size_t count = 203;  // full vectors and a rest at every width
 
 // out[i] = op(a[i], b[i], c[i]); a select has a bool first.
@@ -42,27 +44,51 @@ Case instruction(ScalarOp op, DType operand, DType result, bool edges) {
 
 bool takes(ScalarOp op, DType t) {
   switch (op) {
-    case ScalarOp::add: case ScalarOp::sub: case ScalarOp::mul: case ScalarOp::strong_mul: case ScalarOp::floordiv:
-    case ScalarOp::mod: case ScalarOp::neg: case ScalarOp::abs: case ScalarOp::min: case ScalarOp::max:
+    case ScalarOp::add:
+    case ScalarOp::sub:
+    case ScalarOp::mul:
+    case ScalarOp::strong_mul:
+    case ScalarOp::floordiv:
+    case ScalarOp::mod:
+    case ScalarOp::neg:
+    case ScalarOp::abs:
+    case ScalarOp::min:
+    case ScalarOp::max:
       return t != DType::bool_;
-    case ScalarOp::bit_and: case ScalarOp::bit_or: case ScalarOp::bit_xor: case ScalarOp::bit_not:
+    case ScalarOp::bit_and:
+    case ScalarOp::bit_or:
+    case ScalarOp::bit_xor:
+    case ScalarOp::bit_not:
       return !is_floating(t);
-    case ScalarOp::shl: case ScalarOp::shr: return is_integer(t);
-    case ScalarOp::philox: return t == DType::i64;
-    case ScalarOp::lt: case ScalarOp::le: case ScalarOp::eq: case ScalarOp::ne: case ScalarOp::select: return true;
-    default: return is_floating(t);
+    case ScalarOp::shl:
+    case ScalarOp::shr:
+      return is_integer(t);
+    case ScalarOp::philox:
+      return t == DType::i64;
+    case ScalarOp::lt:
+    case ScalarOp::le:
+    case ScalarOp::eq:
+    case ScalarOp::ne:
+    case ScalarOp::select:
+      return true;
+    default:
+      return is_floating(t);
   }
 }
 
-// The interpreter computes in double and rounds when it stores; these bounds are those of kernel/expand.h in units of the type,
-// and half an ulp more. Instructions that do not expand are exact but for that rounding.
+// The interpreter computes in double and rounds when it stores; these bounds are those of kernel/expand.h in units of
+// the type, and half an ulp more. Instructions that do not expand are exact but for that rounding.
 double tolerance_of(ScalarOp op, DType t) {
   if (!is_floating(t)) return 0;
   const double ulp = t == DType::f32 ? 1.2e-7 : 2.3e-16;
   switch (op) {
-    case ScalarOp::mod: case ScalarOp::floordiv: return 4 * ulp;
-    case ScalarOp::pow: return 10 * ulp;
-    default: return kernel::expands(op) ? 5 * ulp : ulp;
+    case ScalarOp::mod:
+    case ScalarOp::floordiv:
+      return 4 * ulp;
+    case ScalarOp::pow:
+      return 10 * ulp;
+    default:
+      return kernel::expands(op) ? 5 * ulp : ulp;
   }
 }
 
@@ -81,15 +107,17 @@ std::vector<Case> all_instructions() {
         for (DType to : all_types) cases.push_back(instruction(op, t, to, true));
       } else if (op == ScalarOp::bitcast) {
         for (DType to : all_types)
-          if (t != DType::bool_ && to != DType::bool_ && size_of(t) == size_of(to)) cases.push_back(instruction(op, t, to, true));
+          if (t != DType::bool_ && to != DType::bool_ && size_of(t) == size_of(to))
+            cases.push_back(instruction(op, t, to, true));
       } else if (takes(op, t)) {
         const DType result = kernel::rule_of(op) == kernel::TypeRule::boolean ? DType::bool_ : t;
-        // The quotient's floor jumps, multiply-adds of huge numbers cancel, and the sine of one is beyond its stated range.
+        // The quotient's floor jumps, multiply-adds of huge numbers cancel, and the sine of one is beyond its stated
+        // range.
         const bool jumps = is_floating(t) && (op == ScalarOp::mod || op == ScalarOp::floordiv || op == ScalarOp::fma ||
                                               op == ScalarOp::sin || op == ScalarOp::cos);
         cases.push_back(instruction(op, t, result, !jumps));
         cases.back().tolerance = tolerance_of(op, t);
-        cases.back().scale = jumps ? 10 : 0;
+        cases.back().scale = jumps ? 10 : t == DType::f32 ? 0x1p-126 : 0x1p-1022;  // below: denormals
       }
     }
   }
@@ -98,7 +126,9 @@ std::vector<Case> all_instructions() {
 
 TEST_CASE("scalar instructions agree with the interpreter") { check(all_instructions()); }
 
-TEST_CASE("scalar instructions agree with the interpreter when code is generated quickly") { check(all_instructions(), true); }
+TEST_CASE("scalar instructions agree with the interpreter when code is generated quickly") {
+  check(all_instructions(), true);
+}
 
 }  // namespace
 }  // namespace bitale::codegen

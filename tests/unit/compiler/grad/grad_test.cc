@@ -8,9 +8,9 @@
 
 using namespace bitale;
 using namespace bitale::tests;
-using grad::Bindings;
-using grad::Disconnected;
-using grad::GradOptions;
+using ad::Bindings;
+using ad::Disconnected;
+using ad::GradOptions;
 using ir::Tensor;
 
 namespace {
@@ -23,7 +23,7 @@ Tensor f64(const char* name, ir::Shape shape) {
 Tensor total(const Tensor& x) { return ops::sum(x); }
 
 Tensor gradient(const Tensor& cost, const Tensor& x, const GradOptions& options = {}) {
-  return grad::grad(cost, {&x, 1}, options)[0];
+  return ad::grad(cost, {&x, 1}, options)[0];
 }
 
 void check_close(const Array& a, std::vector<double> expected, double tolerance = 1e-12) {
@@ -78,7 +78,7 @@ TEST_CASE("Gradients have the type of what they are gradients of") {
   const Tensor x = ir::input("x", {DType::f32, {3, 1}}), y = f64("y", {4});
   const Tensor cost = total(x * y);
   const Tensor wrt[] = {x, y};
-  const auto g = grad::grad(cost, wrt);
+  const auto g = ad::grad(cost, wrt);
   CHECK(g[0].type() == x.type());
   CHECK(g[1].type() == y.type());
 }
@@ -86,7 +86,7 @@ TEST_CASE("Gradients have the type of what they are gradients of") {
 TEST_CASE("Symbolic extents that are equal only at call entry") {
   const Tensor x = f64("x", {ir::Dim::symbol("n")}), y = f64("y", {ir::Dim::symbol("m")});
   const Tensor wrt[] = {x, y};
-  const auto g = grad::grad(total(x * y), wrt);
+  const auto g = ad::grad(total(x * y), wrt);
   CHECK(g[0].type() == x.type());
   CHECK(g[1].type() == y.type());
   check_close(value_of(g[1], {{x, vector({1, 2})}, {y, vector({3, 4})}}), {1, 2});
@@ -94,7 +94,7 @@ TEST_CASE("Symbolic extents that are equal only at call entry") {
 
 TEST_CASE("Derivatives agree with differences, forwards and backwards") {
   const Network n;
-  const auto result = grad::check_gradient({&n.cost, 1}, n.wrt, n.leaves(), values_of, {.forward = true});
+  const auto result = ad::check_gradient({&n.cost, 1}, n.wrt, n.leaves(), values_of, {.forward = true});
   INFO(result.where);
   CHECK(result.worst < 1e-8);
 }
@@ -102,7 +102,7 @@ TEST_CASE("Derivatives agree with differences, forwards and backwards") {
 TEST_CASE("A wrong rule is found, with the element") {
   const Tensor x = f64("x", {3});
   const Tensor wrong = total(ir::mul(ir::stop_gradient(x), x));
-  const auto result = grad::check_gradient({&wrong, 1}, {&x, 1}, {{x, vector({1, 2, 3})}}, values_of);
+  const auto result = ad::check_gradient({&wrong, 1}, {&x, 1}, {{x, vector({1, 2, 3})}}, values_of);
   CHECK(result.worst > 0.1);
   CHECK_THAT(result.where, contains("x (float64[3]") && contains("differences"));
 }
@@ -113,7 +113,7 @@ TEST_CASE("A chain of 50,000 nodes is differentiated without recursion") {
   for (int i = 0; i < 50'000; ++i) y = i % 2 ? ops::sin(y) : y * 1.0001;
   const Tensor g = gradient(y, x);
   const Tensor one = ir::ones_like(x);
-  const Tensor t = grad::jvp({&y, 1}, {&x, 1}, {&one, 1})[0];
+  const Tensor t = ad::jvp({&y, 1}, {&x, 1}, {&one, 1})[0];
   const Tensor both[] = {g, t};
   const auto values = values_of(both, {{x, scalar(0.5)}});
   CHECK(std::isfinite(values[0].at(0)));
@@ -124,7 +124,7 @@ TEST_CASE("Second and third derivatives") {
   const Tensor x = f64("x", {});
   const Tensor first = gradient(ops::tanh(x) * ops::exp(x), x);
   const Tensor second = gradient(first, x);
-  const auto result = grad::check_gradient({&second, 1}, {&x, 1}, {{x, scalar(0.4)}}, values_of);
+  const auto result = ad::check_gradient({&second, 1}, {&x, 1}, {{x, scalar(0.4)}}, values_of);
   INFO(result.where);
   CHECK(result.worst < 1e-7);
   const Tensor cube = gradient(gradient(gradient(x * x * x, x), x), x);
@@ -145,8 +145,8 @@ TEST_CASE("jvp and vjp are each other's transposes") {
     dxs.push_back(ir::input("dx", n.wrt[i].type()));
     leaves.emplace_back(dxs.back(), draw(DType::f64, leaves[i].second.shape(), -1, 1, random));
   }
-  const auto back = grad::vjp(outputs, dys, n.wrt);
-  const auto forth = grad::jvp(outputs, n.wrt, dxs);
+  const auto back = ad::vjp(outputs, dys, n.wrt);
+  const auto forth = ad::jvp(outputs, n.wrt, dxs);
   Tensor left = ir::zeros(DType::f64, {}), right = left;
   for (std::size_t i = 0; i < back.size(); ++i) left = left + total(back[i] * dxs[i]);
   for (std::size_t i = 0; i < forth.size(); ++i) right = right + total(forth[i] * dys[i]);
@@ -160,9 +160,9 @@ TEST_CASE("Missing cotangents and tangents are zero") {
   const Tensor outputs[] = {x * y, ops::sin(x)};
   const Tensor dys[] = {ir::ones_like(x), Tensor()};
   const Bindings leaves{{x, vector({1, 2})}, {y, vector({3, 4})}};
-  check_close(value_of(grad::vjp(outputs, dys, {&x, 1})[0], leaves), {3, 4});
+  check_close(value_of(ad::vjp(outputs, dys, {&x, 1})[0], leaves), {3, 4});
   const Tensor inputs[] = {x, y}, dxs[] = {Tensor(), ir::ones_like(y)};
-  const auto tangents = grad::jvp(outputs, inputs, dxs);
+  const auto tangents = ad::jvp(outputs, inputs, dxs);
   check_close(value_of(tangents[0], leaves), {1, 2});
   check_close(value_of(tangents[1], leaves), {0, 0});
 }
@@ -172,7 +172,7 @@ TEST_CASE("Jacobians have the dims of y and then of x") {
   const Tensor y = ops::sin(ir::dot(a, x));
   const Bindings leaves{{x, vector({0.1, 0.2, 0.3})},
                         {a, Array::of<double>(std::vector<double>{1, 2, 3, 4, 5, 6}, {2, 3})}};
-  const Array j = value_of(grad::jacobian(y, x), leaves);
+  const Array j = value_of(ad::jacobian(y, x), leaves);
   CHECK(j.shape() == Extents{2, 3});
   const double c0 = std::cos(1.4), c1 = std::cos(3.2);
   check_close(j, {c0, 2 * c0, 3 * c0, 4 * c1, 5 * c1, 6 * c1});
@@ -182,7 +182,7 @@ TEST_CASE("The jacobian of a matrix in a matrix") {
   const Tensor x = f64("x", {2, 3});
   const Tensor y = ir::transpose(ops::exp(x));
   const Array j =
-      value_of(grad::jacobian(y, x), {{x, Array::of<double>(std::vector<double>{0, 1, 2, 3, 4, 5}, {2, 3})}});
+      value_of(ad::jacobian(y, x), {{x, Array::of<double>(std::vector<double>{0, 1, 2, 3, 4, 5}, {2, 3})}});
   CHECK(j.shape() == Extents{3, 2, 2, 3});
   for (std::int64_t i = 0; i < 36; ++i) {
     const std::int64_t row = i / 6, column = i % 6, at = (row % 2) * 3 + row / 2;
@@ -194,22 +194,22 @@ TEST_CASE("Hessians are symmetric jacobians of gradients, and products with them
   const Tensor x = f64("x", {4}), v = f64("v", {4});
   const Tensor cost = total(ops::exp(ops::sin(x) * ir::flip(x, {0}))) + ops::logsumexp(x);
   const Bindings leaves{{x, vector({0.3, -0.7, 1.2, 0.1})}, {v, vector({1, -2, 0.5, 3})}};
-  const Tensor h = grad::hessian(cost, x);
+  const Tensor h = ad::hessian(cost, x);
   const Array values = value_of(h, leaves);
   CHECK(values.shape() == Extents{4, 4});
   for (std::int64_t i = 0; i < 4; ++i)
     for (std::int64_t k = 0; k < 4; ++k) CHECK(values.at(i * 4 + k) == Approx(values.at(k * 4 + i)).margin(1e-12));
   check_close(value_of(ir::dot(h, v), leaves),
-              value_of(grad::hessian_vector_product(cost, {&x, 1}, {&v, 1})[0], leaves), 1e-10);
+              value_of(ad::hessian_vector_product(cost, {&x, 1}, {&v, 1})[0], leaves), 1e-10);
   const Tensor gradient_of_cost = gradient(cost, x);
-  const auto result = grad::check_gradient({&gradient_of_cost, 1}, {&x, 1}, leaves, values_of);
+  const auto result = ad::check_gradient({&gradient_of_cost, 1}, {&x, 1}, leaves, values_of);
   INFO(result.where);
   CHECK(result.worst < 1e-7);
 }
 
 TEST_CASE("The hessian of a linear cost is zeros") {
   const Tensor x = f64("x", {3});
-  check_close(value_of(grad::hessian(total(x * 2.0), x), {{x, vector({1, 2, 3})}}), std::vector<double>(9, 0.0));
+  check_close(value_of(ad::hessian(total(x * 2.0), x), {{x, vector({1, 2, 3})}}), std::vector<double>(9, 0.0));
 }
 
 TEST_CASE("vmap equals a loop") {
@@ -220,7 +220,7 @@ TEST_CASE("vmap equals a loop") {
   const Array rows = draw(DType::f64, {3, 4, 3}, -1, 1, random);
   const Tensor outputs[] = {n.out, n.cost, ir::slice(n.w, {0, 0}, {1, 5}, {1, 1})};
   const Tensor values[] = {xs};
-  const auto batched = grad::vmap(outputs, {&n.x, 1}, values, {true}, 3);
+  const auto batched = ad::vmap(outputs, {&n.x, 1}, values, {true}, 3);
   CHECK(batched[0].type() == ir::TensorType{DType::f64, {3, 4, 2}});
   CHECK(batched[1].type() == ir::TensorType{DType::f64, {3}});
   CHECK(batched[2].type() == ir::TensorType{DType::f64, {3, 1, 5}});
@@ -265,10 +265,10 @@ TEST_CASE("Gradients stop, are clipped and scaled where asked") {
   const Tensor x = f64("x", {2});
   const Bindings leaves{{x, vector({1, -5})}};
   check_close(value_of(gradient(total(ir::stop_gradient(x) * x), x), leaves), {1, -5});
-  check_close(value_of(gradient(total(ir::square(grad::grad_clip(x, -3, 1.5))), x), leaves), {1.5, -3});
-  check_close(value_of(gradient(total(ir::square(grad::grad_scale(x, -0.5))), x), leaves), {-1, 5});
-  check_close(value_of(grad::grad_clip(x, -1, 1), leaves), {1, -5});
-  CHECK_THROWS_AS(grad::grad_clip(x, 1, -1), Error);
+  check_close(value_of(gradient(total(ir::square(ad::grad_clip(x, -3, 1.5))), x), leaves), {1.5, -3});
+  check_close(value_of(gradient(total(ir::square(ad::grad_scale(x, -0.5))), x), leaves), {-1, 5});
+  check_close(value_of(ad::grad_clip(x, -1, 1), leaves), {1, -5});
+  CHECK_THROWS_AS(ad::grad_clip(x, 1, -1), Error);
 }
 
 TEST_CASE("Zero and disconnected are different facts") {
@@ -291,7 +291,7 @@ TEST_CASE("What cannot be differentiated is an error that names it") {
   CHECK_THROWS_WITH(gradient(total(x), n), contains("not by n (int64[], made at model.cc:9)"));
   CHECK_THROWS_WITH(gradient(Tensor(), x), contains("neither a cost nor known_grads"));
   const Tensor dy = f64("dy", {3}), y = ops::sin(x);
-  CHECK_THROWS_WITH(grad::vjp({&y, 1}, {&dy, 1}, {&x, 1}), contains("dy (float64[3]"));
+  CHECK_THROWS_WITH(ad::vjp({&y, 1}, {&dy, 1}, {&x, 1}), contains("dy (float64[3]"));
 }
 
 TEST_CASE("Derivatives of unstable forms are those of the stable ones") {
@@ -314,7 +314,7 @@ TEST_CASE("Intermediate tensors can be differentiated by, whatever the stable fo
   const Tensor e = ops::exp(-x), p = 1.0 / (1.0 + e);
   const Tensor cost = total(ops::log(p));
   const Tensor wrt[] = {p, e, x};
-  const auto g = grad::grad(cost, wrt);
+  const auto g = ad::grad(cost, wrt);
   const Bindings leaves{{x, vector({0.5, -1})}};
   for (std::size_t i = 0; i < 2; ++i) {
     const double v = i == 0 ? 0.5 : -1, ev = std::exp(-v);
@@ -354,9 +354,9 @@ TEST_CASE("Missing and broken rules are errors that name the op and its line") {
   CHECK_THROWS_WITH(use(dtype), contains("odd") && contains("is float32[2], expected float64[2]"));
 
   const Tensor y = ir::apply1(none, nullptr, {x}, line), one = ir::ones_like(x), xs = f64("xs", {5, 2});
-  CHECK_THROWS_WITH(grad::jvp({&y, 1}, {&x, 1}, {&one, 1}),
+  CHECK_THROWS_WITH(ad::jvp({&y, 1}, {&x, 1}, {&one, 1}),
                     contains("odd (made at model.cc:33)") && contains("jvp rule"));
-  CHECK_THROWS_WITH(grad::vmap({&y, 1}, {&x, 1}, {&xs, 1}, {true}, 5),
+  CHECK_THROWS_WITH(ad::vmap({&y, 1}, {&x, 1}, {&xs, 1}, {true}, 5),
                     contains("odd (made at model.cc:33)") && contains("batching rule"));
 }
 
@@ -379,5 +379,5 @@ TEST_CASE("Backward nodes carry the line of the node they come from") {
 
 TEST_CASE("Equal gradients are one graph: the order of accumulation is fixed") {
   const Network n;
-  CHECK(grad::grad(n.cost, n.wrt) == grad::grad(n.cost, n.wrt));
+  CHECK(ad::grad(n.cost, n.wrt) == ad::grad(n.cost, n.wrt));
 }

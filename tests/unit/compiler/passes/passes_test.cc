@@ -13,7 +13,7 @@
 
 using namespace bitale;
 using namespace bitale::tests;
-using grad::Bindings;
+using ad::Bindings;
 using ir::Tensor;
 
 namespace {

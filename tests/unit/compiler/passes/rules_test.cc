@@ -42,7 +42,7 @@ std::vector<Tensor> left_sides(const Rule& rule) {
 
 void check_values(const Rule& rule, const Tensor& left, const Tensor& right, Draw how, std::mt19937_64& random) {
   const Tensor both[] = {left, right};
-  grad::Bindings leaves;
+  ad::Bindings leaves;
   for (const Tensor& t : leaves_of(both)) {
     Extents shape;
     for (const ir::Dim& d : t.shape()) shape.push_back(d.value());

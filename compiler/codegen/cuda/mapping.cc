@@ -1,0 +1,115 @@
+#include "compiler/codegen/cuda/mapping.h"
+
+#include <algorithm>
+
+namespace bitale::codegen::cuda {
+namespace {
+
+using kernel::Extent;
+using kernel::Loop;
+using kernel::LoopKind;
+using kernel::Region;
+using kernel::Stmt;
+
+// A vector loop of at most this many lanes is not worth a block's threads.
+constexpr std::int64_t few_lanes = 32;
+constexpr int most_threads = 256;
+
+void collect_vectors(const Region& region, std::vector<const Loop*>& out) {
+  for (const Stmt& stmt : region) {
+    const Loop* loop = std::get_if<Loop>(&stmt.node);
+    if (!loop) continue;
+    if (loop->kind == LoopKind::vector) out.push_back(loop);
+    collect_vectors(loop->body, out);
+  }
+}
+
+// The vector loop that is all of the region but for the Lets before it, if it reduces nothing.
+const Loop* only_vector(const Region& region) {
+  if (region.empty()) return nullptr;
+  const Loop* last = std::get_if<Loop>(&region.back().node);
+  const bool lets_before = std::all_of(region.begin(), region.end() - 1,
+                                       [](const Stmt& s) { return std::holds_alternative<kernel::Let>(s.node); });
+  return last && lets_before && last->kind == LoopKind::vector && last->reductions.empty() ? last : nullptr;
+}
+
+int threads_for(const std::vector<const Loop*>& vectors) {
+  std::int64_t most = 0;
+  for (const Loop* loop : vectors)
+    most = std::max(most, loop->extent.is_constant() ? loop->extent.value : std::int64_t{most_threads});
+  return static_cast<int>(std::clamp<std::int64_t>((most + 31) / 32 * 32, 32, most_threads));
+}
+
+void map_body(Mapping& m, const Region& body) {
+  std::vector<const Loop*> vectors;
+  collect_vectors(body, vectors);
+  const bool small = std::all_of(vectors.begin(), vectors.end(),
+                                 [](const Loop* l) { return l->extent.is_constant() && l->extent.value <= few_lanes; });
+  m.inner = m.outer && !small ? only_vector(body) : nullptr;
+  if (m.inner) {
+    m.phase.work.push_back(m.inner->extent);
+    for (const Stmt& stmt : m.inner->body) m.rest.push_back(&stmt);
+    for (std::size_t i = 0; i + 1 < body.size(); ++i) m.between.push_back(&body[i]);
+    return;
+  }
+  for (const Stmt& stmt : body) m.rest.push_back(&stmt);
+  if (vectors.empty() && !m.outer) m.phase.threads = 1;
+  if (vectors.empty() || (small && m.outer)) return;
+  m.phase.each_block = true;
+  m.phase.threads = threads_for(vectors);
+}
+
+// A parallel loop, or a vector loop without reductions that is alone, is spread over threads or blocks.
+void map_loop(Mapping& m, const Loop& loop) {
+  m.outer = &loop;
+  m.phase.work.push_back(loop.extent);
+  if (loop.kind == LoopKind::parallel) {
+    map_body(m, loop.body);
+  } else {
+    for (const Stmt& stmt : loop.body) m.rest.push_back(&stmt);
+  }
+}
+
+}  // namespace
+
+std::vector<Mapping> map_phases(const kernel::Kernel& kernel) {
+  const Region& body = kernel.body;
+  const bool parallel = std::any_of(body.begin(), body.end(), [](const Stmt& s) {
+    const Loop* loop = std::get_if<Loop>(&s.node);
+    return loop && loop->kind == LoopKind::parallel;
+  });
+  std::vector<Mapping> all;
+  if (!parallel) {
+    Mapping& m = all.emplace_back();
+    if (const Loop* loop = only_vector(body)) {
+      for (std::size_t i = 0; i + 1 < body.size(); ++i) m.before.push_back(&body[i]);
+      map_loop(m, *loop);
+    } else {
+      map_body(m, body);
+    }
+  }
+  std::vector<const Stmt*> lets;
+  for (const Stmt& stmt : body) {
+    if (!parallel) break;
+    const Loop* loop = std::get_if<Loop>(&stmt.node);
+    if (!loop) {
+      lets.push_back(&stmt);
+      continue;
+    }
+    Mapping& m = all.emplace_back();
+    m.before = lets;
+    if (loop->kind == LoopKind::parallel || (loop->kind == LoopKind::vector && loop->reductions.empty())) {
+      map_loop(m, *loop);
+    } else {
+      std::vector<const Loop*> vectors;
+      collect_vectors(loop->body, vectors);
+      m.rest.push_back(&stmt);
+      m.phase.each_block = !vectors.empty();
+      m.phase.threads = vectors.empty() ? 1 : threads_for(vectors);
+    }
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].phase.function = kernel.name + "_phase" + std::to_string(i);
+  return all;
+}
+
+}  // namespace bitale::codegen::cuda

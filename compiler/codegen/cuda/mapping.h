@@ -1,0 +1,21 @@
+// Which loops of a kernel become threads and blocks; see print.h.
+#pragma once
+
+#include <vector>
+
+#include "compiler/codegen/cuda/print.h"
+
+namespace bitale::codegen::cuda {
+
+struct Mapping {
+  Phase phase;
+  std::vector<const kernel::Stmt*> before;  // Lets that the function computes first
+  std::vector<const kernel::Stmt*> rest;    // what it then runs, inside `outer` if there is one
+  const kernel::Loop* outer = nullptr;      // its iterations are given to threads, or to blocks
+  const kernel::Loop* inner = nullptr;      // a vector loop in it that is flattened with it; `between` comes first
+  std::vector<const kernel::Stmt*> between;
+};
+
+std::vector<Mapping> map_phases(const kernel::Kernel& kernel);
+
+}  // namespace bitale::codegen::cuda

@@ -1,0 +1,217 @@
+#include "compiler/codegen/cuda/prelude.h"
+
+#include <cctype>
+#include <iterator>
+
+namespace bitale::codegen::cuda {
+namespace {
+
+// The semantics are those of compiler/kernel/scalar_ops.def.
+struct Piece {
+  std::string_view name;
+  std::string_view text;
+};
+
+constexpr Piece pieces[] = {
+    {"inside", R"(__device__ inline bool inside(long long i, long long n) { return i >= 0 && i < n; }
+)"},
+    {"wrapping_add", R"(__device__ inline int wrapping_add(int a, int b) { return (int)((unsigned)a + (unsigned)b); }
+__device__ inline long long wrapping_add(long long a, long long b) {
+  return (long long)((unsigned long long)a + (unsigned long long)b);
+}
+)"},
+    {"wrapping_sub", R"(__device__ inline int wrapping_sub(int a, int b) { return (int)((unsigned)a - (unsigned)b); }
+__device__ inline long long wrapping_sub(long long a, long long b) {
+  return (long long)((unsigned long long)a - (unsigned long long)b);
+}
+)"},
+    {"wrapping_mul", R"(__device__ inline int wrapping_mul(int a, int b) { return (int)((unsigned)a * (unsigned)b); }
+__device__ inline long long wrapping_mul(long long a, long long b) {
+  return (long long)((unsigned long long)a * (unsigned long long)b);
+}
+)"},
+    {"wrapping_abs", R"(__device__ inline int wrapping_abs(int a) { return a < 0 ? (int)(0u - (unsigned)a) : a; }
+__device__ inline long long wrapping_abs(long long a) { return a < 0 ? (long long)(0ull - (unsigned long long)a) : a; }
+)"},
+    {"strong_mul", R"(template <class T> __device__ inline T strong_mul(T a, T b) { return a == 0 ? T(0) : a * b; }
+)"},
+    {"floor_divide", R"(// Rounds down; 0 for b = 0.
+template <class T> __device__ inline T floor_divide(T a, T b) {
+  if (b == 0) return 0;
+  if (b == T(-1) && T(-1) < 0) return (T)(0ull - (unsigned long long)a);
+  return (T)(a / b - (a % b != 0 && (a < 0) != (b < 0)));
+}
+)"},
+    {"modulo", R"(// a - b * floor(a / b); 0 for integer b = 0.
+template <class T> __device__ inline T modulo(T a, T b) {
+  if (b == 0 || (b == T(-1) && T(-1) < 0)) return 0;
+  const T r = (T)(a % b);
+  return (T)(r != 0 && (r < 0) != (b < 0) ? r + b : r);
+}
+__device__ inline float modulo(float a, float b) { return a - floorf(a / b) * b; }
+__device__ inline double modulo(double a, double b) { return a - floor(a / b) * b; }
+)"},
+    {"minimum", R"(// NaN if an operand is NaN.
+template <class T> __device__ inline T minimum(T a, T b) { return a < b || a != a ? a : b; }
+)"},
+    {"maximum", R"(// NaN if an operand is NaN.
+template <class T> __device__ inline T maximum(T a, T b) { return a > b || a != a ? a : b; }
+)"},
+    {"saturate", R"(// Truncates; NaN gives 0.
+template <class T, class F> __device__ inline T saturate(F x, T low, T high) {
+  return x != x ? T(0) : x <= (F)low ? low : x >= (F)high ? high : (T)x;
+}
+)"},
+    {"shift_left", R"(template <class T> __device__ inline T shift_left(T a, T n) {
+  return (T)((unsigned long long)a << (n & (8 * sizeof(T) - 1)));
+}
+)"},
+    {"shift_right", R"(// Logical.
+template <class T> __device__ inline T shift_right(T a, T n) {
+  const unsigned long long mask = ~0ull >> (64 - 8 * sizeof(T));
+  return (T)(((unsigned long long)a & mask) >> (n & (8 * sizeof(T) - 1)));
+}
+)"},
+    {"sigmoid", R"(// Of the exponential that does not overflow.
+__device__ inline float sigmoid(float x) {
+  const float e = expf(-fabsf(x));
+  return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
+__device__ inline double sigmoid(double x) {
+  const double e = exp(-fabs(x));
+  return (x < 0.0 ? e : 1.0) / (1.0 + e);
+}
+)"},
+    {"softplus",
+     R"(__device__ inline float softplus(float x) { return (x < 0.0f ? 0.0f : x) + log1pf(expf(-fabsf(x))); }
+__device__ inline double softplus(double x) { return (x < 0.0 ? 0.0 : x) + log1p(exp(-fabs(x))); }
+)"},
+    {"philox",
+     R"(// Philox 4x32-10 (Salmon et al. 2011): the first two words of the block (index, counter) under the key.
+__device__ inline long long philox(long long key, long long counter, long long index) {
+  unsigned c0 = (unsigned)index, c1 = (unsigned)(index >> 32), c2 = (unsigned)counter, c3 = (unsigned)(counter >> 32);
+  unsigned k0 = (unsigned)key, k1 = (unsigned)(key >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const unsigned long long p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;
+    c0 = (unsigned)(p1 >> 32) ^ c1 ^ k0;
+    c2 = (unsigned)(p0 >> 32) ^ c3 ^ k1;
+    c1 = (unsigned)p1;
+    c3 = (unsigned)p0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return (long long)(c0 | (unsigned long long)c1 << 32);
+}
+)"},
+    {"Best", R"(// What arg_max and arg_min carry; among equals the smallest index stays, and NaN wins.
+template <class T> struct Best {
+  T value;
+  long long index;
+};
+)"},
+    {"ArgMax", R"(struct ArgMax {
+  template <class T> static __device__ Best<T> of(Best<T> a, Best<T> b) {
+    const bool nan_a = a.value != a.value, nan_b = b.value != b.value;
+    if (nan_a != nan_b) return nan_a ? a : b;
+    if (nan_a || a.value == b.value) return a.index < b.index ? a : b;
+    return a.value > b.value ? a : b;
+  }
+};
+)"},
+    {"ArgMin", R"(struct ArgMin {
+  template <class T> static __device__ Best<T> of(Best<T> a, Best<T> b) {
+    const bool nan_a = a.value != a.value, nan_b = b.value != b.value;
+    if (nan_a != nan_b) return nan_a ? a : b;
+    if (nan_a || a.value == b.value) return a.index < b.index ? a : b;
+    return a.value < b.value ? a : b;
+  }
+};
+)"},
+    {"Sum", R"(struct Sum {
+  template <class T> static __device__ T of(T a, T b) { return (T)(a + b); }
+  static __device__ int of(int a, int b) { return (int)((unsigned)a + (unsigned)b); }
+  static __device__ long long of(long long a, long long b) {
+    return (long long)((unsigned long long)a + (unsigned long long)b);
+  }
+};
+)"},
+    {"Product", R"(struct Product {
+  template <class T> static __device__ T of(T a, T b) { return (T)(a * b); }
+  static __device__ int of(int a, int b) { return (int)((unsigned)a * (unsigned)b); }
+  static __device__ long long of(long long a, long long b) {
+    return (long long)((unsigned long long)a * (unsigned long long)b);
+  }
+};
+)"},
+    {"Max", R"(struct Max {
+  template <class T> static __device__ T of(T a, T b) { return maximum(a, b); }
+};
+)"},
+    {"Min", R"(struct Min {
+  template <class T> static __device__ T of(T a, T b) { return minimum(a, b); }
+};
+)"},
+    {"Any", R"(struct Any {
+  static __device__ bool of(bool a, bool b) { return a || b; }
+};
+)"},
+    {"All", R"(struct All {
+  static __device__ bool of(bool a, bool b) { return a && b; }
+};
+)"},
+    {"from_lane", R"(template <class T> __device__ inline T from_lane(T v, int mask) {
+  return (T)__shfl_xor_sync(0xffffffffu, v, mask);
+}
+)"},
+    {"best_from_lane", R"(template <class T> __device__ inline Best<T> from_lane(Best<T> v, int mask) {
+  return {from_lane(v.value, mask), from_lane(v.index, mask)};
+}
+)"},
+    {"block_reduce",
+     R"(// Combines the values of all threads of the block and gives every thread the result: first within warps, then the warps in
+// order. The number of threads is a multiple of 32.
+template <class Op, class T> __device__ T block_reduce(T v) {
+  __shared__ T of_warp[32];
+  for (int mask = 16; mask > 0; mask /= 2) v = Op::of(v, from_lane(v, mask));
+  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = v;
+  __syncthreads();
+  v = of_warp[0];
+  for (int warp = 1; warp < (int)(blockDim.x / 32); ++warp) v = Op::of(v, of_warp[warp]);
+  __syncthreads();
+  return v;
+}
+)"},
+};
+
+}  // namespace
+
+bool mentions(std::string_view text, std::string_view word) {
+  const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
+    const std::size_t end = at + word.size();
+    if ((at == 0 || !is_word(text[at - 1])) && (end == text.size() || !is_word(text[end]))) return true;
+  }
+  return false;
+}
+
+std::vector<std::string_view> prelude_names() {
+  std::vector<std::string_view> names;
+  for (const Piece& piece : pieces) names.push_back(piece.name);
+  return names;
+}
+
+// From the last piece to the first: a piece uses only those before it.
+std::string prelude_for(std::string_view body) {
+  std::string all(body);
+  std::string prelude;
+  const bool pairs = mentions(body, "Best") && mentions(body, "block_reduce");
+  for (std::size_t i = std::size(pieces); i-- > 0;) {
+    const Piece& piece = pieces[i];
+    if (piece.name == "best_from_lane" ? !pairs : !mentions(all, piece.name)) continue;
+    all += piece.text;
+    prelude = std::string(piece.text) + prelude;
+  }
+  return prelude;
+}
+
+}  // namespace bitale::codegen::cuda

@@ -1,0 +1,529 @@
+#include "compiler/codegen/cuda/print.h"
+
+#include <algorithm>
+#include <set>
+
+#include "compiler/codegen/cuda/mapping.h"
+#include "compiler/codegen/cuda/prelude.h"
+#include "compiler/codegen/cuda/scalar_text.h"
+
+namespace bitale::codegen::cuda {
+namespace {
+
+using kernel::Access;
+using kernel::Bound;
+using kernel::Combiner;
+using kernel::Extent;
+using kernel::Index;
+using kernel::Kernel;
+using kernel::Let;
+using kernel::Loop;
+using kernel::LoopKind;
+using kernel::no_value;
+using kernel::Reduction;
+using kernel::Region;
+using kernel::ScalarOp;
+using kernel::Stmt;
+using kernel::Store;
+using kernel::Value;
+using kernel::ValueId;
+
+// A value that is used once, in the region where it is computed, and whose text is no longer than this, gets no name.
+constexpr std::size_t longest_inlined = 60;
+constexpr std::size_t longest_line = 116;
+
+constexpr std::string_view keywords[] = {
+    "alignas",      "alignof",  "and",       "and_eq",   "asm",        "auto",
+    "bitand",       "bitor",    "bool",      "break",    "case",       "catch",
+    "char",         "class",    "compl",     "const",    "const_cast", "constexpr",
+    "continue",     "decltype", "default",   "delete",   "do",         "double",
+    "dynamic_cast", "else",     "enum",      "explicit", "export",     "extern",
+    "false",        "float",    "for",       "friend",   "goto",       "if",
+    "inline",       "int",      "long",      "mutable",  "namespace",  "new",
+    "noexcept",     "not",      "not_eq",    "nullptr",  "operator",   "or",
+    "or_eq",        "private",  "protected", "public",   "register",   "reinterpret_cast",
+    "return",       "short",    "signed",    "sizeof",   "static",     "static_assert",
+    "static_cast",  "struct",   "switch",    "template", "this",       "throw",
+    "true",         "try",      "typedef",   "typeid",   "typename",   "union",
+    "unsigned",     "using",    "virtual",   "void",     "volatile",   "while",
+    "xor",          "xor_eq"};
+constexpr std::string_view own_names[] = {"at", "begin", "step", "threadIdx", "blockIdx", "blockDim", "gridDim"};
+
+std::string_view combiner_struct(Combiner c) {
+  constexpr std::string_view names[] = {"Sum", "Product", "Max", "Min", "Any", "All", "ArgMax", "ArgMin"};
+  return names[static_cast<std::size_t>(c)];
+}
+
+// Whether a statement stores to, or accesses, one of the buffers.
+bool stores_to(const Kernel& k, const Stmt& stmt, const std::set<int>& buffers) {
+  if (const Store* s = std::get_if<Store>(&stmt.node))
+    return buffers.contains(k.accesses[static_cast<std::size_t>(s->access)].buffer);
+  const Loop* l = std::get_if<Loop>(&stmt.node);
+  return l && std::any_of(l->body.begin(), l->body.end(), [&](const Stmt& s) { return stores_to(k, s, buffers); });
+}
+
+// Prints the function of one phase.
+class Printer {
+ public:
+  Printer(const Kernel& kernel, const Mapping& mapping)
+      : k_(kernel), m_(mapping), names_(kernel.values.size()), uses_(kernel.values.size()) {
+    for (const std::string_view name : keywords) taken_.insert(std::string(name));
+    for (const std::string_view name : own_names) taken_.insert(std::string(name));
+    for (const std::string_view name : prelude_names()) taken_.insert(std::string(name));
+    for (const std::string_view name : function_names()) taken_.insert(std::string(name));
+    for (int i = 0; i < k_.extents; ++i) taken_.insert("e" + std::to_string(i));
+    for (const kernel::Buffer& b : k_.buffers) buffers_.push_back(fresh(identifier(b.name)));
+    for (std::size_t i = 0; i < k_.values.size(); ++i) {
+      const Value& v = k_.values[i];
+      if (v.op == ScalarOp::constant) names_[i] = cuda::constant_text(v);
+      if (v.op == ScalarOp::extent) names_[i] = text(v.extent);
+    }
+    count_uses(m_.before);
+    count_uses(m_.between);
+    count_uses(m_.rest);
+    find_exchanged();
+  }
+
+  std::string text() {
+    head();
+    statements(m_.before, Unit::thread);
+    const Unit unit = m_.phase.each_block ? Unit::block : Unit::thread;
+    if (m_.outer) {
+      enter_outer();
+      statements(m_.between, Unit::thread);
+      statements(m_.rest, unit);
+      close();
+    } else {
+      statements(m_.rest, unit);
+    }
+    out_ += "}\n";
+    if (m_.inner) declare_flat();
+    return std::move(out_);
+  }
+
+ private:
+  // What runs a statement: each thread for itself, or all threads of a block together.
+  enum class Unit { thread, block };
+
+  // --- names
+
+  static std::string identifier(std::string name) {
+    for (char& c : name)
+      if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+    return name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) ? "_" + name : name;
+  }
+
+  std::string fresh(const std::string& name) {
+    std::string candidate = name;
+    for (int i = 1; !taken_.insert(candidate).second; ++i) candidate = name + "_" + std::to_string(i);
+    return candidate;
+  }
+
+  std::string numbered(std::string_view base) {
+    for (int i = 1;; ++i) {
+      std::string candidate = std::string(base) + std::to_string(i);
+      if (taken_.insert(candidate).second) return candidate;
+    }
+  }
+
+  // i, j, k... by depth; free again when the loop ends.
+  std::string loop_name() {
+    for (const char* name : {"i", "j", "k", "l", "m", "n", "p", "q"})
+      if (taken_.insert(name).second) return name;
+    return numbered("i");
+  }
+
+  Text& name(ValueId v) { return names_[static_cast<std::size_t>(v)]; }
+
+  // --- uses
+
+  struct Uses {
+    int count = 0;
+    int region = -1;         // of the Let
+    bool elsewhere = false;  // used in another region than that
+  };
+
+  void use(ValueId v) {
+    if (v == no_value) return;
+    Uses& u = uses_[static_cast<std::size_t>(v)];
+    ++u.count;
+    u.elsewhere = u.elsewhere || u.region != region_;
+  }
+
+  void use(const Index& index) {
+    for (const kernel::Term& term : index.terms) use(term.value);
+  }
+
+  void use(const Access& access) {
+    use(access.index);
+    for (const Bound& bound : access.guard) use(bound.index);
+  }
+
+  void count_uses(const Stmt& stmt) {
+    if (const Let* l = std::get_if<Let>(&stmt.node)) {
+      const Value& v = k_.value(l->value);
+      uses_[static_cast<std::size_t>(l->value)].region = region_;
+      for (const ValueId arg : v.args) use(arg);
+      if (v.op == ScalarOp::load) use(k_.accesses[static_cast<std::size_t>(v.index)]);
+    } else if (const Store* s = std::get_if<Store>(&stmt.node)) {
+      use(s->value);
+      use(k_.accesses[static_cast<std::size_t>(s->access)]);
+    } else {
+      const Loop& loop = std::get<Loop>(stmt.node);
+      const int around = region_;
+      region_ = ++regions_;
+      for (const Stmt& inner : loop.body) count_uses(inner);
+      for (const Reduction& r : loop.reductions)
+        for (const ValueId v : r.yields) use(v);
+      region_ = around;
+    }
+  }
+
+  void count_uses(const std::vector<const Stmt*>& list) {
+    region_ = ++regions_;
+    for (const Stmt* stmt : list) count_uses(*stmt);
+  }
+
+  // Buffers through which the threads of a block see each other's values.
+  void find_exchanged() {
+    if (!m_.phase.each_block) return;
+    std::set<int> loaded, stored;
+    const auto visit = [&](const auto& self, const Stmt& stmt) -> void {
+      if (const Let* l = std::get_if<Let>(&stmt.node)) {
+        const Value& v = k_.value(l->value);
+        if (v.op == ScalarOp::load) loaded.insert(k_.accesses[static_cast<std::size_t>(v.index)].buffer);
+      } else if (const Store* s = std::get_if<Store>(&stmt.node)) {
+        stored.insert(k_.accesses[static_cast<std::size_t>(s->access)].buffer);
+        if (s->accumulate) loaded.insert(k_.accesses[static_cast<std::size_t>(s->access)].buffer);
+      } else {
+        for (const Stmt& inner : std::get<Loop>(stmt.node).body) self(self, inner);
+      }
+    };
+    for (const Stmt* stmt : m_.rest) visit(visit, *stmt);
+    std::set_intersection(loaded.begin(), loaded.end(), stored.begin(), stored.end(),
+                          std::inserter(exchanged_, exchanged_.begin()));
+  }
+
+  // --- lines
+
+  void line(const std::string& text) { out_ += std::string(2 * depth_, ' ') + text + "\n"; }
+
+  void open(const std::string& text) {
+    line(text + " {");
+    ++depth_;
+    synchronised_ = false;
+  }
+
+  void close() {
+    --depth_;
+    line("}");
+    synchronised_ = false;
+  }
+
+  void synchronise() {
+    if (!synchronised_) line("__syncthreads();");
+    synchronised_ = true;
+  }
+
+  void head() {
+    std::vector<std::string> parameters;
+    for (std::size_t i = 0; i < k_.buffers.size(); ++i) {
+      const kernel::Buffer& b = k_.buffers[i];
+      if (b.scratch > 0) continue;
+      parameters.push_back((b.written ? "" : "const ") + std::string(type_name(b.storage)) + "* " + buffers_[i]);
+    }
+    for (int i = 0; i < k_.extents; ++i) parameters.push_back("long long e" + std::to_string(i));
+    out_ += "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(m_.phase.threads) + ")\n" +
+            m_.phase.function + "(" + wrapped(parameters) + ") {\n";
+    depth_ = 1;
+    if (!m_.outer)
+      line(m_.phase.threads == 1 ? "if (blockIdx.x > 0 || threadIdx.x > 0) return;" : "if (blockIdx.x > 0) return;");
+    for (std::size_t i = 0; i < k_.buffers.size(); ++i) {
+      const kernel::Buffer& b = k_.buffers[i];
+      if (b.scratch == 0 || !touches(static_cast<int>(i))) continue;
+      line((m_.phase.each_block ? "__shared__ " : "") + std::string(type_name(b.storage)) + " " + buffers_[i] + "[" +
+           std::to_string(b.scratch) + "];");
+    }
+  }
+
+  std::string wrapped(const std::vector<std::string>& list) const {
+    std::string text;
+    std::size_t column = m_.phase.function.size() + 1;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::string item = list[i] + (i + 1 < list.size() ? ", " : "");
+      if (column + item.size() > longest_line) {
+        text.back() = '\n';
+        text += "    ";
+        column = 4;
+      }
+      text += item;
+      column += item.size();
+    }
+    return text;
+  }
+
+  bool touches(int buffer) const {
+    const auto any = [&](const std::vector<const Stmt*>& list) {
+      return std::any_of(list.begin(), list.end(), [&](const Stmt* s) { return stores_to(k_, *s, {buffer}); });
+    };
+    return any(m_.rest);
+  }
+
+  void enter_outer() {
+    const std::string n = text(m_.outer->extent).text;
+    if (m_.phase.each_block) {
+      const std::string i = loop_name();
+      name(m_.outer->var) = {i};
+      open("for (long long " + i + " = blockIdx.x; " + i + " < " + n + "; " + i + " += gridDim.x)");
+      return;
+    }
+    line("const long long begin = (long long)blockIdx.x * blockDim.x + threadIdx.x;");
+    line("const long long step = (long long)gridDim.x * blockDim.x;");
+    const std::string i = loop_name();
+    name(m_.outer->var) = {i};
+    if (!m_.inner) {
+      open("for (long long " + i + " = begin; " + i + " < " + n + "; " + i + " += step)");
+      return;
+    }
+    const std::string j = loop_name(), inner = text(m_.inner->extent).text;
+    name(m_.inner->var) = {j};
+    open("for (long long at = begin; at < " + n + " * " + inner + "; at += step)");
+    flat_line_ = out_.size();  // row and column are declared there if they turn out to be used
+  }
+
+  // --- accesses
+  void declare_flat() {
+    const std::string inner = text(m_.inner->extent).text, body = out_.substr(flat_line_);
+    std::string lines;
+    const auto declare = [&](ValueId var, const char* sign) {
+      const std::string& own = name(var).text;
+      if (mentions(body, own)) lines += "    const long long " + own + " = at " + sign + " " + inner + ";\n";
+    };
+    declare(m_.outer->var, "/");
+    declare(m_.inner->var, "%");
+    out_.insert(flat_line_, lines);
+  }
+
+  static Text text(const Extent& e) {
+    return e.is_constant() ? Text{std::to_string(e.value), e.value >= 0} : Text{"e" + std::to_string(e.slot)};
+  }
+
+  static std::string operand(const Text& t) { return t.closed ? t.text : "(" + t.text + ")"; }
+
+  // Of flattened loops, the index i * extent + j is the flat one.
+  const kernel::Term* flat_partner(const Index& index) const {
+    if (!m_.inner) return nullptr;
+    const kernel::Term *row = nullptr, *column = nullptr;
+    for (const kernel::Term& term : index.terms) {
+      if (term.value == m_.outer->var && term.stride == m_.inner->extent) row = &term;
+      if (term.value == m_.inner->var && term.stride == Extent::constant(1)) column = &term;
+    }
+    return column ? row : nullptr;
+  }
+
+  std::string text(const Index& index) {
+    std::string sum;
+    const kernel::Term* row = flat_partner(index);
+    for (const kernel::Term& term : index.terms) {
+      if (row && term.value == m_.inner->var) continue;
+      const bool back = term.stride == Extent::constant(-1);
+      if (back)
+        sum += sum.empty() ? "-" : " - ";
+      else if (!sum.empty())
+        sum += " + ";
+      if (&term == row)
+        sum += "at";
+      else if (back || term.stride == Extent::constant(1))
+        sum += operand(name(term.value));
+      else
+        sum += operand(name(term.value)) + " * " + operand(text(term.stride));
+    }
+    const Extent& c = index.constant;
+    if (sum.empty()) return text(c).text;
+    if (!c.is_constant()) return sum + " + " + text(c).text;
+    if (c.value != 0) sum += c.value > 0 ? " + " + std::to_string(c.value) : " - " + std::to_string(-c.value);
+    return sum;
+  }
+
+  std::string element(const Access& access) {
+    return buffers_[static_cast<std::size_t>(access.buffer)] + "[" + text(access.index) + "]";
+  }
+
+  std::string condition(const Access& access) {
+    std::string all;
+    for (const Bound& bound : access.guard)
+      all += (all.empty() ? "inside(" : " && inside(") + text(bound.index) + ", " + text(bound.upper).text + ")";
+    return all;
+  }
+
+  // --- statements
+
+  void statements(const std::vector<const Stmt*>& list, Unit unit) {
+    for (const Stmt* stmt : list) statement(*stmt, unit);
+  }
+
+  void statement(const Stmt& stmt, Unit unit) {
+    if (const Let* l = std::get_if<Let>(&stmt.node)) return let(l->value);
+    const Loop* l = std::get_if<Loop>(&stmt.node);
+    const bool together = unit == Unit::block && (!l || l->kind == LoopKind::vector);
+    const bool exchange = together && stores_to(k_, stmt, exchanged_);
+    if (exchange) synchronise();
+    if (l)
+      loop(*l, unit);
+    else
+      store(std::get<Store>(stmt.node), unit);
+    synchronised_ = false;
+    if (exchange) synchronise();
+  }
+
+  Text expression(const Value& v) {
+    if (v.op == ScalarOp::load) {
+      const Access& access = k_.accesses[static_cast<std::size_t>(v.index)];
+      const bool logical = v.type == DType::bool_;
+      const std::string loaded = element(access) + (logical ? " != 0" : "");
+      if (access.guard.empty()) return {loaded, !logical};
+      return {condition(access) + " ? " + loaded + " : " + operand(name(v.args[0])), false};
+    }
+    const auto arity = static_cast<std::size_t>(arity_of(v.op));
+    Text args[3];
+    for (std::size_t i = 0; i < arity; ++i) args[i] = name(v.args[i]);
+    return instruction_text(v.op, v.type, k_.value(v.args[arity - 1]).type, {args, arity});
+  }
+
+  void let(ValueId id) {
+    const Value& v = k_.value(id);
+    const Uses& u = uses_[static_cast<std::size_t>(id)];
+    if (u.count == 0) return;
+    const Text text = expression(v);
+    const bool load = v.op == ScalarOp::load;
+    if (!load && u.count == 1 && !u.elsewhere && text.text.size() <= longest_inlined) {
+      name(id) = text;
+      return;
+    }
+    const std::string_view base =
+        load ? std::string_view(
+                   buffers_[static_cast<std::size_t>(k_.accesses[static_cast<std::size_t>(v.index)].buffer)])
+             : name_of(v.op);
+    const std::string own = numbered(base);
+    line("const " + std::string(type_name(v.type)) + " " + own + " = " + text.text + ";");
+    name(id) = {own};
+    if (load) synchronised_ = false;
+  }
+
+  // What all threads of a block computed, one of them stores.
+  void store(const Store& s, Unit unit) {
+    const Access& access = k_.accesses[static_cast<std::size_t>(s.access)];
+    std::string when = condition(access);
+    if (unit == Unit::block) when = "threadIdx.x == 0" + (when.empty() ? "" : " && " + when);
+    const kernel::Buffer& b = k_.buffers[static_cast<std::size_t>(access.buffer)];
+    const std::string to = element(access);
+    std::string value = name(s.value).text;
+    if (s.accumulate) {
+      const Text sum[] = {{to}, name(s.value)};
+      value = instruction_text(ScalarOp::add, b.dtype, b.dtype, sum).text;
+    }
+    line((when.empty() ? "" : "if (" + when + ") ") + to + " = " + value + ";");
+  }
+
+  void loop(const Loop& l, Unit unit) {
+    const bool spread = unit == Unit::block && l.kind == LoopKind::vector;
+    std::vector<std::string> sums;
+    for (const Reduction& r : l.reductions) sums.push_back(declare(r));
+
+    const std::string i = loop_name(), n = text(l.extent).text;
+    name(l.var) = {i};
+    open(spread ? "for (long long " + i + " = threadIdx.x; " + i + " < " + n + "; " + i + " += blockDim.x)"
+                : "for (long long " + i + " = 0; " + i + " < " + n + "; ++" + i + ")");
+    for (const Stmt& stmt : l.body) statement(stmt, spread ? Unit::thread : unit);
+    for (std::size_t r = 0; r < sums.size(); ++r) combine(l.reductions[r], sums[r]);
+    close();
+    taken_.erase(i);
+
+    for (std::size_t r = 0; r < sums.size(); ++r) {
+      const Combiner c = l.reductions[r].combiner;
+      if (spread) line(sums[r] + " = block_reduce<" + std::string(combiner_struct(c)) + ">(" + sums[r] + ");");
+      if (takes_pairs(c)) line("if (" + n + " <= 0) " + sums[r] + ".index = 0;");
+    }
+  }
+
+  static Text identity(Combiner c, DType type) {
+    return is_floating(type) ? number_text(identity_of(c, type), type)
+                             : number_text(integer_identity_of(c, type), type);
+  }
+
+  std::string declare(const Reduction& r) {
+    const DType type = k_.value(r.results[0]).type;
+    const std::string own = numbered(takes_pairs(r.combiner) ? "best" : name_of(r.combiner));
+    const std::string of_type(type_name(type));
+    const std::string start = identity(r.combiner, type).text;
+    if (!takes_pairs(r.combiner)) {
+      line(of_type + " " + own + " = " + start + ";");
+      name(r.results[0]) = {own};
+      return own;
+    }
+    line("Best<" + of_type + "> " + own + " = {" + start + ", 9223372036854775807ll};");
+    name(r.results[0]) = {own + ".value"};
+    name(r.results[1]) = {own + ".index"};
+    return own;
+  }
+
+  void combine(const Reduction& r, const std::string& own) {
+    const DType type = k_.value(r.yields[0]).type;
+    const std::string with = std::string(combiner_struct(r.combiner)) + "::of(" + own + ", ";
+    const std::string value = name(r.yields[0]).text;
+    if (takes_pairs(r.combiner)) {
+      line(own + " = " + with + "Best<" + std::string(type_name(type)) + ">{" + value + ", " + name(r.yields[1]).text +
+           "});");
+    } else {
+      line(own + " = " + with + value + ");");
+    }
+  }
+
+  const Kernel& k_;
+  const Mapping& m_;
+  std::vector<Text> names_;  // per value: how it is referred to
+  std::vector<Uses> uses_;
+  std::vector<std::string> buffers_;
+  std::set<std::string> taken_;
+  std::set<int> exchanged_;
+  std::string out_;
+  std::size_t depth_ = 0;
+  std::size_t flat_line_ = 0;
+  int region_ = 0, regions_ = 0;
+  bool synchronised_ = false;  // no access since the last barrier
+};
+
+std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
+  std::string text = "// " + kernel.name + (kernel.comments.empty() ? "" : ", which fuses") + "\n";
+  for (const std::string& comment : kernel.comments) text += "//   " + comment + "\n";
+  if (kernel.extents > 0) text += "// e0, e1...: the extents of this call.\n";
+  for (const Mapping& m : mappings) {
+    text += "// " + m.phase.function + ": ";
+    if (!m.outer)
+      text += m.phase.threads > 1 ? "one block" : "one thread";
+    else if (m.phase.each_block)
+      text += "one block for each iteration of the outer loop, its threads for the inner loops";
+    else
+      text += m.inner ? "one thread for each iteration of two loops" : "one thread for each iteration";
+    text += ".\n";
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+std::vector<Phase> phases(const Kernel& kernel) {
+  std::vector<Phase> all;
+  for (const Mapping& m : map_phases(kernel)) all.push_back(m.phase);
+  return all;
+}
+
+std::string print(const Kernel& kernel) {
+  const std::vector<Mapping> mappings = map_phases(kernel);
+  std::string functions;
+  for (const Mapping& m : mappings) functions += (functions.empty() ? "" : "\n") + Printer(kernel, m).text();
+  const std::string prelude = prelude_for(functions);
+  return legend(kernel, mappings) + prelude + (prelude.empty() ? "" : "\n") + functions;
+}
+
+}  // namespace bitale::codegen::cuda

@@ -1,0 +1,114 @@
+// The printed kernels mean what the interpreter says.
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "compiler/kernel/interpret.h"
+#include "tests/gpu/emulator.h"
+#include "tests/support/catch.h"
+#include "tests/unit/compiler/kernel/samples.h"
+
+using namespace bitale;
+
+namespace {
+
+struct Case {
+  kernel::Kernel kernel;
+  std::vector<std::int64_t> extents;
+  std::int64_t elements;  // enough for every buffer
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all{{tests::softmax(), {5, 300}, 1500},       {tests::softmax(), {3, 7}, 21},
+                        {tests::bias_gelu(), {4, 33}, 132},       {tests::padded_max(), {20, 41}, 41},
+                        {tests::every_combiner(), {3, 270}, 810}, {tests::every_combiner(), {2, 0}, 2},
+                        {tests::scatter_add(), {9, 40}, 1000},    {tests::sum_all(), {1000}, 1000},
+                        {tests::reverse_rows(), {5}, 240},        {tests::two_phases(), {77}, 77},
+                        {tests::sums_of_four(), {10}, 40}};
+  for (const DType type : {DType::i8, DType::i16, DType::i32, DType::i64, DType::u8})
+    all.push_back({tests::integers(type), {500}, 500});
+  for (const DType type : {DType::f32, DType::f64}) all.push_back({tests::floats(type), {500}, 500});
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].kernel.name += std::to_string(i);
+  return all;
+}
+
+using Bytes = std::vector<std::byte>;
+
+// Random elements, some of them special; indices of rows stay small.
+Bytes random_elements(const kernel::Buffer& b, std::int64_t n, std::mt19937_64& random) {
+  Bytes bytes(static_cast<std::size_t>(n) * size_of(b.storage));
+  dispatch(b.storage, [&](auto t) {
+    using T = typename decltype(t)::type;
+    using Limits = std::numeric_limits<T>;
+    auto* element = reinterpret_cast<T*>(bytes.data());
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::uint64_t dice = random() % 40;
+      if constexpr (std::is_floating_point_v<T>) {
+        element[i] = std::normal_distribution<T>(0, 3)(random);
+        if (dice == 0) element[i] = std::floor(element[i]);
+        if (b.name == "a" && dice == 1) element[i] = Limits::infinity();
+        if (b.name == "a" && dice == 2) element[i] = Limits::quiet_NaN();
+        if (b.name == "a" && dice == 3) element[i] = static_cast<T>(1e20);
+      } else {
+        element[i] = static_cast<T>(random());
+        if (dice == 0) element[i] = Limits::max();
+        if (dice == 1) element[i] = Limits::lowest();
+        if (dice == 2) element[i] = 0;
+        if (dice == 3) element[i] = static_cast<T>(-1);
+        if (b.name == "rows") element[i] = static_cast<T>(random() % 20);
+      }
+    }
+  });
+  return bytes;
+}
+
+// Integers are equal; floats differ by rounding at most.
+template <class T>
+bool near(T a, T b) {
+  if constexpr (!std::is_floating_point_v<T>)
+    return a == b;
+  else
+    return a == b || (std::isnan(a) && std::isnan(b)) ||
+           std::fabs(a - b) <= 64 * std::numeric_limits<T>::epsilon() * (1 + std::fabs(b));
+}
+
+}  // namespace
+
+TEST_CASE("printed kernels agree with the interpreter, for any number of blocks") {
+  const std::vector<Case> all = cases();
+  std::vector<kernel::Kernel> kernels;
+  for (const Case& c : all) kernels.push_back(c.kernel);
+  const auto emulator = tests::Emulator::compile(kernels);
+  if (!emulator) {
+    std::printf("[SKIP] no C++ compiler for the emulator: searched $CXX and c++\n");
+    return;
+  }
+  std::mt19937_64 random(4);
+  for (const Case& c : all) {
+    std::vector<Bytes> start;
+    for (const kernel::Buffer& b : c.kernel.buffers)
+      if (b.scratch == 0) start.push_back(random_elements(b, c.elements, random));
+    for (const unsigned blocks : {1u, 2u, 7u}) {
+      std::vector<Bytes> expected = start, got = start;
+      std::vector<void*> to_expected, to_got;
+      for (Bytes& b : expected) to_expected.push_back(b.data());
+      for (Bytes& b : got) to_got.push_back(b.data());
+      kernel::interpret(c.kernel, to_expected, c.extents);
+      emulator->run(c.kernel, to_got, c.extents, blocks);
+      for (std::size_t b = 0; b < got.size(); ++b)
+        dispatch(c.kernel.buffers[b].storage, [&](auto t) {
+          using T = typename decltype(t)::type;
+          const auto* e = reinterpret_cast<const T*>(expected[b].data());
+          const auto* g = reinterpret_cast<const T*>(got[b].data());
+          std::int64_t wrong = -1;
+          for (std::int64_t i = 0; i < c.elements && wrong < 0; ++i)
+            if (!near(g[i], e[i])) wrong = i;
+          const std::int64_t shown = std::max<std::int64_t>(wrong, 0);
+          CAPTURE(c.kernel.name, c.kernel.buffers[b].name, blocks, wrong, +e[shown], +g[shown]);
+          CHECK(wrong < 0);
+        });
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// The printed kernels compile with NVRTC, without spilling registers.
+#include "tests/gpu/nvrtc.h"
+
+#include <cstdio>
+
+#include "compiler/codegen/cuda/print.h"
+#include "tests/support/catch.h"
+#include "tests/unit/compiler/kernel/samples.h"
+
+using namespace bitale;
+
+namespace {
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("printed kernels compile for sm_90 without spills") {
+  std::vector<std::string> searched;
+  const auto nvrtc = tests::Nvrtc::open(searched);
+  if (!nvrtc) {
+    std::string places;
+    for (const std::string& place : searched) places += " " + place;
+    std::printf("[SKIP] NVRTC not found: searched%s\n", places.c_str());
+    return;
+  }
+  for (const kernel::Kernel& k :
+       {tests::bias_gelu(), tests::softmax(), tests::softmax(DType::f64), tests::padded_max(), tests::every_combiner(),
+        tests::scatter_add(), tests::sum_all(), tests::reverse_rows(), tests::two_phases(), tests::sums_of_four(),
+        tests::integers(DType::i8), tests::integers(DType::u8), tests::integers(DType::i16),
+        tests::integers(DType::i32), tests::integers(DType::i64), tests::floats(DType::f32),
+        tests::floats(DType::f64)}) {
+    const std::string text = codegen::cuda::print(k);
+    const auto result = nvrtc->compile(text, {"--gpu-architecture=sm_90", "--ptxas-options=-v"});
+    CAPTURE(text, result.log);
+    CHECK(result.compiled);
+    CHECK(count(result.log, "bytes spill stores") == codegen::cuda::phases(k).size());
+    CHECK(count(result.log, " 0 bytes spill stores, 0 bytes spill loads") == codegen::cuda::phases(k).size());
+  }
+}
