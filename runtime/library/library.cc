@@ -7,8 +7,8 @@
 namespace bitale::library {
 
 LibraryFn find(const std::string& name) {
-  if (const LibraryFn function = find_scatter(name)) return function;
-  if (const LibraryFn function = find_openblas(name)) return function;
+  for (const auto look : {find_scatter, find_openblas})
+    if (const LibraryFn function = look(name)) return function;
   throw Error("there is no library call '" + name + "'");
 }
 

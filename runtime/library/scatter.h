@@ -1,4 +1,4 @@
-// scatter_add, our own.
+// scatter_add, in plain C++.
 #pragma once
 
 #include "runtime/library/library.h"
