@@ -34,7 +34,7 @@ void warn_once(const std::string& message) {
   if (!warned.exchange(true)) warn(message);
 }
 
-std::optional<std::vector<std::uint8_t>> read_file(const std::string& path) {
+std::optional<std::vector<std::uint8_t>> read_file(const std::string& path, bool counts_as_use) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     if (errno != ENOENT && errno != ENOTDIR) warn("cannot read the cache entry " + path + ": " + std::strerror(errno) + "; compiling instead");
@@ -49,7 +49,7 @@ std::optional<std::vector<std::uint8_t>> read_file(const std::string& path) {
     if (n <= 0) break;
     got += static_cast<std::size_t>(n);
   }
-  ::futimens(fd, nullptr);  // when it was last used, for trimming; failing is harmless
+  if (counts_as_use) ::futimens(fd, nullptr);  // for trimming; failing is harmless
   ::close(fd);
   bytes.resize(got);
   return bytes;
@@ -90,7 +90,7 @@ Cache Cache::from_flags() {
 std::optional<program::Program> Cache::load(const Digest& key) const {
   if (!enabled()) return std::nullopt;
   const std::string path = directory_ + "/" + key.hex() + suffix;
-  const auto bytes = read_file(path);
+  const auto bytes = read_file(path, true);
   if (!bytes) return std::nullopt;
   try {
     return program::deserialize(*bytes, path);
@@ -140,10 +140,21 @@ std::vector<CacheEntry> Cache::entries() const {
     if (file.path().extension() != suffix) continue;
     struct stat info {};
     if (::stat(file.path().c_str(), &info) != 0) continue;
-    out.push_back({file.path().stem().string(), "", info.st_size, info.st_mtim.tv_sec});
+    out.push_back({file.path().stem().string(), info.st_size, info.st_mtim.tv_sec});
   }
   std::sort(out.begin(), out.end(), [](const CacheEntry& a, const CacheEntry& b) { return a.key < b.key; });
   return out;
+}
+
+std::string Cache::function_of(const CacheEntry& entry) const {
+  const std::string path = directory_ + "/" + entry.key + suffix;
+  const auto bytes = read_file(path, false);
+  if (!bytes) return "";
+  try {
+    return program::deserialize(*bytes, path).name;
+  } catch (const Error&) {
+    return "";
+  }
 }
 
 std::int64_t Cache::clear() const {

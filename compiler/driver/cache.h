@@ -16,7 +16,7 @@
 namespace bitale::driver {
 
 struct CacheEntry {
-  std::string key, function;
+  std::string key;
   std::int64_t bytes = 0;
   std::int64_t used = 0;  // seconds since the epoch
 };
@@ -33,6 +33,7 @@ class Cache {
   std::optional<program::Program> load(const Digest& key) const;
   void store(const Digest& key, const program::Program& program) const;
   std::vector<CacheEntry> entries() const;
+  std::string function_of(const CacheEntry& entry) const;  // its name; empty if the entry cannot be read
   std::int64_t clear() const;  // returns the number of files removed; Error if one cannot be removed
 
  private:
