@@ -7,7 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/harness/process.h"
+#include "bench/study/commands.h"
 #include "frontends/cpp/command.h"
+#include "frontends/cpp/commands.h"
+#include "models/zoo/commands.h"
 #include "runtime/base/version.h"
 
 namespace bitale {
@@ -19,12 +23,21 @@ int print_version(std::span<const std::string>) {
 }
 
 const Command commands[] = {
+    {"train", "train a network on MNIST", models::train_command},
+    {"bench", "measure a network: running times, compile times, memory", bench::bench_command},
+    {"graph", "print a network as the compiler sees it, stage by stage", models::graph_command},
+    {"cache", "where the compiled functions are kept, which they are, remove them", cache_command},
+    {"doctor", "what this build is, and what this machine has for it", doctor_command},
     {"version", "print the version", print_version},
+    {"bench-compile", nullptr, bench::bench_compile_command},
+    {"bench-worker", nullptr, bench::bench_worker_command},
 };
 
 void print_help(std::FILE* out) {
   std::fprintf(out, "usage: bitale COMMAND [ARGUMENTS]\n\n");
-  for (const Command& command : commands) std::fprintf(out, "  %-14s %s\n", command.name, command.help);
+  for (const Command& command : commands)
+    if (command.help) std::fprintf(out, "  %-9s %s\n", command.name, command.help);
+  std::fprintf(out, "\n`bitale COMMAND --help` explains a command.\n");
 }
 
 int run(std::span<const std::string> arguments) {
@@ -40,16 +53,22 @@ int run(std::span<const std::string> arguments) {
   for (const Command& command : commands) {
     if (name == command.name) return command.run(arguments.subspan(1));
   }
-  std::fprintf(stderr, "bitale: there is no command '%s'; `bitale help` lists them.\n", arguments[0].c_str());
-  return 2;
+  std::string names;
+  for (const Command& command : commands)
+    if (command.help) names += (names.empty() ? "" : ", ") + std::string(command.name);
+  throw UsageError("there is no command '" + arguments[0] + "'; there are: " + names + ".");
 }
 
 }  // namespace
 }  // namespace bitale
 
 int main(int argc, char** argv) {
+  bitale::bench::note_main_started();
   try {
     return bitale::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const bitale::UsageError& error) {
+    std::fprintf(stderr, "bitale: %s\n", error.what());
+    return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bitale: %s\n", error.what());
     return 1;

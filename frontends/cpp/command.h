@@ -3,14 +3,29 @@
 #include <span>
 #include <string>
 
+#include "runtime/base/error.h"
+
+namespace CLI {
+class App;
+}
+
 namespace bitale {
 
 // One command of the `bitale` program. It lives where its code lives; bench/bitale.cc lists them all.
-// `run` gets the arguments after the command's name and returns the exit status.
+// `run` gets the arguments after the command's name and returns the exit status. Errors leave it as exceptions.
 struct Command {
   const char* name;
-  const char* help;  // one line
+  const char* help;  // one line; null for commands that only other commands start
   int (*run)(std::span<const std::string> arguments);
 };
+
+// What was asked for by name does not exist, or cannot be asked for this way: exit status 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+// False if help was asked for, and printed. What cannot be parsed is a UsageError that says what can be given instead.
+bool parse_command_line(CLI::App& app, std::span<const std::string> arguments);
 
 }  // namespace bitale

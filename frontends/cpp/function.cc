@@ -1,4 +1,4 @@
-#include "bitale/function.h"
+#include <bitale/function.h>
 
 #include <fmt/format.h>
 

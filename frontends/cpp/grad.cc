@@ -1,4 +1,4 @@
-#include "bitale/grad.h"
+#include <bitale/grad.h>
 
 #include "compiler/grad/grad.h"
 #include "frontends/cpp/handles.h"

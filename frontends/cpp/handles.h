@@ -4,7 +4,7 @@
 #include <map>
 #include <shared_mutex>
 
-#include "bitale/tensor.h"
+#include <bitale/tensor.h>
 #include "compiler/prim/prim.h"
 
 namespace bitale {

@@ -19,6 +19,7 @@ float steps_v2(std::int64_t steps) {
   for (int i = 0; i < chains; ++i) acc[i] = _mm_set1_ps(1.0f + static_cast<float>(i));
   const __m128 a = _mm_set1_ps(0.5f), b = _mm_set1_ps(0.5f);
   for (std::int64_t s = 0; s < steps; ++s)
+#pragma GCC unroll 12  // else the chains live in memory
     for (int i = 0; i < chains; ++i) acc[i] = _mm_add_ps(_mm_mul_ps(acc[i], a), b);
   for (int i = 1; i < chains; ++i) acc[0] = _mm_add_ps(acc[0], acc[i]);
   return _mm_cvtss_f32(acc[0]);
@@ -29,6 +30,7 @@ __attribute__((target("avx2,fma"))) float steps_v3(std::int64_t steps) {
   for (int i = 0; i < chains; ++i) acc[i] = _mm256_set1_ps(1.0f + static_cast<float>(i));
   const __m256 a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.5f);
   for (std::int64_t s = 0; s < steps; ++s)
+#pragma GCC unroll 12  // else the chains live in memory
     for (int i = 0; i < chains; ++i) acc[i] = _mm256_fmadd_ps(acc[i], a, b);
   for (int i = 1; i < chains; ++i) acc[0] = _mm256_add_ps(acc[0], acc[i]);
   return _mm256_cvtss_f32(acc[0]);
@@ -39,6 +41,7 @@ __attribute__((target("avx512f"))) float steps_v4(std::int64_t steps) {
   for (int i = 0; i < chains; ++i) acc[i] = _mm512_set1_ps(1.0f + static_cast<float>(i));
   const __m512 a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.5f);
   for (std::int64_t s = 0; s < steps; ++s)
+#pragma GCC unroll 12  // else the chains live in memory
     for (int i = 0; i < chains; ++i) acc[i] = _mm512_fmadd_ps(acc[i], a, b);
   for (int i = 1; i < chains; ++i) acc[0] = _mm512_add_ps(acc[0], acc[i]);
   return _mm512_cvtss_f32(acc[0]);

@@ -9,20 +9,20 @@
 #include <utility>
 #include <vector>
 
-#include "bitale/tensor.h"
+#include <bitale/tensor.h>
 
 namespace bitale {
 
 struct FunctionOptions {
   // New values of Shared variables, all computed from the old ones, then stored together.
-  std::vector<std::pair<Shared, Tensor>> updates;
+  std::vector<std::pair<Shared, Tensor>> updates{};
   // Replacements made before compiling: first by second, of the same type.
-  std::vector<std::pair<Tensor, Tensor>> givens;
+  std::vector<std::pair<Tensor, Tensor>> givens{};
   std::string name = "function";
   std::string device = "cpu";
   int threads = 0;          // 0: BITALE_THREADS, else the CPUs of this process
   int level = 2;            // optimisation level 0..3
-  std::string isa;          // "v2", "v3", "v4"; empty: the best this CPU executes
+  std::string isa{};        // "v2", "v3", "v4"; empty: the best this CPU executes
   bool relaxed = false;     // also rewrites that hold for finite values only
   bool unused_inputs = false;  // allow inputs that nothing reads
   bool cache = true;

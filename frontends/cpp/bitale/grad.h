@@ -3,14 +3,14 @@
 
 #include <vector>
 
-#include "bitale/tensor.h"
+#include <bitale/tensor.h>
 
 namespace bitale {
 
 struct GradOptions {
   bool zero_if_disconnected = false;              // else a tensor that the cost does not reach is an Error that names it
-  std::vector<Tensor> consider_constant;
-  std::vector<std::pair<Tensor, Tensor>> known_grads;
+  std::vector<Tensor> consider_constant{};
+  std::vector<std::pair<Tensor, Tensor>> known_grads{};
 };
 
 // d cost / d each, for a scalar float cost.

@@ -1,0 +1,23 @@
+// Measurements that need a process of their own: this program, started again with other arguments.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bitale::bench {
+
+std::int64_t monotonic_ns();  // CLOCK_MONOTONIC: the same clock in all processes of a machine
+
+// main() calls this first. start_ms() is the time from just before spawn_self() to that call, libraries loaded and bound
+// included; negative in a process that spawn_self() did not start.
+void note_main_started();
+double start_ms();
+
+// Runs this program with `arguments` and, added to its environment, `variables`; returns what it printed. Error if it
+// cannot be started or ends with another status than 0; what it prints on standard error appears on ours.
+std::string spawn_self(const std::vector<std::string>& arguments,
+                       const std::vector<std::pair<std::string, std::string>>& variables);
+
+}  // namespace bitale::bench

@@ -1,0 +1,38 @@
+#include "bench/study/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "frontends/cpp/command.h"
+#include "runtime/device/cpu.h"
+
+namespace bitale::bench {
+
+void add_subject_options(CLI::App& app, SubjectOptions& options) {
+  app.add_option("model", options.model, "one of: " + models::model_names())->required();
+  app.add_option("--batch", options.batch, "examples per call (that of the study)")->check(CLI::PositiveNumber);
+  app.add_option("--threads", options.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
+  app.add_option("--isa", options.isa, "instruction set: v2, v3, v4 (the best that this CPU executes)");
+  app.add_flag("--constant-batch", options.constant_batch, "compile for this batch alone");
+  app.add_option_function<std::string>(
+         "--last-layer", [&options](const std::string& v) { options.random_last_layer = v == "random"; },
+         "initial values of the last layer: zero or random (zero)")
+      ->check(CLI::IsMember(std::vector<std::string>{"zero", "random"}));
+  app.add_flag("--input-gradient", options.input_gradient, "the gradient is also that of the data");
+  app.add_flag("!--no-loss", options.loss_in_forward, "the forward function ends at the logits");
+}
+
+void finish_subject_options(SubjectOptions& options) {
+  const models::ModelRow& row = models::find_model(options.model);
+  if (options.batch == 0) options.batch = row.batch;
+  if (options.isa.empty()) return;
+
+  std::string names;
+  for (const Isa isa : executable_isas()) {
+    if (to_string(isa) == options.isa) return;
+    names += (names.empty() ? "" : ", ") + to_string(isa);
+  }
+  throw UsageError(fmt::format("--isa {}: this CPU executes {}.", options.isa, names));
+}
+
+}  // namespace bitale::bench

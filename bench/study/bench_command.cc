@@ -1,0 +1,174 @@
+// bitale bench MODEL: what a network costs to run and to compile.
+
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <system_error>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/harness/statistics.h"
+#include "bench/study/arguments.h"
+#include "bench/study/commands.h"
+#include "bench/study/compile_time.h"
+#include "bench/study/timing.h"
+#include "compiler/codegen/codegen.h"
+#include "frontends/cpp/command.h"
+#include "runtime/base/version.h"
+
+namespace bitale::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Settings {
+  SubjectOptions subject;
+  std::string device = "cpu", json;
+  int warmup = -1, iterations = -1;  // negative: those of the study
+};
+
+struct Report {
+  std::string model, variant;
+  SubjectOptions subject;
+  Timing timing;
+  Statistics forward, gradient;
+  CompileTimes compile;
+  double forward_gflop = 0, gradient_gflop = 0;
+  std::int64_t peak_rss_bytes = 0;
+
+  double forward_gflops() const { return forward_gflop / (forward.median * 1e-3); }
+  double gradient_gflops() const { return gradient_gflop / (gradient.median * 1e-3); }
+};
+
+bool parse(Settings& s, std::span<const std::string> arguments) {
+  CLI::App app("Measures a network: running times, compile times, memory.", "bitale bench");
+  add_subject_options(app, s.subject);
+  app.add_option("--device", s.device, "cpu")->check(CLI::IsMember(std::vector<std::string>{"cpu"}));
+  app.add_option("--iterations", s.iterations, "timed calls of each function (those of the study)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--warmup", s.warmup, "calls before them (those of the study)")->check(CLI::NonNegativeNumber);
+  app.add_option("--json", s.json, "write the figures to this file as JSON ('-': standard output, and nothing else there)");
+  if (!parse_command_line(app, arguments)) return false;
+  finish_subject_options(s.subject);
+  const models::ModelRow& row = models::find_model(s.subject.model);
+  if (s.warmup < 0) s.warmup = row.warmup;
+  if (s.iterations < 0) s.iterations = row.iterations;
+  return true;
+}
+
+std::int64_t peak_rss_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+Report measure(const Settings& s) {
+  const models::BuiltModel model = build(s.subject);
+  Report r;
+  r.model = model.name;
+  r.subject = s.subject;
+  r.timing = measure(model, s.subject, s.warmup, s.iterations);
+  r.peak_rss_bytes = peak_rss_bytes();
+  r.variant = model.variant + "; isa " + r.timing.isa;
+  if (s.subject.input_gradient) r.variant += "; with the gradient of the data";
+  if (!s.subject.loss_in_forward) r.variant += "; forward without loss";
+  r.forward = statistics(r.timing.forward_ms);
+  r.gradient = statistics(r.timing.gradient_ms);
+  r.forward_gflop = model.forward_gflop(s.subject.batch);
+  r.gradient_gflop = gradient_gflop(model, s.subject);
+  r.compile = measure_compile_times(s.subject);
+  return r;
+}
+
+// ---- output ----
+
+Json to_json(const Statistics& s) { return {{"mean", s.mean}, {"std", s.std}, {"min", s.min}, {"median", s.median}}; }
+
+template <class T>
+Json both(T forward, T gradient) {
+  return {{"forward", forward}, {"gradient", gradient}};
+}
+
+std::string compiler() {
+#ifdef __clang__
+  return "clang " __clang_version__;
+#else
+  return "g++ " __VERSION__;
+#endif
+}
+
+Json to_json(const Report& r) {
+  Json j;
+  j["model"] = r.model;
+  j["variant"] = r.variant;
+  j["device"] = "cpu";
+  j["threads"] = r.timing.threads;
+  j["batch"] = r.subject.batch;
+  j["forward_ms"] = to_json(r.forward);
+  j["gradient_ms"] = to_json(r.gradient);
+  j["first_compile_ms"] = both(r.compile.first_forward_ms, r.compile.first_gradient_ms);
+  j["recompile_ms"] = both(r.compile.again_forward_ms, r.compile.again_gradient_ms);
+  j["process_start_ms"] = r.compile.process_start_ms;
+  j["gflop"] = both(r.forward_gflop, r.gradient_gflop);
+  j["gflops"] = both(r.forward_gflops(), r.gradient_gflops());
+  j["peak_gflops"] = r.timing.peak_gflops;
+  j["planned_bytes"] = both(r.timing.forward_memory.total(), r.timing.gradient_memory.total());
+  j["peak_rss_bytes"] = r.peak_rss_bytes;
+  j["loss"] = r.subject.loss_in_forward ? Json(r.timing.loss) : Json();
+  j["versions"] = {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}, {"compiler", compiler()}};
+  return j;
+}
+
+void print_row(const char* name, const Statistics& s, double gflop, double gflops, double peak) {
+  fmt::print("{:<10}{:>9.3f}{:>9.3f}{:>9.3f}{:>9.3f}{:>9.4f}{:>9.1f}{:>8.1f} %\n", name, s.median, s.mean, s.std, s.min,
+             gflop, gflops, gflops / peak * 100);
+}
+
+double mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+void print_table(const Report& r, int iterations) {
+  fmt::print("{}, batch {}, {} thread{}, {} calls of each function\n{}\n\n", r.model, r.subject.batch, r.timing.threads,
+             r.timing.threads == 1 ? "" : "s", iterations, r.variant);
+  fmt::print("{:<10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}\n", "ms", "median", "mean", "std", "min", "GFLOP", "GFLOP/s",
+             "of peak");
+  print_row("forward", r.forward, r.forward_gflop, r.forward_gflops(), r.timing.peak_gflops);
+  print_row("gradient", r.gradient, r.gradient_gflop, r.gradient_gflops(), r.timing.peak_gflops);
+  fmt::print("\n{:<34}{:>10}{:>10}\n", "", "forward", "gradient");
+  fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "compiling, empty cache, ms", r.compile.first_forward_ms, r.compile.first_gradient_ms);
+  fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "compiling, filled cache, ms", r.compile.again_forward_ms, r.compile.again_gradient_ms);
+  fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "planned memory, MiB", mib(r.timing.forward_memory.total()),
+             mib(r.timing.gradient_memory.total()));
+  fmt::print("\nprocess start {:.2f} ms; peak resident memory {:.1f} MiB; FMA peak {:.1f} GFLOP/s", r.compile.process_start_ms,
+             mib(r.peak_rss_bytes), r.timing.peak_gflops);
+  if (r.subject.loss_in_forward) fmt::print("; loss {:.6f}", r.timing.loss);
+  fmt::print("\n");
+}
+
+void write_json(const std::string& path, const Report& r) {
+  const std::string text = to_json(r).dump(2) + "\n";
+  if (path == "-") {
+    std::fputs(text.c_str(), stdout);
+    return;
+  }
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) throw Error(fmt::format("'{}' cannot be written: {}.", path, std::generic_category().message(errno)));
+}
+
+}  // namespace
+
+int bench_command(std::span<const std::string> arguments) {
+  Settings settings;
+  if (!parse(settings, arguments)) return 0;
+  const Report report = measure(settings);
+  if (settings.json != "-") print_table(report, settings.iterations);
+  if (!settings.json.empty()) write_json(settings.json, report);
+  return 0;
+}
+
+}  // namespace bitale::bench

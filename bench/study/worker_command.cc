@@ -1,0 +1,125 @@
+// bitale bench-worker MODEL: serves measurements over standard input and output, one line each, for bench/compare.
+//
+//   write FILE           -> {}                 parameters, batch, loss and gradients, as safetensors
+//   forward N            -> {"ms": [...]}      N calls with weights that stay the same
+//   forward_changed N    -> {"ms": [...]}      N calls, with weights that count as changed before every one
+//   gradient N           -> {"ms": [...]}      the same of the gradient function
+//   peak                 -> {"gflops": x}
+//   quit
+// The first line it prints describes the worker.
+
+#include <cstdio>
+#include <iostream>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/harness/process.h"
+#include "bench/study/arguments.h"
+#include "bench/study/commands.h"
+#include "bench/study/timing.h"
+#include "compiler/codegen/codegen.h"
+#include "frontends/cpp/command.h"
+#include "models/data/safetensors.h"
+#include "runtime/base/version.h"
+
+namespace bitale::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class Worker {
+ public:
+  explicit Worker(const SubjectOptions& options)
+      : options_(options),
+        model_(build(options)),
+        start_(monotonic_ns()),
+        forward_(compile_forward(model_, options)),
+        gradient_(compile_gradient(model_, options)),
+        compiled_(monotonic_ns()),
+        inputs_(models::find_model(options.model).sample(options.batch, sample_seed)),
+        batch_(inputs_.begin(), inputs_.end()) {
+    for (const Shared& parameter : model_.parameters) values_.push_back(parameter.get());
+  }
+
+  Json description() const {
+    return {{"name", "bitale"},
+            {"versions", {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}}},
+            {"variant", model_.variant + "; isa " + isa_name(options_)},
+            {"gflop", {{"forward", model_.forward_gflop(options_.batch)}, {"gradient", gradient_gflop(model_, options_)}}},
+            {"compile_s", static_cast<double>(compiled_ - start_) * 1e-9}};
+  }
+
+  Json answer(const std::string& verb, const std::string& argument) {
+    if (verb == "write") return write(argument);
+    if (verb == "peak") return {{"gflops", measured_peak(options_, forward_.threads())}};
+    const int count = std::atoi(argument.c_str());
+    if (verb == "forward") return {{"ms", times(forward_, count, false)}};
+    if (verb == "forward_changed") return {{"ms", times(forward_, count, true)}};
+    if (verb == "gradient") return {{"ms", times(gradient_, count, true)}};
+    throw UsageError(fmt::format("bitale bench-worker: '{}' is not write, forward, forward_changed, gradient, peak or quit.", verb));
+  }
+
+ private:
+  static constexpr std::uint32_t sample_seed = 1;
+
+  Json write(const std::string& path) const {
+    models::NamedArrays out;
+    for (const Shared& parameter : model_.parameters) out.arrays.emplace_back(parameter.name(), parameter.get());
+    out.arrays.emplace_back("x", inputs_[0]);
+    out.arrays.emplace_back("y", inputs_[1]);
+    out.arrays.emplace_back("loss", forward_.call(batch_)[0]);
+    const std::vector<Array> gradients = gradient_.call(batch_);
+    for (std::size_t i = 0; i < model_.parameters.size(); ++i)
+      out.arrays.emplace_back("gradient." + model_.parameters[i].name(), gradients[i]);
+    models::write_safetensors(path, out);
+    return Json::object();
+  }
+
+  std::vector<double> times(const Function& function, int count, bool change) const {
+    std::vector<double> out;
+    for (int i = 0; i < count; ++i) {
+      if (change)
+        for (std::size_t p = 0; p < values_.size(); ++p) Shared(model_.parameters[p]).set(values_[p]);
+      out.push_back(time_ms(function, batch_));
+    }
+    return out;
+  }
+
+  SubjectOptions options_;
+  models::BuiltModel model_;
+  std::int64_t start_;
+  Function forward_, gradient_;
+  std::int64_t compiled_;
+  std::vector<Array> inputs_, values_;
+  std::vector<Argument> batch_;
+};
+
+void say(const Json& json) {
+  fmt::print("{}\n", json.dump());
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int bench_worker_command(std::span<const std::string> arguments) {
+  SubjectOptions options;
+  CLI::App app("Serves measurements to bench/compare.", "bitale bench-worker");
+  add_subject_options(app, options);
+  if (!parse_command_line(app, arguments)) return 0;
+  finish_subject_options(options);
+
+  Worker worker(options);
+  say(worker.description());
+  for (std::string line; std::getline(std::cin, line) && line != "quit";) {
+    std::istringstream words(line);
+    std::string verb, argument;
+    words >> verb >> argument;
+    say(worker.answer(verb, argument));
+  }
+  return 0;
+}
+
+}  // namespace bitale::bench

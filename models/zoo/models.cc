@@ -1,0 +1,43 @@
+#include "models/zoo/models.h"
+
+#include <fmt/format.h>
+
+#include "frontends/cpp/command.h"
+#include "models/zoo/lenet.h"
+
+namespace bitale::models {
+namespace {
+
+constexpr double flops_per_mac = 2;
+
+const ModelRow rows[] = {
+    {"lenet", "LeNet on 28 x 28 digits: two convolutions, two dense layers", build_lenet, sample_lenet, 64, 200, 200},
+};
+
+}  // namespace
+
+double BuiltModel::forward_gflop(std::int64_t batch) const {
+  return flops_per_mac * static_cast<double>(batch) * forward_macs * 1e-9;
+}
+
+double BuiltModel::gradient_gflop(std::int64_t batch) const {
+  return flops_per_mac * static_cast<double>(batch) * (3 * forward_macs - first_layer_macs) * 1e-9;
+}
+
+std::vector<Tensor> BuiltModel::parameter_tensors() const { return {parameters.begin(), parameters.end()}; }
+
+std::span<const ModelRow> all_models() { return rows; }
+
+std::string model_names() {
+  std::string names;
+  for (const ModelRow& row : rows) names += (names.empty() ? "" : ", ") + std::string(row.name);
+  return names;
+}
+
+const ModelRow& find_model(const std::string& name) {
+  for (const ModelRow& row : rows)
+    if (name == row.name) return row;
+  throw UsageError(fmt::format("there is no model '{}'; there are: {}.", name, model_names()));
+}
+
+}  // namespace bitale::models

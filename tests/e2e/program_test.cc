@@ -1,0 +1,115 @@
+// The `bitale` program from outside.
+
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/catch.h"
+#include "tests/support/run_program.h"
+#include "tests/support/temp_folder.h"
+
+using bitale::tests::contains;
+using bitale::tests::Ran;
+using bitale::tests::run_bitale;
+using bitale::tests::TempFolder;
+using Json = nlohmann::json;
+
+namespace {
+
+std::set<std::string> keys(const Json& json) {
+  std::set<std::string> out;
+  for (const auto& [key, value] : json.items()) out.insert(key);
+  return out;
+}
+
+const std::set<std::string> parts = {"forward", "gradient"}, figures = {"mean", "std", "min", "median"};
+
+}  // namespace
+
+TEST_CASE("bench prints one JSON object with the agreed keys and nothing else") {
+  const Ran ran = run_bitale({"bench", "lenet", "--threads", "1", "--batch", "8", "--iterations", "3", "--warmup", "1", "--json", "-"});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  const Json json = Json::parse(ran.out);
+  CHECK(keys(json) == std::set<std::string>{"model", "variant", "device", "threads", "batch", "forward_ms", "gradient_ms",
+                                            "first_compile_ms", "recompile_ms", "process_start_ms", "gflop", "gflops",
+                                            "peak_gflops", "planned_bytes", "peak_rss_bytes", "loss", "versions"});
+  CHECK(keys(json["forward_ms"]) == figures);
+  CHECK(keys(json["gradient_ms"]) == figures);
+  for (const char* key : {"first_compile_ms", "recompile_ms", "gflop", "gflops", "planned_bytes"}) {
+    INFO(key);
+    CHECK(keys(json[key]) == parts);
+    CHECK(json[key]["forward"].get<double>() > 0);
+    CHECK(json[key]["gradient"].get<double>() > 0);
+  }
+  CHECK(json["model"] == "lenet");
+  CHECK(json["device"] == "cpu");
+  CHECK(json["threads"] == 1);
+  CHECK(json["batch"] == 8);
+  CHECK(json["loss"].get<double>() == Approx(2.302585).epsilon(1e-5));
+  CHECK(json["gflop"]["forward"].get<double>() == Approx(0.036688));
+  CHECK(json["process_start_ms"].get<double>() > 0);
+  CHECK(json["first_compile_ms"]["gradient"].get<double>() > json["recompile_ms"]["gradient"].get<double>());
+}
+
+TEST_CASE("bench writes its figures to a file beside the table") {
+  const TempFolder folder;
+  const std::string file = folder.path() / "b.json";
+  const Ran ran = run_bitale({"bench", "lenet", "--threads", "1", "--batch", "8", "--iterations", "2", "--warmup", "0",
+                              "--constant-batch", "--last-layer", "random", "--json", file});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  CHECK_THAT(ran.out, contains("GFLOP/s"));
+  std::ifstream in(file);
+  const Json json = Json::parse(in);
+  CHECK_THAT(json["variant"].get<std::string>(), contains("last layer random"));
+  CHECK_THAT(json["variant"].get<std::string>(), contains("batch constant"));
+}
+
+TEST_CASE("Ctrl-C leaves a checkpoint that training continues from") {
+  const TempFolder folder;
+  const std::string file = folder.path() / "lenet.safetensors";
+  const Ran stopped = run_bitale({"train", "lenet", "--epochs", "1000", "--threads", "1", "--checkpoint", file, "--every", "1000"},
+                                 {}, "epoch  1/1000");
+  INFO(stopped.err);
+  CHECK(stopped.status == 130);
+  CHECK_THAT(stopped.out, contains("--resume --checkpoint " + file));
+  const Ran resumed = run_bitale({"train", "lenet", "--epochs", "1", "--threads", "1", "--checkpoint", file, "--resume"});
+  INFO(resumed.err);
+  CHECK(resumed.status == 0);
+  CHECK_THAT(resumed.out, contains("held-out accuracy"));
+}
+
+TEST_CASE("graph shows every stage of both functions") {
+  for (const std::string stage : {"input", "optimised", "kernels", "program"}) {
+    for (const std::string part : {"forward", "gradient"}) {
+      INFO(stage << " " << part);
+      const Ran ran = run_bitale({"graph", "lenet", "--stage", stage, "--function", part});
+      INFO(ran.err);
+      CHECK(ran.status == 0);
+      CHECK(ran.out.size() > 100);
+    }
+  }
+  CHECK_THAT(run_bitale({"graph", "lenet", "--stage", "input", "--dot", "-"}).out, contains("digraph"));
+}
+
+TEST_CASE("the cache fills, is listed and is cleared") {
+  const TempFolder folder;
+  const std::string cache = folder.path() / "cache";
+  const std::vector<std::pair<std::string, std::string>> here = {{"BITALE_CACHE", cache}};
+  CHECK(run_bitale({"cache", "path"}, here).out == cache + "\n");
+  CHECK_THAT(run_bitale({"cache", "list"}, here).out, contains("0 functions"));
+  REQUIRE(run_bitale({"train", "lenet", "--epochs", "0", "--quiet"}, here).status == 0);
+  CHECK_THAT(run_bitale({"cache", "list"}, here).out, contains("lenet_train"));
+  CHECK_THAT(run_bitale({"cache", "clear"}, here).out, contains("2 files removed"));
+  CHECK_THAT(run_bitale({"cache", "list"}, here).out, contains("0 functions"));
+}
+
+TEST_CASE("doctor describes the machine") {
+  const Ran ran = run_bitale({"doctor", "--load"});
+  INFO(ran.err);
+  CHECK(ran.status == 0);
+  for (const char* word : {"CPU", "instruction sets", "code generator", "LLVM", "libraries", "BITALE_CACHE"}) CHECK_THAT(ran.out, contains(word));
+}

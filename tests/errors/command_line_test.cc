@@ -1,0 +1,73 @@
+// What the program says to command lines that ask for what does not exist, and to data that is not there.
+
+#include "tests/support/catch.h"
+#include "tests/support/run_program.h"
+#include "tests/support/temp_folder.h"
+
+using bitale::tests::contains;
+using bitale::tests::Ran;
+using bitale::tests::run_bitale;
+using bitale::tests::TempFolder;
+
+namespace {
+
+void check_usage(const std::vector<std::string>& arguments, const std::string& message) {
+  const Ran ran = run_bitale(arguments);
+  INFO(ran.err);
+  CHECK(ran.status == 2);
+  CHECK(ran.out.empty());
+  CHECK_THAT(ran.err, contains(message));
+}
+
+void check_error(const std::vector<std::string>& arguments, const std::string& message) {
+  const Ran ran = run_bitale(arguments);
+  INFO(ran.err);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, contains(message));
+}
+
+}  // namespace
+
+TEST_CASE("no command, and unknown ones") {
+  check_usage({}, "usage: bitale COMMAND");
+  check_usage({"trian"}, "bitale: there is no command 'trian'; there are: train, bench, graph, cache, doctor, version.");
+}
+
+TEST_CASE("unknown options are answered with those there are") {
+  check_usage({"train", "lenet", "--epoch", "3"}, "bitale train does not know '--epoch', '3'; its options are: --help, --data, --epochs");
+  check_usage({"bench", "lenet", "--fast"}, "bitale bench does not know '--fast'; its options are:");
+  check_usage({"graph", "lenet", "--stages", "x"}, "--stage, --function, --dot");
+  check_usage({"doctor", "--all"}, "--load");
+}
+
+TEST_CASE("values that an option cannot have") {
+  check_usage({"graph", "lenet", "--stage", "middle"}, "middle not in {input,optimised,kernels,program}");
+  check_usage({"graph", "lenet", "--stage", "kernels", "--dot", "x"}, "'kernels' is not a graph");
+  check_usage({"bench", "lenet", "--device", "tpu"}, "tpu not in {cpu}");
+  check_usage({"bench", "lenet", "--isa", "v9"}, "--isa v9: this CPU executes v2");
+  check_usage({"bench", "lenet", "--batch", "0"}, "--batch");
+  check_usage({"bench", "alexnot"}, "there is no model 'alexnot'; there are: lenet");
+  check_usage({"bench"}, "model is required");
+  check_usage({"train", "lenet", "--batch", "many"}, "--batch");
+  check_usage({"train", "lenet", "--momentum", "1.5"}, "--momentum");
+  check_usage({"train", "lenet", "--resume"}, "--resume needs --checkpoint FILE");
+  check_usage({"train", "letnet"}, "there is no model 'letnet'; there are: lenet");
+  check_usage({"cache", "empty"}, "empty not in {path,list,clear}");
+}
+
+TEST_CASE("data and checkpoints that are not there, or are something else") {
+  const TempFolder folder;
+  const std::string text = folder.write("text", "this is a text, not a checkpoint");
+  check_error({"train", "lenet", "--data", folder.path()}, "there is no MNIST in");
+  check_error({"train", "lenet", "--resume", "--checkpoint", folder.path() / "none"}, "cannot be opened: No such file");
+  check_error({"train", "lenet", "--resume", "--checkpoint", text}, "is not a usable safetensors file");
+  check_error({"train", "lenet", "--epochs", "1", "--checkpoint", folder.path() / "none" / "c"}, "cannot be written: No such file");
+}
+
+TEST_CASE("help goes to standard output") {
+  for (const char* command : {"train", "bench", "graph", "cache", "doctor"}) {
+    const Ran ran = run_bitale({command, "--help"});
+    CHECK(ran.status == 0);
+    CHECK_THAT(ran.out, contains("Usage: bitale " + std::string(command)));
+  }
+}
