@@ -3,7 +3,9 @@
 
 #include <vector>
 
+#include "compiler/driver/pipeline.h"
 #include "compiler/grad/grad.h"
+#include "ops/nn/rules.h"
 
 namespace bitale::ops {
 
@@ -41,6 +43,7 @@ void register_all() {
 #undef OP
     };
     ir::register_ops(list);
+    driver::add_rules(nn_rules());
     return true;
   }();
   (void)once;

@@ -29,7 +29,7 @@ Memory<T> allocate(std::size_t count) {
   return Memory<T>(p);
 }
 
-// The median over rounds of the seconds that one call takes.
+// The least of many rounds of the seconds that one call takes: on a shared machine the others measure the neighbours.
 template <class F>
 double seconds_of(F&& f) {
   f();
@@ -40,13 +40,12 @@ double seconds_of(F&& f) {
     if (since(start) > 1e-3) break;
   }
   std::vector<double> rounds;
-  for (int r = 0; r < 15; ++r) {
+  for (int r = 0; r < 25; ++r) {
     const auto start = Clock::now();
     for (int i = 0; i < repeats; ++i) f();
     rounds.push_back(since(start) / repeats);
   }
-  std::sort(rounds.begin(), rounds.end());
-  return rounds[rounds.size() / 2];
+  return *std::min_element(rounds.begin(), rounds.end());
 }
 
 // One tile row panel of A in L2 against one panel of B in L1: what the inner loops of a contraction do.
@@ -60,6 +59,13 @@ double micro_gflops(MicroKernelFn micro, int mr, int nr, int panels) {
     for (int p = 0; p < panels; ++p) micro(kc, a.get() + p * kc * mr, b.get(), nr, acc.get(), nr, 0);
   });
   return 2.0 * static_cast<double>(kc) * mr * nr * panels / s / 1e9;
+}
+
+// The best of short bursts: on a shared machine a long one measures the neighbours.
+double peak_of(Isa isa) {
+  double best = 0;
+  for (int i = 0; i < 20; ++i) best = std::max(best, measure_fma_peak(isa, 1, 0.002));
+  return best;
 }
 
 void run_isa(Isa isa) {
@@ -86,7 +92,7 @@ void run_isa(Isa isa) {
               since(start) * 1e3, request.leaves.size(), generated.blob.bytes.size());
   for (std::size_t i = 0; i < first_pack; ++i) {
     const auto micro = reinterpret_cast<MicroKernelFn>(const_cast<void*>(code->entry(static_cast<int>(i))));
-    const double peak = measure_fma_peak(isa, 1, 0.05);
+    const double peak = peak_of(isa);
     const double l1 = micro_gflops<float>(micro, shapes[i].mr, shapes[i].nr, 1);
     const double l2 = micro_gflops<float>(micro, shapes[i].mr, shapes[i].nr, 400 * 1024 / (128 * 4 * shapes[i].mr));
     std::printf("  %-18s %6.1f GFLOP/s (%3.0f%% of %.0f) in L1, %6.1f (%3.0f%%) with A in L2, %5.2f ms\n",

@@ -69,6 +69,7 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   }
   report.rules_fired = context.rules_fired;
   lower::FunctionGraph out = g;
+  out.requirements = lower::requirements_of(g);
   for (std::size_t i = 0; i < out.outputs.size(); ++i) out.outputs[i] = graph.outputs[i].named(g.outputs[i].name());
   for (std::size_t i = 0; i < out.updates.size(); ++i) out.updates[i].second = graph.outputs[out.outputs.size() + i];
   return out;

@@ -17,13 +17,13 @@ std::vector<const Rule*>& rules_of_ops() {
   return *rules;
 }
 
-// The compiler's tables and those that lie beside their ops, stabilising ones first. Made at the first compilation, when all
+// The tables that lie beside their ops (they know forms by name, such as softmax), then the compiler's, stabilising ones first. Made at the first compilation, when all
 // ops are registered.
 RuleSet tables(bool algebra) {
   std::vector<const Rule*> list;
   const auto take = [&](std::span<const Rule* const> rules) { list.insert(list.end(), rules.begin(), rules.end()); };
-  take(passes::stabilising_rules());
   take(rules_of_ops());
+  take(passes::stabilising_rules());
   if (algebra) take(passes::algebra_rules());
   return RuleSet(list);
 }

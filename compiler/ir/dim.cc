@@ -340,7 +340,7 @@ std::int64_t Dim::evaluate(const std::function<std::int64_t(const DimSymbol&)>& 
 
 std::optional<Dim> exact_quotient(const Dim& b, const Dim& a) {
   if (a == b) return Dim(1);
-  if (a.is(1)) return b;
+  if (a.is(1) || b.is(0)) return b;
   if (b.is_constant() && a.is_constant())
     return a.value() != 0 && b.value() % a.value() == 0 ? std::optional(Dim(b.value() / a.value())) : std::nullopt;
   return Dim::divide_polynomials(b, a);

@@ -45,10 +45,9 @@ Expr with_sign_of(Expr a, Expr sign) {
   return from_bits(bits(a) | (s & s.integer(mask)));
 }
 
-Expr polynomial(Expr x, std::initializer_list<double> c) {
-  const double* next = c.end() - 1;
-  Expr sum = x.constant(*next);
-  while (next != c.begin()) sum = fma(x, sum, x.constant(*--next));
+Expr polynomial(Expr x, std::span<const double> c) {
+  Expr sum = x.constant(c.back());
+  for (std::size_t i = c.size() - 1; i-- > 0;) sum = fma(x, sum, x.constant(c[i]));
   return sum;
 }
 

@@ -5,12 +5,12 @@
 namespace bitale::kernel::expansion {
 namespace {
 
-// 4 / sqrt(pi) in two parts begins twice the polynomial h.
+// 2 / sqrt(pi) in two parts begins the polynomial h.
 Expr narrow_erf(Expr x) {
-  const Expr y = at_least(at_most(x, 4), -4);
-  const Expr tail = polynomial(y * y, {-2.59473047e-08, 0.205541939, -0.000400936202, -0.00121300784, 0.000157218732,
-                                       -5.31081741e-06, -7.25029906e-07, 7.94204169e-08, -2.27619368e-09});
-  return with_sign_of(tanh_of_half(fma(y, 2.25675845, y * tail)), x);
+  const Expr y = at_most(abs(x), 4);
+  const Expr tail = polynomial(y * y, {-1.2973652e-08, 0.10277097, -0.0002004681, -0.0006065039, 7.8609366e-05,
+                                       -2.6554087e-06, -3.6251495e-07, 3.971021e-08, -1.1380968e-09});
+  return with_sign_of(tanh_of_positive(fma(y, 1.1283792, y * tail)), x);
 }
 
 Expr wide_erf(Expr x) {

@@ -1,4 +1,7 @@
 // exp, expm1, tanh, sigmoid, softplus: x = n ln 2 + r, a polynomial in r, and 2^n put together with it.
+#include <span>
+#include <vector>
+
 #include "compiler/kernel/expand_parts.h"
 
 namespace bitale::kernel::expansion {
@@ -10,22 +13,36 @@ constexpr double log2_e = 1.4426950408889634;
 double lowest_exp(DType type) { return type == DType::f64 ? -746 : -104; }
 double highest_exp(DType type) { return type == DType::f64 ? 710 : 89; }
 
-// (expm1(r) / r - 1) / r
-Expr expm1_tail(Expr r) {
-  if (r.wide())
-    return polynomial(r, {0.5, 0.16666666666666677, 0.041666666666666678, 0.008333333333321747, 0.0013888888888896507,
-                          0.00019841269885541993, 2.4801587275246708e-05, 2.7557244895446709e-06,
-                          2.7557331247428183e-07, 2.5108792001491595e-08, 2.0893794954558981e-09});
-  return polynomial(r, {0.49999997, 0.166665465, 0.0416674353, 0.00836627837, 0.00138709543});
+// t q(t r) for expm1(r) = r + r^2 q(r), so that expm1(t r) / t = r + r^2 (the result).
+Expr expm1_tail(Expr r, double t) {
+  constexpr double narrow[] = {0.49999997, 0.166665465, 0.0416674353, 0.00836627837, 0.00138709543};
+  constexpr double wide[] = {0.5,
+                             0.16666666666666677,
+                             0.041666666666666678,
+                             0.008333333333321747,
+                             0.0013888888888896507,
+                             0.00019841269885541993,
+                             2.4801587275246708e-05,
+                             2.7557244895446709e-06,
+                             2.7557331247428183e-07,
+                             2.5108792001491595e-08,
+                             2.0893794954558981e-09};
+  std::vector<double> scaled;
+  double power = t;
+  for (const double c : r.wide() ? std::span<const double>(wide) : std::span<const double>(narrow)) {
+    scaled.push_back(c * power);
+    power *= t;
+  }
+  return polynomial(r, scaled);
 }
 
 }  // namespace
 
-Reduced reduce_exp(Expr x, int parts) {
+Reduced reduce_exp(Expr x, int parts, double t) {
   const double magic = rounding_constant(x.type);
-  const Expr n = fma(x, log2_e, magic) - magic;
-  if (parts == 1) return {n, fma(n, -0.6931471805599453, x)};
-  const Expr r = fma(n, -ln2_low(x.type), fma(n, -ln2_high(x.type), x));
+  const Expr n = fma(x, log2_e * t, magic) - magic;
+  if (parts == 1) return {n, fma(n, -0.6931471805599453 / t, x)};
+  const Expr r = fma(n, -ln2_low(x.type) / t, fma(n, -ln2_high(x.type) / t, x));
   return {n, r};
 }
 
@@ -43,7 +60,7 @@ Expr exp_of_reduced(Expr r) {
   return polynomial(r, {1, 1, 0.49999994, 0.166665211, 0.041668281, 0.00836869888, 0.0013819153});
 }
 
-Expr expm1_of_reduced(Expr r) { return fma(r * r, expm1_tail(r), r); }
+Expr expm1_of_reduced(Expr r, double t) { return fma(r * r, expm1_tail(r, t), r); }
 
 Expr exp_of_negative(Expr x) {
   const Reduced x2 = reduce_exp(at_least(x, lowest_exp(x.type)));
@@ -64,19 +81,15 @@ Expr expm1(Expr x) {
   return select(less(abs(x), x.constant(x.wide() ? 0x1p-54 : 0x1p-25)), x, half + half);
 }
 
-// m / (m + 2) for m = expm1(y), which is never below -1: the magnitude of the quotient is never above 1.
-Expr tanh_of_half(Expr y) {
-  const Reduced y2 = reduce_exp(y, y.emitter->fuses() ? 1 : 2);
+// h / (h + 1) for h = expm1(2y) / 2: never above 1.
+Expr tanh_of_positive(Expr y) {
+  const Reduced y2 = reduce_exp(y, y.emitter->fuses() ? 1 : 2, 2);
   const Expr power = power_of_two(y2.n, 0);
-  const Expr m = fma(power, expm1_of_reduced(y2.r), power - 1);
-  return m / (m + 2);
+  const Expr h = fma(power, expm1_of_reduced(y2.r, 2), fma(power, 0.5, -0.5));
+  return h / (h + 1);
 }
 
-Expr tanh(Expr x) {
-  const double limit = x.wide() ? 20 : 10;
-  const Expr y = at_least(at_most(x, limit), -limit);
-  return with_sign_of(tanh_of_half(y + y), x);
-}
+Expr tanh(Expr x) { return with_sign_of(tanh_of_positive(at_most(abs(x), x.wide() ? 20 : 10)), x); }
 
 // 1 / (1 + exp(-x)) with the exponential of -|x|, which does not overflow: exp(x) / (1 + exp(x)) for negative x.
 Expr sigmoid(Expr x) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 
 #include "compiler/kernel/expand.h"
 
@@ -52,7 +53,10 @@ Expr from_bits(Expr a);
 Expr with_sign_of(Expr a, Expr sign);
 
 // c[0] + x c[1] + ...
-Expr polynomial(Expr x, std::initializer_list<double> c);
+Expr polynomial(Expr x, std::span<const double> c);
+inline Expr polynomial(Expr x, std::initializer_list<double> c) {
+  return polynomial(x, std::span<const double>(c.begin(), c.size()));
+}
 
 // The smaller of x and `high`, the larger of x and `low`; NaN stays. One instruction each on x86.
 Expr at_most(Expr x, double high);
@@ -69,12 +73,12 @@ inline int exponent_bias(DType type) { return type == DType::f64 ? 1023 : 127; }
 inline double ln2_high(DType type) { return type == DType::f64 ? 0.69314718036912382 : 0.693115234375; }
 inline double ln2_low(DType type) { return type == DType::f64 ? 1.9082149292705877e-10 : 3.19461833e-05; }
 
-// x = n ln 2 + r with integral n, |r| <= 0.3466; n is +0 for x = -0. With ln 2 in one part instead of two, r is off by
-// n times the rounding error of ln 2.
+// t x = n ln 2 + t r with integral n, |t r| <= 0.3466; n is +0 for x = -0. With ln 2 in one part instead of two, r is
+// off by n times the rounding error of ln 2.
 struct Reduced {
   Expr n, r;
 };
-Reduced reduce_exp(Expr x, int parts = 2);
+Reduced reduce_exp(Expr x, int parts = 2, double t = 1);
 Reduced reduce_exp(Expr x, Expr low);  // of x + low, where low is at most an ulp of x
 
 // x * 2^n for 0.25 <= |x| <= 4 and integral n: down to the smallest denormal / 4, n <= 0; or full: |n| <= 252, float64
@@ -84,11 +88,11 @@ Expr scale_by_power(Expr x, Expr n, Scale scale);
 // 2^(n + more), a normal number.
 Expr power_of_two(Expr n, int more);
 
-Expr exp_of_reduced(Expr r);    // 1 + r + ...
-Expr expm1_of_reduced(Expr r);  // r + r^2 / 2 + ...; loses the sign of zero
-Expr exp_of_negative(Expr x);   // for x <= 0 or NaN
+Expr exp_of_reduced(Expr r);                  // 1 + r + ...
+Expr expm1_of_reduced(Expr r, double t = 1);  // expm1(t r) / t; loses the sign of zero
+Expr exp_of_negative(Expr x);                 // for x <= 0 or NaN
 
-Expr tanh_of_half(Expr y);  // tanh(y / 2), |y| <= 40 (float32: 20); loses the sign of zero
+Expr tanh_of_positive(Expr y);  // for 0 <= y <= 20 (float32: 10) or NaN
 
 // log of u = 2^k m: with negative_k = -k and f = m - 1, 0.707 <= m < 1.415. u is positive and normal, else the result
 // is any.

@@ -114,6 +114,17 @@ class ContractionLowering {
       }
     }
     result_.flops = all;
+    if (result_.accumulating) spread_rows();
+  }
+
+  // Rows that follow each other ought to add to places far apart: a load close behind a store to a place that overlaps its own
+  // waits for the store to reach the cache.
+  void spread_rows() {
+    const auto stride = [](const LoweredContraction::LoopDim& d) { return d.operands.back(); };
+    std::stable_sort(result_.m.begin(), result_.m.end(), [&](const auto& x, const auto& y) {
+      const auto gap = (stride(y) - stride(x)).lower_bound();
+      return gap && *gap > 0;
+    });
   }
 
   // Column stride of an operand: 0 if its innermost n stride is, else 1 (runs are as long as that holds).

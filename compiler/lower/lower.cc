@@ -20,6 +20,11 @@ using ir::Tensor;
 using program::Program;
 using program::Role;
 
+std::string where(const ir::Node& n) {
+  const auto origins = n.origins();
+  return n.op().name + (origins.empty() ? "" : " at " + to_string(origins[0]));
+}
+
 class Lowering {
  public:
   explicit Lowering(const FunctionGraph& graph) : g_(graph), slots_(out_.program) { out_.program.name = graph.name; }
@@ -68,16 +73,15 @@ class Lowering {
 
   void check_nodes(const std::vector<Tensor>& roots) {
     std::set<std::pair<int, int>> seen;
+    std::vector<Requirement> required = g_.requirements;
+    for (Requirement& r : requirements_of(g_)) required.push_back(std::move(r));
+    for (const Requirement& r : required)
+      if (seen.insert({slots_.slot(r.equality.a), slots_.slot(r.equality.b)}).second)
+        slots_.check_equal(r.equality.a, r.equality.b, r.message);
     for (const ir::NodePtr& n : ir::topological(roots)) {
       ++out_.nodes;
-      const auto origins = n->origins();
-      const std::string where = n->op().name + (origins.empty() ? "" : " at " + to_string(origins[0]));
-      for (const ir::DimEquality& e : n->equalities()) {
-        if (seen.insert({slots_.slot(e.a), slots_.slot(e.b)}).second)
-          slots_.check_equal(e.a, e.b, where + ": the extents " + ir::to_string(e.a) + " and " + ir::to_string(e.b) + " must be equal");
-      }
       for (const ir::TensorType& t : n->outputs())
-        for (const Dim& d : t.shape) slots_.check_extent(d, where + ": the extent " + ir::to_string(d) + " of the result must not be negative");
+        for (const Dim& d : t.shape) slots_.check_extent(d, where(*n) + ": the extent " + ir::to_string(d) + " of the result must not be negative");
     }
   }
 
@@ -291,6 +295,7 @@ class Lowering {
     if (n.op().library_extents)
       for (const Dim& d : n.op().library_extents(n)) s.extents.push_back(slots_.slot(d));
     if (n.op().library_integers) s.integers = n.op().library_integers(n);
+    if (n.op().library_integers) s.integers = n.op().library_integers(n);
     program::Step step;
     step.label = n.op().name;
     step.origins = n.origins();
@@ -317,6 +322,16 @@ class Lowering {
 };
 
 }  // namespace
+
+std::vector<Requirement> requirements_of(const FunctionGraph& graph) {
+  std::vector<Tensor> roots = graph.outputs;
+  for (const auto& u : graph.updates) roots.push_back(u.second);
+  std::vector<Requirement> out;
+  for (const ir::NodePtr& n : ir::topological(roots))
+    for (const ir::DimEquality& e : n->equalities())
+      out.push_back({e, where(*n) + ": the extents " + ir::to_string(e.a) + " and " + ir::to_string(e.b) + " must be equal"});
+  return out;
+}
 
 Lowered lower(const FunctionGraph& graph) { return Lowering(graph).run(); }
 

@@ -10,13 +10,23 @@
 
 namespace bitale::lower {
 
+// Extents that the user's graph requires to be equal; rewriting may drop the node that asked.
+struct Requirement {
+  ir::DimEquality equality;
+  std::string message;
+};
+
 struct FunctionGraph {
   std::string name;
   std::vector<ir::Tensor> inputs;                        // leaves
   std::vector<ir::Tensor> shareds;                       // leaves, in the order of the Program's ports
   std::vector<ir::Tensor> outputs;
   std::vector<std::pair<int, ir::Tensor>> updates;       // (shared, new value)
+  std::vector<Requirement> requirements;                 // beyond those of the nodes themselves
 };
+
+// The requirements of all nodes of a graph.
+std::vector<Requirement> requirements_of(const FunctionGraph& graph);
 
 struct Lowered {
   program::Program program;                // entries: one per kernel; contraction tiles still to be chosen; no code

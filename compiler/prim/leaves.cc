@@ -156,8 +156,8 @@ Tensor input(std::string name, TensorType type, SourceLine line) {
   return t.named(std::move(name));
 }
 
-Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line) {
-  const Tensor t = apply1(shared_op, make_params(SharedParams{name, key, type.dtype, std::move(type.shape)}), {}, line);
+Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line, std::shared_ptr<void> value) {
+  const Tensor t = apply1(shared_op, make_params(SharedParams{name, key, type.dtype, std::move(type.shape), std::move(value)}), {}, line);
   return t.named(std::move(name));
 }
 

@@ -7,6 +7,7 @@
 // numbers are weak scalars: they take the other operand's dtype (promote_weak); one that does not fit is an Error.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <variant>
@@ -47,11 +48,12 @@ struct SharedParams {
   std::int64_t key = 0;
   DType dtype = DType::f32;
   Shape shape;
-  bool operator==(const SharedParams&) const = default;
+  std::shared_ptr<void> value = nullptr;  // keeps the runtime value alive as long as the graph; not part of identity
+  bool operator==(const SharedParams& o) const { return name == o.name && key == o.key && dtype == o.dtype && shape == o.shape; }
   template <class V>
   void fields(V& v) { v("name", name); v("key", key); v("dtype", dtype); v("shape", shape); }
 };
-Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line = {});
+Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line = {}, std::shared_ptr<void> value = nullptr);
 Tensor constant(const Array& value, SourceLine line = {});           // op "constant"; splat arrays become `full`
 struct ConstantParams {
   ArrayValue value;

@@ -1,4 +1,4 @@
-#include "bitale/function.h"
+#include <bitale/function.h>
 
 #include <fmt/format.h>
 
@@ -100,7 +100,7 @@ void check_inputs(const std::vector<ir::Tensor>& inputs, const std::vector<ir::T
 }
 
 ir::Tensor checked_update(const Shared& target, const Tensor& value, const std::string& function, SourceLine line) {
-  const ir::Tensor& symbol = Access::state(target)->symbol;
+  const ir::Tensor symbol = Access::symbol(target);
   const ir::Tensor v = Access::in(value, "an update");
   auto fail = [&](const std::string& what) {
     throw Error(function + ": the update of " + ir::describe(symbol) + " by " + ir::describe(v) + ": " + what + made_at(line));
@@ -158,12 +158,12 @@ Built build(const std::vector<Tensor>& inputs, const std::vector<Tensor>& output
   check_inputs(b.graph.inputs, roots, o, line);
   std::map<std::int64_t, ir::Tensor> shareds;
   for (const ir::Tensor& t : reachable_shareds(roots)) shareds.emplace(t.node().params_as<ir::SharedParams>().key, t);
-  for (const auto& [target, value] : o.updates) shareds.emplace(Access::state(target)->key, Access::state(target)->symbol);
+  for (const auto& [target, value] : o.updates) shareds.emplace(Access::state(target)->key, Access::symbol(target));
   std::map<std::int64_t, int> number;
   for (const auto& [key, t] : shareds) {
     number[key] = static_cast<int>(b.graph.shareds.size());
     b.shareds.push_back(Access::find(t));
-    b.graph.shareds.push_back(b.shareds.back()->symbol);
+    b.graph.shareds.push_back(Access::named(t));
   }
   b.graph.outputs.assign(roots.begin(), roots.begin() + static_cast<std::ptrdiff_t>(outputs.size()));
   for (std::size_t i = 0; i < keys.size(); ++i) b.graph.updates.emplace_back(number.at(keys[i]), roots[outputs.size() + i]);

@@ -4,7 +4,7 @@
 #include <map>
 #include <shared_mutex>
 
-#include "bitale/tensor.h"
+#include <bitale/tensor.h>
 #include "compiler/prim/prim.h"
 
 namespace bitale {
@@ -14,7 +14,6 @@ namespace bitale {
 struct Shared::State {
   std::string name;
   std::int64_t key = 0;
-  ir::Tensor symbol;
   mutable std::shared_mutex mutex;
   Array value;
   std::int64_t version = 0;
@@ -41,8 +40,10 @@ struct Access {
   static ir::Operand in(const Operand& o);
   static SourceLine line(const Operand& o) { return SourceLine(o.at_); }
   static const std::shared_ptr<Shared::State>& state(const Shared& s) { return s.state_; }
-  // The Shared behind a symbolic leaf; Error if it is gone.
+  static ir::Tensor symbol(const Shared& s) { return in(s.symbol_); }
+  // The Shared behind a symbolic leaf, and the leaf as its handle named it.
   static std::shared_ptr<Shared::State> find(const ir::Tensor& leaf);
+  static ir::Tensor named(const ir::Tensor& leaf);
 };
 
 }  // namespace detail

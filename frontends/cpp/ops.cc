@@ -1,4 +1,4 @@
-#include "bitale/ops.h"
+#include <bitale/ops.h>
 
 #include "frontends/cpp/handles.h"
 #include "ops/api/ops.h"

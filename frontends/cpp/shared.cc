@@ -10,17 +10,9 @@ using detail::Access;
 
 namespace {
 
-// Shareds by key, so that compiled functions find the values behind symbolic leaves. Weak: a Shared lives as long as its
-// handles and the functions that use it.
-struct Registry {
-  std::mutex mutex;
-  std::map<std::int64_t, std::weak_ptr<void>> states;
-  std::int64_t next = 1;
-};
-
-Registry& registry() {
-  static auto* r = new Registry;
-  return *r;
+std::int64_t next_key() {
+  static std::atomic<std::int64_t> next{1};
+  return next++;
 }
 
 void check_value(const ir::Tensor& symbol, const Array& value) {
@@ -49,19 +41,18 @@ Shared::Shared(const std::string& name, const Array& value, Where at) : Shared(n
 
 Shared::Shared(const std::string& name, const Array& value, const Shape& shape, Where at) : state_(std::make_shared<State>()) {
   ensure_ready();
-  std::lock_guard lock(registry().mutex);
   state_->name = name;
-  state_->key = registry().next++;
-  state_->symbol = ir::shared(name, state_->key, {value.dtype(), Access::in(shape)}, at);
-  check_value(state_->symbol, value);
+  state_->key = next_key();
+  const ir::Tensor symbol = ir::shared(name, state_->key, {value.dtype(), Access::in(shape)}, at, state_);
+  check_value(symbol, value);
   state_->value = value.clone();
-  registry().states[state_->key] = state_;
+  symbol_ = Access::out(symbol);
 }
 
 Shared::operator Tensor() const { return tensor(); }
-Tensor Shared::tensor() const { return Access::out(state_->symbol); }
+Tensor Shared::tensor() const { return symbol_; }
 const std::string& Shared::name() const { return state_->name; }
-DType Shared::dtype() const { return state_->symbol.dtype(); }
+DType Shared::dtype() const { return symbol_.dtype(); }
 
 Array Shared::get() const {
   std::shared_lock lock(state_->mutex);
@@ -69,7 +60,7 @@ Array Shared::get() const {
 }
 
 void Shared::set(const Array& value) {
-  check_value(state_->symbol, value);
+  check_value(Access::in(symbol_), value);
   Array copy = value.clone();
   std::unique_lock lock(state_->mutex);
   state_->value = std::move(copy);
@@ -82,12 +73,14 @@ std::int64_t Shared::version() const {
 }
 
 std::shared_ptr<Shared::State> Access::find(const ir::Tensor& leaf) {
-  const std::int64_t key = leaf.node().params_as<ir::SharedParams>().key;
-  std::lock_guard lock(registry().mutex);
-  const auto it = registry().states.find(key);
-  std::shared_ptr<void> state = it == registry().states.end() ? nullptr : it->second.lock();
-  if (!state) throw Error("the Shared " + ir::describe(leaf) + " is gone: keep a handle while graphs that use it are compiled");
-  return std::static_pointer_cast<Shared::State>(state);
+  const auto& value = leaf.node().params_as<ir::SharedParams>().value;
+  BITALE_ASSERT(value != nullptr, "a Shared leaf without a value: " + ir::describe(leaf));
+  return std::static_pointer_cast<Shared::State>(value);
+}
+
+ir::Tensor Access::named(const ir::Tensor& leaf) {
+  const auto origins = leaf.node().origins();
+  return {leaf.node_ptr(), 0, origins.empty() ? SourceLine() : origins[0], leaf.node().params_as<ir::SharedParams>().name};
 }
 
 }  // namespace bitale

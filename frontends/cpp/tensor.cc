@@ -1,4 +1,4 @@
-#include "bitale/tensor.h"
+#include <bitale/tensor.h>
 
 #include "frontends/cpp/handles.h"
 #include "ops/api/ops.h"

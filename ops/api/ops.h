@@ -53,6 +53,8 @@ Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0, SourceLine l
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, SourceLine line = {});
 // x[i, indices[i]] for x [..., c] and int indices [...]: one element per row (used by cross-entropy).
 Tensor pick(const Tensor& x, const Tensor& indices, SourceLine line = {});
+// Its transpose: [..., extent] with dy [...] at the indices, 0 elsewhere.
+Tensor pick_backward(const Tensor& dy, const Tensor& indices, const Dim& extent, SourceLine line = {});
 // 1 where indices [...] equals the position along a new last axis, else 0; [..., classes].
 Tensor one_hot(const Tensor& indices, const Dim& classes, DType dtype, SourceLine line = {});
 

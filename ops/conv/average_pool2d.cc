@@ -100,7 +100,7 @@ const OpDef average_pool2d_op{
           return std::vector{average_pool2d_backward(v.dy(), with_image(v.node.params_as<Pool2dParams>(), v.in(0).shape()))};
         },
     .jvp = linear_jvp,
-    .batch = batch_pool2d,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples = samples,
     .default_params = [] { return make_params(Pool2dParams{}); },

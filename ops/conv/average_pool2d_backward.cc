@@ -73,7 +73,7 @@ const OpDef average_pool2d_backward_op{
           return std::vector{apply1(average_pool2d_op, make_params(p), {v.dy()})};
         },
     .jvp = linear_jvp,
-    .batch = batch_pool2d,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples = samples,
     .default_params = [] { return make_params(Pool2dParams{}); },

@@ -33,13 +33,7 @@ std::vector<Tensor> vjp(const Vjp& v) {
 
 std::vector<Tensor> jvp(const Jvp& v) {
   const auto& p = v.node.params_as<Conv2dParams>();
-  Tensor out;
-  if (v.dx(0)) out = conv2d_unpadded(v.dx(0), v.in(1), p);
-  if (v.dx(1)) {
-    const Tensor t = conv2d_unpadded(v.in(0), v.dx(1), p);
-    out = out ? out + t : t;
-  }
-  return {out};
+  return {accumulate(v.dx(0) ? conv2d_unpadded(v.dx(0), v.in(1), p) : Tensor(), v.dx(1) ? conv2d_unpadded(v.in(0), v.dx(1), p) : Tensor())};
 }
 
 void reference(const Reference& r) {
@@ -48,7 +42,7 @@ void reference(const Reference& r) {
     using T = typename decltype(type)::type;
     const auto x = tensor4<T>(r.inputs[0]), w = tensor4<T>(r.inputs[1]);
     const auto out = tensor4<T>(r.outputs[0]);
-    const std::int64_t groups = w.c > 0 ? x.c / w.c : 1, filters_per_group = out.c / groups;
+    const std::int64_t groups = group_count(x.c, w.c), filters_per_group = out.c / groups;
     for (std::int64_t n = 0; n < out.n; ++n)
       for (std::int64_t f = 0; f < out.c; ++f)
         for (std::int64_t row = 0; row < out.h; ++row)

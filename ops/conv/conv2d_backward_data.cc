@@ -41,13 +41,9 @@ std::vector<Tensor> vjp(const Vjp& v) {
 
 std::vector<Tensor> jvp(const Jvp& v) {
   const auto& p = v.node.params_as<Conv2dParams>();
-  Tensor out;
-  if (v.dx(0)) out = conv2d_unpadded_data(v.in(1), v.dx(0), p, p.extents[0], p.extents[1]);
-  if (v.dx(1)) {
-    const Tensor t = conv2d_unpadded_data(v.dx(1), v.in(0), p, p.extents[0], p.extents[1]);
-    out = out ? out + t : t;
-  }
-  return {out};
+  const Dim &height = p.extents[0], &width = p.extents[1];
+  return {accumulate(v.dx(0) ? conv2d_unpadded_data(v.in(1), v.dx(0), p, height, width) : Tensor(),
+                     v.dx(1) ? conv2d_unpadded_data(v.dx(1), v.in(0), p, height, width) : Tensor())};
 }
 
 // The transpose, by asking of each image element which result elements it went into.
@@ -57,7 +53,7 @@ void reference(const Reference& r) {
     using T = typename decltype(type)::type;
     const auto w = tensor4<T>(r.inputs[0]), dy = tensor4<T>(r.inputs[1]);
     const auto out = tensor4<T>(r.outputs[0]);
-    const std::int64_t groups = w.c > 0 ? out.c / w.c : 1, filters_per_group = w.n / groups;
+    const std::int64_t groups = group_count(out.c, w.c), filters_per_group = w.n / groups;
     // The result index that filter element k meets at image index t, or -1.
     const auto position = [&](std::int64_t t, std::int64_t k, std::size_t axis, std::int64_t count) {
       const std::int64_t start = t - k * p.dilation[axis];

@@ -34,13 +34,9 @@ std::vector<Tensor> vjp(const Vjp& v) {
 
 std::vector<Tensor> jvp(const Jvp& v) {
   const auto& p = v.node.params_as<Conv2dParams>();
-  Tensor out;
-  if (v.dx(0)) out = conv2d_unpadded_filters(v.dx(0), v.in(1), p, p.extents[0], p.extents[1]);
-  if (v.dx(1)) {
-    const Tensor t = conv2d_unpadded_filters(v.in(0), v.dx(1), p, p.extents[0], p.extents[1]);
-    out = out ? out + t : t;
-  }
-  return {out};
+  const Dim &kh = p.extents[0], &kw = p.extents[1];
+  return {accumulate(v.dx(0) ? conv2d_unpadded_filters(v.dx(0), v.in(1), p, kh, kw) : Tensor(),
+                     v.dx(1) ? conv2d_unpadded_filters(v.in(0), v.dx(1), p, kh, kw) : Tensor())};
 }
 
 void reference(const Reference& r) {
@@ -49,7 +45,7 @@ void reference(const Reference& r) {
     using T = typename decltype(type)::type;
     const auto x = tensor4<T>(r.inputs[0]), dy = tensor4<T>(r.inputs[1]);
     const auto out = tensor4<T>(r.outputs[0]);
-    const std::int64_t groups = out.c > 0 ? x.c / out.c : 1, filters_per_group = out.n / groups;
+    const std::int64_t groups = group_count(x.c, out.c), filters_per_group = out.n / groups;
     for (std::int64_t f = 0; f < out.n; ++f)
       for (std::int64_t c = 0; c < out.c; ++c)
         for (std::int64_t i = 0; i < out.h; ++i)

@@ -64,7 +64,7 @@ const OpDef max_pool2d_op{
           const auto& p = v.node.params_as<Pool2dParams>();
           return std::vector{v.dx(0) ? max_pool2d_gather(max_pool2d_index(v.in(0), p), v.dx(0), p) : Tensor{}};
         },
-    .batch = batch_pool2d,
+    .batch = batch_elementwise,
     .reference = maximum_reference,
     .samples = maximum_samples,
     .default_params = [] { return make_params(Pool2dParams{}); },

@@ -79,7 +79,7 @@ const OpDef max_pool2d_backward_op{
         [](const Jvp& v) {
           return std::vector{v.dx(1) ? apply1(v.node.op(), v.node.params(), {v.in(0), v.dx(1)}) : Tensor{}};
         },
-    .batch = batch_pool2d,
+    .batch = batch_elementwise,
     .reference = backward_reference,
     .samples = samples,
     .default_params = [] { return make_params(Pool2dParams{}); },

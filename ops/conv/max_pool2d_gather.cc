@@ -83,7 +83,7 @@ const OpDef max_pool2d_gather_op{
         [](const Jvp& v) {
           return std::vector{v.dx(1) ? max_pool2d_gather(v.in(0), v.dx(1), v.node.params_as<Pool2dParams>()) : Tensor{}};
         },
-    .batch = batch_pool2d,
+    .batch = batch_elementwise,
     .reference = gather_reference,
     .samples = samples,
     .default_params = [] { return make_params(Pool2dParams{}); },

@@ -71,9 +71,6 @@ ir::Expr sum_over_windows(ir::Element& e, const Pool2dParams& params, const Shap
 // values [..., OH, kh, OW, kw] as the image they tile, with zeros for the rows and columns that no window covers.
 Tensor image_of_tiles(const Tensor& values, const Pool2dParams& params);
 
-// The op over one more leading axis is the op itself: operands without the axis are repeated.
-std::vector<Tensor> batch_pool2d(const ir::Batch& v);
-
 struct Pool2dCase {
   std::string name;
   Extents shape;

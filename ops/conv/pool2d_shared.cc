@@ -98,16 +98,6 @@ Tensor image_of_tiles(const Tensor& values, const Pool2dParams& p) {
   return pad(tiled, Shape(whole.size(), 0), whole, std::vector<std::int64_t>(whole.size(), 1));
 }
 
-std::vector<Tensor> batch_pool2d(const Batch& v) {
-  std::vector<Tensor> inputs;
-  for (std::size_t i = 0; i < v.inputs.size(); ++i) {
-    Shape shape = v.inputs[i].shape();
-    if (!v.batched[i]) shape.insert(shape.begin(), v.size);
-    inputs.push_back(v.batched[i] ? v.inputs[i] : broadcast_to(v.inputs[i], shape));
-  }
-  return apply(v.node.op(), v.node.params(), inputs);
-}
-
 Pool2dParams pool2d_params(const char* op, const Tensor& x, const Pool2dOptions& o, SourceLine line) {
   if (x && x.rank() != 4)
     throw Error(std::string(op) + ": expected [N, C, H, W], got " + describe(x) + (line ? ", at " + to_string(line) : ""));

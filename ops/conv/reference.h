@@ -25,6 +25,11 @@ Tensor4<T> tensor4(Array& a) {
   return {a.view<T>().data(), a.shape()[0], a.shape()[1], a.shape()[2], a.shape()[3]};
 }
 
+// The number of groups, at least 1: without channels it makes no difference.
+inline std::int64_t group_count(std::int64_t channels, std::int64_t channels_of_filter) {
+  return channels == 0 || channels_of_filter == 0 ? 1 : channels / channels_of_filter;
+}
+
 // The last two axes of a tensor, and the number of such planes.
 template <class T>
 struct Planes {

@@ -38,21 +38,17 @@ Tensor move_axis(const Tensor& t, std::size_t from, std::size_t to) {
   return transpose(t, axes);
 }
 
-Tensor with_axis(const Batch& v, std::size_t i) {
-  if (v.batched[i]) return v.inputs[i];
-  Shape shape = v.inputs[i].shape();
-  shape.insert(shape.begin(), v.size);
-  return broadcast_to(v.inputs[i], shape);
-}
-
 void unify_rows(const TypeArgs& args, const Shape& x, const Shape& indices, const std::string& what) {
   for (std::size_t a = 0; a < indices.size(); ++a) args.unify(x[a], indices[a], what);
 }
 
-std::vector<Tensor> batch_pick(const Batch& v) { return apply(v.node.op(), v.node.params(), {with_axis(v, 0), with_axis(v, 1)}); }
+SampleInput index_input(Extents shape, DType dtype) {
+  return {.shape = std::move(shape), .low = 0, .high = 99, .dtype = dtype, .differentiable = false};
+}
 
-SampleInput index_input(Extents shape, double n, DType dtype) {
-  return {.shape = std::move(shape), .low = -n, .high = n - 1, .dtype = dtype, .differentiable = false};
+Tensor sample_indices(const Tensor& integers, const Dim& n) {
+  const Tensor i = mod(ir::cast(integers, DType::i64), extent(n * 2)) - extent(n);
+  return integers.dtype() == DType::u8 ? ir::cast(where(less(i, 0), i + extent(n), i), DType::u8) : ir::cast(i, integers.dtype());
 }
 
 }  // namespace bitale::ops

@@ -28,8 +28,6 @@ extern const ir::OpDef scatter_add_op;    // x [outer, rows, inner], int64 indic
 extern const ir::OpDef pick_op;           // x [..., c], indices [...]
 extern const ir::OpDef pick_backward_op;  // dy [...], indices [...] -> [..., c]
 
-Tensor pick_backward(const Tensor& dy, const Tensor& indices, const Dim& extent, SourceLine line = {});
-
 // An index of an axis of extent n as int64, counted from the start; `clamp` brings one that is outside inside.
 ir::Expr row_of(ir::Element& e, ir::Expr index, const Dim& n, bool clamp);
 std::int64_t reference_row(const Array& indices, std::int64_t position, std::int64_t n);  // throws Error if outside
@@ -41,10 +39,9 @@ void unify_rows(const ir::TypeArgs& args, const Shape& x, const Shape& indices, 
 // For batching. Indices [B, ...] into an axis of extent n of B tensors, as indices into the one axis of extent B * n.
 Tensor rows_of_all(const Tensor& indices, const Dim& n);
 Tensor move_axis(const Tensor& t, std::size_t from, std::size_t to);
-Tensor with_axis(const ir::Batch& v, std::size_t input);  // input i, repeated if it does not have the axis
-std::vector<Tensor> batch_pick(const ir::Batch& v);       // pick and pick_backward: the op itself
 
-// A sample's indices of an axis of extent n.
-ir::SampleInput index_input(Extents shape, double n, DType dtype = DType::i64);
+// For samples: any integers, and what makes them indices of an axis of extent n, of both signs.
+ir::SampleInput index_input(Extents shape, DType dtype = DType::i64);
+Tensor sample_indices(const Tensor& integers, const Dim& n);
 
 }  // namespace bitale::ops

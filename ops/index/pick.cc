@@ -37,13 +37,13 @@ void reference(const Reference& r) {
 }
 
 std::vector<Sample> samples() {
-  const auto build = [](std::span<const Tensor> in) { return std::vector{pick(in[0], in[1])}; };
+  const auto build = [](std::span<const Tensor> in) { return std::vector{pick(in[0], sample_indices(in[1], in[0].shape().back()))}; };
   return {
-      {"rows", {{{5, 3}}, index_input({5}, 3)}, build},
-      {"one class", {{{4, 1}}, index_input({4}, 1, DType::i32)}, build},
-      {"three axes", {{{2, 3, 4}}, index_input({2, 3}, 4, DType::i8)}, build},
-      {"one row", {{{4}}, index_input({}, 4)}, build},
-      {"no rows", {{{0, 3}}, index_input({0}, 3)}, build},
+      {"rows", {{{5, 3}}, index_input({5})}, build},
+      {"one class", {{{4, 1}}, index_input({4}, DType::i32)}, build},
+      {"three axes", {{{2, 3, 4}}, index_input({2, 3}, DType::i8)}, build},
+      {"one row", {{{4}}, index_input({})}, build},
+      {"no rows", {{{0, 3}}, index_input({0})}, build},
   };
 }
 
@@ -57,7 +57,7 @@ const OpDef pick_op{
     .element = element,
     .vjp = [](const Vjp& v) { return std::vector{pick_backward(v.dy(), v.in(1), v.in(0).shape().back()), Tensor{}}; },
     .jvp = [](const Jvp& v) { return std::vector{v.dx(0) ? pick(v.dx(0), v.in(1)) : Tensor{}}; },
-    .batch = batch_pick,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples = samples,
     .default_params = [] { return make_params(NoParams{}); },

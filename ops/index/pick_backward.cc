@@ -43,14 +43,14 @@ void reference(const Reference& r) {
 
 std::vector<Sample> samples() {
   const auto build = [](std::int64_t extent) {
-    return [extent](std::span<const Tensor> in) { return std::vector{pick_backward(in[0], in[1], extent)}; };
+    return [extent](std::span<const Tensor> in) { return std::vector{pick_backward(in[0], sample_indices(in[1], extent), extent)}; };
   };
   return {
-      {"rows", {{{5}}, index_input({5}, 3)}, build(3)},
-      {"one class", {{{4}}, index_input({4}, 1, DType::i32)}, build(1)},
-      {"two axes", {{{2, 3}}, index_input({2, 3}, 4, DType::i8)}, build(4)},
-      {"scalar", {{{}}, index_input({}, 4)}, build(4)},
-      {"no rows", {{{0}}, index_input({0}, 3)}, build(3)},
+      {"rows", {{{5}}, index_input({5})}, build(3)},
+      {"one class", {{{4}}, index_input({4}, DType::i32)}, build(1)},
+      {"two axes", {{{2, 3}}, index_input({2, 3}, DType::i8)}, build(4)},
+      {"scalar", {{{}}, index_input({})}, build(4)},
+      {"no rows", {{{0}}, index_input({0})}, build(3)},
   };
 }
 
@@ -66,7 +66,7 @@ const OpDef pick_backward_op{
         [](const Jvp& v) {
           return std::vector{v.dx(0) ? pick_backward(v.dx(0), v.in(1), v.node.params_as<PickBackwardParams>().extent) : Tensor{}};
         },
-    .batch = batch_pick,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples = samples,
     .default_params = [] { return make_params(PickBackwardParams{}); },

@@ -24,7 +24,7 @@ std::vector<TensorType> type_rule(const TypeArgs& args) {
 }
 
 std::vector<Tensor> batch(const Batch& v) {
-  const Tensor x = with_axis(v, 0), updates = with_axis(v, 2), indices = v.inputs[1];
+  const Tensor x = with_batch_axis(v, 0), updates = with_batch_axis(v, 2), indices = v.inputs[1];
   const Dim &outer = x.dim(1), &rows = x.dim(2), &inner = x.dim(3), &count = updates.dim(2);
   if (!v.batched[1]) {
     const Tensor out = apply1(scatter_add_op, v.node.params(), {reshape(x, {v.size * outer, rows, inner}), indices, reshape(updates, {v.size * outer, count, inner})});
@@ -55,25 +55,28 @@ void reference(const Reference& r) {
 
 std::vector<Sample> samples() {
   const auto build = [](int axis) {
-    return [axis](std::span<const Tensor> in) { return std::vector{scatter_add(in[0], in[1], in[2], axis)}; };
+    return [axis](std::span<const Tensor> in) {
+      const Dim& n = in[0].dim(axis < 0 ? axis + in[0].rank() : axis);
+      return std::vector{scatter_add(in[0], sample_indices(in[1], n), in[2], axis)};
+    };
   };
   return {
-      {"rows", {{{4, 3}}, index_input({9}, 4, DType::i64), {{9, 3}}}, build(0)},
-      {"vector", {{{5}}, index_input({3}, 5, DType::i32), {{3}}}, build(0)},
-      {"last axis", {{{2, 3}}, index_input({2, 2}, 3, DType::i64), {{2, 2, 2}}}, build(-1)},
-      {"middle axis", {{{2, 3, 2}}, index_input({5}, 3, DType::i16), {{2, 5, 2}}}, build(1)},
-      {"one row", {{{3, 2}}, index_input({}, 3, DType::i64), {{2}}}, build(0)},
-      {"one update for all", {{{3, 2}}, index_input({4}, 3, DType::i64), {{}}}, build(0)},
-      {"no indices", {{{3, 2}}, index_input({0}, 3, DType::i64), {{0, 2}}}, build(0)},
-      {"no rows", {{{0, 2}}, index_input({0}, 1, DType::i64), {{0, 2}}}, build(0)},
+      {"rows", {{{4, 3}}, index_input({9}, DType::i64), {{9, 3}}}, build(0)},
+      {"vector", {{{5}}, index_input({3}, DType::i32), {{3}}}, build(0)},
+      {"last axis", {{{2, 3}}, index_input({2, 2}, DType::i64), {{2, 2, 2}}}, build(-1)},
+      {"middle axis", {{{2, 3, 2}}, index_input({5}, DType::i16), {{2, 5, 2}}}, build(1)},
+      {"one row", {{{3, 2}}, index_input({}, DType::i64), {{2}}}, build(0)},
+      {"one update for all", {{{3, 2}}, index_input({4}, DType::i64), {{}}}, build(0)},
+      {"no indices", {{{3, 2}}, index_input({0}, DType::i64), {{0, 2}}}, build(0)},
+      {"no rows", {{{0, 2}}, index_input({0}, DType::i64), {{0, 2}}}, build(0)},
   };
 }
 
 }  // namespace
 
 // scatter_add(x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]) -> x with updates[:, k, :] added to
-// row indices[k], for all k; indices may repeat. Lowers to the library's scatter_add, which splits the work by destination and
-// adds in order of k: deterministic for every number of threads. The builder takes x, indices and updates of any rank, updates of
+// row indices[k], for all k; indices may repeat. Lowers to the library's scatter_add, which
+// adds in order of k: results are deterministic. The builder takes x, indices and updates of any rank, updates of
 // shape x.shape[:axis] + indices.shape + x.shape[axis+1:] or one that broadcasts to it.
 // Errors: operands that do not fit, bools; out of range indices: index.h.
 const OpDef scatter_add_op{

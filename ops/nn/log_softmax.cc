@@ -24,6 +24,7 @@ void reference(const Reference& r) {
       visit_lines(r.inputs[0].shape(), r.node.params_as<SoftmaxParams>().axis, [&](std::int64_t first, std::int64_t stride, std::int64_t count) {
         long double total = 0, top = -std::numeric_limits<long double>::infinity();
         for (std::int64_t i = 0; i < count; ++i) top = std::max<long double>(top, x[first + i * stride]);
+        top = std::min<long double>(top, std::numeric_limits<T>::max());
         for (std::int64_t i = 0; i < count; ++i) total += std::exp(x[first + i * stride] - top);
         for (std::int64_t i = 0; i < count; ++i) y[first + i * stride] = static_cast<T>(x[first + i * stride] - top - std::log(total));
       });

@@ -1,5 +1,6 @@
 // softmax and log_softmax along one axis, and what they share. Element bodies with a stable shift: the maximum along the axis is
-// subtracted before exponentials are taken, so that none overflows; an axis of extent 0 has no elements.
+// subtracted before exponentials are taken, so that none overflows (in place of an infinite one the largest number, so that what is
+// finite beside it gets 0, not NaN); an axis of extent 0 has no elements.
 #pragma once
 
 #include "compiler/ir/op.h"

@@ -49,10 +49,6 @@ void visit_bits(const Reference& r, const std::function<void(std::size_t, std::u
     }
 }
 
-std::vector<Tensor> batch_random(const Batch& v) { return apply(v.node.op(), v.node.params(), {v.inputs[0]}); }
-std::vector<Tensor> no_random_vjp(const Vjp&) { return std::vector<Tensor>(1); }
-std::vector<Tensor> no_random_jvp(const Jvp&) { return std::vector<Tensor>(1); }
-
 Expr bit_field(Element& e, Expr bits, int first, int count, DType dtype) {
   Expr v = first == 0 ? bits : call(ScalarOp::shr, {bits, e.integer(first)});
   if (first + count < 64) v = call(ScalarOp::bit_and, {v, e.integer((std::int64_t{1} << count) - 1)});

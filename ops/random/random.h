@@ -45,10 +45,5 @@ void visit_bits(const ir::Reference& r, const std::function<void(std::size_t pos
 ir::Expr bit_field(ir::Element& e, ir::Expr bits, int first, int count, DType dtype);
 using RandomDraw = std::function<Tensor(const Tensor& state, std::int64_t draw_id, Shape shape, DType dtype)>;
 std::vector<ir::Sample> random_samples(const RandomDraw& draw);
-// The op over one more leading axis of its states is the op itself.
-std::vector<Tensor> batch_random(const ir::Batch& v);
-// A draw is constant in its state.
-std::vector<Tensor> no_random_vjp(const ir::Vjp& v);
-std::vector<Tensor> no_random_jvp(const ir::Jvp& v);
 
 }  // namespace bitale::ops

@@ -35,9 +35,9 @@ const OpDef random_bernoulli_op{
     .name = "random_bernoulli",
     .type = type_rule,
     .element = element,
-    .vjp = no_random_vjp,
-    .jvp = no_random_jvp,
-    .batch = batch_random,
+    .vjp = zero_vjp,
+    .jvp = zero_jvp,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples =
         [] {

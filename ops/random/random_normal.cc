@@ -34,9 +34,9 @@ const OpDef random_normal_op{
     .name = "random_normal",
     .type = random_float_type,
     .element = element,
-    .vjp = no_random_vjp,
-    .jvp = no_random_jvp,
-    .batch = batch_random,
+    .vjp = zero_vjp,
+    .jvp = zero_jvp,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples =
         [] {

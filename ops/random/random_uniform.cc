@@ -31,9 +31,9 @@ const OpDef random_uniform_op{
     .name = "random_uniform",
     .type = random_float_type,
     .element = element,
-    .vjp = no_random_vjp,
-    .jvp = no_random_jvp,
-    .batch = batch_random,
+    .vjp = zero_vjp,
+    .jvp = zero_jvp,
+    .batch = batch_elementwise,
     .reference = reference,
     .samples =
         [] {

@@ -1,10 +1,10 @@
 #include "runtime/device/cpu.h"
 
+#include <cstring>
+
 #include <cpuid.h>
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
@@ -18,13 +18,15 @@ constexpr Isa all_isas[] = {Isa::v2, Isa::v3, Isa::v4};
 bool executes(Isa isa) {
   __builtin_cpu_init();
   switch (isa) {
-    case Isa::v2: return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    case Isa::v2:
+      return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
     case Isa::v3:
       return executes(Isa::v2) && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
              __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
     case Isa::v4:
       return executes(Isa::v3) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+             __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl");
   }
   return false;
 }
@@ -76,8 +78,8 @@ Isa default_isa() {
   const Isa asked = isa_from_text(flags().cpu);
   for (const Isa isa : isas)
     if (isa == asked) return isa;
-  throw Error(fmt::format("BITALE_CPU={}: this CPU ({}) executes instruction sets up to {}", flags().cpu, cpu_info().model,
-                          to_string(isas.back())));
+  throw Error(fmt::format("BITALE_CPU={}: this CPU ({}) executes instruction sets up to {}", flags().cpu,
+                          cpu_info().model, to_string(isas.back())));
 }
 
 const CpuInfo& cpu_info() {

@@ -21,8 +21,8 @@ struct CpuInfo {
 };
 const CpuInfo& cpu_info();
 
-// Fused multiply-adds per second, times two: the FMA peak of `threads` threads, measured by a register-only loop for about
-// `seconds`. In GFLOP/s, float32.
+// Fused multiply-adds per second, times two: the FMA peak of `threads` threads, measured by a register-only loop for
+// about `seconds`. In GFLOP/s, float32.
 double measure_fma_peak(Isa isa, int threads, double seconds);
 
 }  // namespace bitale

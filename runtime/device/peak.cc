@@ -1,8 +1,8 @@
 // The FMA peak: loops over registers alone, with enough independent chains to hide the latency of two FMA units.
-#include <immintrin.h>
-
 #include <atomic>
 #include <chrono>
+
+#include <immintrin.h>
 
 #include "runtime/base/error.h"
 #include "runtime/device/cpu.h"
@@ -13,20 +13,13 @@ namespace {
 
 constexpr int chains = 12;
 
-// Only unrolled chains stay in registers.
-#ifdef __clang__
-#define BITALE_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define BITALE_UNROLL _Pragma("GCC unroll 12")
-#endif
-
 // One step: acc = acc * a + b for each chain. Values stay near 1. Returns something that depends on every chain.
 float steps_v2(std::int64_t steps) {
   __m128 acc[chains];
   for (int i = 0; i < chains; ++i) acc[i] = _mm_set1_ps(1.0f + static_cast<float>(i));
   const __m128 a = _mm_set1_ps(0.5f), b = _mm_set1_ps(0.5f);
   for (std::int64_t s = 0; s < steps; ++s)
-    BITALE_UNROLL
+#pragma GCC unroll 12  // else the chains live in memory
     for (int i = 0; i < chains; ++i) acc[i] = _mm_add_ps(_mm_mul_ps(acc[i], a), b);
   for (int i = 1; i < chains; ++i) acc[0] = _mm_add_ps(acc[0], acc[i]);
   return _mm_cvtss_f32(acc[0]);
@@ -37,7 +30,7 @@ __attribute__((target("avx2,fma"))) float steps_v3(std::int64_t steps) {
   for (int i = 0; i < chains; ++i) acc[i] = _mm256_set1_ps(1.0f + static_cast<float>(i));
   const __m256 a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.5f);
   for (std::int64_t s = 0; s < steps; ++s)
-    BITALE_UNROLL
+#pragma GCC unroll 12  // else the chains live in memory
     for (int i = 0; i < chains; ++i) acc[i] = _mm256_fmadd_ps(acc[i], a, b);
   for (int i = 1; i < chains; ++i) acc[0] = _mm256_add_ps(acc[0], acc[i]);
   return _mm256_cvtss_f32(acc[0]);
@@ -48,7 +41,7 @@ __attribute__((target("avx512f"))) float steps_v4(std::int64_t steps) {
   for (int i = 0; i < chains; ++i) acc[i] = _mm512_set1_ps(1.0f + static_cast<float>(i));
   const __m512 a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.5f);
   for (std::int64_t s = 0; s < steps; ++s)
-    BITALE_UNROLL
+#pragma GCC unroll 12  // else the chains live in memory
     for (int i = 0; i < chains; ++i) acc[i] = _mm512_fmadd_ps(acc[i], a, b);
   for (int i = 1; i < chains; ++i) acc[0] = _mm512_add_ps(acc[0], acc[i]);
   return _mm512_cvtss_f32(acc[0]);

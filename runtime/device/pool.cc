@@ -1,18 +1,11 @@
 // How a region is started and joined.
 //
-// Every worker has a cache line with a ticket; the caller of a region raises the tickets of the workers it wants, runs its own
-// share and waits until `pending` is 0. Whoever waits spins, then yields its CPU now and then (foreign load may have put both
-// sides on one core), and after `spin_bound` sleeps in the kernel on the word it watches. A sleeper announces itself
-// before it checks the word a last time, and a waker writes the word before it looks for sleepers (both sequentially
-// consistent), so no wake-up is lost.
+// Every worker has a cache line with a ticket; the caller of a region raises the tickets of the workers it wants, runs
+// its own share and waits until `pending` is 0. Whoever waits spins, then yields its CPU now and then (foreign load may
+// have put both sides on one core), and after `spin_bound` sleeps in the kernel on the word it watches. A sleeper
+// announces itself before it checks the word a last time, and a waker writes the word before it looks for sleepers
+// (both sequentially consistent), so no wake-up is lost.
 #include "runtime/device/pool.h"
-
-#include <fmt/format.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -23,6 +16,13 @@
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include <fmt/format.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
@@ -98,7 +98,9 @@ class Pool {
     while (workers_.size() < helpers) {
       auto signal = std::make_unique<Signal>();
       try {
-        std::thread([this, s = signal.get(), number = static_cast<int>(workers_.size()) + 1] { serve(*s, number); }).detach();
+        std::thread([this, s = signal.get(), number = static_cast<int>(workers_.size()) + 1] {
+          serve(*s, number);
+        }).detach();
       } catch (const std::system_error& e) {
         throw Error(fmt::format("cannot start thread {} of {}: {}", workers_.size() + 2, helpers + 1, e.what()));
       }
@@ -120,8 +122,8 @@ class Pool {
   std::vector<std::unique_ptr<Signal>> workers_;  // never shrinks
 };
 
-// The pool is never destroyed: its threads may outlive main. A child process has none of the parent's workers, so it starts
-// another pool; the parent's stays reachable and untouched.
+// The pool is never destroyed: its threads may outlive main. A child process has none of the parent's workers, so it
+// starts another pool; the parent's stays reachable and untouched.
 std::atomic<Pool*> pool_of_process{nullptr}, pool_of_parent{nullptr};
 
 void in_child() {

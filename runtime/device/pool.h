@@ -1,10 +1,10 @@
 // The process's one thread pool, and the parallel region.
 //
-// run(threads, f) calls f(thread) on `threads` threads, the caller being thread 0, and returns when all are done; f must not
-// throw. Workers spin for a bounded time after a region (about 2 ms), then sleep. Regions of concurrent callers are
-// serialised; a region of one thread never touches the pool. The pool has (available CPUs - 1) workers, grows when more threads are asked
-// for, and takes its default from the affinity mask and the cgroup quota. After a fork the child makes a new pool. The affinity
-// of the caller is never changed.
+// run(threads, f) calls f(thread) on `threads` threads, the caller being thread 0, and returns when all are done; f
+// must not throw. Workers spin for a bounded time after a region (about 2 ms), then sleep. Regions of concurrent
+// callers are serialised; a region of one thread never touches the pool. The pool has (available CPUs - 1) workers,
+// grows when more threads are asked for, and takes its default from the affinity mask and the cgroup quota. After a
+// fork the child makes a new pool. The affinity of the caller is never changed.
 #pragma once
 
 #include <atomic>

@@ -27,8 +27,8 @@ std::optional<double> legacy(const std::string& folder) {
   return std::nullopt;
 }
 
-// The least quota of `path` and everything above it. Inside a container the path of the host may not exist: the mount point
-// itself, tried last, is then the container's group.
+// The least quota of `path` and everything above it. Inside a container the path of the host may not exist: the mount
+// point itself, tried last, is then the container's group.
 template <class Read>
 std::optional<double> least(const std::string& mount, std::string path, Read read) {
   std::optional<double> cpus;

@@ -1,10 +1,10 @@
 // Busy waiting that is kind to whoever shares the core.
 #pragma once
 
+#include <chrono>
+
 #include <immintrin.h>
 #include <sched.h>
-
-#include <chrono>
 
 namespace bitale {
 

@@ -17,18 +17,31 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
 
-constexpr std::int64_t unpacked_rows = 64;    // a block of at most so many rows reads B where it lies, if it can
-constexpr std::int64_t shallow = 384;         // below this depth the epilogue's memory traffic matters: it follows tile by tile
-constexpr std::int64_t l1_share = 24 << 10;   // bytes of accumulators between the micro-kernels and the epilogue of the same rows
+constexpr std::int64_t unpacked_rows = 64;  // a block of at most so many rows reads B where it lies, if it can
+constexpr std::int64_t shallow =
+    384;  // below this depth the epilogue's memory traffic matters: it follows tile by tile
+constexpr std::int64_t l1_share =
+    24 << 10;  // bytes of accumulators between the micro-kernels and the epilogue of the same rows
 
 // One thread's work on one contraction. A block is rows x columns of the output of one batch index.
 class Driver {
  public:
   Driver(const ContractionCall& c, int thread, int threads)
-      : c_(c), s_(c.step), thread_(thread), threads_(threads), element_(static_cast<std::int64_t>(size_of(s_.dtype))),
-        mr_(s_.tile.mr), nr_(s_.tile.nr), mc_(c.blocking.mc), nc_(c.blocking.nc), kc_(c.blocking.kc),
-        w_(workspace_of(s_, c.blocking)), workspace_(static_cast<std::uint8_t*>(c.tables.pointer(c.layout, s_.workspace))),
-        micro_(entry<MicroKernelFn>(s_.tile.micro)), pack_a_(entry<PackFn>(s_.tile.pack_a)), pack_b_(entry<PackFn>(s_.tile.pack_b)),
+      : c_(c),
+        s_(c.step),
+        thread_(thread),
+        threads_(threads),
+        element_(static_cast<std::int64_t>(size_of(s_.dtype))),
+        mr_(s_.tile.mr),
+        nr_(s_.tile.nr),
+        mc_(c.blocking.mc),
+        nc_(c.blocking.nc),
+        kc_(c.blocking.kc),
+        w_(workspace_of(s_, c.blocking)),
+        workspace_(static_cast<std::uint8_t*>(c.tables.pointer(c.layout, s_.workspace))),
+        micro_(entry<MicroKernelFn>(s_.tile.micro)),
+        pack_a_(entry<PackFn>(s_.tile.pack_a)),
+        pack_b_(entry<PackFn>(s_.tile.pack_b)),
         epilogue_(entry<KernelFn>(s_.epilogue)) {
     batches_ = flattened(s_.batch, c.extents);
     m_ = flattened(s_.m, c.extents);
@@ -44,8 +57,10 @@ class Driver {
     if (batches_ == 0 || m_ == 0 || n_ == 0) return 0;
     const std::int64_t per_batch = blocks_m_ * blocks_n_;
     if (c_.blocking.k_split > 1 && threads_ > 1) return run_split(batches_ * per_batch);
-    const std::int64_t pieces = s_.accumulating ? batches_ : batches_ * per_batch, of_piece = s_.accumulating ? per_batch : 1;
-    for (std::int64_t i = pieces * thread_ / threads_ * of_piece; i < pieces * (thread_ + 1) / threads_ * of_piece && code_ == 0; ++i) {
+    const std::int64_t pieces = s_.accumulating ? batches_ : batches_ * per_batch,
+                       of_piece = s_.accumulating ? per_batch : 1;
+    for (std::int64_t i = pieces * thread_ / threads_ * of_piece;
+         i < pieces * (thread_ + 1) / threads_ * of_piece && code_ == 0; ++i) {
       enter(i);
       multiply(0, k_, true);
     }
@@ -60,17 +75,23 @@ class Driver {
   std::int64_t* table(std::int64_t offset, std::int64_t length, int number) const {
     return reinterpret_cast<std::int64_t*>(workspace_ + offset) + length * number;
   }
-  std::uint8_t* acc(std::int64_t row, std::int64_t column) const { return workspace_ + w_.acc + (row * w_.ld + column) * element_; }
-  std::uint8_t* packed_a(std::int64_t panel, std::int64_t depth) const { return workspace_ + w_.a + panel * mr_ * depth * element_; }
-  std::uint8_t* packed_b(std::int64_t panel, std::int64_t depth) const { return workspace_ + w_.b + panel * nr_ * depth * element_; }
+  std::uint8_t* acc(std::int64_t row, std::int64_t column) const {
+    return workspace_ + w_.acc + (row * w_.ld + column) * element_;
+  }
+  std::uint8_t* packed_a(std::int64_t panel, std::int64_t depth) const {
+    return workspace_ + w_.a + panel * mr_ * depth * element_;
+  }
+  std::uint8_t* packed_b(std::int64_t panel, std::int64_t depth) const {
+    return workspace_ + w_.b + panel * nr_ * depth * element_;
+  }
 
   const std::uint8_t* source(int buffer, int offset_slot, std::int64_t batch_offset) const {
     const std::int64_t offset = (offset_slot < 0 ? 0 : c_.extents[at(offset_slot)]) + batch_offset;
     return static_cast<const std::uint8_t*>(c_.tables.pointer(c_.layout, buffer)) + offset * element_;
   }
 
-  // Groups of k_split threads share one block: each sums its part of k, then each adds up all parts for its part of the rows, in
-  // the order of the threads.
+  // Groups of k_split threads share one block: each sums its part of k, then each adds up all parts for its part of the
+  // rows, in the order of the threads.
   int run_split(std::int64_t blocks) {
     const int split = c_.blocking.k_split, groups = threads_ / split, group = thread_ / split, part = thread_ % split;
     for (std::int64_t round = 0; round < ceil_div(blocks, groups); ++round) {
@@ -96,7 +117,9 @@ class Driver {
       if constexpr (std::is_floating_point_v<T>)
         for (std::int64_t r = first; r < last; ++r) {
           T* mine = reinterpret_cast<T*>(acc(r, 0));
-          const auto of = [&](int p) { return reinterpret_cast<const T*>(acc(r, 0) + (p - part) * c_.workspace_bytes); };
+          const auto of = [&](int p) {
+            return reinterpret_cast<const T*>(acc(r, 0) + (p - part) * c_.workspace_bytes);
+          };
           for (std::int64_t j = 0; j < columns_; ++j) {
             T sum = of(0)[j];
             for (int p = 1; p < split; ++p) sum += of(p)[j];
@@ -110,19 +133,22 @@ class Driver {
   void enter(std::int64_t number) {
     const std::int64_t per_batch = blocks_m_ * blocks_n_, inside = m_inside_ ? blocks_m_ : blocks_n_;
     const std::int64_t batch = number / per_batch, in_batch = number % per_batch;
-    const std::int64_t i = m_inside_ ? in_batch % inside : in_batch / inside, j = m_inside_ ? in_batch / inside : in_batch % inside;
+    const std::int64_t i = m_inside_ ? in_batch % inside : in_batch / inside,
+                       j = m_inside_ ? in_batch / inside : in_batch % inside;
     if (batch != batch_) enter_batch(batch);
     if (i * mc_ != m0_) {
       m0_ = i * mc_;
       rows_ = std::min(mc_, m_ - m0_);
       fill_offsets(s_.m, c_.extents, 0, m0_, rows_, table(w_.rows, mc_, 0));
-      for (int o = 0; o < operands(); ++o) fill_offsets(s_.m, c_.extents, 2 + o, m0_, rows_, table(w_.rows, mc_, 1 + o));
+      for (int o = 0; o < operands(); ++o)
+        fill_offsets(s_.m, c_.extents, 2 + o, m0_, rows_, table(w_.rows, mc_, 1 + o));
     }
     if (j * nc_ != n0_) {
       n0_ = j * nc_;
       columns_ = std::min(nc_, n_ - n0_);
       fill_offsets(s_.n, c_.extents, 1, n0_, columns_, table(w_.columns, nc_, 0));
-      for (int o = 0; o < operands(); ++o) fill_offsets(s_.n, c_.extents, 2 + o, n0_, columns_, table(w_.columns, nc_, 1 + o));
+      for (int o = 0; o < operands(); ++o)
+        fill_offsets(s_.n, c_.extents, 2 + o, n0_, columns_, table(w_.columns, nc_, 1 + o));
       unit_lanes_ = uniform(table(w_.columns, nc_, 0), columns_, 1);
       find_runs();
     }
@@ -205,7 +231,8 @@ class Driver {
     if (in_place_) b_held_ = {};
   }
 
-  // All tiles, `together` panels of rows at a time; a full panel of B may be read where it lies, a partial one is packed.
+  // All tiles, `together` panels of rows at a time; a full panel of B may be read where it lies, a partial one is
+  // packed.
   void sweep(std::int64_t depth, bool accumulate, std::int64_t together, bool final) {
     const std::int64_t panels_m = ceil_div(rows_, mr_), panels_n = ceil_div(columns_, nr_);
     const Held b{b_, n0_};
@@ -238,8 +265,9 @@ class Driver {
         const ContractionOperand& operand = s_.operands[at(o)];
         const std::int64_t constant = operand.offset < 0 ? 0 : c_.extents[at(operand.offset)];
         const std::int64_t offset = constant + operand_offset_[o] + table(w_.columns, nc_, 1 + o)[column];
-        buffers[1 + 2 * o] = static_cast<std::uint8_t*>(c_.tables.pointer(c_.layout, operand.buffer)) +
-                             offset * static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
+        buffers[1 + 2 * o] =
+            static_cast<std::uint8_t*>(c_.tables.pointer(c_.layout, operand.buffer)) +
+            offset * static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
         buffers[2 + 2 * o] = table(w_.rows, mc_, 1 + o) + first;
       }
       code_ = epilogue_(&c_.context, buffers, extents, 0, 1);
@@ -276,6 +304,8 @@ class Driver {
 
 }  // namespace
 
-int run_contraction(const ContractionCall& call, int thread, int threads) { return Driver(call, thread, threads).run(); }
+int run_contraction(const ContractionCall& call, int thread, int threads) {
+  return Driver(call, thread, threads).run();
+}
 
 }  // namespace bitale::executor

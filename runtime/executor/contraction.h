@@ -17,7 +17,7 @@ struct ContractionCall {
   std::span<const std::int64_t> extents;
   const Layout& layout;
   const Tables& tables;
-  std::int64_t workspace_bytes;                  // distance of the threads' workspaces
+  std::int64_t workspace_bytes;  // distance of the threads' workspaces
   const std::vector<const void*>& entries;
   Context& context;
   Barrier& barrier;

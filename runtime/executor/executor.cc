@@ -1,10 +1,10 @@
 #include "runtime/executor/executor.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <list>
 #include <mutex>
+
+#include <fmt/format.h>
 
 #include "runtime/base/flags.h"
 #include "runtime/device/pool.h"
@@ -23,13 +23,22 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr std::size_t remembered_placements = 4;
 
+// Programs from outside are verified when they are read; our own in builds that check invariants.
+std::shared_ptr<const Program> consistent(std::shared_ptr<const Program> program) {
+#if BITALE_VERIFY
+  verify(*program);
+#endif
+  return program;
+}
+
 std::size_t blob_for(const Program& program, const std::string& target) {
   std::string present;
   for (std::size_t i = 0; i < program.blobs.size(); ++i) {
     if (program.blobs[i].target == target) return i;
     present += (i ? ", " : "") + program.blobs[i].target;
   }
-  throw Error(fmt::format("program '{}' has no code for {}; it has code for: {}", program.name, target, present.empty() ? "nothing" : present));
+  throw Error(fmt::format("program '{}' has no code for {}; it has code for: {}", program.name, target,
+                          present.empty() ? "nothing" : present));
 }
 
 void flatten(const StepLayout& step, std::vector<const Step*>& steps) {
@@ -46,13 +55,16 @@ void flatten(const Layout& layout, std::vector<const Step*>& steps) {
 void check_port(const char* what, const Port& port, const Array& array, std::size_t number) {
   if (array.empty()) throw Error(fmt::format("{} {} '{}' is missing", what, number, port.name));
   if (array.dtype() != port.dtype)
-    throw Error(fmt::format("{} '{}' has dtype {}, expected {}", what, port.name, name_of(array.dtype()), name_of(port.dtype)));
+    throw Error(
+        fmt::format("{} '{}' has dtype {}, expected {}", what, port.name, name_of(array.dtype()), name_of(port.dtype)));
   if (array.shape().size() != port.dims.size())
-    throw Error(fmt::format("{} '{}' has shape {}, expected {} dims", what, port.name, shape_text(array.shape()), port.dims.size()));
+    throw Error(fmt::format("{} '{}' has shape {}, expected {} dims", what, port.name, shape_text(array.shape()),
+                            port.dims.size()));
 }
 
 void check_ports(const char* what, const std::vector<Port>& ports, std::span<const Array> arrays) {
-  if (arrays.size() != ports.size()) throw Error(fmt::format("{} {}s given, {} expected", arrays.size(), what, ports.size()));
+  if (arrays.size() != ports.size())
+    throw Error(fmt::format("{} {}s given, {} expected", arrays.size(), what, ports.size()));
   for (std::size_t i = 0; i < ports.size(); ++i) check_port(what, ports[i], arrays[i], i);
 }
 
@@ -63,7 +75,8 @@ void check_shapes(const char* what, const std::vector<Port>& ports, std::span<co
       if (arrays[i].shape()[d] == extents[at(ports[i].dims[d])]) continue;
       Extents expected;
       for (const int slot : ports[i].dims) expected.push_back(extents[at(slot)]);
-      throw Error(fmt::format("{} '{}' has shape {}, expected {}", what, ports[i].name, shape_text(arrays[i].shape()), shape_text(expected)));
+      throw Error(fmt::format("{} '{}' has shape {}, expected {}", what, ports[i].name, shape_text(arrays[i].shape()),
+                              shape_text(expected)));
     }
 }
 
@@ -88,7 +101,7 @@ std::vector<ShapeView> shapes_of(std::span<const Array> arrays) {
 
 struct Runnable::State {
   State(std::shared_ptr<const Program> p, std::vector<const void*> e, std::shared_ptr<const LoadedCode> c)
-      : program(std::move(p)), entries(std::move(e)), code(std::move(c)), layout(Layout::of(*program)) {
+      : program(consistent(std::move(p))), entries(std::move(e)), code(std::move(c)), layout(Layout::of(*program)) {
     flatten(layout, steps);
     profile.resize(steps.size());
   }
@@ -102,21 +115,23 @@ struct Runnable::State {
   const std::vector<const void*> entries;
   const std::shared_ptr<const LoadedCode> code;
   const Layout layout;
-  std::vector<const Step*> steps;     // by id
+  std::vector<const Step*> steps;  // by id
 
-  std::mutex mutex;                   // of what follows
-  std::list<Remembered> remembered;   // latest first
-  std::vector<Cost> profile;          // by id
+  std::mutex mutex;                  // of what follows
+  std::list<Remembered> remembered;  // latest first
+  std::vector<Cost> profile;         // by id
 
   std::vector<std::int64_t> extents_of(std::span<const Array> inputs, std::span<const Array> shareds) const;
   std::shared_ptr<const Prepared> prepare(std::vector<std::int64_t> extents, int threads);
   std::unique_ptr<Frame> take_frame(std::vector<std::int64_t> extents, int threads);
   void give_back(std::unique_ptr<Frame> frame);
-  std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs, std::span<const Array> shareds) const;
+  std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs,
+                                  std::span<const Array> shareds) const;
   CallResult results(const Frame& frame, const std::vector<Array>& arrays) const;
 };
 
-std::vector<std::int64_t> Runnable::State::extents_of(std::span<const Array> inputs, std::span<const Array> shareds) const {
+std::vector<std::int64_t> Runnable::State::extents_of(std::span<const Array> inputs,
+                                                      std::span<const Array> shareds) const {
   check_ports("input", program->inputs, inputs);
   check_ports("shared variable", program->shareds, shareds);
   std::vector<std::int64_t> values(inputs.size());
@@ -166,7 +181,8 @@ void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
     profile[i].flops += frame->costs[i].flops;
   }
   frame->costs.clear();
-  const auto home = std::find_if(remembered.begin(), remembered.end(), [&](const Remembered& r) { return r.prepared == frame->prepared; });
+  const auto home = std::find_if(remembered.begin(), remembered.end(),
+                                 [&](const Remembered& r) { return r.prepared == frame->prepared; });
   if (home != remembered.end()) home->idle.push_back(std::move(frame));
 }
 
@@ -215,7 +231,8 @@ Runnable::Runnable(std::shared_ptr<const Program> program, const std::string& ta
 
 Runnable::Runnable(std::shared_ptr<const Program> program, std::vector<const void*> entries) {
   if (entries.size() != program->entries.size())
-    throw Error(fmt::format("program '{}' has {} entries, and {} functions are given", program->name, program->entries.size(), entries.size()));
+    throw Error(fmt::format("program '{}' has {} entries, and {} functions are given", program->name,
+                            program->entries.size(), entries.size()));
   state_ = std::make_unique<State>(std::move(program), std::move(entries), nullptr);
 }
 
@@ -225,7 +242,8 @@ Runnable& Runnable::operator=(Runnable&&) noexcept = default;
 
 const Program& Runnable::program() const { return *state_->program; }
 
-CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const {
+CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> shareds,
+                          const CallOptions& options) const {
   if (options.threads < 1) throw Error(fmt::format("a call on {} threads", options.threads));
   std::unique_ptr<Frame> frame = state_->take_frame(state_->extents_of(inputs, shareds), options.threads);
   frame->begin();
@@ -234,7 +252,8 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   run_region(frame->threads, [&](int thread) {
     ThreadState& s = frame->states[at(thread)];
     for (std::size_t i = 0; i < arrays.size(); ++i)
-      if (!arrays[i].empty()) s.tables.set_pointer(state_->layout, static_cast<int>(i), const_cast<void*>(arrays[i].data()));
+      if (!arrays[i].empty())
+        s.tables.set_pointer(state_->layout, static_cast<int>(i), const_cast<void*>(arrays[i].data()));
     Walker(s).run_all();
   });
   std::string failed;
@@ -246,7 +265,8 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   return result;
 }
 
-Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const {
+Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<const Array> shareds,
+                                    const CallOptions& options) const {
   const std::lock_guard lock(state_->mutex);
   const auto prepared = state_->prepare(state_->extents_of(inputs, shareds), options.threads);
   Planned planned;

@@ -1,8 +1,13 @@
 // Runs a Program on the CPU.
 //
-// A Runnable is a Program with its code loaded; it is immutable and may be run by several threads at once (each call takes
-// a frame: arena and argument tables; frames are kept for reuse). One call is one region: every thread walks the steps, with
-// a barrier after each step (elided after steps that ran on thread 0 alone and are followed by another such).
+// A Runnable is a Program with its code loaded; it is immutable and may be run by several threads at once (each call
+// takes a frame: arena and argument tables; frames are kept for reuse). One call is one region: every thread walks the
+// steps, with a barrier after each step (elided after steps that ran on thread 0 alone and are followed by another
+// such). Small steps run on thread 0 alone, and a Program of nothing but small steps does not wake the pool: whether a
+// step is small depends on the extents, and results do not depend on it except in the last bits of sums that are split
+// by threads.
+//
+// After a failed data check all threads leave at the next barrier; the Error is that of the first failing step.
 #pragma once
 
 #include <cstdint>

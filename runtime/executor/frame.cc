@@ -13,7 +13,7 @@ namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-constexpr std::int64_t serial_elements = 8192;     // below, a kernel is not worth a barrier
+constexpr std::int64_t serial_elements = 8192;  // below, a kernel is not worth a barrier
 constexpr double serial_multiplications = 65536;
 constexpr std::int64_t serial_copy_bytes = 1 << 16;
 
@@ -36,7 +36,8 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
     facts.blocking = plan_contraction(*c, p.extents, threads);
     const ContractionBlocking& b = facts.blocking;
     facts.serial = static_cast<double>(b.batch) * static_cast<double>(b.m) * static_cast<double>(b.n) *
-                       static_cast<double>(std::max<std::int64_t>(b.k, 1)) < serial_multiplications;
+                       static_cast<double>(std::max<std::int64_t>(b.k, 1)) <
+                   serial_multiplications;
   } else if (const auto* copy = std::get_if<CopyStep>(&s.node)) {
     facts.serial = p.bytes[at(copy->to)] < serial_copy_bytes;
   } else if (const auto* blocked = std::get_if<BlockedStep>(&s.node)) {
@@ -53,7 +54,8 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
 
 Facts facts_of(const Layout& layout, const Placement& p) {
   Facts facts;
-  for (std::size_t i = 0; i < layout.bodies.size(); ++i) facts.bodies.push_back(facts_of(layout.bodies[i], p.bodies[i]));
+  for (std::size_t i = 0; i < layout.bodies.size(); ++i)
+    facts.bodies.push_back(facts_of(layout.bodies[i], p.bodies[i]));
   for (const StepLayout& step : layout.steps) facts.steps.push_back(facts_of(layout, step, p, p.threads, facts.bodies));
   facts.serial = std::all_of(facts.steps.begin(), facts.steps.end(), [](const StepFacts& s) { return s.serial; });
   return facts;
@@ -83,8 +85,12 @@ Prepared::Prepared(const Layout& layout, Placement p) : placement(std::move(p)),
 }
 
 Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const std::vector<const void*>& entries_)
-    : layout(l), prepared(std::move(prepared_)), entries(entries_), threads(prepared->serial ? 1 : prepared->placement.threads),
-      states(at(threads)), guard(flags().guard) {
+    : layout(l),
+      prepared(std::move(prepared_)),
+      entries(entries_),
+      threads(prepared->serial ? 1 : prepared->placement.threads),
+      states(at(threads)),
+      guard(flags().guard) {
   if (!guard) memory.push_back(Storage::allocate(at(prepared->placement.arena_bytes)));
   std::vector<Tables*> tables;
   for (std::size_t i = 0; i < states.size(); ++i) {
@@ -98,8 +104,9 @@ Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const s
   place(layout, prepared->placement, std::move(tables));
 }
 
-// Buffers of the arena and constants get their addresses once; the rest is set by each call, iteration or branch. A piece
-// that is private to a thread lies piece * thread after the first. Buffers that keep their contents start as zeros.
+// Buffers of the arena and constants get their addresses once; the rest is set by each call, iteration or branch. A
+// piece that is private to a thread lies piece * thread after the first. Buffers that keep their contents start as
+// zeros.
 void Frame::place(const Layout& l, const Placement& p, std::vector<Tables*> tables) {
   const Program& program = *l.program;
   std::vector<bool> local(program.buffers.size());
@@ -111,11 +118,13 @@ void Frame::place(const Layout& l, const Placement& p, std::vector<Tables*> tabl
     const Buffer& b = program.buffers[i];
     if (l.groups.root[i] != static_cast<int>(i)) continue;
     if (b.role == Role::constant)
-      for (Tables* t : tables) t->set_pointer(l, static_cast<int>(i), const_cast<void*>(l.constants[at(b.index)].data()));
+      for (Tables* t : tables)
+        t->set_pointer(l, static_cast<int>(i), const_cast<void*>(l.constants[at(b.index)].data()));
     if (p.offsets[i] < 0) continue;
     const bool own_piece = b.role == Role::workspace || local[i];
     const std::int64_t piece = own_piece ? rounded(p.bytes[i]) : 0;
-    const std::int64_t twice = !own_piece && l.groups.role[i] == Role::output ? rounded(p.bytes[i]) : 0;  // see Home::alternate
+    const std::int64_t twice =
+        !own_piece && l.groups.role[i] == Role::output ? rounded(p.bytes[i]) : 0;  // see Home::alternate
     std::uint8_t* base = nullptr;
     if (guard) {
       const std::int64_t bytes = own_piece ? piece * p.threads : twice + p.bytes[i];

@@ -18,21 +18,21 @@ namespace bitale::executor {
 
 // What is known of a step once the extents are.
 struct StepFacts {
-  bool serial = false;                       // too small to share: runs on thread 0 alone
-  program::ContractionBlocking blocking;     // of a contraction
-  std::vector<StepFacts> inner;              // of a blocked step
+  bool serial = false;                    // too small to share: runs on thread 0 alone
+  program::ContractionBlocking blocking;  // of a contraction
+  std::vector<StepFacts> inner;           // of a blocked step
 };
 
 struct Facts {
   std::vector<StepFacts> steps;
   std::vector<Facts> bodies;
-  bool serial = false;                       // all steps are
+  bool serial = false;  // all steps are
 };
 
 // One thread's view of one Program: where its buffers are and what its extents are, spread over the argument lists.
 struct Tables {
-  std::vector<void*> pointers;               // per root buffer
-  std::vector<void*> own;                    // per root buffer: its place in the arena
+  std::vector<void*> pointers;  // per root buffer
+  std::vector<void*> own;       // per root buffer: its place in the arena
   std::vector<void*> args;
   std::vector<std::int64_t> extents, extent_args;
   std::vector<Tables> bodies;
@@ -93,12 +93,12 @@ struct Frame {
   std::vector<std::shared_ptr<Storage>> memory;  // the arena; in guard mode one piece per buffer
   std::vector<ThreadState> states;
   Barrier barrier;
-  std::atomic<std::int64_t> stop_at;             // the least sequence number of a failure
+  std::atomic<std::int64_t> stop_at;  // the least sequence number of a failure
   bool nan_guard = false, guard = false;
-  std::vector<Cost> costs;                       // per step id; empty when not profiling
+  std::vector<Cost> costs;  // per step id; empty when not profiling
 
-  void begin();                                  // before a call: no failure, flags as they are now
-  const Failure* failure() const;                // the first one, after a call
+  void begin();                    // before a call: no failure, flags as they are now
+  const Failure* failure() const;  // the first one, after a call
 
  private:
   void place(const Layout& l, const program::Placement& p, std::vector<Tables*> tables);

@@ -26,7 +26,8 @@ std::vector<LoopOutput> outputs_of(const LoopStep& loop, const Groups& body) {
   std::vector<LoopOutput> outputs;
   const auto output = [&](int inner) -> LoopOutput& {
     const int root = body.root[at(inner)];
-    const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const LoopOutput& o) { return o.root == root; });
+    const auto found =
+        std::find_if(outputs.begin(), outputs.end(), [&](const LoopOutput& o) { return o.root == root; });
     if (found != outputs.end()) return *found;
     outputs.emplace_back().root = root;
     return outputs.back();

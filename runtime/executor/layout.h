@@ -1,5 +1,5 @@
-// What the executor knows of a Program before it knows any shape: where each step's arguments lie in the argument tables, and which
-// entries change when a buffer moves or an extent changes.
+// What the executor knows of a Program before it knows any shape: where each step's arguments lie in the argument
+// tables, and which entries change when a buffer moves or an extent changes.
 #pragma once
 
 #include <span>
@@ -17,7 +17,8 @@ struct Positions {
   std::vector<int> start, items;
   std::span<const int> of(int key) const {
     const auto k = static_cast<std::size_t>(key);
-    return std::span(items).subspan(static_cast<std::size_t>(start[k]), static_cast<std::size_t>(start[k + 1] - start[k]));
+    return std::span(items).subspan(static_cast<std::size_t>(start[k]),
+                                    static_cast<std::size_t>(start[k + 1] - start[k]));
   }
 };
 
@@ -29,21 +30,21 @@ struct LoopOutput {
     alternate,  // in turn in the carry's outer_out (or, without one, a second own piece) and in its own memory
     own,
   } home = Home::own;
-  int root = -1;                                     // body buffer
-  const program::LoopBinding* binding = nullptr;     // whose outer_out is used; null for own
-  std::vector<const program::LoopBinding*> copies;   // stacked bindings whose rows are copied after each iteration
+  int root = -1;                                    // body buffer
+  const program::LoopBinding* binding = nullptr;    // whose outer_out is used; null for own
+  std::vector<const program::LoopBinding*> copies;  // stacked bindings whose rows are copied after each iteration
 };
 
 struct StepLayout {
   const program::Step* step = nullptr;
-  int id = 0;                               // position in the list of all steps of the Runnable, bodies included
-  int args = 0, extent_args = 0;            // where its argument lists begin
+  int id = 0;                     // position in the list of all steps of the Runnable, bodies included
+  int args = 0, extent_args = 0;  // where its argument lists begin
   library::LibraryFn library = nullptr;
-  std::vector<int> bodies;                  // in Layout::bodies
-  std::vector<StepLayout> inner;            // of a blocked step
-  int number = 0;                           // of a blocked step, as in Varying
-  std::vector<LoopOutput> outputs;          // of a loop
-  std::vector<int> first_touched;           // roots of temporaries whose live interval starts here
+  std::vector<int> bodies;          // in Layout::bodies
+  std::vector<StepLayout> inner;    // of a blocked step
+  int number = 0;                   // of a blocked step, as in Varying
+  std::vector<LoopOutput> outputs;  // of a loop
+  std::vector<int> first_touched;   // roots of temporaries whose live interval starts here
 };
 
 struct Layout {
@@ -53,13 +54,13 @@ struct Layout {
   program::Groups groups;
   program::Varying varying;
   std::vector<StepLayout> steps;
-  std::vector<Layout> bodies;               // in the order of Placement::bodies
+  std::vector<Layout> bodies;  // in the order of Placement::bodies
   std::vector<Array> constants;
-  int args = 0, extent_args = 0;            // lengths of the argument tables
-  Positions uses;                           // of a root buffer, in the table of addresses
-  Positions extent_uses;                    // of a slot, in the table of extents
-  std::vector<int> iteration_slots;         // that differ between iterations, in order of evaluation
-  std::vector<std::vector<int>> tile_slots; // per blocked step: derived from its tile
+  int args = 0, extent_args = 0;             // lengths of the argument tables
+  Positions uses;                            // of a root buffer, in the table of addresses
+  Positions extent_uses;                     // of a slot, in the table of extents
+  std::vector<int> iteration_slots;          // that differ between iterations, in order of evaluation
+  std::vector<std::vector<int>> tile_slots;  // per blocked step: derived from its tile
 
  private:
   struct Builder;

@@ -1,5 +1,5 @@
-// Loops and branches: bodies run on the same threads, in memory that the placement gave them; an iteration moves addresses and
-// copies nothing, but for what two bindings want in two places.
+// Loops and branches: bodies run on the same threads, in memory that the placement gave them; an iteration moves
+// addresses and copies nothing, but for what two bindings want in two places.
 #include <algorithm>
 
 #include "runtime/executor/walk.h"
@@ -15,12 +15,15 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::uint8_t* offset(void* p, std::int64_t bytes) { return static_cast<std::uint8_t*>(p) + bytes; }
 
-std::int64_t row_of(const LoopBinding& b, std::int64_t trips, std::int64_t i) { return b.backwards ? trips - 1 - i : i; }
+std::int64_t row_of(const LoopBinding& b, std::int64_t trips, std::int64_t i) {
+  return b.backwards ? trips - 1 - i : i;
+}
 
 }  // namespace
 
 Walker::Scope Walker::scope_of(const Scope& outer, int body) const {
-  return {outer.layout.bodies[at(body)], outer.facts.bodies[at(body)], outer.tables.bodies[at(body)], outer.placement.bodies[at(body)]};
+  return {outer.layout.bodies[at(body)], outer.facts.bodies[at(body)], outer.tables.bodies[at(body)],
+          outer.placement.bodies[at(body)]};
 }
 
 bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
@@ -45,7 +48,8 @@ bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
   return true;
 }
 
-// The extents of a body that change: the iteration number, what depends on it, and what depends on that of a loop around.
+// The extents of a body that change: the iteration number, what depends on it, and what depends on that of a loop
+// around.
 bool Walker::body_extents(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t iteration) {
   for (const int slot : body.layout.iteration_slots) {
     const ExtentDef& e = body.layout.program->extents[at(slot)];
@@ -64,12 +68,14 @@ bool Walker::loop_begin(const Scope& outer, const Scope& body, const StepLayout&
   bool copied = false;
   for (const LoopBinding& b : std::get<LoopStep>(step.step->node).bindings)
     if (b.kind == BindingKind::invariant)
-      body.tables.set_pointer(body.layout, body.layout.groups.root[at(b.inner_in)], outer.tables.pointer(outer.layout, b.outer_in));
+      body.tables.set_pointer(body.layout, body.layout.groups.root[at(b.inner_in)],
+                              outer.tables.pointer(outer.layout, b.outer_in));
   for (const LoopOutput& o : step.outputs) {
     if (o.home != LoopOutput::Home::in_place) continue;
     void* home = outer.tables.pointer(outer.layout, o.binding->outer_out);
     body.tables.set_pointer(body.layout, o.root, home);
-    copy(home, outer.tables.pointer(outer.layout, o.binding->outer_in), outer.placement.bytes[at(o.binding->outer_out)], alone);
+    copy(home, outer.tables.pointer(outer.layout, o.binding->outer_in), outer.placement.bytes[at(o.binding->outer_out)],
+         alone);
     copied = true;
   }
   return !copied || alone || barrier();
@@ -83,31 +89,36 @@ void Walker::loop_inputs(const Scope& outer, const Scope& body, const LoopStep& 
       body.tables.set_pointer(body.layout, groups.root[at(b.inner_in)],
                               offset(rows, row_of(b, trips, i) * body.placement.bytes[at(b.inner_in)]));
     } else if (b.kind == BindingKind::carry && groups.root[at(b.inner_in)] != groups.root[at(b.inner_out)]) {
-      void* value = i == 0 ? outer.tables.pointer(outer.layout, b.outer_in) : body.tables.pointer(body.layout, b.inner_out);
+      void* value =
+          i == 0 ? outer.tables.pointer(outer.layout, b.outer_in) : body.tables.pointer(body.layout, b.inner_out);
       body.tables.set_pointer(body.layout, groups.root[at(b.inner_in)], value);
     }
   }
 }
 
-// A carried output alternates between two places, so that the last iteration, where it is known, writes the outer buffer.
-void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i) {
+// A carried output alternates between two places, so that the last iteration, where it is known, writes the outer
+// buffer.
+void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips,
+                        std::int64_t i) {
   const bool known = std::get<LoopStep>(step.step->node).until < 0;
   for (const LoopOutput& o : step.outputs) {
     void* own = body.tables.own[at(o.root)];
     if (o.home == LoopOutput::Home::row) {
       void* rows = outer.tables.pointer(outer.layout, o.binding->outer_out);
-      body.tables.set_pointer(body.layout, o.root, offset(rows, row_of(*o.binding, trips, i) * body.placement.bytes[at(o.root)]));
+      body.tables.set_pointer(body.layout, o.root,
+                              offset(rows, row_of(*o.binding, trips, i) * body.placement.bytes[at(o.root)]));
     } else if (o.home == LoopOutput::Home::alternate) {
       const std::int64_t second = (body.placement.bytes[at(o.root)] + 63) / 64 * 64;
-      void* other = o.binding->outer_out >= 0 ? outer.tables.pointer(outer.layout, o.binding->outer_out) : offset(own, second);
+      void* other =
+          o.binding->outer_out >= 0 ? outer.tables.pointer(outer.layout, o.binding->outer_out) : offset(own, second);
       const bool use_other = (known ? trips - 1 - i : i) % 2 == 0;
       body.tables.set_pointer(body.layout, o.root, use_other ? other : own);
     }
   }
 }
 
-bool Walker::loop_copies(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i,
-                         bool alone) {
+bool Walker::loop_copies(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips,
+                         std::int64_t i, bool alone) {
   bool copied = false;
   for (const LoopOutput& o : step.outputs)
     for (const LoopBinding* b : o.copies) {
@@ -120,7 +131,8 @@ bool Walker::loop_copies(const Scope& outer, const Scope& body, const StepLayout
 }
 
 // Final carries, rows that no iteration wrote, and the number of iterations.
-void Walker::loop_end(const Scope& outer, const Scope& body, const LoopStep& s, std::int64_t trips, std::int64_t taken, bool alone) {
+void Walker::loop_end(const Scope& outer, const Scope& body, const LoopStep& s, std::int64_t trips, std::int64_t taken,
+                      bool alone) {
   for (const LoopBinding& b : s.bindings) {
     if (b.outer_out < 0) continue;
     void* target = outer.tables.pointer(outer.layout, b.outer_out);
@@ -146,7 +158,8 @@ bool Walker::branch(const Scope& scope, const StepLayout& step, bool alone) {
   const bool taken = *static_cast<const std::uint8_t*>(scope.tables.pointer(scope.layout, s.condition)) != 0;
   const Scope body = scope_of(scope, step.bodies[taken ? 0 : 1]);
   for (const BranchStep::Binding& b : taken ? s.then_bindings : s.otherwise_bindings)
-    body.tables.set_pointer(body.layout, body.layout.groups.root[at(b.inner)], scope.tables.pointer(scope.layout, b.outer));
+    body.tables.set_pointer(body.layout, body.layout.groups.root[at(b.inner)],
+                            scope.tables.pointer(scope.layout, b.outer));
   return body_extents(scope, body, step, 0) && run(body, alone, false);
 }
 

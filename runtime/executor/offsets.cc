@@ -9,8 +9,8 @@ namespace bitale::executor {
 using program::ContractionDim;
 using program::most_contraction_dims;
 
-void fill_offsets(const std::vector<ContractionDim>& dims, std::span<const std::int64_t> extents, int whose, std::int64_t first,
-                  std::int64_t count, std::int64_t* out) {
+void fill_offsets(const std::vector<ContractionDim>& dims, std::span<const std::int64_t> extents, int whose,
+                  std::int64_t first, std::int64_t count, std::int64_t* out) {
   if (dims.empty()) {
     std::fill(out, out + count, 0);
     return;

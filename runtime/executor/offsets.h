@@ -15,7 +15,7 @@ inline int stride_slot(const program::ContractionDim& dim, int whose) {
 }
 
 // out[i] = offset of the flattened index first + i, for i < count. Divides once, then carries.
-void fill_offsets(const std::vector<program::ContractionDim>& dims, std::span<const std::int64_t> extents, int whose, std::int64_t first,
-                  std::int64_t count, std::int64_t* out);
+void fill_offsets(const std::vector<program::ContractionDim>& dims, std::span<const std::int64_t> extents, int whose,
+                  std::int64_t first, std::int64_t count, std::int64_t* out);
 
 }  // namespace bitale::executor

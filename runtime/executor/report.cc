@@ -13,9 +13,12 @@ std::string reason(const Failure& f) {
       return f.detail.empty() ? fmt::format("a check failed (value {}, limit {})", f.value, f.limit) : f.detail;
     case static_cast<int>(ErrorCode::library):
       return fmt::format("the library call {} failed with status {}", f.detail, f.value);
-    case static_cast<int>(ErrorCode::callback): return fmt::format("the callback failed with status {}", f.value);
-    case not_finite: return fmt::format("element {} of the {} of '{}' is not finite", f.value, f.limit, f.detail);
-    default: return fmt::format("error {} (value {}, limit {})", f.code, f.value, f.limit);
+    case static_cast<int>(ErrorCode::callback):
+      return fmt::format("the callback failed with status {}", f.value);
+    case not_finite:
+      return fmt::format("element {} of the {} of '{}' is not finite", f.value, f.limit, f.detail);
+    default:
+      return fmt::format("error {} (value {}, limit {})", f.code, f.value, f.limit);
   }
 }
 

@@ -110,8 +110,8 @@ bool Walker::barrier() {
   return frame_.stop_at.load(std::memory_order_relaxed) > state_.sequence++;
 }
 
-// A thread may fail after a barrier while others still look at `stop_at` there: they compare with the number of barriers
-// passed before, so that all of them leave at the same one.
+// A thread may fail after a barrier while others still look at `stop_at` there: they compare with the number of
+// barriers passed before, so that all of them leave at the same one.
 void Walker::fail(const StepLayout& s, int code, std::int64_t value, std::int64_t limit, std::string detail) {
   if (failed()) return;
   state_.failure = {state_.sequence, code, &s, value, limit, std::move(detail)};
@@ -123,8 +123,8 @@ void Walker::fail(const StepLayout& s, int code, std::int64_t value, std::int64_
 
 void Walker::kernel(const Scope& scope, const StepLayout& s, const KernelStep& k, int thread, int threads) {
   const auto function = reinterpret_cast<KernelFn>(const_cast<void*>(frame_.entries[at(k.entry)]));
-  const int code = function(&state_.context, scope.tables.args.data() + s.args, scope.tables.extent_args.data() + s.extent_args,
-                            thread, threads);
+  const int code = function(&state_.context, scope.tables.args.data() + s.args,
+                            scope.tables.extent_args.data() + s.extent_args, thread, threads);
   if (code != 0 || state_.context.error != 0)
     fail(s, code != 0 ? code : state_.context.error, state_.context.error_value, state_.context.error_limit);
 }
@@ -186,7 +186,9 @@ void Walker::scan(const Scope& scope, const StepLayout& s) {
     const Buffer& buffer = scope.layout.program->buffers[at(b)];
     const auto* blocked_step = std::get_if<BlockedStep>(&s.step->node);
     if (!written || !is_floating(buffer.storage) || buffer.role == Role::workspace || failed()) return;
-    if (blocked_step && std::find(blocked_step->local.begin(), blocked_step->local.end(), b) != blocked_step->local.end()) return;
+    if (blocked_step &&
+        std::find(blocked_step->local.begin(), blocked_step->local.end(), b) != blocked_step->local.end())
+      return;
     const void* data = scope.tables.pointer(scope.layout, b);
     const auto find = [&](const auto* values) {
       const std::int64_t n = scope.placement.bytes[at(b)] / static_cast<std::int64_t>(sizeof *values);

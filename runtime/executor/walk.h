@@ -20,11 +20,11 @@ class Walker {
     const program::Placement& placement;
   };
 
-  // alone: this thread walks without the others (a serial loop or branch, a tile of a blocked step). meet_after: a barrier also
-  // follows the last step.
+  // alone: this thread walks without the others (a serial loop or branch, a tile of a blocked step). meet_after: a
+  // barrier also follows the last step.
   bool run(const Scope& scope, bool alone, bool meet_after);
   bool step(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone);
-  bool barrier();                     // false if a step before it failed
+  bool barrier();  // false if a step before it failed
   void fail(const StepLayout& step, int code, std::int64_t value, std::int64_t limit, std::string detail = {});
   bool failed() const { return state_.failure.code != 0; }
 
@@ -40,10 +40,13 @@ class Walker {
 
   // Parts of a loop; `taken` is the number of iterations so far.
   bool loop_begin(const Scope& outer, const Scope& body, const StepLayout& step, bool alone);
-  void loop_inputs(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips, std::int64_t i);
+  void loop_inputs(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips,
+                   std::int64_t i);
   void loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i);
-  bool loop_copies(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i, bool alone);
-  void loop_end(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips, std::int64_t taken, bool alone);
+  bool loop_copies(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i,
+                   bool alone);
+  void loop_end(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips,
+                std::int64_t taken, bool alone);
 
   Scope scope_of(const Scope& outer, int body) const;
   // Copies or clears this thread's share; small ones are thread 0's.

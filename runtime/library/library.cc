@@ -2,11 +2,13 @@
 
 #include "runtime/base/error.h"
 #include "runtime/library/openblas.h"
+#include "runtime/library/scatter.h"
 
 namespace bitale::library {
 
 LibraryFn find(const std::string& name) {
-  if (const LibraryFn function = find_openblas(name)) return function;
+  for (const auto look : {find_scatter, find_openblas})
+    if (const LibraryFn function = look(name)) return function;
   throw Error("there is no library call '" + name + "'");
 }
 

@@ -1,10 +1,10 @@
 #include "runtime/library/openblas.h"
 
-#include <dlfcn.h>
-
 #include <climits>
 #include <string>
 #include <tuple>
+
+#include <dlfcn.h>
 
 #include "runtime/base/error.h"
 
@@ -14,8 +14,8 @@ namespace {
 // The part of the CBLAS interface that is used, with its constants.
 enum : int { row_major = 101, no_transpose = 111, transpose = 112 };
 template <class T>
-using Gemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, T alpha, const T* a, int lda, const T* b, int ldb,
-                      T beta, T* c, int ldc);
+using Gemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, T alpha, const T* a, int lda,
+                      const T* b, int ldb, T beta, T* c, int ldc);
 
 struct OpenBlas {
   Gemm<float> sgemm = nullptr;
@@ -71,8 +71,9 @@ int gemm(Gemm<T> function, Context* context, const Arguments& x) {
   if (m == 0 || n == 0) return 0;
   const auto leading = [](int given) { return given > 0 ? given : 1; };
   function(row_major, x.integers[0] ? transpose : no_transpose, x.integers[1] ? transpose : no_transpose, m, n, k,
-           static_cast<T>(x.reals[0]), static_cast<const T*>(x.buffers[0]), leading(e[3]), static_cast<const T*>(x.buffers[1]),
-           leading(e[4]), static_cast<T>(x.reals[1]), static_cast<T*>(x.buffers[2]), leading(e[5]));
+           static_cast<T>(x.reals[0]), static_cast<const T*>(x.buffers[0]), leading(e[3]),
+           static_cast<const T*>(x.buffers[1]), leading(e[4]), static_cast<T>(x.reals[1]),
+           static_cast<T*>(x.buffers[2]), leading(e[5]));
   return 0;
 }
 
@@ -89,7 +90,8 @@ LibraryFn find_openblas(const std::string& name) {
 
 LibraryStatus openblas_status() {
   const OpenBlas& library = openblas();
-  LibraryStatus status{.name = "OpenBLAS", .version = "", .detail = library.failure, .available = library.failure.empty()};
+  LibraryStatus status{
+      .name = "OpenBLAS", .version = "", .detail = library.failure, .available = library.failure.empty()};
   if (!status.available) return status;
   status.detail = "single-threaded, for sgemm and dgemm";
   status.version = library.config ? library.config() : "unknown version";

@@ -1,10 +1,10 @@
 #include "runtime/memory/array.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <cstring>
 #include <limits>
+
+#include <fmt/format.h>
 
 namespace bitale {
 namespace {
@@ -117,8 +117,7 @@ bool Array::same_bits(const Array& other) const {
 }
 
 double Array::at(std::int64_t flat) const {
-  if (flat < 0 || flat >= size_)
-    throw Error(fmt::format("element {} of an array of {} elements", flat, size_));
+  if (flat < 0 || flat >= size_) throw Error(fmt::format("element {} of an array of {} elements", flat, size_));
   return dispatch(dtype_, [&](auto tag) {
     return static_cast<double>(static_cast<const Stored<typename decltype(tag)::type>*>(data())[flat]);
   });

@@ -65,7 +65,7 @@ class Array {
   void* data() { return storage_ ? storage_->data() : nullptr; }
   const void* data() const { return storage_ ? storage_->data() : nullptr; }
   template <class T>
-  std::span<T> view();              // a dtype that is not T's is an Error
+  std::span<T> view();  // a dtype that is not T's is an Error
   template <class T>
   std::span<const T> view() const;
 

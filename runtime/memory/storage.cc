@@ -1,11 +1,10 @@
 // Host allocations, plain and guarded.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 #include <new>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
@@ -15,10 +14,11 @@ namespace bitale {
 namespace {
 
 constexpr std::size_t alignment = 64;
-constexpr std::size_t largest = std::numeric_limits<std::size_t>::max() / 4;
+constexpr std::size_t largest = std::size_t{1} << 47;  // the address space of a process
 
 [[noreturn]] void fail(std::size_t bytes) {
-  throw Error("cannot allocate " + std::to_string(bytes) + " bytes of host memory (" + std::to_string(bytes >> 20) + " MiB)");
+  throw Error("cannot allocate " + std::to_string(bytes) + " bytes of host memory (" + std::to_string(bytes >> 20) +
+              " MiB)");
 }
 
 std::size_t round_up(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
@@ -29,8 +29,8 @@ std::string to_string(DeviceId device) {
   return device.kind == DeviceId::Kind::cpu ? "cpu" : "cuda:" + std::to_string(device.index);
 }
 
-// Plain storage is padded by at least 64 bytes, so that full-vector loads just past the end stay inside. Guarded storage
-// is not: its last byte is followed by an inaccessible page, and it is full of NaN.
+// Plain storage is padded by at least 64 bytes, so that full-vector loads just past the end stay inside. Guarded
+// storage is not: its last byte is followed by an inaccessible page, and it is full of NaN.
 std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
   if (bytes > largest) fail(bytes);
   std::shared_ptr<Storage> s(new Storage);

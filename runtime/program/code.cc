@@ -1,9 +1,9 @@
 #include "runtime/program/code.h"
 
+#include <cstring>
+
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "runtime/base/error.h"
 

@@ -13,8 +13,8 @@ namespace bitale::program {
 // Executable memory that holds one blob; unmapped with the last reference.
 class LoadedCode {
  public:
-  // Copies the bytes to anonymous memory and makes it executable (never writable and executable at once). Offsets outside
-  // the blob are an Error.
+  // Copies the bytes to anonymous memory and makes it executable (never writable and executable at once). Offsets
+  // outside the blob are an Error.
   static std::shared_ptr<const LoadedCode> load(const Blob& blob);
   ~LoadedCode();
   LoadedCode(const LoadedCode&) = delete;

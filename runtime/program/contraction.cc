@@ -1,5 +1,6 @@
-// Block sizes. The accumulators of a block and both packed operands share the L2 cache, a packed panel of B stays in L1 while all
-// panels of A pass by. Within these bounds the cheapest cut is searched: few blocks pack less, many blocks share better.
+// Block sizes. The accumulators of a block and both packed operands share the L2 cache, a packed panel of B stays in L1
+// while all panels of A pass by. Within these bounds the cheapest cut is searched: few blocks pack less, many blocks
+// share better.
 #include "runtime/program/contraction.h"
 
 #include <algorithm>
@@ -12,10 +13,10 @@ namespace bitale::program {
 namespace {
 
 // Costs in multiply-adds at full speed.
-constexpr double pack_cost = 16;       // of one packed element
-constexpr double output_cost = 8;      // of one element of the epilogue, or of one share added to it
-constexpr double block_cost = 2000;    // tables and calls of one block
-constexpr double meeting_cost = 30000; // of a barrier in the middle
+constexpr double pack_cost = 16;          // of one packed element
+constexpr double output_cost = 8;         // of one element of the epilogue, or of one share added to it
+constexpr double block_cost = 2000;       // tables and calls of one block
+constexpr double meeting_cost = 30000;    // of a barrier in the middle
 constexpr std::int64_t least_share = 64;  // of k, for one thread
 constexpr std::int64_t most_cuts = 64;    // tried per dimension
 
@@ -74,7 +75,8 @@ class Planner {
     const std::int64_t per_batch = ceil_div(s_.m, mc) * ceil_div(s_.n, nc);
     const double k = static_cast<double>(s_.k);
     if (step_.accumulating) {  // one thread per batch index
-      take(mc, nc, 1, static_cast<double>(ceil_div(s_.batch, threads_)) * static_cast<double>(per_batch) * time(mc, nc, k));
+      take(mc, nc, 1,
+           static_cast<double>(ceil_div(s_.batch, threads_)) * static_cast<double>(per_batch) * time(mc, nc, k));
       return;
     }
     const std::int64_t most = std::int64_t{1} << 40;
@@ -82,7 +84,7 @@ class Planner {
     take(mc, nc, 1, static_cast<double>(ceil_div(blocks, threads_)) * time(mc, nc, k));
     const std::int64_t split = std::min(threads_ / blocks, s_.k / least_share);
     if (split < 2) return;
-    const double added = static_cast<double>(mc * nc) * output_cost;
+    const double added = 2 * static_cast<double>(mc * nc) * output_cost;  // the parts come from other cores
     take(mc, nc, static_cast<int>(split), time(mc, nc, k / static_cast<double>(split)) + added + meeting_cost);
   }
 
@@ -120,7 +122,8 @@ std::int64_t flattened(const std::vector<ContractionDim>& dims, std::span<const 
 void Reach::extend(std::int64_t extent, std::int64_t stride) {
   if (extent <= 0) empty = true;
   std::int64_t span = 0;
-  if (__builtin_mul_overflow(extent - 1, stride, &span) || __builtin_add_overflow(low, std::min<std::int64_t>(span, 0), &low) ||
+  if (__builtin_mul_overflow(extent - 1, stride, &span) ||
+      __builtin_add_overflow(low, std::min<std::int64_t>(span, 0), &low) ||
       __builtin_add_overflow(high, std::max<std::int64_t>(span, 0), &high))
     overflow = true;
 }

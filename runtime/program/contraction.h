@@ -1,22 +1,25 @@
-// Contractions on the CPU: sum-of-products over an affine iteration space, executed by one driver (executor/contraction.cc)
-// over generated leaves (micro-kernel, packing, epilogue).
+// Contractions on the CPU: sum-of-products over an affine iteration space, executed by one driver
+// (executor/contraction.cc) over generated leaves (micro-kernel, packing, epilogue).
 //
-// out(b, m, n) = sum over k of A(b, m, k) * B(b, n, k), where b, m, n, k are flattened groups of dims and every address is a
-// sum of dim index * stride: so address(m, k) = off_m[m] + off_k[k], and packing any operand (implicit im2col, transposes,
-// dilation, flips) is one gather with two offset tables. n is the lane dimension.
+// out(b, m, n) = sum over k of A(b, m, k) * B(b, n, k), where b, m, n, k are flattened groups of dims and every address
+// is a sum of dim index * stride: so address(m, k) = off_m[m] + off_k[k], and packing any operand (implicit im2col,
+// transposes, dilation, flips) is one gather with two offset tables. n is the lane dimension.
 //
-// Blocking. The output of one batch index is cut into blocks of at most mc x nc; blocks are independent, dealt to the threads
-// in order. A block keeps its accumulators acc[mc][nc] in the thread's workspace, runs over k in chunks of kc (packing A and
-// B of the chunk), and then hands acc to the epilogue. If there are fewer blocks than threads, k is split: each thread sums its
-// share into an accumulator of its own, and the shares are added in thread order before the epilogue (deterministic for one
-// thread count).
+// Blocking. The output of one batch index is cut into blocks of at most mc x nc; blocks are independent, dealt to the
+// threads in order. A block keeps its
+// accumulators acc[mc][nc] in the thread's workspace, runs over k in chunks of kc (packing A and B of the chunk), and
+// then hands acc to the epilogue. If there are fewer blocks than threads, k is split: each thread sums its share into
+// an accumulator of its own, and the shares are added in thread order before the epilogue (deterministic for one thread
+// count). An accumulating step is never split this way. In a block of few rows, full panels of B are read where they
+// lie if the lanes have stride 1 and k a uniform stride.
 //
 // Epilogue: a kernel of the ordinary signature that reads the accumulators and writes the outputs. It is called for
-// maximal runs of columns in which the column address of every operand advances uniformly by its declared column stride (0 or
-// 1, `unit` below), with buffers
+// maximal runs of columns in which the column address of every operand advances uniformly by its declared column stride
+// (0 or 1, `unit` below), with buffers
 //   acc, then for each operand: base address, row table (int64 element offsets, one per row of the run)
-// and extents rows, cols, ld of acc. Rows are visited in order, and calls for one output come from one thread if the step is
-// `accumulating` (its blocks are then dealt by batch index), so that an epilogue may add to overlapping outputs.
+// and extents rows, cols, ld of acc. Rows are visited in order, and calls for one output come from one thread if the
+// step is `accumulating` (its blocks are then dealt by batch index), so that an epilogue may add to overlapping
+// outputs.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +30,10 @@
 
 namespace bitale::program {
 
-// One dim of the iteration space: its extent (slot of the program's extents) and the element stride it has in A, in B and in
-// each epilogue operand (slots; -1: zero).
+// One dim of the iteration space: its extent (slot of the program's extents) and the element stride it has in A, in B
+// and in each epilogue operand (slots; -1: zero). At most 16 dims in a group and 24 operands. Extents and strides do
+// not change with the iteration of a loop; offsets may. Every element that the dims reach lies in its buffer: padding
+// is made by an earlier step.
 struct ContractionDim {
   int extent = -1;
   int a = -1, b = -1;
@@ -37,8 +42,8 @@ struct ContractionDim {
 
 struct ContractionOperand {
   int buffer = -1;
-  int offset = -1;  // slot of a constant element offset; -1: zero
-  bool unit = true; // column stride 1 within a run; else 0 (the same element for every column)
+  int offset = -1;       // slot of a constant element offset; -1: zero
+  bool unit = true;      // column stride 1 within a run; else 0 (the same element for every column)
   bool written = false;  // by the epilogue
 };
 
@@ -54,18 +59,18 @@ struct ContractionStep {
   int a = -1, b = -1;                          // buffers
   int a_offset = -1, b_offset = -1;            // slots of constant element offsets; -1: zero
   std::vector<ContractionOperand> operands;
-  int epilogue = -1;                           // entry of the code table
+  int epilogue = -1;  // entry of the code table
   bool accumulating = false;
   ContractionTile tile;
-  int workspace = -1;                          // buffer of role workspace
+  int workspace = -1;  // buffer of role workspace
 };
 
 // Block sizes for one set of extents, from the tile, the cache sizes and the thread count.
 struct ContractionBlocking {
   std::int64_t batch = 0, m = 0, n = 0, k = 0;  // flattened extents
   std::int64_t mc = 0, nc = 0, kc = 0;
-  int k_split = 1;                              // threads that share one block
-  std::int64_t workspace_bytes = 0;             // of one thread
+  int k_split = 1;                   // threads that share one block
+  std::int64_t workspace_bytes = 0;  // of one thread
 };
 ContractionBlocking plan_contraction(const ContractionStep& step, std::span<const std::int64_t> extents, int threads);
 

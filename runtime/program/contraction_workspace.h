@@ -10,18 +10,18 @@
 namespace bitale::program {
 
 // Bounds that let the driver do without allocation; the verifier enforces them.
-inline constexpr int most_contraction_dims = 16;      // of one group
+inline constexpr int most_contraction_dims = 16;  // of one group
 inline constexpr int most_contraction_operands = 24;
 
 // Byte offsets, each a multiple of 64.
 struct ContractionWorkspace {
-  std::int64_t ld = 0;                 // elements between two rows of the accumulators
-  std::int64_t acc = 0;                // mc x ld elements
-  std::int64_t a = 0, b = 0;           // packed: mc x kc and nc x kc elements
-  std::int64_t rows = 0;               // int64, mc each: a, then every operand
-  std::int64_t columns = 0;            // int64, nc each: b, then every operand
-  std::int64_t depth = 0;              // int64, kc each: a, b
-  std::int64_t runs = 0;               // int64, nc + 1
+  std::int64_t ld = 0;        // elements between two rows of the accumulators
+  std::int64_t acc = 0;       // mc x ld elements
+  std::int64_t a = 0, b = 0;  // packed: mc x kc and nc x kc elements
+  std::int64_t rows = 0;      // int64, mc each: a, then every operand
+  std::int64_t columns = 0;   // int64, nc each: b, then every operand
+  std::int64_t depth = 0;     // int64, kc each: a, b
+  std::int64_t runs = 0;      // int64, nc + 1
   std::int64_t bytes = 0;
 };
 ContractionWorkspace workspace_of(const ContractionStep& step, const ContractionBlocking& blocking);

@@ -1,8 +1,8 @@
 #include "runtime/program/extents.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "runtime/base/error.h"
 #include "runtime/program/placement.h"
@@ -20,27 +20,41 @@ std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
 // False where the result does not fit into 64 bits.
 bool arithmetic(ExtentOp op, std::int64_t a, std::int64_t b, std::int64_t& out) {
   switch (op) {
-    case ExtentOp::add: return !__builtin_add_overflow(a, b, &out);
-    case ExtentOp::sub: return !__builtin_sub_overflow(a, b, &out);
-    case ExtentOp::mul: return !__builtin_mul_overflow(a, b, &out);
+    case ExtentOp::add:
+      return !__builtin_add_overflow(a, b, &out);
+    case ExtentOp::sub:
+      return !__builtin_sub_overflow(a, b, &out);
+    case ExtentOp::mul:
+      return !__builtin_mul_overflow(a, b, &out);
     case ExtentOp::floordiv:
       if (b == 0 || (b == -1 && a == INT64_MIN)) return false;
       out = floor_divide(a, b);
       return true;
-    case ExtentOp::min: out = std::min(a, b); return true;
-    case ExtentOp::max: out = std::max(a, b); return true;
-    default: throw InternalError("an extent that is not arithmetic was evaluated as such");
+    case ExtentOp::min:
+      out = std::min(a, b);
+      return true;
+    case ExtentOp::max:
+      out = std::max(a, b);
+      return true;
+    default:
+      throw InternalError("an extent that is not arithmetic was evaluated as such");
   }
 }
 
 const char* symbol(ExtentOp op) {
   switch (op) {
-    case ExtentOp::add: return "+";
-    case ExtentOp::sub: return "-";
-    case ExtentOp::mul: return "*";
-    case ExtentOp::floordiv: return "/";
-    case ExtentOp::min: return "min";
-    default: return "max";
+    case ExtentOp::add:
+      return "+";
+    case ExtentOp::sub:
+      return "-";
+    case ExtentOp::mul:
+      return "*";
+    case ExtentOp::floordiv:
+      return "/";
+    case ExtentOp::min:
+      return "min";
+    default:
+      return "max";
   }
 }
 
@@ -60,8 +74,8 @@ std::int64_t arithmetic_of(const Program& program, std::size_t slot, std::span<c
   std::int64_t value = 0;
   if (try_arithmetic(program, slot, extents, value)) return value;
   const ExtentDef& e = program.extents[slot];
-  throw Error(fmt::format("extent {} of program '{}' has no 64-bit value: {} {} {}", slot, program.name, extents[at(e.a)],
-                          symbol(e.op), extents[at(e.b)]));
+  throw Error(fmt::format("extent {} of program '{}' has no 64-bit value: {} {} {}", slot, program.name,
+                          extents[at(e.a)], symbol(e.op), extents[at(e.b)]));
 }
 
 // leaf(def) gives the value of an extent that is neither a constant nor arithmetic.
@@ -88,7 +102,8 @@ void check(const Program& program, const std::vector<std::int64_t>& values) {
   for (const ExtentCheck& c : program.checks) {
     const std::int64_t a = values[at(c.a)], b = values[at(c.b)];
     if (c.kind == ExtentCheck::Kind::equal && a != b) throw Error(fmt::format("{}: {} is not {}", c.message, a, b));
-    if (c.kind == ExtentCheck::Kind::at_least && a < b) throw Error(fmt::format("{}: {} is less than {}", c.message, a, b));
+    if (c.kind == ExtentCheck::Kind::at_least && a < b)
+      throw Error(fmt::format("{}: {} is less than {}", c.message, a, b));
   }
 }
 
@@ -104,7 +119,8 @@ std::int64_t first_tile(const BlockedStep& step, std::span<const std::int64_t> e
   return std::max<std::int64_t>(0, std::min(step.tile, extents[at(step.dim)]));
 }
 
-bool try_arithmetic(const Program& program, std::size_t slot, std::span<const std::int64_t> extents, std::int64_t& value) {
+bool try_arithmetic(const Program& program, std::size_t slot, std::span<const std::int64_t> extents,
+                    std::int64_t& value) {
   const ExtentDef& e = program.extents[slot];
   return arithmetic(e.op, extents[at(e.a)], extents[at(e.b)], value);
 }
@@ -113,12 +129,15 @@ std::vector<std::int64_t> evaluate_extents(const Program& program, std::span<con
                                            std::span<const ShapeView> shareds, std::span<const std::int64_t> given) {
   std::vector<std::int64_t> values = evaluate(program, [&](const ExtentDef& e) -> std::int64_t {
     switch (e.op) {
-      case ExtentOp::input_axis: return axis_of("input", inputs, e);
-      case ExtentOp::shared_axis: return axis_of("shared variable", shareds, e);
+      case ExtentOp::input_axis:
+        return axis_of("input", inputs, e);
+      case ExtentOp::shared_axis:
+        return axis_of("shared variable", shareds, e);
       case ExtentOp::input_value:
         if (at(e.a) >= given.size()) throw Error(fmt::format("the value of input {} is missing", e.a));
         return given[at(e.a)];
-      default: throw InternalError("an extent of a body in the outermost program");
+      default:
+        throw InternalError("an extent of a body in the outermost program");
     }
   });
   check(program, values);

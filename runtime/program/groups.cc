@@ -15,7 +15,8 @@ Groups::Groups(const Program& program) {
   const std::size_t n = program.buffers.size();
   for (std::size_t i = 0; i < n; ++i) {
     int r = static_cast<int>(i);
-    while (program.buffers[static_cast<std::size_t>(r)].alias_of >= 0) r = program.buffers[static_cast<std::size_t>(r)].alias_of;
+    while (program.buffers[static_cast<std::size_t>(r)].alias_of >= 0)
+      r = program.buffers[static_cast<std::size_t>(r)].alias_of;
     root.push_back(r);
     role.push_back(program.buffers[static_cast<std::size_t>(r)].role);
   }

@@ -1,10 +1,10 @@
 // Placement: best fit in order of size.
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <limits>
 #include <numeric>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/memory/array.h"
@@ -93,8 +93,8 @@ class Placer {
     for (std::size_t i = 0; i < n; ++i) {
       const int target = program_.buffers[i].alias_of;
       BITALE_ASSERT(target < 0 || out_.bytes[i] == out_.bytes[at(target)],
-                    fmt::format("buffer '{}' ({} bytes) is an alias of '{}' ({} bytes)", program_.buffers[i].name, out_.bytes[i],
-                                program_.buffers[at(target)].name, out_.bytes[at(target)]));
+                    fmt::format("buffer '{}' ({} bytes) is an alias of '{}' ({} bytes)", program_.buffers[i].name,
+                                out_.bytes[i], program_.buffers[at(target)].name, out_.bytes[at(target)]));
     }
     for (const Step& step : program_.steps) {
       if (const auto* b = std::get_if<BlockedStep>(&step.node))
@@ -111,10 +111,11 @@ class Placer {
       for (const ContractionDim& d : *group)
         reach.extend(value(d.extent), value(whose == -2 ? d.a : whose == -1 ? d.b : d.operands[at(whose)]));
     if (reach.empty) return;
-    const std::int64_t count = out_.bytes[at(buffer)] / static_cast<std::int64_t>(size_of(program_.buffers[at(buffer)].storage));
+    const std::int64_t count =
+        out_.bytes[at(buffer)] / static_cast<std::int64_t>(size_of(program_.buffers[at(buffer)].storage));
     BITALE_ASSERT(!reach.overflow && reach.low >= 0 && reach.high < count,
-                  fmt::format("contraction '{}' reaches elements {} to {} of '{}', which has {}", label, reach.low, reach.high,
-                              program_.buffers[at(buffer)].name, count));
+                  fmt::format("contraction '{}' reaches elements {} to {} of '{}', which has {}", label, reach.low,
+                              reach.high, program_.buffers[at(buffer)].name, count));
   }
 
   void check_reach(const ContractionStep& c, const std::string& label) const {
@@ -166,13 +167,15 @@ class Placer {
 
   void same_bytes(const Program& body, int outer, int inner, std::int64_t outer_bytes, std::int64_t inner_bytes) const {
     BITALE_ASSERT(outer_bytes == inner_bytes,
-                  fmt::format("'{}' ({} bytes) is bound to '{}' of '{}' ({} bytes)", program_.buffers[at(outer)].name, outer_bytes,
-                              body.buffers[at(inner)].name, body.name, inner_bytes));
+                  fmt::format("'{}' ({} bytes) is bound to '{}' of '{}' ({} bytes)", program_.buffers[at(outer)].name,
+                              outer_bytes, body.buffers[at(inner)].name, body.name, inner_bytes));
   }
 
   void check_bindings(const LoopStep& loop, const Placement& body) const {
     const std::int64_t trips = out_.extents[at(loop.trips)];
-    if (trips < 0) throw Error(fmt::format("the loop '{}' of program '{}' would run {} times", loop.body->name, program_.name, trips));
+    if (trips < 0)
+      throw Error(
+          fmt::format("the loop '{}' of program '{}' would run {} times", loop.body->name, program_.name, trips));
     for (const LoopBinding& b : loop.bindings)
       for (const auto& [outer, inner] : {std::pair(b.outer_in, b.inner_in), std::pair(b.outer_out, b.inner_out)}) {
         if (outer < 0) continue;
@@ -189,7 +192,8 @@ class Placer {
       }
   }
 
-  void check_bindings(const std::vector<BranchStep::Binding>& bindings, const Program& inner, const Placement& body) const {
+  void check_bindings(const std::vector<BranchStep::Binding>& bindings, const Program& inner,
+                      const Placement& body) const {
     for (const BranchStep::Binding& b : bindings)
       same_bytes(inner, b.outer, b.inner, out_.bytes[at(b.outer)], body.bytes[at(b.inner)]);
   }
@@ -214,7 +218,8 @@ class Placer {
     return std::any_of(doubled_.begin(), doubled_.end(), [&](int b) { return groups_.root[at(b)] == root; });
   }
 
-  // At no step may more be live than the machine has: no placement could help. In double: sums of absurd sizes overflow.
+  // At no step may more be live than the machine has: no placement could help. In double: sums of absurd sizes
+  // overflow.
   void check_sizes() const {
     std::vector<double> change(program_.steps.size() + 1);
     for (const Item& item : items_) {
@@ -229,7 +234,8 @@ class Placer {
   [[noreturn]] void too_large(double bytes) const {
     std::vector<std::size_t> order(items_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return items_[a].bytes > items_[b].bytes; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return items_[a].bytes > items_[b].bytes; });
     std::string largest;
     for (std::size_t i = 0; i < std::min<std::size_t>(3, order.size()); ++i) {
       const Owner& o = owners_[order[i]];
@@ -237,8 +243,10 @@ class Placer {
                              o.buffer >= 0 ? program_.buffers[at(o.buffer)].name : program_.steps[at(o.step)].label,
                              items_[order[i]].bytes >> 20);
     }
-    throw Error(fmt::format("program '{}' needs {:.0f} MiB at once for these shapes, and this machine has {} MiB; the largest buffers are {}",
-                            program_.name, bytes / (1 << 20), machine_limit() >> 20, largest));
+    throw Error(
+        fmt::format("program '{}' needs {:.0f} MiB at once for these shapes, and this machine has {} MiB; the largest "
+                    "buffers are {}",
+                    program_.name, bytes / (1 << 20), machine_limit() >> 20, largest));
   }
 
   void assign(const Fit& fit) {
@@ -271,8 +279,8 @@ class Placer {
   std::vector<Touched> touched_;  // per root
   std::vector<bool> local_;       // private to each thread
   std::vector<Item> items_;
-  std::vector<Owner> owners_;     // per item
-  std::vector<int> body_steps_;   // per body
+  std::vector<Owner> owners_;    // per item
+  std::vector<int> body_steps_;  // per body
 };
 
 }  // namespace

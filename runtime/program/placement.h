@@ -9,8 +9,8 @@
 
 namespace bitale::program {
 
-// Values of all extents for one call. shapes: of inputs, then of Shareds; values: of inputs that are read as extents (by
-// input number; others ignored). Throws Error when a check fails, with the check's message and the values.
+// Values of all extents for one call. shapes: of inputs, then of Shareds; values: of inputs that are read as extents
+// (by input number; others ignored). Throws Error when a check fails, with the check's message and the values.
 struct CallShapes {
   std::vector<std::vector<std::int64_t>> inputs, shareds;
   std::vector<std::int64_t> values;
@@ -26,9 +26,9 @@ struct Placement {
   std::vector<Placement> bodies;      // of loop, branch bodies in step order; their offsets are into the same arena
 };
 
-// Temporaries share memory when their live intervals (first to last step that touches them) are disjoint: best fit in order
-// of size. Every offset is a multiple of 64. Sizes that overflow, or are over the limit of the machine, are an Error that
-// names the largest buffers.
+// Temporaries share memory when their live intervals (first to last step that touches them) are disjoint: best fit in
+// order of size. Every offset is a multiple of 64. Sizes that overflow, or are over the limit of the machine, are an
+// Error that names the largest buffers.
 Placement place(const Program& program, std::vector<std::int64_t> extents, int threads);
 
 }  // namespace bitale::program

@@ -1,23 +1,25 @@
-// A Program: what a compiled function is, without pointers, threads or a device. Buffers, extents, code and steps; loops and
-// branches hold Programs of their own. It is plain data: printed, verified, serialised and executed elsewhere.
+// A Program: what a compiled function is, without pointers, threads or a device. Buffers, extents, code and steps;
+// loops and branches hold Programs of their own. It is plain data: printed, verified, serialised and executed
+// elsewhere.
 //
-// Extents. extents[i] is an expression over earlier ones; all are computed at call entry, in order, from the shapes of inputs
-// and Shared variables, and from integer inputs. Everything that has a size refers to slots of this table, so one Program
-// serves all shapes. `checks` are the equalities and bounds that the shapes must satisfy.
+// Extents. extents[i] is an expression over earlier ones; all are computed at call entry, in order, from the shapes of
+// inputs and Shared variables, and from integer inputs. Everything that has a size refers to slots of this table, so
+// one Program serves all shapes. `checks` are the equalities and bounds that the shapes must satisfy.
 //
-// Buffers. Dense, row-major. Roles: input (the caller's array), output (an array made for the caller), shared (the value of a
-// Shared), update (the new value of a Shared: committed after the last step if the error word is clear), constant (bytes in
-// the Program), temporary (in the arena, live from its first to its last step), workspace (in the arena, one
-// piece per thread, sized by the step that uses it). A buffer with alias_of >= 0 has no memory of its own: it is the other buffer,
-// with other dims (a reshape); elements must agree.
+// Buffers. Dense, row-major. Roles: input (the caller's array), output (an array made for the caller), shared (the
+// value of a Shared), update (the new value of a Shared: committed after the last step if the error word is clear),
+// constant (bytes in the Program), temporary (in the arena, live from its first to its last step), workspace (in the
+// arena, one piece per thread, sized by the step that uses it). A buffer with alias_of >= 0 has no memory of its own:
+// it is the other buffer, with other dims (a reshape); elements must agree.
 //
-// Steps run in order; all threads enter each step, and a barrier follows it. A step reads and writes buffers as its lists
-// say; the verifier checks that what is read was written before, on every path.
+// Steps run in order; all threads enter each step, and a barrier follows it. A step reads and writes buffers as its
+// lists say; the verifier checks that what is read was written before, on every path.
 //
-// Bodies of loops and branches are Programs without ports, checks, Shareds or code: their buffers of role input are what bindings fill,
-// those of role output what bindings take (`index` is not used), their entry numbers are the outermost Program's, and their
-// extents come from `outer`, `iteration`, constants and arithmetic. An extent that changes with the iteration may be an argument
-// of a kernel or an offset, but not the dim of a buffer, of a contraction or of a blocked step, nor a number of trips.
+// Bodies of loops and branches are Programs without ports, checks, Shareds or code: their buffers of role input are
+// what bindings fill, those of role output what bindings take (`index` is not used), their entry numbers are the
+// outermost Program's, and their extents come from `outer`, `iteration`, constants and arithmetic. An extent that
+// changes with the iteration may be an argument of a kernel or an offset, but not the dim of a buffer, of a contraction
+// or of a blocked step, nor a number of trips.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +42,12 @@ enum class ExtentOp : std::uint8_t {
   input_value,  // value of input a, an integer scalar
   outer,        // slot a of the enclosing program (loop and branch bodies)
   iteration,    // the number of the loop's iteration (loop bodies; the only extent that changes within a call)
-  add, sub, mul, floordiv, min, max,  // of slots a and b
+  add,
+  sub,
+  mul,
+  floordiv,
+  min,
+  max,  // of slots a and b
 };
 
 struct ExtentDef {
@@ -52,8 +59,8 @@ struct ExtentDef {
 // A condition on extents that holds at call entry, or the call is an Error with this message.
 struct ExtentCheck {
   enum class Kind : std::uint8_t { equal, at_least } kind = Kind::equal;
-  int a = -1, b = -1;    // slots
-  std::string message;   // names the op, the dims and the source lines; the values are added
+  int a = -1, b = -1;   // slots
+  std::string message;  // names the op, the dims and the source lines; the values are added
 };
 
 enum class Role : std::uint8_t { input, output, shared, update, constant, temporary, workspace };
@@ -63,20 +70,21 @@ struct Buffer {
   DType storage = DType::f32;
   std::vector<int> dims;  // slots
   Role role = Role::temporary;
-  int index = -1;         // which input, output, Shared (also for update) or constant
+  int index = -1;  // which input, output, Shared (also for update) or constant
   int alias_of = -1;
-  bool keep = false;      // temporary that keeps its contents between calls with the same placement
+  bool keep = false;  // temporary that keeps its contents between calls with the same placement
 };
 
 // One kernel launch.
 struct KernelStep {
-  int entry = -1;              // of the code table
-  std::vector<int> buffers;    // arguments, in the kernel's order
-  std::vector<bool> writes;    // per argument: written (may be read as well)
-  std::vector<int> extents;    // slots, in the kernel's order
+  int entry = -1;            // of the code table
+  std::vector<int> buffers;  // arguments, in the kernel's order
+  std::vector<bool> writes;  // per argument: written (may be read as well)
+  std::vector<int> extents;  // slots, in the kernel's order
 };
 
-// A call of a named entry of the runtime's library table (OpenBLAS, Eigen, cuBLASLt, cuDNN...). Its meaning is the library's.
+// A call of a named entry of the runtime's library table (OpenBLAS, Eigen, cuBLASLt, cuDNN...). Its meaning is the
+// library's.
 struct LibraryStep {
   std::string function;
   std::vector<int> buffers;
@@ -96,30 +104,31 @@ struct Program;
 enum class BindingKind : std::uint8_t {
   invariant,  // outer_in is inner_in in every iteration
   sequence,   // iteration i sees row i of outer_in (first axis) as inner_in
-  carry,      // inner_in is outer_in at first, then the last inner_out; outer_out receives the final one (also for zero trips)
+  carry,      // inner_in is outer_in at first, then the last inner_out; outer_out receives the final one (also for zero
+              // trips)
   stacked,    // iteration i writes inner_out to row i of outer_out; rows that no iteration writes are zero
 };
-// One inner_out may be carried and stacked at once (its row is then what the next iteration reads), and bound several times. A
-// carry whose inner_out is an alias of its inner_in is updated in place, in outer_out, which may then be outer_in's
-// memory; other outer_outs share no memory with any outer_in. outer_out of a carry may be -1 if nobody wants the final value (not
-// in place). `backwards` counts rows from trips - 1 down. Buffers have at least `trips` rows.
+// One inner_out may be carried and stacked at once (its row is then what the next iteration reads), and bound several
+// times. A carry whose inner_out is an alias of its inner_in is updated in place, in outer_out, which may then be
+// outer_in's memory; other outer_outs share no memory with any outer_in. outer_out of a carry may be -1 if nobody wants
+// the final value (not in place). `backwards` counts rows from trips - 1 down. Buffers have at least `trips` rows.
 
 struct LoopBinding {
   BindingKind kind = BindingKind::invariant;
   int outer_in = -1, inner_in = -1, inner_out = -1, outer_out = -1;  // buffers; -1 where the kind has none
-  bool backwards = false;  // rows from last to first
+  bool backwards = false;                                            // rows from last to first
 };
 
 struct LoopStep {
-  int trips = -1;         // slot
-  int until = -1;         // body buffer (bool scalar) that ends the loop when true; -1: none
-  int trips_taken = -1;   // outer buffer (int64 scalar) that receives the number of iterations; -1: none
+  int trips = -1;        // slot
+  int until = -1;        // body buffer (bool scalar) that ends the loop when true; -1: none
+  int trips_taken = -1;  // outer buffer (int64 scalar) that receives the number of iterations; -1: none
   std::vector<LoopBinding> bindings;
   std::shared_ptr<const Program> body;
 };
 
 struct BranchStep {
-  int condition = -1;     // buffer: bool scalar
+  int condition = -1;  // buffer: bool scalar
   struct Binding {
     int outer = -1, inner = -1;
     bool written = false;
@@ -130,11 +139,11 @@ struct BranchStep {
 
 struct Step;
 
-// Runs `steps` once per tile of the dimension: extent `dim` cut into pieces of at most `tile`; tiles are dealt to the threads,
-// and each runs all steps of its tile alone (thread 0 of 1). Slots `begin` and `size` hold the tile's start and extent while it
-// runs; extents computed from them follow. They are defined as constants, `size` after `dim`; at call entry they are 0 and min(tile,
-// dim), which is what buffers in `local` are sized by: these hold one tile, are private to the thread, and are used by no other step.
-// `steps` are kernels, contractions, library calls and copies.
+// Runs `steps` once per tile of the dimension: extent `dim` cut into pieces of at most `tile`; tiles are dealt to the
+// threads, and each runs all steps of its tile alone (thread 0 of 1). Slots `begin` and `size` hold the tile's start
+// and extent while it runs; extents computed from them follow. They are defined as constants, `size` after `dim`; at
+// call entry they are 0 and min(tile, dim), which is what buffers in `local` are sized by: these hold one tile, are
+// private to the thread, and are used by no other step. `steps` are kernels, contractions, library calls and copies.
 struct BlockedStep {
   int dim = -1, begin = -1, size = -1;
   std::int64_t tile = 1;
@@ -152,7 +161,7 @@ struct Step {
   std::variant<KernelStep, ContractionStep, LibraryStep, CopyStep, LoopStep, BranchStep, BlockedStep, CheckStep> node;
   std::string label;                // what it computes, for profiles and dumps
   std::vector<SourceLine> origins;  // the user's lines
-  int flops = -1;                   // slot of its floating-point operations (2 per multiply-add of a contraction); -1: not counted
+  int flops = -1;  // slot of its floating-point operations (2 per multiply-add of a contraction); -1: not counted
 };
 
 struct Entry {
@@ -175,8 +184,8 @@ struct Constant {
 struct Port {
   std::string name;
   DType dtype = DType::f32;
-  std::vector<int> dims;      // slots; for inputs and Shared: where the extents are checked against
-  bool integer_value = false; // an input read as an extent
+  std::vector<int> dims;       // slots; for inputs and Shared: where the extents are checked against
+  bool integer_value = false;  // an input read as an extent
 };
 
 struct Program {
@@ -194,8 +203,9 @@ struct Program {
 // Deterministic text; what `bitale graph --stage program` shows.
 std::string to_string(const Program& program);
 
-// Checks slots, buffers, roles, aliases, step arguments and definition before use; everything in a Program that was read from
-// outside is checked here before it is believed. Throws InternalError (our own output) with the program's text.
+// Checks slots, buffers, roles, aliases, step arguments and definition before use; everything in a Program that was
+// read from outside is checked here before it is believed. Throws InternalError (our own output) with the program's
+// text.
 void verify(const Program& program);
 
 // Calls visit(buffer, written) for every buffer a step touches, bodies' bindings included.

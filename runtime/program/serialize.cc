@@ -1,13 +1,14 @@
-// One description of the fields serves both directions: transfer(archive, value) writes with a Writer and reads with a Reader.
+// One description of the fields serves both directions: transfer(archive, value) writes with a Writer and reads with a
+// Reader.
 #include "runtime/program/serialize.h"
-
-#include <fmt/format.h>
 
 #include <bit>
 #include <cstring>
 #include <mutex>
 #include <set>
 #include <type_traits>
+
+#include <fmt/format.h>
 
 #include "runtime/base/error.h"
 #include "runtime/program/check.h"
@@ -91,15 +92,25 @@ void transfer_enum(A& a, E& value, E last) {
 }
 
 template <class A>
-void transfer(A& a, DType& v) { transfer_enum(a, v, DType::f64); }
+void transfer(A& a, DType& v) {
+  transfer_enum(a, v, DType::f64);
+}
 template <class A>
-void transfer(A& a, ExtentOp& v) { transfer_enum(a, v, ExtentOp::max); }
+void transfer(A& a, ExtentOp& v) {
+  transfer_enum(a, v, ExtentOp::max);
+}
 template <class A>
-void transfer(A& a, ExtentCheck::Kind& v) { transfer_enum(a, v, ExtentCheck::Kind::at_least); }
+void transfer(A& a, ExtentCheck::Kind& v) {
+  transfer_enum(a, v, ExtentCheck::Kind::at_least);
+}
 template <class A>
-void transfer(A& a, Role& v) { transfer_enum(a, v, Role::workspace); }
+void transfer(A& a, Role& v) {
+  transfer_enum(a, v, Role::workspace);
+}
 template <class A>
-void transfer(A& a, BindingKind& v) { transfer_enum(a, v, BindingKind::stacked); }
+void transfer(A& a, BindingKind& v) {
+  transfer_enum(a, v, BindingKind::stacked);
+}
 
 template <class A>
 void transfer(A& a, std::string& text) {
@@ -164,46 +175,83 @@ void transfer(A& a, std::shared_ptr<const Program>& body) {
 }
 
 template <class A>
-void transfer(A& a, ExtentDef& v) { all(a, v.op, v.a, v.b); }
-template <class A>
-void transfer(A& a, ExtentCheck& v) { all(a, v.kind, v.a, v.b, v.message); }
-template <class A>
-void transfer(A& a, Buffer& v) { all(a, v.name, v.storage, v.dims, v.role, v.index, v.alias_of, v.keep); }
-template <class A>
-void transfer(A& a, Entry& v) { all(a, v.name, v.structure); }
-template <class A>
-void transfer(A& a, Blob& v) { all(a, v.target, v.bytes, v.offsets); }
-template <class A>
-void transfer(A& a, Constant& v) { transfer(a, v.bytes); }
-template <class A>
-void transfer(A& a, Port& v) { all(a, v.name, v.dtype, v.dims, v.integer_value); }
-
-template <class A>
-void transfer(A& a, KernelStep& v) { all(a, v.entry, v.buffers, v.writes, v.extents); }
-template <class A>
-void transfer(A& a, LibraryStep& v) { all(a, v.function, v.buffers, v.writes, v.extents, v.integers, v.reals); }
-template <class A>
-void transfer(A& a, CopyStep& v) { all(a, v.from, v.to); }
-template <class A>
-void transfer(A& a, CheckStep& v) { all(a, v.condition, v.message); }
-template <class A>
-void transfer(A& a, ContractionDim& v) { all(a, v.extent, v.a, v.b, v.operands); }
-template <class A>
-void transfer(A& a, ContractionOperand& v) { all(a, v.buffer, v.offset, v.unit, v.written); }
-template <class A>
-void transfer(A& a, ContractionTile& v) { all(a, v.mr, v.nr, v.micro, v.pack_a, v.pack_b); }
-template <class A>
-void transfer(A& a, ContractionStep& v) {
-  all(a, v.dtype, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.operands, v.epilogue, v.accumulating, v.tile, v.workspace);
+void transfer(A& a, ExtentDef& v) {
+  all(a, v.op, v.a, v.b);
 }
 template <class A>
-void transfer(A& a, LoopBinding& v) { all(a, v.kind, v.outer_in, v.inner_in, v.inner_out, v.outer_out, v.backwards); }
+void transfer(A& a, ExtentCheck& v) {
+  all(a, v.kind, v.a, v.b, v.message);
+}
 template <class A>
-void transfer(A& a, LoopStep& v) { all(a, v.trips, v.until, v.trips_taken, v.bindings, v.body); }
+void transfer(A& a, Buffer& v) {
+  all(a, v.name, v.storage, v.dims, v.role, v.index, v.alias_of, v.keep);
+}
 template <class A>
-void transfer(A& a, BranchStep::Binding& v) { all(a, v.outer, v.inner, v.written); }
+void transfer(A& a, Entry& v) {
+  all(a, v.name, v.structure);
+}
 template <class A>
-void transfer(A& a, BranchStep& v) { all(a, v.condition, v.then, v.otherwise, v.then_bindings, v.otherwise_bindings); }
+void transfer(A& a, Blob& v) {
+  all(a, v.target, v.bytes, v.offsets);
+}
+template <class A>
+void transfer(A& a, Constant& v) {
+  transfer(a, v.bytes);
+}
+template <class A>
+void transfer(A& a, Port& v) {
+  all(a, v.name, v.dtype, v.dims, v.integer_value);
+}
+
+template <class A>
+void transfer(A& a, KernelStep& v) {
+  all(a, v.entry, v.buffers, v.writes, v.extents);
+}
+template <class A>
+void transfer(A& a, LibraryStep& v) {
+  all(a, v.function, v.buffers, v.writes, v.extents, v.integers, v.reals);
+}
+template <class A>
+void transfer(A& a, CopyStep& v) {
+  all(a, v.from, v.to);
+}
+template <class A>
+void transfer(A& a, CheckStep& v) {
+  all(a, v.condition, v.message);
+}
+template <class A>
+void transfer(A& a, ContractionDim& v) {
+  all(a, v.extent, v.a, v.b, v.operands);
+}
+template <class A>
+void transfer(A& a, ContractionOperand& v) {
+  all(a, v.buffer, v.offset, v.unit, v.written);
+}
+template <class A>
+void transfer(A& a, ContractionTile& v) {
+  all(a, v.mr, v.nr, v.micro, v.pack_a, v.pack_b);
+}
+template <class A>
+void transfer(A& a, ContractionStep& v) {
+  all(a, v.dtype, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.operands, v.epilogue, v.accumulating,
+      v.tile, v.workspace);
+}
+template <class A>
+void transfer(A& a, LoopBinding& v) {
+  all(a, v.kind, v.outer_in, v.inner_in, v.inner_out, v.outer_out, v.backwards);
+}
+template <class A>
+void transfer(A& a, LoopStep& v) {
+  all(a, v.trips, v.until, v.trips_taken, v.bindings, v.body);
+}
+template <class A>
+void transfer(A& a, BranchStep::Binding& v) {
+  all(a, v.outer, v.inner, v.written);
+}
+template <class A>
+void transfer(A& a, BranchStep& v) {
+  all(a, v.condition, v.then, v.otherwise, v.then_bindings, v.otherwise_bindings);
+}
 template <class A>
 void transfer(A& a, Step& v);
 template <class A>
@@ -227,11 +275,14 @@ void transfer(A& a, std::variant<T...>& v) {
 }
 
 template <class A>
-void transfer(A& a, Step& v) { all(a, v.node, v.label, v.origins, v.flops); }
+void transfer(A& a, Step& v) {
+  all(a, v.node, v.label, v.origins, v.flops);
+}
 
 template <class A>
 void transfer(A& a, Program& p) {
-  all(a, p.name, p.extents, p.checks, p.inputs, p.outputs, p.shareds, p.buffers, p.constants, p.entries, p.blobs, p.steps);
+  all(a, p.name, p.extents, p.checks, p.inputs, p.outputs, p.shareds, p.buffers, p.constants, p.entries, p.blobs,
+      p.steps);
 }
 
 }  // namespace

@@ -20,18 +20,30 @@ const char* text_of(BindingKind kind) {
 
 std::string text_of(const ExtentDef& e) {
   switch (e.op) {
-    case ExtentOp::constant: return fmt::format("{}", e.a);
-    case ExtentOp::input_axis: return fmt::format("axis {} of input {}", e.b, e.a);
-    case ExtentOp::shared_axis: return fmt::format("axis {} of shared {}", e.b, e.a);
-    case ExtentOp::input_value: return fmt::format("value of input {}", e.a);
-    case ExtentOp::outer: return fmt::format("outer e{}", e.a);
-    case ExtentOp::iteration: return "iteration";
-    case ExtentOp::add: return fmt::format("e{} + e{}", e.a, e.b);
-    case ExtentOp::sub: return fmt::format("e{} - e{}", e.a, e.b);
-    case ExtentOp::mul: return fmt::format("e{} * e{}", e.a, e.b);
-    case ExtentOp::floordiv: return fmt::format("e{} / e{}", e.a, e.b);
-    case ExtentOp::min: return fmt::format("min(e{}, e{})", e.a, e.b);
-    case ExtentOp::max: return fmt::format("max(e{}, e{})", e.a, e.b);
+    case ExtentOp::constant:
+      return fmt::format("{}", e.a);
+    case ExtentOp::input_axis:
+      return fmt::format("axis {} of input {}", e.b, e.a);
+    case ExtentOp::shared_axis:
+      return fmt::format("axis {} of shared {}", e.b, e.a);
+    case ExtentOp::input_value:
+      return fmt::format("value of input {}", e.a);
+    case ExtentOp::outer:
+      return fmt::format("outer e{}", e.a);
+    case ExtentOp::iteration:
+      return "iteration";
+    case ExtentOp::add:
+      return fmt::format("e{} + e{}", e.a, e.b);
+    case ExtentOp::sub:
+      return fmt::format("e{} - e{}", e.a, e.b);
+    case ExtentOp::mul:
+      return fmt::format("e{} * e{}", e.a, e.b);
+    case ExtentOp::floordiv:
+      return fmt::format("e{} / e{}", e.a, e.b);
+    case ExtentOp::min:
+      return fmt::format("min(e{}, e{})", e.a, e.b);
+    case ExtentOp::max:
+      return fmt::format("max(e{}, e{})", e.a, e.b);
   }
   return "?";
 }
@@ -55,8 +67,10 @@ class Printer {
     ports("output", program_.outputs);
     ports("shared", program_.shareds);
     for (std::size_t i = 0; i < program_.buffers.size(); ++i) buffer(i);
-    for (std::size_t i = 0; i < program_.constants.size(); ++i) line("constant {}: {} bytes", i, program_.constants[i].bytes.size());
-    for (const Blob& b : program_.blobs) line("code for {}: {} bytes, {} entries", b.target, b.bytes.size(), b.offsets.size());
+    for (std::size_t i = 0; i < program_.constants.size(); ++i)
+      line("constant {}: {} bytes", i, program_.constants[i].bytes.size());
+    for (const Blob& b : program_.blobs)
+      line("code for {}: {} bytes, {} entries", b.target, b.bytes.size(), b.offsets.size());
     for (std::size_t i = 0; i < program_.steps.size(); ++i) step(program_.steps[i], fmt::format("{}", i));
     return std::move(out_);
   }
@@ -78,12 +92,14 @@ class Printer {
   std::string name(int b) const { return name(program_, b); }
   static std::string name(const Program& p, int b) {
     if (b < 0) return "-";
-    return static_cast<std::size_t>(b) < p.buffers.size() ? fmt::format("%{} {}", b, p.buffers[static_cast<std::size_t>(b)].name)
-                                                          : fmt::format("%{} ?", b);
+    return static_cast<std::size_t>(b) < p.buffers.size()
+               ? fmt::format("%{} {}", b, p.buffers[static_cast<std::size_t>(b)].name)
+               : fmt::format("%{} ?", b);
   }
   std::string entry(int e) const {
     const bool valid = e >= 0 && static_cast<std::size_t>(e) < outermost_.entries.size();
-    return valid ? fmt::format("@{} {}", e, outermost_.entries[static_cast<std::size_t>(e)].name) : fmt::format("@{} ?", e);
+    return valid ? fmt::format("@{} {}", e, outermost_.entries[static_cast<std::size_t>(e)].name)
+                 : fmt::format("@{} ?", e);
   }
 
   void ports(const char* what, const std::vector<Port>& list) {
@@ -99,7 +115,8 @@ class Printer {
          b.keep ? ", kept" : "");
   }
 
-  std::string arguments(const std::vector<int>& buffers, const std::vector<bool>& writes, const std::vector<int>& extents) const {
+  std::string arguments(const std::vector<int>& buffers, const std::vector<bool>& writes,
+                        const std::vector<int>& extents) const {
     std::string s;
     for (std::size_t i = 0; i < buffers.size(); ++i)
       s += (i ? ", " : "") + std::string(i < writes.size() && writes[i] ? "out " : "") + name(buffers[i]);
@@ -110,15 +127,18 @@ class Printer {
     std::string at;
     for (const SourceLine& l : s.origins) at += (at.empty() ? "  ; " : ", ") + to_string(l);
     number_ = number;
-    head_ = (s.label.empty() ? "" : " '" + s.label + "'") + (s.flops >= 0 ? fmt::format(", flops e{}", s.flops) : "") + at;
+    head_ =
+        (s.label.empty() ? "" : " '" + s.label + "'") + (s.flops >= 0 ? fmt::format(", flops e{}", s.flops) : "") + at;
     std::visit([this](const auto& node) { show(node); }, s.node);
   }
 
-  void show(const KernelStep& s) { line("{}: kernel {}({}){}", number_, entry(s.entry), arguments(s.buffers, s.writes, s.extents), head_); }
+  void show(const KernelStep& s) {
+    line("{}: kernel {}({}){}", number_, entry(s.entry), arguments(s.buffers, s.writes, s.extents), head_);
+  }
 
   void show(const LibraryStep& s) {
-    line("{}: library {}({}; {}; {}){}", number_, s.function, arguments(s.buffers, s.writes, s.extents), fmt::join(s.integers, ", "),
-         fmt::join(s.reals, ", "), head_);
+    line("{}: library {}({}; {}; {}){}", number_, s.function, arguments(s.buffers, s.writes, s.extents),
+         fmt::join(s.integers, ", "), fmt::join(s.reals, ", "), head_);
   }
 
   void show(const CopyStep& s) { line("{}: copy {} to {}{}", number_, name(s.from), name(s.to), head_); }
@@ -126,21 +146,23 @@ class Printer {
 
   void dims(const char* group, const std::vector<ContractionDim>& list) {
     for (const ContractionDim& d : list)
-      line("{} {}: a {}, b {}, operands [{}]", group, slot_name(d.extent), slot_name(d.a), slot_name(d.b), slots(d.operands));
+      line("{} {}: a {}, b {}, operands [{}]", group, slot_name(d.extent), slot_name(d.a), slot_name(d.b),
+           slots(d.operands));
   }
 
   void show(const ContractionStep& s) {
-    line("{}: contraction {} {}({} + {}, {} + {}){}{}", number_, dtype_text(s.dtype), entry(s.epilogue), name(s.a), slot_name(s.a_offset),
-         name(s.b), slot_name(s.b_offset), s.accumulating ? ", accumulating" : "", head_);
+    line("{}: contraction {} {}({} + {}, {} + {}){}{}", number_, dtype_text(s.dtype), entry(s.epilogue), name(s.a),
+         slot_name(s.a_offset), name(s.b), slot_name(s.b_offset), s.accumulating ? ", accumulating" : "", head_);
     ++depth_;
     dims("batch", s.batch);
     dims("m", s.m);
     dims("n", s.n);
     dims("k", s.k);
     for (const ContractionOperand& o : s.operands)
-      line("operand {}{} + {}, {}", o.written ? "out " : "", name(o.buffer), slot_name(o.offset), o.unit ? "by columns" : "by rows");
-    line("tile {} x {}, {} {} {}, workspace {}", s.tile.mr, s.tile.nr, entry(s.tile.micro), entry(s.tile.pack_a), entry(s.tile.pack_b),
-         name(s.workspace));
+      line("operand {}{} + {}, {}", o.written ? "out " : "", name(o.buffer), slot_name(o.offset),
+           o.unit ? "by columns" : "by rows");
+    line("tile {} x {}, {} {} {}, workspace {}", s.tile.mr, s.tile.nr, entry(s.tile.micro), entry(s.tile.pack_a),
+         entry(s.tile.pack_b), name(s.workspace));
     --depth_;
   }
 
@@ -152,7 +174,8 @@ class Printer {
   }
 
   void show(const LoopStep& s) {
-    line("{}: loop {} times{}{}{}", number_, slot_name(s.trips), s.until >= 0 ? fmt::format(", until %{} of the body", s.until) : "",
+    line("{}: loop {} times{}{}{}", number_, slot_name(s.trips),
+         s.until >= 0 ? fmt::format(", until %{} of the body", s.until) : "",
          s.trips_taken >= 0 ? ", counted in " + name(s.trips_taken) : "", head_);
     ++depth_;
     for (const LoopBinding& b : s.bindings)
@@ -162,7 +185,8 @@ class Printer {
     --depth_;
   }
 
-  void side(const char* what, const std::shared_ptr<const Program>& p, const std::vector<BranchStep::Binding>& bindings) {
+  void side(const char* what, const std::shared_ptr<const Program>& p,
+            const std::vector<BranchStep::Binding>& bindings) {
     line("{}", what);
     ++depth_;
     for (const BranchStep::Binding& b : bindings)
@@ -178,7 +202,8 @@ class Printer {
   }
 
   void show(const BlockedStep& s) {
-    line("{}: blocked e{} by {}, begin e{}, size e{}, local {}{}", number_, s.dim, s.tile, s.begin, s.size, fmt::join(s.local, " "), head_);
+    line("{}: blocked e{} by {}, begin e{}, size e{}, local {}{}", number_, s.dim, s.tile, s.begin, s.size,
+         fmt::join(s.local, " "), head_);
     ++depth_;
     const std::string number = number_;
     for (std::size_t i = 0; i < s.steps.size(); ++i) step(s.steps[i], fmt::format("{}.{}", number, i));

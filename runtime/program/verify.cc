@@ -1,8 +1,8 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "runtime/base/error.h"
 #include "runtime/program/check.h"
@@ -24,11 +24,11 @@ bool valid(DType d) { return d <= DType::f64; }
 // Where a Program stands: what it may refer to outside itself.
 struct Place {
   const Program* outermost = nullptr;
-  const Program* outer = nullptr;        // null for the outermost
+  const Program* outer = nullptr;  // null for the outermost
   const Varying* outer_varying = nullptr;
-  bool loop = false;                     // the body of a loop, which has iterations
-  std::set<int> writable_inputs;         // carries updated in place
-  std::set<int> defined_outputs;         // outputs that hold a value before the first step
+  bool loop = false;              // the body of a loop, which has iterations
+  std::set<int> writable_inputs;  // carries updated in place
+  std::set<int> defined_outputs;  // outputs that hold a value before the first step
   int depth = 0;
 };
 
@@ -59,12 +59,15 @@ class Verifier {
   std::string name(int b) const { return fmt::format("buffer %{} '{}'", b, p_.buffers[at(b)].name); }
 
   bool is_slot(std::int64_t s) const { return s >= 0 && at(s) < p_.extents.size(); }
-  void slot(std::int64_t s, const char* what) const { require(is_slot(s), "{} is extent {}, which does not exist", what, s); }
+  void slot(std::int64_t s, const char* what) const {
+    require(is_slot(s), "{} is extent {}, which does not exist", what, s);
+  }
   // A slot that is the same throughout a call.
   void fixed(std::int64_t s, const char* what) const {
     slot(s, what);
     require(!varying_.iteration[at(s)], "{} is extent {}, which changes with the iteration", what, s);
-    require(varying_.blocked[at(s)] == 0 || varying_.blocked[at(s)] == tile_, "{} is extent {}, which changes with a tile", what, s);
+    require(varying_.blocked[at(s)] == 0 || varying_.blocked[at(s)] == tile_,
+            "{} is extent {}, which changes with a tile", what, s);
   }
   void fixed_or_zero(int s, const char* what) const {
     if (s != -1) fixed(s, what);
@@ -82,21 +85,36 @@ class Verifier {
                 "extent {} is axis {} of {} {}, which does not exist", i, e.b, what, e.a);
       };
       switch (e.op) {
-        case ExtentOp::constant: break;
-        case ExtentOp::input_axis: axis(p_.inputs, "input"); break;
-        case ExtentOp::shared_axis: axis(p_.shareds, "shared variable"); break;
+        case ExtentOp::constant:
+          break;
+        case ExtentOp::input_axis:
+          axis(p_.inputs, "input");
+          break;
+        case ExtentOp::shared_axis:
+          axis(p_.shareds, "shared variable");
+          break;
         case ExtentOp::input_value:
           require(!body() && e.a >= 0 && at(e.a) < p_.inputs.size() && p_.inputs[at(e.a)].integer_value,
                   "extent {} is the value of input {}, which is not read as an extent", i, e.a);
           break;
         case ExtentOp::outer:
-          require(body() && e.a >= 0 && at(e.a) < place_.outer->extents.size(), "extent {} is an outer one that does not exist", i);
+          require(body() && e.a >= 0 && at(e.a) < place_.outer->extents.size(),
+                  "extent {} is an outer one that does not exist", i);
           break;
-        case ExtentOp::iteration: require(place_.loop, "extent {} is the iteration outside a loop's body", i); break;
-        case ExtentOp::add: case ExtentOp::sub: case ExtentOp::mul: case ExtentOp::floordiv: case ExtentOp::min: case ExtentOp::max:
-          require(e.a >= 0 && e.b >= 0 && at(e.a) < i && at(e.b) < i, "extent {} depends on one that does not come before it", i);
+        case ExtentOp::iteration:
+          require(place_.loop, "extent {} is the iteration outside a loop's body", i);
           break;
-        default: require(false, "extent {} is of no known kind", i);
+        case ExtentOp::add:
+        case ExtentOp::sub:
+        case ExtentOp::mul:
+        case ExtentOp::floordiv:
+        case ExtentOp::min:
+        case ExtentOp::max:
+          require(e.a >= 0 && e.b >= 0 && at(e.a) < i && at(e.b) < i,
+                  "extent {} depends on one that does not come before it", i);
+          break;
+        default:
+          require(false, "extent {} is of no known kind", i);
       }
     }
   }
@@ -109,7 +127,8 @@ class Verifier {
       slot(b->dim, "the dim of a blocked step");
       for (const int s : {b->begin, b->size}) {
         slot(s, "the begin or size of a blocked step");
-        require(p_.extents[at(s)].op == ExtentOp::constant, "extent {} is set by a blocked step but not defined as a constant", s);
+        require(p_.extents[at(s)].op == ExtentOp::constant,
+                "extent {} is set by a blocked step but not defined as a constant", s);
         require(used.insert(s).second, "extent {} is set by two blocked steps", s);
       }
       require(b->dim < b->size, "the size of a blocked step comes before its dim");
@@ -135,16 +154,19 @@ class Verifier {
       require(p_.buffers[at(root)].storage == b.storage, "{} is an alias of another dtype", name(number));
       require(root == number || b.role == Role::temporary || b.role == Role::output || b.role == Role::update,
               "{} is an alias, and neither a temporary, an output nor an update", name(number));
-      require(root == number || p_.buffers[at(root)].role != Role::workspace, "{} is an alias of a workspace", name(number));
+      require(root == number || p_.buffers[at(root)].role != Role::workspace, "{} is an alias of a workspace",
+              name(number));
     }
   }
 
   void port_of(int number, const std::vector<Port>& list, const char* what, std::vector<int>* count) const {
     const Buffer& b = p_.buffers[at(number)];
-    require(b.index >= 0 && at(b.index) < list.size(), "{} is {} {}, which does not exist", name(number), what, b.index);
+    require(b.index >= 0 && at(b.index) < list.size(), "{} is {} {}, which does not exist", name(number), what,
+            b.index);
     const Port& port = list[at(b.index)];
     require(port.dtype == b.storage, "{} and {} {} have different dtypes", name(number), what, b.index);
-    require(port.dims.size() == b.dims.size() || b.alias_of >= 0, "{} and {} {} have different ranks", name(number), what, b.index);
+    require(port.dims.size() == b.dims.size() || b.alias_of >= 0, "{} and {} {} have different ranks", name(number),
+            what, b.index);
     if (count) ++(*count)[at(b.index)];
   }
 
@@ -161,7 +183,8 @@ class Verifier {
       const int b = static_cast<int>(i);
       const Role role = p_.buffers[i].role;
       if (role == Role::constant)
-        require(p_.buffers[i].index >= 0 && at(p_.buffers[i].index) < p_.constants.size(), "{} is a constant that does not exist", name(b));
+        require(p_.buffers[i].index >= 0 && at(p_.buffers[i].index) < p_.constants.size(),
+                "{} is a constant that does not exist", name(b));
       if (body()) {
         require(role != Role::shared && role != Role::update, "{} of a body is a shared variable", name(b));
         continue;
@@ -171,8 +194,10 @@ class Verifier {
       if (role == Role::shared) port_of(b, p_.shareds, "shared variable", nullptr);
       if (role == Role::update) port_of(b, p_.shareds, "shared variable", &updates);
     }
-    for (std::size_t i = 0; i < outputs.size(); ++i) require(outputs[i] == 1, "output {} has {} buffers", i, outputs[i]);
-    for (std::size_t i = 0; i < updates.size(); ++i) require(updates[i] <= 1, "shared variable {} has {} updates", i, updates[i]);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      require(outputs[i] == 1, "output {} has {} buffers", i, outputs[i]);
+    for (std::size_t i = 0; i < updates.size(); ++i)
+      require(updates[i] <= 1, "shared variable {} has {} updates", i, updates[i]);
   }
 
   void checks() const {
@@ -185,8 +210,10 @@ class Verifier {
 
   void blobs() const {
     for (const Blob& b : p_.blobs) {
-      require(b.offsets.size() == p_.entries.size(), "the code for {} has {} entries, expected {}", b.target, b.offsets.size(), p_.entries.size());
-      for (const std::uint64_t o : b.offsets) require(o < b.bytes.size(), "an entry of the code for {} lies outside it", b.target);
+      require(b.offsets.size() == p_.entries.size(), "the code for {} has {} entries, expected {}", b.target,
+              b.offsets.size(), p_.entries.size());
+      for (const std::uint64_t o : b.offsets)
+        require(o < b.bytes.size(), "an entry of the code for {} lies outside it", b.target);
     }
   }
 
@@ -206,11 +233,11 @@ class Verifier {
     std::int64_t bytes = static_cast<std::int64_t>(size_of(b.storage));
     for (const int s : b.dims) {
       const ExtentDef& e = p_.extents[at(s)];
-      require(e.op == ExtentOp::constant && e.a >= 0 && !__builtin_mul_overflow(bytes, e.a, &bytes), "{} has a size that is not constant",
-              name(static_cast<int>(i)));
+      require(e.op == ExtentOp::constant && e.a >= 0 && !__builtin_mul_overflow(bytes, e.a, &bytes),
+              "{} has a size that is not constant", name(static_cast<int>(i)));
     }
-    require(bytes == static_cast<std::int64_t>(p_.constants[at(b.index)].bytes.size()), "{} and its constant have different sizes",
-            name(static_cast<int>(i)));
+    require(bytes == static_cast<std::int64_t>(p_.constants[at(b.index)].bytes.size()),
+            "{} and its constant have different sizes", name(static_cast<int>(i)));
   }
 
   // Definition before use.
@@ -222,7 +249,8 @@ class Verifier {
     for (std::size_t i = 0; i < p_.buffers.size(); ++i) {
       if (root(static_cast<int>(i)) != static_cast<int>(i)) continue;
       const Role role = p_.buffers[i].role;
-      defined_[i] = role == Role::input || role == Role::shared || role == Role::constant || role == Role::workspace || p_.buffers[i].keep;
+      defined_[i] = role == Role::input || role == Role::shared || role == Role::constant || role == Role::workspace ||
+                    p_.buffers[i].keep;
     }
     for (const int b : place_.defined_outputs) defined_[at(root(b))] = true;
     for (const Step& s : p_.steps) step(s);
@@ -243,27 +271,32 @@ class Verifier {
     buffer(b, what);
     const int r = root(b);
     const Role role = p_.buffers[at(r)].role;
-    const bool writable = role != Role::shared && role != Role::constant && (role != Role::input || place_.writable_inputs.count(r));
+    const bool writable =
+        role != Role::shared && role != Role::constant && (role != Role::input || place_.writable_inputs.count(r));
     require(writable, "{} of step '{}' writes {}, which is not its to write", what, label_, name(b));
     written_.push_back(r);
   }
 
   void arguments(const std::vector<int>& list, const std::vector<bool>& written, const std::vector<int>& slots) {
-    require(list.size() == written.size(), "step '{}' has {} buffers and {} write flags", label_, list.size(), written.size());
-    for (std::size_t i = 0; i < list.size(); ++i) written[i] ? writes(list[i], "an argument") : reads(list[i], "an argument");
+    require(list.size() == written.size(), "step '{}' has {} buffers and {} write flags", label_, list.size(),
+            written.size());
+    for (std::size_t i = 0; i < list.size(); ++i)
+      written[i] ? writes(list[i], "an argument") : reads(list[i], "an argument");
     for (const int s : slots) {
       slot(s, "an argument");
-      require(varying_.blocked[at(s)] == 0 || varying_.blocked[at(s)] == tile_, "step '{}' uses the tile of another step", label_);
+      require(varying_.blocked[at(s)] == 0 || varying_.blocked[at(s)] == tile_,
+              "step '{}' uses the tile of another step", label_);
     }
   }
 
   void entry(int e, const char* what) const {
-    require(e >= 0 && at(e) < place_.outermost->entries.size(), "{} of step '{}' is entry {}, which does not exist", what, label_, e);
+    require(e >= 0 && at(e) < place_.outermost->entries.size(), "{} of step '{}' is entry {}, which does not exist",
+            what, label_, e);
   }
 
   void scalar(int b, DType type, const char* what) const {
-    require(p_.buffers[at(b)].storage == type && p_.buffers[at(b)].dims.empty(), "{} of step '{}', {}, is not a {} scalar", what, label_,
-            name(b), name_of(type));
+    require(p_.buffers[at(b)].storage == type && p_.buffers[at(b)].dims.empty(),
+            "{} of step '{}', {}, is not a {} scalar", what, label_, name(b), name_of(type));
   }
 
   void step(const Step& s) {
@@ -282,7 +315,8 @@ class Verifier {
   void rule(const CopyStep& s) {
     reads(s.from, "the source");
     writes(s.to, "the target");
-    require(p_.buffers[at(s.from)].storage == p_.buffers[at(s.to)].storage, "step '{}' copies to another dtype", label_);
+    require(p_.buffers[at(s.from)].storage == p_.buffers[at(s.to)].storage, "step '{}' copies to another dtype",
+            label_);
   }
   void rule(const CheckStep& s) {
     reads(s.condition, "the condition");
@@ -293,7 +327,8 @@ class Verifier {
     fixed(d.extent, "the extent of a contraction");
     fixed_or_zero(d.a, "a stride of a contraction");
     fixed_or_zero(d.b, "a stride of a contraction");
-    require(d.operands.size() == operands, "a dim of step '{}' has {} operand strides, expected {}", label_, d.operands.size(), operands);
+    require(d.operands.size() == operands, "a dim of step '{}' has {} operand strides, expected {}", label_,
+            d.operands.size(), operands);
     for (const int s : d.operands) fixed_or_zero(s, "a stride of a contraction");
   }
   void offset(int s) const {
@@ -304,7 +339,8 @@ class Verifier {
     require(valid(s.dtype) && is_floating(s.dtype), "contraction '{}' is not in floating point", label_);
     for (const auto* group : {&s.batch, &s.m, &s.n, &s.k})
       require(group->size() <= most_contraction_dims, "a group of contraction '{}' has {} dims", label_, group->size());
-    require(s.operands.size() <= most_contraction_operands, "contraction '{}' has {} operands", label_, s.operands.size());
+    require(s.operands.size() <= most_contraction_operands, "contraction '{}' has {} operands", label_,
+            s.operands.size());
     for (const auto* group : {&s.batch, &s.m, &s.n})
       for (const ContractionDim& d : *group) dim(d, s.operands.size());
     for (const ContractionDim& d : s.k) {
@@ -325,18 +361,22 @@ class Verifier {
     entry(s.tile.micro, "the micro-kernel");
     entry(s.tile.pack_a, "the packing of a");
     entry(s.tile.pack_b, "the packing of b");
-    require(s.tile.mr >= 1 && s.tile.mr <= 1024 && s.tile.nr >= 1 && s.tile.nr <= 1024, "step '{}' has a tile of {} x {}", label_, s.tile.mr, s.tile.nr);
+    require(s.tile.mr >= 1 && s.tile.mr <= 1024 && s.tile.nr >= 1 && s.tile.nr <= 1024,
+            "step '{}' has a tile of {} x {}", label_, s.tile.mr, s.tile.nr);
     buffer(s.workspace, "the workspace");
-    require(p_.buffers[at(s.workspace)].role == Role::workspace, "{} of step '{}' is not a workspace", name(s.workspace), label_);
+    require(p_.buffers[at(s.workspace)].role == Role::workspace, "{} of step '{}' is not a workspace",
+            name(s.workspace), label_);
   }
 
   void inner_buffer(const Program& body, int b, Role role, const char* what) const {
-    require(b >= 0 && at(b) < body.buffers.size(), "{} of step '{}' is buffer {} of the body, which does not exist", what, label_, b);
-    require(body.buffers[at(b)].role == role, "{} of step '{}' is '{}' of the body, which has another role", what, label_, body.buffers[at(b)].name);
+    require(b >= 0 && at(b) < body.buffers.size(), "{} of step '{}' is buffer {} of the body, which does not exist",
+            what, label_, b);
+    require(body.buffers[at(b)].role == role, "{} of step '{}' is '{}' of the body, which has another role", what,
+            label_, body.buffers[at(b)].name);
   }
   void same_dtype(const Program& body, int outer, int inner) const {
-    require(p_.buffers[at(outer)].storage == body.buffers[at(inner)].storage, "{} and '{}', bound by '{}', have different dtypes", name(outer),
-            body.buffers[at(inner)].name, label_);
+    require(p_.buffers[at(outer)].storage == body.buffers[at(inner)].storage,
+            "{} and '{}', bound by '{}', have different dtypes", name(outer), body.buffers[at(inner)].name, label_);
   }
 
   // Aliases of a body, walked before it is verified.
@@ -350,14 +390,18 @@ class Verifier {
 
   void binding(const Program& body, const LoopBinding& b, Place& inner, std::set<int>& bound) {
     require(b.kind <= BindingKind::stacked, "loop '{}' has a binding of no known kind", label_);
-    const bool in = b.kind != BindingKind::stacked, out = b.kind == BindingKind::carry || b.kind == BindingKind::stacked;
-    require(in == (b.inner_in >= 0) && in == (b.outer_in >= 0) && out == (b.inner_out >= 0), "loop '{}' has a binding with the wrong sides", label_);
-    require(b.outer_out >= 0 ? out : b.kind != BindingKind::stacked, "loop '{}' has a binding with the wrong sides", label_);
+    const bool in = b.kind != BindingKind::stacked,
+               out = b.kind == BindingKind::carry || b.kind == BindingKind::stacked;
+    require(in == (b.inner_in >= 0) && in == (b.outer_in >= 0) && out == (b.inner_out >= 0),
+            "loop '{}' has a binding with the wrong sides", label_);
+    require(b.outer_out >= 0 ? out : b.kind != BindingKind::stacked, "loop '{}' has a binding with the wrong sides",
+            label_);
     if (in) {
       inner_buffer(body, b.inner_in, Role::input, "an input");
       reads(b.outer_in, "an input");
       same_dtype(body, b.outer_in, b.inner_in);
-      require(body.buffers[at(b.inner_in)].alias_of < 0 && bound.insert(b.inner_in).second, "loop '{}' binds an input twice", label_);
+      require(body.buffers[at(b.inner_in)].alias_of < 0 && bound.insert(b.inner_in).second,
+              "loop '{}' binds an input twice", label_);
     }
     if (out) inner_buffer(body, b.inner_out, Role::output, "an output");
     if (b.outer_out >= 0) {
@@ -387,21 +431,25 @@ class Verifier {
     }
     if (s.trips_taken >= 0) targets.push_back(root(s.trips_taken));
     std::sort(targets.begin(), targets.end());
-    require(std::adjacent_find(targets.begin(), targets.end()) == targets.end(), "loop '{}' writes one buffer twice", label_);
+    require(std::adjacent_find(targets.begin(), targets.end()) == targets.end(), "loop '{}' writes one buffer twice",
+            label_);
   }
 
   void unbound(const Program& body, const std::set<int>& bound) const {
     for (std::size_t i = 0; i < body.buffers.size(); ++i)
-      require(body.buffers[i].role != Role::input || bound.count(static_cast<int>(i)), "input '{}' of the body of '{}' is not bound",
-              body.buffers[i].name, label_);
+      require(body.buffers[i].role != Role::input || bound.count(static_cast<int>(i)),
+              "input '{}' of the body of '{}' is not bound", body.buffers[i].name, label_);
   }
 
   // What is carried or stacked is made by the body itself: an input passed through has no memory of its own.
   void made_here(const Program& body, const LoopBinding& b) const {
     if (b.inner_out < 0) return;
     const int r = root_in(body, b.inner_out);
-    require(r >= 0 && (r == b.inner_in || (body.buffers[at(r)].role != Role::input && body.buffers[at(r)].role != Role::constant) || carried_in_place(r)),
-            "'{}' of the body of '{}' is only another name of an input or a constant", body.buffers[at(b.inner_out)].name, label_);
+    require(r >= 0 && (r == b.inner_in ||
+                       (body.buffers[at(r)].role != Role::input && body.buffers[at(r)].role != Role::constant) ||
+                       carried_in_place(r)),
+            "'{}' of the body of '{}' is only another name of an input or a constant",
+            body.buffers[at(b.inner_out)].name, label_);
   }
   bool carried_in_place(int r) const { return in_place_.count(r) != 0; }
 
@@ -423,18 +471,20 @@ class Verifier {
     if (s.until == -1) return;
     inner_buffer(*s.body, s.until, Role::output, "the end condition");
     const Buffer& until = s.body->buffers[at(s.until)];
-    require(until.storage == DType::bool_ && until.dims.empty(), "the end condition of loop '{}' is not a bool scalar", label_);
+    require(until.storage == DType::bool_ && until.dims.empty(), "the end condition of loop '{}' is not a bool scalar",
+            label_);
   }
 
-  void side(const std::shared_ptr<const Program>& body, const std::vector<BranchStep::Binding>& bindings, std::vector<int>& written) {
+  void side(const std::shared_ptr<const Program>& body, const std::vector<BranchStep::Binding>& bindings,
+            std::vector<int>& written) {
     require(body != nullptr, "branch '{}' lacks a side", label_);
     Place inner{place_.outermost, &p_, &varying_, false, {}, {}, place_.depth + 1};
     std::set<int> bound, targets;
     for (const BranchStep::Binding& b : bindings) {
       buffer(b.outer, "a binding");
       inner_buffer(*body, b.inner, b.written ? Role::output : Role::input, "a binding");
-      require(body->buffers[at(b.inner)].alias_of < 0 && bound.insert(b.inner).second, "branch '{}' binds '{}' twice or by way of an alias", label_,
-              body->buffers[at(b.inner)].name);
+      require(body->buffers[at(b.inner)].alias_of < 0 && bound.insert(b.inner).second,
+              "branch '{}' binds '{}' twice or by way of an alias", label_, body->buffers[at(b.inner)].name);
       same_dtype(*body, b.outer, b.inner);
       if (!b.written) {
         reads(b.outer, "a binding");
@@ -448,8 +498,8 @@ class Verifier {
       require(b.written || !targets.count(root(b.outer)), "branch '{}' reads {} and writes it", label_, name(b.outer));
     unbound(*body, bound);
     for (std::size_t i = 0; i < body->buffers.size(); ++i)
-      require(body->buffers[i].role != Role::output || bound.count(static_cast<int>(i)), "output '{}' of a side of '{}' is not bound",
-              body->buffers[i].name, label_);
+      require(body->buffers[i].role != Role::output || bound.count(static_cast<int>(i)),
+              "output '{}' of a side of '{}' is not bound", body->buffers[i].name, label_);
     Verifier(*body, inner).run();
     written = std::move(written_);
     written_.clear();
@@ -478,9 +528,12 @@ class Verifier {
     const std::string label = label_;
     std::vector<int> all;
     for (const Step& inner : s.steps) {
-      const bool allowed = std::holds_alternative<KernelStep>(inner.node) || std::holds_alternative<ContractionStep>(inner.node) ||
-                           std::holds_alternative<LibraryStep>(inner.node) || std::holds_alternative<CopyStep>(inner.node);
-      require(allowed, "a step inside the blocked step '{}' is neither a kernel, a contraction, a library call nor a copy", label);
+      const bool allowed =
+          std::holds_alternative<KernelStep>(inner.node) || std::holds_alternative<ContractionStep>(inner.node) ||
+          std::holds_alternative<LibraryStep>(inner.node) || std::holds_alternative<CopyStep>(inner.node);
+      require(allowed,
+              "a step inside the blocked step '{}' is neither a kernel, a contraction, a library call nor a copy",
+              label);
       tile_ = blocked_;
       step(inner);
       tile_ = 0;
@@ -509,11 +562,11 @@ class Verifier {
   const Place& place_;
   Varying varying_;
   std::optional<Groups> groups_;
-  std::vector<bool> defined_;     // per root
-  std::vector<int> written_;      // roots that the present step writes
+  std::vector<bool> defined_;  // per root
+  std::vector<int> written_;   // roots that the present step writes
   std::set<int> local_, in_place_;
   std::string label_;
-  int tile_ = 0;                  // number of the blocked step whose extents may be used
+  int tile_ = 0;  // number of the blocked step whose extents may be used
   int blocked_ = 0;
 };
 
@@ -529,7 +582,8 @@ void verify(const Program& program) {
   try {
     check(program);
   } catch (const InternalError& e) {
-    throw InternalError(fmt::format("program '{}' is inconsistent: {}\n{}", program.name, e.what(), to_string(program)));
+    throw InternalError(
+        fmt::format("program '{}' is inconsistent: {}\n{}", program.name, e.what(), to_string(program)));
   }
 }
 

@@ -8,7 +8,7 @@
 #include "compiler/kernel/interpret.h"
 #include "tests/gpu/emulator.h"
 #include "tests/support/catch.h"
-#include "tests/unit/compiler/kernel/samples.h"
+#include "tests/support/kernel_samples.h"
 
 using namespace bitale;
 

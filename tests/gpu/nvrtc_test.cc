@@ -5,7 +5,7 @@
 
 #include "compiler/codegen/cuda/print.h"
 #include "tests/support/catch.h"
-#include "tests/unit/compiler/kernel/samples.h"
+#include "tests/support/kernel_samples.h"
 
 using namespace bitale;
 

@@ -126,15 +126,16 @@ def log_erfc_row(terms, low, high, middle, bits):  # log(erfc(x)) in x - middle,
             mpf(low) - middle, mpf(high) - middle, bits)
 
 
-two_by_root_pi = {24: rounded(4 / mp.sqrt(mp.pi), 24), 53: rounded(4 / mp.sqrt(mp.pi), 53)}
+two_by_root_pi = {24: rounded(2 / mp.sqrt(mp.pi), 24), 53: rounded(2 / mp.sqrt(mp.pi), 53)}
 
 
-def atanh_erf_row(terms, high, bits):  # 2 atanh(erf(x)) / x - 4 / sqrt(pi) in x^2, relative to erf
+def atanh_erf_row(terms, high, bits):  # atanh(erf(x)) / x - 2 / sqrt(pi) in x^2, relative to erf
     def weight(z):
         e = mp.erf(mp.sqrt(z))
-        return mp.sqrt(z) * (1 - e) * (1 + e) / e / 2 + mpf("4e-7") * (z / 16) ** 8  # also right where erf is nearly 1, to the sum's tail
+        # The added part keeps the sum right also where erf is nearly 1.
+        return mp.sqrt(z) * (1 - e) * (1 + e) / e + mpf("8e-7") * (z / 16) ** 8
 
-    return (lambda z: (mp.log1p(mp.erf(mp.sqrt(z))) - mp.log(mp.erfc(mp.sqrt(z)))) / mp.sqrt(z) - two_by_root_pi[bits],
+    return (lambda z: (mp.log1p(mp.erf(mp.sqrt(z))) - mp.log(mp.erfc(mp.sqrt(z)))) / mp.sqrt(z) / 2 - two_by_root_pi[bits],
             list(range(0, terms)), weight, mpf("1e-10"), mpf(high) ** 2, bits)
 
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "bitale/tensor.h"
+#include <bitale/tensor.h>
 
 namespace bitale {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "bitale/tensor.h"
+#include <bitale/tensor.h>
 
 namespace bitale {
 

@@ -66,7 +66,8 @@ class Tensor {
   std::shared_ptr<const detail::TensorHandle> handle_;
 };
 
-// A named mutable variable that lives between calls. A handle: copies are the same variable. get, set and calls of functions
+// A named mutable variable that lives between calls. A handle: copies are the same variable, which lives as long as a handle, a
+// graph that reads it or a function compiled from one. get, set and calls of functions
 // may come from several threads; each sees the value before or after an update, never one in between.
 class Shared {
  public:
@@ -88,6 +89,7 @@ class Shared {
  private:
   friend struct detail::Access;
   std::shared_ptr<State> state_;
+  Tensor symbol_;
 };
 
 // What operators take: a Tensor, a Shared or a C++ number, with the line of the expression.

@@ -127,30 +127,35 @@ Array member(const Array& a, std::int64_t b) {
   return out;
 }
 
-void check_batched(const Sample& s, const std::vector<bool>& batched) {
-  constexpr std::int64_t size = 3;
-  const std::vector<Array> single = draw(s, DType::f64);
-  std::vector<Array> values = single;
+// The sample's graph over one more axis of extent `size` of the batched inputs, whose values have it.
+std::vector<Array> run_batched(const Sample& s, const std::vector<Array>& values, const std::vector<bool>& batched, const Dim& size) {
+  std::vector<Tensor> members, leaves;
+  std::vector<eval::Binding> bindings;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Shape whole(values[i].shape().begin(), values[i].shape().end());
+    if (batched[i]) whole[0] = size;
+    members.push_back(ir::input("m", {values[i].dtype(), Shape(whole.begin() + (batched[i] ? 1 : 0), whole.end())}));
+    leaves.push_back(ir::input("x", {values[i].dtype(), whole}));
+    bindings.push_back({leaves.back(), values[i]});
+  }
+  return eval::evaluate(ad::vmap(s.build(members), members, leaves, batched, size), bindings);
+}
+
+void check_batched(const Sample& s, const std::vector<bool>& batched, std::int64_t size, bool symbolic) {
+  std::vector<Array> values = draw(s, DType::f64);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!batched[i]) continue;
     Sample wide = s;
     wide.inputs[i].shape.insert(wide.inputs[i].shape.begin(), size);
     values[i] = draw(wide, DType::f64)[i];
   }
-  const auto mapped = [&](std::span<const Tensor> in) {
-    std::vector<Tensor> members;
-    for (std::size_t i = 0; i < single.size(); ++i) members.push_back(leaf(single[i], "m" + std::to_string(i), false));
-    return ad::vmap(s.build(members), members, in, batched, size);
-  };
-  const std::vector<Array> all = run(mapped, values);
+  const std::vector<Array> all = run_batched(s, values, batched, symbolic ? Dim::symbol("b") : Dim(size));
+  for (const Array& y : all) REQUIRE(y.shape().front() == size);
   for (std::int64_t b = 0; b < size; ++b) {
     std::vector<Array> one;
     for (std::size_t i = 0; i < values.size(); ++i) one.push_back(batched[i] ? member(values[i], b) : values[i]);
     const std::vector<Array> expected = run(s.build, one);
-    for (std::size_t o = 0; o < expected.size(); ++o) {
-      REQUIRE(all[o].shape().front() == size);
-      check_close(member(all[o], b), expected[o], 1e-10);
-    }
+    for (std::size_t o = 0; o < expected.size(); ++o) check_close(member(all[o], b), expected[o], 1e-10);
   }
 }
 
@@ -237,7 +242,8 @@ void check_batching(const ir::OpDef& op) {
       INFO(op.name << ", " << s.name << ", batched input " << (k < n ? std::to_string(k) : "all"));
       std::vector<bool> batched(n, k == n);
       if (k < n) batched[k] = true;
-      check_batched(s, batched);
+      for (const bool symbolic : {false, true})
+        for (const std::int64_t size : {3, 1, 0}) check_batched(s, batched, size, symbolic);
     }
   }
 }

@@ -26,7 +26,7 @@ void check_close(const Array& a, const Array& b, double tolerance);
 void check_value(const ir::OpDef& op);
 // vjp and jvp agree with central differences in float64, and so do those of the vjp.
 void check_derivatives(const ir::OpDef& op, bool second = true);
-// vmap agrees with a loop, for each batched input alone and for all.
+// vmap agrees with a loop, for each batched input alone and for all, over constant and symbolic extents, 0 and 1 among them.
 void check_batching(const ir::OpDef& op);
 
 }  // namespace bitale::tests

@@ -126,7 +126,12 @@ void add_edges(Bits& inputs) {
 
 Bits inputs_of(std::type_identity<float>) {
   Bits inputs;
-  for (std::uint64_t word = 0; word < (1ull << 32); word += 997) inputs.push_back(word);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr std::uint64_t step = 99991;
+#else
+  constexpr std::uint64_t step = 997;
+#endif
+  for (std::uint64_t word = 0; word < (1ull << 32); word += step) inputs.push_back(word);
   add_edges<float>(inputs);
   return inputs;
 }

@@ -5,7 +5,7 @@
 
 #include "compiler/kernel/builder.h"
 #include "tests/support/catch.h"
-#include "tests/unit/compiler/kernel/samples.h"
+#include "tests/support/kernel_samples.h"
 
 using namespace bitale;
 using namespace bitale::kernel;

@@ -1,7 +1,7 @@
 #include "compiler/kernel/kernel.h"
 
 #include "tests/support/catch.h"
-#include "tests/unit/compiler/kernel/samples.h"
+#include "tests/support/kernel_samples.h"
 
 using namespace bitale;
 using namespace bitale::kernel;

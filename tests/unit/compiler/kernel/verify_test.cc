@@ -1,7 +1,7 @@
 // One broken kernel per rule of kernel.h.
 #include "compiler/kernel/builder.h"
 #include "tests/support/catch.h"
-#include "tests/unit/compiler/kernel/samples.h"
+#include "tests/support/kernel_samples.h"
 
 using namespace bitale;
 using namespace bitale::kernel;
@@ -214,7 +214,7 @@ TEST_CASE("loops") {
   }
 }
 
-TEST_CASE("reductions") {
+TEST_CASE("the verifier on reductions") {
   Builder b("total");
   const int x = b.buffer("x", DType::f32, false), y = b.buffer("y", DType::f32, true);
   Combiner combiner = Combiner::sum;

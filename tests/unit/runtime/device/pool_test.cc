@@ -1,14 +1,14 @@
 #include "runtime/device/pool.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <thread>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"

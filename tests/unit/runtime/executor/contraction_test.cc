@@ -31,9 +31,9 @@ struct Case {
 
 template <class T>
 std::vector<const void*> leaves() {
-  return {address(micro_leaf<T, 3, 4>),  address(pack_leaf<T, 3>),     address(pack_leaf<T, 4>),    address(micro_leaf<T, 6, 16>),
-          address(pack_leaf<T, 6>),      address(pack_leaf<T, 16>),    address(store_epilogue<T>),  address(add_epilogue<T>),
-          address(fused_epilogue<T>)};
+  return {address(micro_leaf<T, 3, 4>),  address(pack_leaf<T, 3>), address(pack_leaf<T, 4>),
+          address(micro_leaf<T, 6, 16>), address(pack_leaf<T, 6>), address(pack_leaf<T, 16>),
+          address(store_epilogue<T>),    address(add_epilogue<T>), address(fused_epilogue<T>)};
 }
 
 ContractionStep step_of(Make& m, const Case& c, bool small_tile, DType type) {
@@ -134,17 +134,14 @@ void check(const Case& c, bool guard = false) {
 }
 
 Case gemm(std::int64_t m, std::int64_t n, std::int64_t k, bool ta, bool tb) {
-  return {{},
-          {{m, ta ? 1 : k, 0, n}},
-          {{n, 0, tb ? k : 1, 1}},
-          {{k, ta ? m : 1, tb ? 1 : n}},
-          m * k, k * n, m * n};
+  return {{}, {{m, ta ? 1 : k, 0, n}}, {{n, 0, tb ? k : 1, 1}}, {{k, ta ? m : 1, tb ? 1 : n}}, m * k, k * n, m * n};
 }
 
 }  // namespace
 
 TEST_CASE("matrix products of all transposes and odd sizes") {
-  for (const auto& [m, n, k] : std::vector<std::tuple<int, int, int>>{{1, 1, 1}, {7, 5, 3}, {3, 16, 4}, {33, 47, 29}, {64, 64, 64}, {5, 130, 70}, {130, 33, 300}})
+  for (const auto& [m, n, k] : std::vector<std::tuple<int, int, int>>{
+           {1, 1, 1}, {7, 5, 3}, {3, 16, 4}, {33, 47, 29}, {64, 64, 64}, {5, 130, 70}, {130, 33, 300}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true}) {
         check<float>(gemm(m, n, k, ta, tb));
@@ -162,9 +159,7 @@ TEST_CASE("empty extents: no result, or sums of nothing") {
   check<float>(c);
 }
 
-TEST_CASE("blocks that do not fit into the cache at once") {
-  check<float>(gemm(150, 130, 900, false, true));
-}
+TEST_CASE("blocks that do not fit into the cache at once") { check<float>(gemm(150, 130, 900, false, true)); }
 
 TEST_CASE("few results of many terms are split over the threads by the terms") {
   const Case c = gemm(5, 7, 20000, true, false);
@@ -184,7 +179,13 @@ TEST_CASE("batches, with an operand that does not depend on them") {
   const std::int64_t B = 5, m = 9, n = 11, k = 13;
   check<float>({{{B, m * k, 0, m * n}}, {{m, k, 0, n}}, {{n, 0, 1, 1}}, {{k, 1, n}}, B * m * k, k * n, B * m * n});
   check<float>({{{B, 0, k * n, m * n}}, {{m, k, 0, n}}, {{n, 0, 1, 1}}, {{k, 1, n}}, m * k, B * k * n, B * m * n});
-  check<float>({{{2, 0, 0, B * m * n}, {B, m * k, k * n, m * n}}, {{m, k, 0, n}}, {{n, 0, 1, 1}}, {{k, 1, n}}, B * m * k, B * k * n, 2 * B * m * n});
+  check<float>({{{2, 0, 0, B * m * n}, {B, m * k, k * n, m * n}},
+                {{m, k, 0, n}},
+                {{n, 0, 1, 1}},
+                {{k, 1, n}},
+                B * m * k,
+                B * k * n,
+                2 * B * m * n});
 }
 
 TEST_CASE("a convolution reads its input in place") {
@@ -192,12 +193,31 @@ TEST_CASE("a convolution reads its input in place") {
   const std::vector<Dim> filters = {{F, C * K * K, 0, OH * OW}};
   const std::vector<Dim> taps = {{C, K * K, H * W}, {K, K, W}, {K, 1, 1}};
   // the images as batch, and as part of the columns: the runs of columns end where the output jumps
-  check<float>({{{N, 0, C * H * W, F * OH * OW}}, filters, {{OH, 0, W, OW}, {OW, 0, 1, 1}}, taps, F * C * K * K, N * C * H * W, N * F * OH * OW}, true);
-  check<float>({{}, filters, {{N, 0, C * H * W, F * OH * OW}, {OH, 0, W, OW}, {OW, 0, 1, 1}}, taps, F * C * K * K, N * C * H * W, N * F * OH * OW});
+  check<float>({{{N, 0, C * H * W, F * OH * OW}},
+                filters,
+                {{OH, 0, W, OW}, {OW, 0, 1, 1}},
+                taps,
+                F * C * K * K,
+                N * C * H * W,
+                N * F * OH * OW},
+               true);
+  check<float>({{},
+                filters,
+                {{N, 0, C * H * W, F * OH * OW}, {OH, 0, W, OW}, {OW, 0, 1, 1}},
+                taps,
+                F * C * K * K,
+                N * C * H * W,
+                N * F * OH * OW});
   // flipped filters, stride 2
   const std::int64_t OH2 = (H - K) / 2 + 1, OW2 = (W - K) / 2 + 1;
-  check<float>({{{N, 0, C * H * W, F * OH2 * OW2}}, {{F, C * K * K, 0, OH2 * OW2}}, {{OH2, 0, 2 * W, OW2}, {OW2, 0, 2, 1}},
-                {{C, K * K, H * W}, {K, -K, W}, {K, -1, 1}}, F * C * K * K, N * C * H * W, N * F * OH2 * OW2, K * K - 1});
+  check<float>({{{N, 0, C * H * W, F * OH2 * OW2}},
+                {{F, C * K * K, 0, OH2 * OW2}},
+                {{OH2, 0, 2 * W, OW2}, {OW2, 0, 2, 1}},
+                {{C, K * K, H * W}, {K, -K, W}, {K, -1, 1}},
+                F * C * K * K,
+                N * C * H * W,
+                N * F * OH2 * OW2,
+                K * K - 1});
 }
 
 TEST_CASE("epilogues with a bias of the column and a scale of the row") {
@@ -238,17 +258,20 @@ TEST_CASE("random contractions") {
   const auto pick = [&](std::int64_t n) { return static_cast<std::int64_t>(random() % static_cast<unsigned>(n)); };
   for (int round = 0; round < 60; ++round) {
     // dense a[batch][m1][m2][k1][k2], b[batch][k1][k2][n1][n2] with axes in random order, out[batch][m1][m2][n1][n2]
-    const std::int64_t e[] = {1 + pick(3), 1 + pick(5), 1 + pick(9), 1 + pick(5), 1 + pick(20), 1 + pick(5), 1 + pick(9)};  // batch m1 m2 n1 n2 k1 k2
+    const std::int64_t e[] = {1 + pick(3),  1 + pick(5), 1 + pick(9), 1 + pick(5),
+                              1 + pick(20), 1 + pick(5), 1 + pick(9)};  // batch m1 m2 n1 n2 k1 k2
     std::int64_t stride[3][7] = {};
     std::vector<int> axes[3] = {{0, 1, 2, 5, 6}, {0, 3, 4, 5, 6}, {0, 1, 2, 3, 4}};
     std::int64_t size[3];
     for (int t = 0; t < 3; ++t) {
       if (t < 2 || round % 2) std::shuffle(axes[t].begin(), axes[t].end(), random);
       size[t] = 1;
-      for (auto axis = axes[t].rbegin(); axis != axes[t].rend(); ++axis) stride[t][*axis] = size[t], size[t] *= e[*axis];
+      for (auto axis = axes[t].rbegin(); axis != axes[t].rend(); ++axis)
+        stride[t][*axis] = size[t], size[t] *= e[*axis];
     }
     const auto dim = [&](int i) { return Dim{e[i], stride[0][i], stride[1][i], stride[2][i]}; };
-    check<float>({{dim(0)}, {dim(1), dim(2)}, {dim(3), dim(4)}, {dim(5), dim(6)}, size[0], size[1], size[2]}, round % 3 == 0);
+    check<float>({{dim(0)}, {dim(1), dim(2)}, {dim(3), dim(4)}, {dim(5), dim(6)}, size[0], size[1], size[2]},
+                 round % 3 == 0);
   }
 }
 
@@ -257,7 +280,8 @@ TEST_CASE("a contraction inside a blocked step") {
   Make m;
   Case c = gemm(21, 10, 8, false, false);
   ContractionStep s = step_of(m, c, true, DType::f32);
-  const int rows = m.constant(21), begin = m.constant(0), size = m.constant(0), eight = m.constant(8), ten = m.constant(10);
+  const int rows = m.constant(21), begin = m.constant(0), size = m.constant(0), eight = m.constant(8),
+            ten = m.constant(10);
   s.m[0].extent = size;
   s.a_offset = m.extent(ExtentOp::mul, begin, eight);
   s.operands[0].offset = m.extent(ExtentOp::mul, begin, ten);
@@ -266,7 +290,8 @@ TEST_CASE("a contraction inside a blocked step") {
   m.step(BlockedStep{rows, begin, size, 4, {}, inner.p.steps}, "blocked");
   const Runnable f(m.done(), leaves<float>());
   const std::vector<Array> in = {numbers<float>(c.a_size, 1), numbers<float>(c.b_size, 2)};
-  for (const int threads : {1, 2, 3}) REQUIRE(values<float>(f.call(in, {}, {.threads = threads}).outputs[0]) == naive<float>(c, in));
+  for (const int threads : {1, 2, 3})
+    REQUIRE(values<float>(f.call(in, {}, {.threads = threads}).outputs[0]) == naive<float>(c, in));
 }
 
 TEST_CASE("plans keep blocks within the caches and multiples of the tile") {
@@ -296,5 +321,6 @@ TEST_CASE("a contraction that reaches outside its buffers is an internal error")
   c.a_size = 63;
   m.step(step_of(m, c, true, DType::f32), "product");
   const Runnable f(m.done(), leaves<float>());
-  REQUIRE_THROWS_WITH(f.call(std::vector{numbers<float>(63, 1), numbers<float>(64, 1)}, {}, {}), contains("contraction 'product' reaches elements 0 to 63 of 'a'"));
+  REQUIRE_THROWS_WITH(f.call(std::vector{numbers<float>(63, 1), numbers<float>(64, 1)}, {}, {}),
+                      contains("contraction 'product' reaches elements 0 to 63 of 'a'"));
 }

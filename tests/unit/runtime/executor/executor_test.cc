@@ -17,7 +17,8 @@ namespace {
 
 Array ramp(std::int64_t n, float start = 0) {
   Array a(DType::f32, {n});
-  for (std::int64_t i = 0; i < n; ++i) a.view<float>()[static_cast<std::size_t>(i)] = start + static_cast<float>(i % 100);
+  for (std::int64_t i = 0; i < n; ++i)
+    a.view<float>()[static_cast<std::size_t>(i)] = start + static_cast<float>(i % 100);
   return a;
 }
 
@@ -64,18 +65,22 @@ TEST_CASE("kernels run in order and outputs are the caller's") {
 
 TEST_CASE("wrong arguments are errors that name them") {
   const Runnable f(add_and_sum().done(), add_and_sum_entries);
-  REQUIRE_THROWS_WITH(f.call(std::vector{ramp(3), ramp(4)}, {}, {}), contains("x and y have different lengths: 3 is not 4"));
+  REQUIRE_THROWS_WITH(f.call(std::vector{ramp(3), ramp(4)}, {}, {}),
+                      contains("x and y have different lengths: 3 is not 4"));
   REQUIRE_THROWS_WITH(f.call(std::vector{ramp(3)}, {}, {}), contains("1 inputs given, 2 expected"));
-  REQUIRE_THROWS_WITH(f.call(std::vector{ramp(3), Array::zeros(DType::f64, {3})}, {}, {}), contains("'y' has dtype float64"));
+  REQUIRE_THROWS_WITH(f.call(std::vector{ramp(3), Array::zeros(DType::f64, {3})}, {}, {}),
+                      contains("'y' has dtype float64"));
   REQUIRE_THROWS_WITH(f.call(std::vector{ramp(3), Array()}, {}, {}), contains("'y' is missing"));
-  REQUIRE_THROWS_WITH(f.call(std::vector{ramp(4).reshaped({2, 2}), ramp(4)}, {}, {}), contains("'x' has shape [2, 2], expected 1 dims"));
+  REQUIRE_THROWS_WITH(f.call(std::vector{ramp(4).reshaped({2, 2}), ramp(4)}, {}, {}),
+                      contains("'x' has shape [2, 2], expected 1 dims"));
   REQUIRE_THROWS_WITH(Runnable(add_and_sum().done(), std::vector<const void*>{}), contains("has 3 entries"));
   REQUIRE_THROWS_WITH(Runnable(add_and_sum().done(), "x86-64-v3"), contains("has no code for x86-64-v3"));
 }
 
 TEST_CASE("phases of a kernel are divided by the context's barrier") {
   Make m;
-  const int n = m.axis(0, 0), x = m.input("x", {n}), partial = m.temporary("partial", {m.constant(64)}), out = m.output("sum", {});
+  const int n = m.axis(0, 0), x = m.input("x", {n}), partial = m.temporary("partial", {m.constant(64)}),
+            out = m.output("sum", {});
   m.kernel(m.entry("sum"), {x, partial, out}, {n}, "sum", 2);
   const Runnable f(m.done(), {address(two_phase_sum_kernel)});
   for (const int threads : {1, 2, 3})
@@ -132,30 +137,35 @@ TEST_CASE("a temporary that is returned under another shape outlives the frame")
 
 TEST_CASE("a failing data check names the step, the lines and the values") {
   Make m;
-  const int n = m.axis(1, 0), rows = m.axis(0, 0), table = m.input("table", {rows}), index = m.input("index", {n}, DType::i64);
+  const int n = m.axis(1, 0), rows = m.axis(0, 0), table = m.input("table", {rows}),
+            index = m.input("index", {n}, DType::i64);
   const int out = m.output("out", {n});
-  m.kernel(m.entry("gather"), {table, index, out}, {n, rows}, "gather").origins = {SourceLine("model.cc", 12), SourceLine("net.cc", 3)};
+  m.kernel(m.entry("gather"), {table, index, out}, {n, rows}, "gather").origins = {SourceLine("model.cc", 12),
+                                                                                   SourceLine("net.cc", 3)};
   m.kernel(m.entry("twice"), {out, m.output("two", {n})}, {n});
   const Runnable f(m.done(), {address(gather_kernel), address(twice_kernel)});
   for (const int threads : {1, 2, 3}) {
     Array indices = Array::zeros(DType::i64, {10000});
     REQUIRE_NOTHROW(f.call(std::vector{ramp(5), indices}, {}, {.threads = threads}));
     indices.view<std::int64_t>()[9999] = 12;
-    REQUIRE_THROWS_WITH(f.call(std::vector{ramp(5), indices}, {}, {.threads = threads}),
-                        Catch::Equals("gather: index 12 is out of range for an extent of 5, computed at model.cc:12, net.cc:3"));
+    REQUIRE_THROWS_WITH(
+        f.call(std::vector{ramp(5), indices}, {}, {.threads = threads}),
+        Catch::Equals("gather: index 12 is out of range for an extent of 5, computed at model.cc:12, net.cc:3"));
   }
 }
 
 TEST_CASE("a check step fails with its message") {
   Make m;
-  const int n = m.axis(0, 0), x = m.input("x", {n}), ok = m.temporary("ok", {}, DType::bool_), out = m.output("out", {n});
+  const int n = m.axis(0, 0), x = m.input("x", {n}), ok = m.temporary("ok", {}, DType::bool_),
+            out = m.output("out", {n});
   m.kernel(m.entry("reached"), {x, ok}, {m.constant(1)});
   m.step(CheckStep{ok, "x[0] must be at least 1"}, "check");
   m.kernel(m.entry("twice"), {x, out}, {n});
   const Runnable f(m.done(), {address(reached_kernel), address(twice_kernel)});
   for (const int threads : {1, 2}) {
     REQUIRE(f.call(std::vector{ramp(9000, 1)}, {}, {.threads = threads}).outputs[0].at(0) == 2);
-    REQUIRE_THROWS_WITH(f.call(std::vector{ramp(9000)}, {}, {.threads = threads}), contains("check: x[0] must be at least 1"));
+    REQUIRE_THROWS_WITH(f.call(std::vector{ramp(9000)}, {}, {.threads = threads}),
+                        contains("check: x[0] must be at least 1"));
   }
 }
 

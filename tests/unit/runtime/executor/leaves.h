@@ -8,7 +8,8 @@
 namespace bitale::tests {
 
 template <class T, int mr, int nr>
-void micro_leaf(std::int64_t kc, const void* pa, const void* pb, std::int64_t ldb, void* pacc, std::int64_t ld, std::int64_t accumulate) {
+void micro_leaf(std::int64_t kc, const void* pa, const void* pb, std::int64_t ldb, void* pacc, std::int64_t ld,
+                std::int64_t accumulate) {
   const auto *a = static_cast<const T*>(pa), *b = static_cast<const T*>(pb);
   auto* acc = static_cast<T*>(pacc);
   T sum[mr][nr] = {};
@@ -20,10 +21,12 @@ void micro_leaf(std::int64_t kc, const void* pa, const void* pb, std::int64_t ld
 }
 
 template <class T, int width>
-void pack_leaf(const void* psrc, const std::int64_t* lane_offsets, std::int64_t lanes, const std::int64_t* k_offsets, std::int64_t kc, void* pdst) {
+void pack_leaf(const void* psrc, const std::int64_t* lane_offsets, std::int64_t lanes, const std::int64_t* k_offsets,
+               std::int64_t kc, void* pdst) {
   for (std::int64_t k = 0; k < kc; ++k)
     for (std::int64_t j = 0; j < width; ++j)
-      static_cast<T*>(pdst)[k * width + j] = j < lanes ? static_cast<const T*>(psrc)[k_offsets[k] + lane_offsets[j]] : T(0);
+      static_cast<T*>(pdst)[k * width + j] =
+          j < lanes ? static_cast<const T*>(psrc)[k_offsets[k] + lane_offsets[j]] : T(0);
 }
 
 // Calls f(acc, row, column) for every element of an epilogue's call.

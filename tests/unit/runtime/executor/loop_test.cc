@@ -12,12 +12,19 @@ using executor::Runnable;
 
 namespace {
 
-LoopBinding binding(BindingKind kind, int outer_in, int inner_in, int inner_out, int outer_out, bool backwards = false) {
+LoopBinding binding(BindingKind kind, int outer_in, int inner_in, int inner_out, int outer_out,
+                    bool backwards = false) {
   return {kind, outer_in, inner_in, inner_out, outer_out, backwards};
 }
-LoopBinding sequence(int outer, int inner, bool backwards = false) { return binding(BindingKind::sequence, outer, inner, -1, -1, backwards); }
-LoopBinding carry(int outer_in, int inner_in, int inner_out, int outer_out) { return binding(BindingKind::carry, outer_in, inner_in, inner_out, outer_out); }
-LoopBinding stacked(int inner, int outer, bool backwards = false) { return binding(BindingKind::stacked, -1, -1, inner, outer, backwards); }
+LoopBinding sequence(int outer, int inner, bool backwards = false) {
+  return binding(BindingKind::sequence, outer, inner, -1, -1, backwards);
+}
+LoopBinding carry(int outer_in, int inner_in, int inner_out, int outer_out) {
+  return binding(BindingKind::carry, outer_in, inner_in, inner_out, outer_out);
+}
+LoopBinding stacked(int inner, int outer, bool backwards = false) {
+  return binding(BindingKind::stacked, -1, -1, inner, outer, backwards);
+}
 
 // h[i+1] = 2 * (h[i] + x[i]); all h are stacked. Rows of n elements, T trips.
 struct Recurrence {
@@ -74,7 +81,8 @@ void check_recurrence(const Runnable& f, bool backwards) {
             const auto all = expected(xs, column, static_cast<float>(h0.at(column)), backwards);
             const float last = trips == 0 ? static_cast<float>(h0.at(column)) : backwards ? all.front() : all.back();
             REQUIRE(r.outputs[0].at(column) == last);
-            for (std::int64_t i = 0; i < trips; ++i) REQUIRE(r.outputs[1].at(i * n + column) == all[static_cast<std::size_t>(i)]);
+            for (std::int64_t i = 0; i < trips; ++i)
+              REQUIRE(r.outputs[1].at(i * n + column) == all[static_cast<std::size_t>(i)]);
           }
         }
 }
@@ -116,7 +124,8 @@ TEST_CASE("a carry alone alternates between two places") {
     Recurrence r;
     r.m.p.outputs[1].dims = {r.n};
     r.m.p.buffers[static_cast<std::size_t>(r.hs)].dims = {r.n};
-    r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, outer ? r.last : -1), carry(r.h0, r.body.buffer(Role::input, "h again", {r.bn}), r.next, r.hs)});
+    r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, outer ? r.last : -1),
+            carry(r.h0, r.body.buffer(Role::input, "h again", {r.bn}), r.next, r.hs)});
     std::get<LoopStep>(r.m.p.steps[0].node).body = r.body.body();
     if (!outer) r.m.kernel(0, {r.h0, r.h0, r.last}, {r.n});
     const Runnable f = r.runnable();
@@ -150,17 +159,83 @@ TEST_CASE("a loop ends when its condition is true") {
     }
 }
 
+TEST_CASE("a loop of unknown length ends with its carry in the outer buffer") {
+  for (const std::int64_t n : {1, 9000})
+    for (const int limit : {1, 5, 20, 60}) {
+      Recurrence r;
+      const int ok = r.body.buffer(Role::output, "done", {}, DType::bool_);
+      r.body.kernel(r.m.entry("reached"), {r.next, ok}, {r.body.constant(limit)});
+      r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, r.last)}).until = ok;
+      r.m.step(CopyStep{r.xs, r.hs}, "copy");
+      const Runnable f(r.m.done(), {address(add_kernel), address(twice_kernel), address(reached_kernel)});
+      Array ones(DType::f32, {10, n});
+      for (float& v : ones.view<float>()) v = 1;
+      float h = 0;
+      do h = 2 * (h + 1);
+      while (h < static_cast<float>(limit));
+      for (const int threads : {1, 2})
+        REQUIRE(
+            f.call(std::vector{ones, Array::zeros(DType::f32, {n})}, {}, {.threads = threads}).outputs[0].at(n - 1) ==
+            h);
+    }
+}
+
+TEST_CASE("a carry may be updated where it lies") {
+  Make m;
+  const int trips = m.axis(0, 0), n = m.axis(0, 1), xs = m.input("xs", {trips, n}), h0 = m.input("h0", {n});
+  const int sum = m.temporary("sum", {n}), out = m.output("out", {n});
+  m.entry("add");
+  m.entry("twice");
+  m.kernel(1, {h0, sum}, {n});
+  Make body("body");
+  const int bn = body.extent(ExtentOp::outer, n), x = body.buffer(Role::input, "x", {bn}),
+            h = body.buffer(Role::input, "h", {bn});
+  const int next = body.buffer(Role::output, "next", {bn});
+  body.p.buffers[static_cast<std::size_t>(next)].alias_of = h;
+  body.kernel(0, {x, h, next}, {bn});
+  m.step(LoopStep{trips, -1, -1, {sequence(xs, x), carry(sum, h, next, sum)}, body.body()}, "loop");
+  m.kernel(1, {sum, out}, {n});
+  const Runnable f(m.done(), {address(add_kernel), address(twice_kernel)});
+  for (const std::int64_t length : {2, 9000})
+    for (const int threads : {1, 2}) {
+      Array ones(DType::f32, {5, length});
+      for (float& v : ones.view<float>()) v = 1;
+      REQUIRE(
+          f.call(std::vector{ones, rows(1, length).reshaped({length})}, {}, {.threads = threads}).outputs[0].at(1) ==
+          14);
+    }
+}
+
+TEST_CASE("the NaN guard sees the steps of a body") {
+  const bool saved = flags().nan_guard;
+  flags().nan_guard = true;
+  Recurrence r;
+  r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs)});
+  const Runnable f = r.runnable();
+  for (const std::int64_t n : {3, 9000})
+    for (const int threads : {1, 2}) {
+      Array xs = rows(4, n);
+      REQUIRE_NOTHROW(f.call(std::vector{xs, Array::zeros(DType::f32, {n})}, {}, {.threads = threads}));
+      xs.view<float>()[static_cast<std::size_t>(n)] = 3e38f;
+      REQUIRE_THROWS_WITH(f.call(std::vector{xs, Array::zeros(DType::f32, {n})}, {}, {.threads = threads}),
+                          contains("2 * (x + h): element 0 of the " + std::to_string(n) + " of 'next' is not finite"));
+    }
+  flags().nan_guard = saved;
+}
+
 TEST_CASE("a loop inside a loop sees both iterations") {
   // out[i][j] = i * columns + j, one element per inner iteration
   Make m;
   const int r = m.axis(0, 0), c = m.axis(0, 1), x = m.input("x", {r, c}), out = m.output("out", {r, c});
   (void)x;
   Make inner("inner");
-  const int one = inner.constant(1), outer_row = inner.extent(ExtentOp::outer, 2), j = inner.extent(ExtentOp::iteration);
+  const int one = inner.constant(1), outer_row = inner.extent(ExtentOp::outer, 2),
+            j = inner.extent(ExtentOp::iteration);
   const int at = inner.extent(ExtentOp::add, outer_row, j), cell = inner.buffer(Role::output, "cell", {one});
   inner.kernel(m.entry("count"), {cell}, {one, at});
   Make outer("outer");
-  const int columns = outer.extent(ExtentOp::outer, c), i = outer.extent(ExtentOp::iteration), row_start = outer.extent(ExtentOp::mul, i, columns);
+  const int columns = outer.extent(ExtentOp::outer, c), i = outer.extent(ExtentOp::iteration),
+            row_start = outer.extent(ExtentOp::mul, i, columns);
   REQUIRE(row_start == 2);
   const int one_outer = outer.constant(1);
   const int row = outer.buffer(Role::output, "row", {columns, one_outer});
@@ -199,7 +274,8 @@ TEST_CASE("a branch runs the side that its condition says") {
       m.entry("twice");
       m.entry("add");
       Make then("then"), otherwise("otherwise");
-      const int te = then.extent(ExtentOp::outer, e), tx = then.buffer(Role::input, "x", {te}), ty = then.buffer(Role::output, "y", {te});
+      const int te = then.extent(ExtentOp::outer, e), tx = then.buffer(Role::input, "x", {te}),
+                ty = then.buffer(Role::output, "y", {te});
       const int tt = then.temporary("t", {te});
       then.kernel(0, {tx, tt}, {te});
       then.kernel(0, {tt, ty}, {te});

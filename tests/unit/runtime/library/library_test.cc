@@ -33,8 +33,10 @@ TEST_CASE("OpenBLAS multiplies") {
     }
     m.step(s, "product");
     const executor::Runnable f(m.done(), std::vector<const void*>{});
-    const auto r = f.call(std::vector{array<float>({1, 2, 3, 4, 5, 6}, {2, 3}), array<float>({1, 0, 0, 1, 1, 1}, {3, 2})}, {}, {});
-    REQUIRE(values<float>(r.outputs[0]) == (transposed ? std::vector<float>{2, 12, 8, 30} : std::vector<float>{8, 10, 20, 22}));
+    const auto r =
+        f.call(std::vector{array<float>({1, 2, 3, 4, 5, 6}, {2, 3}), array<float>({1, 0, 0, 1, 1, 1}, {3, 2})}, {}, {});
+    REQUIRE(values<float>(r.outputs[0]) ==
+            (transposed ? std::vector<float>{2, 12, 8, 30} : std::vector<float>{8, 10, 20, 22}));
   }
 }
 
@@ -44,5 +46,6 @@ TEST_CASE("sizes that OpenBLAS cannot count are a failure of the step") {
   const int n = m.axis(0, 0), x = m.input("x", {n}), huge = m.constant(std::int64_t{1} << 40), c = m.output("c", {n});
   m.step(LibraryStep{"dgemm", {x, x, c}, {false, false, true}, {huge, n, n, n, n, n}, {0, 0}, {1, 0}}, "product");
   const executor::Runnable f(m.done(), std::vector<const void*>{});
-  REQUIRE_THROWS_WITH(f.call(std::vector{array<float>({1}, {1})}, {}, {}), contains("the library call dgemm failed with status 1099511627776"));
+  REQUIRE_THROWS_WITH(f.call(std::vector{array<float>({1}, {1})}, {}, {}),
+                      contains("the library call dgemm failed with status 1099511627776"));
 }

@@ -42,11 +42,13 @@ class Make {
   }
   int output(std::string name, std::vector<int> dims, DType type = DType::f32) {
     p.outputs.push_back({name, type, dims, false});
-    return buffer(program::Role::output, std::move(name), std::move(dims), type, static_cast<int>(p.outputs.size()) - 1);
+    return buffer(program::Role::output, std::move(name), std::move(dims), type,
+                  static_cast<int>(p.outputs.size()) - 1);
   }
   int shared(std::string name, std::vector<int> dims, DType type = DType::f32) {
     p.shareds.push_back({name, type, dims, false});
-    return buffer(program::Role::shared, std::move(name), std::move(dims), type, static_cast<int>(p.shareds.size()) - 1);
+    return buffer(program::Role::shared, std::move(name), std::move(dims), type,
+                  static_cast<int>(p.shareds.size()) - 1);
   }
 
   int entry(std::string name) {
@@ -59,10 +61,12 @@ class Make {
     return p.steps.back();
   }
   // Arguments in the kernel's order; the last `written` of them are written.
-  program::Step& kernel(int entry, std::vector<int> buffers, std::vector<int> extents, std::string label = "kernel", int written = 1) {
+  program::Step& kernel(int entry, std::vector<int> buffers, std::vector<int> extents, std::string label = "kernel",
+                        int written = 1) {
     std::vector<bool> writes(buffers.size());
     for (std::size_t i = buffers.size() - static_cast<std::size_t>(written); i < buffers.size(); ++i) writes[i] = true;
-    return step(program::KernelStep{entry, std::move(buffers), std::move(writes), std::move(extents)}, std::move(label));
+    return step(program::KernelStep{entry, std::move(buffers), std::move(writes), std::move(extents)},
+                std::move(label));
   }
 
   std::shared_ptr<const program::Program> done() const {

@@ -30,7 +30,8 @@ TEST_CASE("items that live at the same time never overlap") {
       REQUIRE(fit.offsets[i] + items[i].bytes <= fit.total);
       for (std::size_t j = 0; j < i; ++j) {
         if (items[i].last < items[j].first || items[j].last < items[i].first) continue;
-        const bool apart = fit.offsets[i] + items[i].bytes <= fit.offsets[j] || fit.offsets[j] + items[j].bytes <= fit.offsets[i];
+        const bool apart =
+            fit.offsets[i] + items[i].bytes <= fit.offsets[j] || fit.offsets[j] + items[j].bytes <= fit.offsets[i];
         REQUIRE((apart || items[i].bytes == 0 || items[j].bytes == 0));
       }
     }
@@ -108,7 +109,8 @@ TEST_CASE("extents are evaluated in order, with their checks") {
   m.p.checks.push_back({ExtentCheck::Kind::at_least, rows, two, "too few rows"});
   REQUIRE(evaluate_extents(m.p, {{{3, 5}}, {}, {}}) == std::vector<std::int64_t>{3, 5, 2, 2, 15, 13, 5});
   REQUIRE_THROWS_WITH(evaluate_extents(m.p, {{{1, 5}}, {}, {}}), Catch::Equals("too few rows: 1 is less than 2"));
-  REQUIRE_THROWS_WITH(evaluate_extents(m.p, {{{std::int64_t{1} << 40, std::int64_t{1} << 40}}, {}, {}}), contains("has no 64-bit value"));
+  REQUIRE_THROWS_WITH(evaluate_extents(m.p, {{{std::int64_t{1} << 40, std::int64_t{1} << 40}}, {}, {}}),
+                      contains("has no 64-bit value"));
   REQUIRE_THROWS_WITH(evaluate_extents(m.p, {{{1}}, {}, {}}), contains("input 0 has no axis 1"));
 }
 

@@ -35,21 +35,29 @@ Program everything() {
   m.kernel(0, {w, constant, wn}, {n}, "update").origins = {SourceLine("model.cc", 7)};
 
   Make body("body");
-  const int bn = body.extent(ExtentOp::outer, n), i = body.extent(ExtentOp::iteration), next_i = body.extent(ExtentOp::add, i, i);
-  const int row = body.buffer(Role::input, "row", {bn}), h = body.buffer(Role::input, "h", {bn}), out = body.buffer(Role::output, "next", {bn});
+  const int bn = body.extent(ExtentOp::outer, n), i = body.extent(ExtentOp::iteration),
+            next_i = body.extent(ExtentOp::add, i, i);
+  const int row = body.buffer(Role::input, "row", {bn}), h = body.buffer(Role::input, "h", {bn}),
+            out = body.buffer(Role::output, "next", {bn});
   const int done = body.buffer(Role::output, "done", {}, DType::bool_);
   body.kernel(1, {row, h, out, done}, {bn, next_i}, "step", 2);
-  const int last = m.output("last", {n}), all = m.output("all", {trips, n}), taken = m.temporary("taken", {}, DType::i64);
-  m.step(LoopStep{trips, done, taken,
-                  {{BindingKind::sequence, x, row, -1, -1, true}, {BindingKind::carry, w, h, out, last, false},
+  const int last = m.output("last", {n}), all = m.output("all", {trips, n}),
+            taken = m.temporary("taken", {}, DType::i64);
+  m.step(LoopStep{trips,
+                  done,
+                  taken,
+                  {{BindingKind::sequence, x, row, -1, -1, true},
+                   {BindingKind::carry, w, h, out, last, false},
                    {BindingKind::stacked, -1, -1, out, all, false}},
-                  body.body()}, "loop");
+                  body.body()},
+         "loop");
 
   const int condition = m.temporary("condition", {}, DType::bool_), chosen = m.output("chosen", {n});
   m.kernel(0, {taken, condition}, {});
   m.step(CheckStep{condition, "must hold"}, "check");
   Make side("side");
-  const int sn = side.extent(ExtentOp::outer, n), from = side.buffer(Role::input, "from", {sn}), to = side.buffer(Role::output, "to", {sn});
+  const int sn = side.extent(ExtentOp::outer, n), from = side.buffer(Role::input, "from", {sn}),
+            to = side.buffer(Role::output, "to", {sn});
   side.step(CopyStep{from, to}, "copy");
   BranchStep branch;
   branch.condition = condition;
@@ -58,7 +66,8 @@ Program everything() {
   branch.otherwise_bindings = {{last, from, false}, {chosen, to, true}};
   m.step(branch, "branch");
 
-  const int begin = m.constant(0), size = m.constant(0), piece = m.temporary("piece", {size}), blocked = m.output("blocked", {n});
+  const int begin = m.constant(0), size = m.constant(0), piece = m.temporary("piece", {size}),
+            blocked = m.output("blocked", {n});
   Make inner;
   inner.kernel(0, {w, piece}, {begin, size});
   inner.kernel(0, {piece, blocked}, {begin, size});
@@ -75,7 +84,8 @@ Program everything() {
   c.tile = {4, 8, 0, 1, 1};
   c.workspace = m.buffer(Role::workspace, "workspace", {});
   m.step(c, "contraction").flops = m.extent(ExtentOp::mul, trips, n);
-  m.step(LibraryStep{"sgemm", {w, w, m.output("library", {n})}, {false, false, true}, {n, n}, {0, 1}, {1.0, 0.5}}, "library");
+  m.step(LibraryStep{"sgemm", {w, w, m.output("library", {n})}, {false, false, true}, {n, n}, {0, 1}, {1.0, 0.5}},
+         "library");
   return m.p;
 }
 
@@ -96,8 +106,9 @@ TEST_CASE("a program comes back from its bytes as it was") {
 
 TEST_CASE("programs print everything they have") {
   const std::string text = to_string(everything());
-  for (const char* part : {"e0 = value of input 0", "e1 = axis 1 of input 1", "%1 x: float32 [e0, e1] input 1", "kernel @0 f(", "model.cc:7",
-                           "carry: ", "backwards", "branch on", "blocked e1 by 32", "tile 4 x 8", "library sgemm", "check "})
+  for (const char* part :
+       {"e0 = value of input 0", "e1 = axis 1 of input 1", "%1 x: float32 [e0, e1] input 1", "kernel @0 f(",
+        "model.cc:7", "carry: ", "backwards", "branch on", "blocked e1 by 32", "tile 4 x 8", "library sgemm", "check "})
     REQUIRE_THAT(text, contains(part));
 }
 
@@ -134,7 +145,8 @@ TEST_CASE("content changed under a correct hash is an error or another consisten
     std::vector<std::uint8_t> changed = payload;
     for (unsigned flips = 1 + random() % 3; flips > 0; --flips) {
       const std::size_t at = random() % changed.size();
-      changed[at] = random() % 2 ? static_cast<std::uint8_t>(random()) : static_cast<std::uint8_t>(changed[at] ^ (1u << (random() % 8)));
+      changed[at] = random() % 2 ? static_cast<std::uint8_t>(random())
+                                 : static_cast<std::uint8_t>(changed[at] ^ (1u << (random() % 8)));
     }
     try {
       const Program p = deserialize(seal(changed), "test");
@@ -149,7 +161,8 @@ TEST_CASE("content changed under a correct hash is an error or another consisten
 
 TEST_CASE("foreign and newer files are told apart") {
   auto bytes = serialize(everything());
-  REQUIRE_THROWS_WITH(deserialize(std::vector<std::uint8_t>(100), "x.bit"), Catch::Equals("x.bit: this is not a saved program"));
+  REQUIRE_THROWS_WITH(deserialize(std::vector<std::uint8_t>(100), "x.bit"),
+                      Catch::Equals("x.bit: this is not a saved program"));
   auto newer = bytes;
   newer[8] = 9;
   REQUIRE_THROWS_WITH(deserialize(newer, "x.bit"), contains("saved in format 9"));

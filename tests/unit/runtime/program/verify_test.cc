@@ -114,16 +114,21 @@ TEST_CASE("loops bind both sides, and sizes do not change with the iteration") {
     return c.m;
   };
   REQUIRE_NOTHROW(verify(loop([](Chain&, Make&, LoopStep&) {}).p));
-  fails(loop([](Chain&, Make& b, LoopStep&) { b.p.buffers[1].dims[0] = 1; }), "the dim of a buffer is extent 1, which changes with the iteration");
+  fails(loop([](Chain&, Make& b, LoopStep&) { b.p.buffers[1].dims[0] = 1; }),
+        "the dim of a buffer is extent 1, which changes with the iteration");
   fails(loop([](Chain&, Make&, LoopStep& s) { s.bindings.clear(); }), "input 'h' of the body of 'loop' is not bound");
   fails(loop([](Chain&, Make&, LoopStep& s) { s.bindings[0].inner_out = -1; }), "a binding with the wrong sides");
   fails(loop([](Chain&, Make& b, LoopStep&) { b.p.buffers[1].alias_of = -2; }), "is an alias of -2");
-  fails(loop([](Chain& c, Make&, LoopStep& s) { s.bindings[0].outer_in = c.y, s.bindings[0].outer_out = c.y; }), "writes buffer %2 'y' while it reads it");
+  fails(loop([](Chain& c, Make&, LoopStep& s) { s.bindings[0].outer_in = c.y, s.bindings[0].outer_out = c.y; }),
+        "writes buffer %2 'y' while it reads it");
   fails(loop([](Chain&, Make& b, LoopStep&) { b.p.steps.clear(); }), "'next' is never written");
   fails(loop([](Chain&, Make& b, LoopStep&) { b.p.inputs.push_back({}); }), "a body has ports");
-  const auto in_place = [](Chain&, Make& b, LoopStep&) { b.p.buffers[1].alias_of = 0, std::get<KernelStep>(b.p.steps[0].node).buffers[1] = 0; };
+  const auto in_place = [](Chain&, Make& b, LoopStep&) {
+    b.p.buffers[1].alias_of = 0, std::get<KernelStep>(b.p.steps[0].node).buffers[1] = 0;
+  };
   REQUIRE_NOTHROW(verify(loop(in_place).p));
-  fails(loop([&](Chain& c, Make& b, LoopStep& s) { in_place(c, b, s), s.bindings[0].outer_out = -1; }), "updates a carry in place without an outer buffer");
+  fails(loop([&](Chain& c, Make& b, LoopStep& s) { in_place(c, b, s), s.bindings[0].outer_out = -1; }),
+        "updates a carry in place without an outer buffer");
 }
 
 TEST_CASE("what only one side of a branch writes is not written") {
@@ -149,7 +154,8 @@ TEST_CASE("what only one side of a branch writes is not written") {
 TEST_CASE("the tile of a blocked step stays inside it") {
   const auto blocked = [](auto change) {
     Chain c;
-    const int begin = c.m.constant(0), size = c.m.constant(0), local = c.m.temporary("local", {size}), out = c.m.output("out", {c.n});
+    const int begin = c.m.constant(0), size = c.m.constant(0), local = c.m.temporary("local", {size}),
+              out = c.m.output("out", {c.n});
     Make inner;
     inner.kernel(0, {c.x, local}, {begin, size}, "in");
     inner.kernel(0, {local, out}, {begin, size}, "out");
@@ -160,9 +166,12 @@ TEST_CASE("the tile of a blocked step stays inside it") {
   };
   REQUIRE_NOTHROW(verify(blocked([](Chain&, BlockedStep&, int, int) {}).p));
   fails(blocked([](Chain&, BlockedStep& s, int, int) { s.local.clear(); }), "which changes with a tile");
-  fails(blocked([](Chain& c, BlockedStep&, int local, int) { c.m.kernel(0, {c.x, local}, {}, "other"); }), "'local' is local to 'blocked' and used by 'other'");
-  fails(blocked([](Chain& c, BlockedStep&, int, int size) { c.kernel(0).extents[0] = size; }), "uses the tile of another step");
+  fails(blocked([](Chain& c, BlockedStep&, int local, int) { c.m.kernel(0, {c.x, local}, {}, "other"); }),
+        "'local' is local to 'blocked' and used by 'other'");
+  fails(blocked([](Chain& c, BlockedStep&, int, int size) { c.kernel(0).extents[0] = size; }),
+        "uses the tile of another step");
   fails(blocked([](Chain&, BlockedStep& s, int, int) { s.tile = 0; }), "has tiles of 0");
-  fails(blocked([](Chain& c, BlockedStep& s, int, int) { s.steps.push_back({CheckStep{c.x, ""}, "", {}, -1}); }), "is neither a kernel");
+  fails(blocked([](Chain& c, BlockedStep& s, int, int) { s.steps.push_back({CheckStep{c.x, ""}, "", {}, -1}); }),
+        "is neither a kernel");
   fails(blocked([](Chain&, BlockedStep& s, int, int) { s.begin = s.size; }), "is set by two blocked steps");
 }

@@ -1,4 +1,4 @@
-#include "tests/unit/compiler/kernel/samples.h"
+#include "tests/support/kernel_samples.h"
 
 #include <limits>
 

@@ -1,0 +1,121 @@
+#include "ops/nn/rules.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "ops/nn/softmax.h"
+
+namespace bitale::ops {
+
+using rewrite::any;
+using rewrite::FreshInput;
+using rewrite::Match;
+using rewrite::op;
+using rewrite::Pattern;
+using rewrite::Rule;
+using rewrite::RuleClass;
+
+namespace {
+
+bool is_op(const Tensor& t, std::string_view name) { return t.node().op().name == name; }
+
+// The axis of the softmax or log_softmax that is the root's operand.
+int axis_below(const Match& m) { return static_cast<int>(m.root().node().input(0).node().params_as<SoftmaxParams>().axis); }
+
+// x without a maximum along the axis that was subtracted: softmax is the same for both.
+Tensor unshifted(const Tensor& x, int axis) {
+  if (!is_op(x, "sub")) return x;
+  Tensor shift = x.node().input(1);
+  while (is_op(shift, "broadcast_to") || is_op(shift, "reshape") || is_op(shift, "minimum") || is_op(shift, "stop_gradient"))
+    shift = shift.node().input(0);
+  const Tensor& from = x.node().input(0);
+  const bool same = is_op(shift, "max") && shift.node().input(0) == from &&
+                    shift.node().params_as<ir::AxesParams>().axes == std::vector<std::int64_t>{axis};
+  return same ? from : x;
+}
+
+// exp(x) / s where s is the sum of exp(x) along one axis, repeated along it.
+Tensor softmax_of_quotient(const Match& m) {
+  const Tensor &x = m["x"], &s = m["s"];
+  Tensor sum = s;
+  while (is_op(sum, "broadcast_to") || is_op(sum, "reshape")) sum = sum.node().input(0);
+  if (!is_op(sum, "sum") || !(sum.node().input(0) == m.root().node().input(0))) return {};
+  const auto& axes = sum.node().params_as<ir::AxesParams>().axes;
+  if (axes.size() != 1) return {};
+  const auto axis = static_cast<int>(axes[0]);
+  const Tensor repeated = ir::broadcast_to(ir::expand_dims(sum, axis), x.shape());
+  const bool leading = axis == 0 && s == ir::broadcast_to(sum, x.shape());
+  return leading || s == repeated ? softmax(unshifted(x, axis), axis) : Tensor();
+}
+
+// sum(pick_backward(dy, i)) over the axis that pick_backward made (and others).
+Tensor sum_of_picked(const Match& m) {
+  const Tensor& dy = m["dy"];
+  auto axes = m.root().node().params_as<ir::AxesParams>().axes;
+  if (axes.empty() || axes.back() != dy.rank() || m.root().dtype() != dy.dtype()) return {};
+  axes.pop_back();
+  return axes.empty() ? dy : ir::sum(dy, axes);
+}
+
+Tensor logits(const FreshInput& fresh) { return fresh(DType::f64, {3, 4}); }
+
+const std::vector<Rule>& table() {
+  constexpr auto stabilising = RuleClass::stabilising;
+  static const Pattern x = any("x"), y = any("y"), s = any("s"), g = any("g"), dy = any("dy"), i = any("i");
+  static const std::vector<Rule> rules{
+      {.name = "log-of-softmax",
+       .pattern = op("log", {op("softmax", {x})}),
+       .result = [](const Match& m) { return log_softmax(m["x"], axis_below(m)); },
+       .rule_class = stabilising,
+       .left_sides = [](const FreshInput& fresh) { return std::vector{log(softmax(logits(fresh), 0)), log(softmax(logits(fresh), 1))}; }},
+      {.name = "exp-of-log-softmax",
+       .pattern = op("exp", {op("log_softmax", {x})}),
+       .result = [](const Match& m) { return softmax(m["x"], axis_below(m)); },
+       .rule_class = stabilising,
+       .left_sides = [](const FreshInput& fresh) { return std::vector{exp(log_softmax(logits(fresh), 0)), exp(log_softmax(logits(fresh), 1))}; }},
+      {.name = "softmax-of-quotient",
+       .pattern = op("exp", {x}) / s,
+       .result = softmax_of_quotient,
+       .rule_class = stabilising,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             const Tensor z = logits(fresh), e = exp(z), shifted = exp(z - max(z, {1}, true));
+             return std::vector{e / sum(e, {1}, true), e / sum(e, {0}, true), e / ir::sum(e, {0}), shifted / sum(shifted, {1}, true)};
+           }},
+      {.name = "log-of-exp-quotient",
+       .pattern = op("log", {op("exp", {x}) / y}),
+       .result = [](const Match& m) { return m["x"] - log(m["y"]); },
+       .rule_class = stabilising,
+       .low = 0.1},
+      // The gradient of log(softmax) is y * (g/y - s) with y the softmax, which underflows: g - y*s does not.
+      {"scaled-by-quotient", y * op("strong_mul", {g, 1.0 / y}), [](const Match& m) { return m["g"]; }, stabilising},
+      {"scaled-difference-from-quotient", y * (op("strong_mul", {g, 1.0 / y}) - s),
+       [](const Match& m) { return m["g"] - m["y"] * m["s"]; }, stabilising},
+      // The gradient of cross_entropy in the logits: softmax * sum(picked) - picked. Indices outside are data errors.
+      {.name = "sum-of-picked",
+       .pattern = op("sum", {op("pick_backward", {dy, i})}),
+       .result = sum_of_picked,
+       .rule_class = stabilising,
+       .low = -3,
+       .high = 3,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             const Tensor picked = pick_backward(fresh(DType::f64, {3, 4}), fresh(DType::i64, {3, 4}), 5);
+             return std::vector{ir::sum(picked, {2}), ir::sum(picked, {0, 2}), ir::sum(picked, {0, 1, 2})};
+           }},
+  };
+  return rules;
+}
+
+}  // namespace
+
+std::span<const Rule* const> nn_rules() {
+  static const std::vector<const Rule*> list = [] {
+    std::vector<const Rule*> out;
+    for (const Rule& rule : table()) out.push_back(&rule);
+    return out;
+  }();
+  return list;
+}
+
+}  // namespace bitale::ops
