@@ -20,7 +20,7 @@ struct TrainOptions {
   double decay = 0.8;  // the learning rate of epoch e is learning_rate * decay^e, however many epochs follow
   double momentum = 0.9;
   double weight_decay = 0;
-  std::int64_t shift = 2;  // every time a digit is seen, it is moved by up to so many pixels each way
+  std::int64_t shift = 1;  // every time a digit is seen, it is moved by up to so many pixels each way
   int threads = 0;         // 0: the default of functions
   std::uint32_t seed = 23455;
 };
