@@ -1,7 +1,5 @@
 // bitale bench MODEL: what a network costs to run and to compile.
 
-#include <sys/resource.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -10,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 #include "bench/harness/statistics.h"
 #include "bench/study/arguments.h"
@@ -51,7 +50,8 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--iterations", s.iterations, "timed calls of each function (those of the study)")
       ->check(CLI::PositiveNumber);
   app.add_option("--warmup", s.warmup, "calls before them (those of the study)")->check(CLI::NonNegativeNumber);
-  app.add_option("--json", s.json, "write the figures to this file as JSON ('-': standard output, and nothing else there)");
+  app.add_option("--json", s.json,
+                 "write the figures to this file as JSON ('-': standard output, and nothing else there)");
   if (!parse_command_line(app, arguments)) return false;
   finish_subject_options(s.subject);
   const models::ModelRow& row = models::find_model(s.subject.model);
@@ -119,7 +119,8 @@ Json to_json(const Report& r) {
   j["planned_bytes"] = both(r.timing.forward_memory.total(), r.timing.gradient_memory.total());
   j["peak_rss_bytes"] = r.peak_rss_bytes;
   j["loss"] = r.subject.loss_in_forward ? Json(r.timing.loss) : Json();
-  j["versions"] = {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}, {"compiler", compiler()}};
+  j["versions"] = {
+      {"bitale", version()}, {"code_generator", codegen::host_generator_version()}, {"compiler", compiler()}};
   return j;
 }
 
@@ -138,12 +139,14 @@ void print_table(const Report& r, int iterations) {
   print_row("forward", r.forward, r.forward_gflop, r.forward_gflops(), r.timing.peak_gflops);
   print_row("gradient", r.gradient, r.gradient_gflop, r.gradient_gflops(), r.timing.peak_gflops);
   fmt::print("\n{:<34}{:>10}{:>10}\n", "", "forward", "gradient");
-  fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "compiling, empty cache, ms", r.compile.first_forward_ms, r.compile.first_gradient_ms);
-  fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "compiling, filled cache, ms", r.compile.again_forward_ms, r.compile.again_gradient_ms);
+  fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "compiling, empty cache, ms", r.compile.first_forward_ms,
+             r.compile.first_gradient_ms);
+  fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "compiling, filled cache, ms", r.compile.again_forward_ms,
+             r.compile.again_gradient_ms);
   fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "planned memory, MiB", mib(r.timing.forward_memory.total()),
              mib(r.timing.gradient_memory.total()));
-  fmt::print("\nprocess start {:.2f} ms; peak resident memory {:.1f} MiB; FMA peak {:.1f} GFLOP/s", r.compile.process_start_ms,
-             mib(r.peak_rss_bytes), r.timing.peak_gflops);
+  fmt::print("\nprocess start {:.2f} ms; peak resident memory {:.1f} MiB; FMA peak {:.1f} GFLOP/s",
+             r.compile.process_start_ms, mib(r.peak_rss_bytes), r.timing.peak_gflops);
   if (r.subject.loss_in_forward) fmt::print("; loss {:.6f}", r.timing.loss);
   fmt::print("\n");
 }

@@ -1,13 +1,12 @@
 #include "bench/study/compile_time.h"
 
-#include <stdlib.h>
-
 #include <cstdio>
 #include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <stdlib.h>
 
 #include "bench/harness/process.h"
 #include "bench/harness/statistics.h"
@@ -54,8 +53,8 @@ Sample compile_in_new_process(const SubjectOptions& options, const char* part, c
 
 void require(bool from_cache, bool expected, const char* part) {
   if (from_cache == expected) return;
-  throw Error(fmt::format("the {} function was {} the cache, although its cache was {}: compile times would be wrong.", part,
-                          from_cache ? "found in" : "not found in", expected ? "filled" : "empty"));
+  throw Error(fmt::format("the {} function was {} the cache, although its cache was {}: compile times would be wrong.",
+                          part, from_cache ? "found in" : "not found in", expected ? "filled" : "empty"));
 }
 
 // Adds one first and one second compilation.

@@ -6,8 +6,8 @@
 namespace bitale::bench {
 
 struct CompileTimes {
-  double first_forward_ms = 0, first_gradient_ms = 0;      // with an empty cache
-  double again_forward_ms = 0, again_gradient_ms = 0;      // with a filled one
+  double first_forward_ms = 0, first_gradient_ms = 0;  // with an empty cache
+  double again_forward_ms = 0, again_gradient_ms = 0;  // with a filled one
   double process_start_ms = 0;
 };
 

@@ -30,7 +30,8 @@ models::BuiltModel build(const SubjectOptions& options) {
 }
 
 Function compile_forward(const models::BuiltModel& model, const SubjectOptions& options) {
-  return function(model.inputs, {options.loss_in_forward ? model.loss : model.logits}, function_options(options, "forward"));
+  return function(model.inputs, {options.loss_in_forward ? model.loss : model.logits},
+                  function_options(options, "forward"));
 }
 
 Function compile_gradient(const models::BuiltModel& model, const SubjectOptions& options) {

@@ -45,11 +45,12 @@ class Worker {
   }
 
   Json description() const {
-    return {{"name", "bitale"},
-            {"versions", {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}}},
-            {"variant", model_.variant + "; isa " + isa_name(options_)},
-            {"gflop", {{"forward", model_.forward_gflop(options_.batch)}, {"gradient", gradient_gflop(model_, options_)}}},
-            {"compile_s", static_cast<double>(compiled_ - start_) * 1e-9}};
+    return {
+        {"name", "bitale"},
+        {"versions", {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}}},
+        {"variant", model_.variant + "; isa " + isa_name(options_)},
+        {"gflop", {{"forward", model_.forward_gflop(options_.batch)}, {"gradient", gradient_gflop(model_, options_)}}},
+        {"compile_s", static_cast<double>(compiled_ - start_) * 1e-9}};
   }
 
   Json answer(const std::string& verb, const std::string& argument) {
@@ -59,7 +60,8 @@ class Worker {
     if (verb == "forward") return {{"ms", times(forward_, count, false)}};
     if (verb == "forward_changed") return {{"ms", times(forward_, count, true)}};
     if (verb == "gradient") return {{"ms", times(gradient_, count, true)}};
-    throw UsageError(fmt::format("bitale bench-worker: '{}' is not write, forward, forward_changed, gradient, peak or quit.", verb));
+    throw UsageError(
+        fmt::format("bitale bench-worker: '{}' is not write, forward, forward_changed, gradient, peak or quit.", verb));
   }
 
  private:

@@ -1,6 +1,9 @@
 #include "compiler/eval/contraction.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <numeric>
 
 #include "runtime/base/error.h"
 
@@ -30,6 +33,24 @@ Walk walk_of(const ir::ContractionDef::Map& map, const Extents& shape, const Ext
     BITALE_ASSERT(empty || (low >= 0 && high < shape[k]), op + ": a contraction leaves axis " + std::to_string(k) + " of " + shape_text(shape));
   }
   return w;
+}
+
+// Puts the dims with the smallest steps innermost, for the cache's sake.
+void sort_loops(Extents& extents, std::array<Walk*, 3> walks) {
+  std::vector<std::size_t> order(extents.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  auto distance = [&](std::size_t k) {
+    std::int64_t total = 0;
+    for (const Walk* w : walks) total += std::abs(w->steps[k]);
+    return total;
+  };
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return distance(a) > distance(b); });
+  auto permute = [&](std::vector<std::int64_t>& values) {
+    const std::vector<std::int64_t> old = values;
+    for (std::size_t k = 0; k < order.size(); ++k) values[k] = old[order[k]];
+  };
+  permute(extents);
+  for (Walk* w : walks) permute(w->steps);
 }
 
 template <class T>
@@ -90,8 +111,9 @@ void contract(const ir::Node& node, const SymbolValues& symbols, const Array& a,
   for (const ir::Dim& d : def.extents) extents.push_back(d.evaluate(symbols));
   if (extents.empty()) extents.push_back(1);
   const std::string& op = node.op().name;
-  const Walk wa = walk_of(def.a, a.shape(), extents, symbols, op), wb = walk_of(def.b, b.shape(), extents, symbols, op),
-             wo = walk_of(def.out, out.shape(), extents, symbols, op);
+  Walk wa = walk_of(def.a, a.shape(), extents, symbols, op), wb = walk_of(def.b, b.shape(), extents, symbols, op),
+       wo = walk_of(def.out, out.shape(), extents, symbols, op);
+  sort_loops(extents, {&wa, &wb, &wo});
   if (is_floating(out.dtype())) run<double>(extents, wa, wb, wo, a, b, out);
   else run<std::uint64_t>(extents, wa, wb, wo, a, b, out);
 }

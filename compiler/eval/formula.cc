@@ -1,7 +1,10 @@
 #include "compiler/eval/formula.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <concepts>
+#include <numeric>
 
 #include "runtime/base/error.h"
 
@@ -27,16 +30,15 @@ class Recorder final : public ir::Element {
 
 // Which loops an expression depends on.
 struct Dependence {
-  std::uint64_t reductions = 0;
-  bool axes = false;
+  std::uint64_t reductions = 0, axes = 0;  // bit per reduction, per axis of the output
   Dependence& operator|=(const Dependence& o) {
     reductions |= o.reductions;
-    axes = axes || o.axes;
+    axes |= o.axes;
     return *this;
   }
 };
 
-constexpr std::uint64_t bit(int r) { return std::uint64_t{1} << r; }
+constexpr std::uint64_t bit(std::integral auto r) { return std::uint64_t{1} << r; }
 
 }  // namespace
 
@@ -93,7 +95,7 @@ struct CompiledFormula::Compiler {
       for (const auto& b : n.guard) add_index(b.index);
       if (n.op == ScalarOp::var) {
         if (owner[static_cast<std::size_t>(id)] >= 0) d.reductions |= bit(owner[static_cast<std::size_t>(id)]);
-        else d.axes = true;
+        else d.axes |= bit(n.var);
       }
       if (n.op == ScalarOp::result) {
         for (int y : formula.reduction(n.reduction).yields) d |= dependence[static_cast<std::size_t>(y)];
@@ -111,6 +113,23 @@ struct CompiledFormula::Compiler {
     }
   }
 
+  // Axes that fewer reductions depend on go innermost, so that those reductions run once for all of them.
+  void order_axes() {
+    std::vector<int> weight(out.axes_.size(), 0);
+    for (int id = 0; id < formula.size(); ++id) {
+      if (!reachable[static_cast<std::size_t>(id)] || formula.node(id).op != ScalarOp::result) continue;
+      for (std::size_t k = 0; k < weight.size(); ++k)
+        if (dependence[static_cast<std::size_t>(id)].axes & bit(k)) ++weight[k];
+    }
+    out.order_.resize(weight.size());
+    std::iota(out.order_.begin(), out.order_.end(), std::size_t{0});
+    std::stable_sort(out.order_.begin(), out.order_.end(), [&](std::size_t a, std::size_t b) { return weight[a] > weight[b]; });
+    std::vector<int> lanes;
+    for (std::size_t k : out.order_) lanes.push_back(out.axes_[k]);
+    out.axes_ = lanes;
+    out.levels_.resize(weight.size() + 1);
+  }
+
   Block& block_of(int id) {
     const Dependence& d = dependence[static_cast<std::size_t>(id)];
     int deepest = -1;
@@ -119,7 +138,9 @@ struct CompiledFormula::Compiler {
           (deepest < 0 || std::popcount(enclosing[static_cast<std::size_t>(r)]) > std::popcount(enclosing[static_cast<std::size_t>(deepest)])))
         deepest = r;
     if (deepest >= 0) return out.reductions_[static_cast<std::size_t>(deepest)].body;
-    return d.axes ? out.each_ : out.once_;
+    std::size_t level = out.order_.size();
+    while (level > 0 && !(d.axes & bit(out.order_[level - 1]))) --level;
+    return out.levels_[level];
   }
 
   Place place(const ir::Index& index, const ir::Dim& upper) {
@@ -196,6 +217,7 @@ CompiledFormula::CompiledFormula(const ir::Node& node, int output, const SymbolV
   Compiler c{*this, node, formula, symbols, {}, {}, {}, {}};
   c.mark(root_);
   c.find_dependences();
+  c.order_axes();
   initial_.assign(static_cast<std::size_t>(formula.size()), {});
   reductions_.resize(64);
   for (int id = 0; id < formula.size(); ++id)
@@ -236,13 +258,13 @@ Writer writer_of(DType dtype) {
   return dispatch(dtype, [](auto t) -> Writer { return write<typename decltype(t)::type>; });
 }
 
-// Steps through the points of a box, last axis fastest; false after the last.
-bool advance(Lane* lanes, std::span<const int> vars, std::span<const std::int64_t> extents) {
+// Steps through the points of a box, last variable fastest. Returns the outermost variable that went on; -1 after the last point.
+int advance(Lane* lanes, std::span<const int> vars, std::span<const std::int64_t> extents) {
   for (std::size_t k = vars.size(); k-- > 0;) {
-    if (++lanes[vars[k]].integer < extents[k]) return true;
+    if (++lanes[vars[k]].integer < extents[k]) return static_cast<int>(k);
     lanes[vars[k]].integer = 0;
   }
-  return false;
+  return -1;
 }
 
 Lane combine(Combiner c, DType type, const Lane& a, const Lane& b) {
@@ -329,7 +351,7 @@ struct CompiledFormula::Run {
         value = combine(r.combiner, r.type, value, y);
       }
       first = false;
-      go = advance(lanes.data(), r.vars, r.extents);
+      go = advance(lanes.data(), r.vars, r.extents) >= 0;
     }
     if (r.results[0] >= 0) lanes[static_cast<std::size_t>(r.results[0])] = value;
     if (r.results[1] >= 0) lanes[static_cast<std::size_t>(r.results[1])] = index;
@@ -344,11 +366,18 @@ void CompiledFormula::run(std::span<const Array> inputs, Array& output) const {
     run.readers.push_back(reader_of(a.dtype()));
   }
   const Writer store = writer_of(output.dtype());
-  run.block(once_);
-  for (std::int64_t i = 0; i < output.size(); ++i) {
-    run.block(each_);
-    store(output.data(), i, run.lanes[static_cast<std::size_t>(root_)]);
-    advance(run.lanes.data(), axes_, output.shape());
+  Extents extents, strides;  // in the order of the loops
+  for (std::size_t axis : order_) {
+    extents.push_back(output.shape()[axis]);
+    strides.push_back(std::accumulate(output.shape().begin() + static_cast<std::ptrdiff_t>(axis) + 1, output.shape().end(), std::int64_t{1}, std::multiplies<>()));
+  }
+  for (int changed = -1;;) {
+    for (std::size_t level = static_cast<std::size_t>(changed + 1); level < levels_.size(); ++level) run.block(levels_[level]);
+    std::int64_t place = 0;
+    for (std::size_t k = 0; k < axes_.size(); ++k) place += run.lanes[static_cast<std::size_t>(axes_[k])].integer * strides[k];
+    store(output.data(), place, run.lanes[static_cast<std::size_t>(root_)]);
+    changed = advance(run.lanes.data(), axes_, extents);
+    if (changed < 0) return;
   }
 }
 

@@ -56,10 +56,11 @@ class CompiledFormula {
   struct Compiler;
 
   std::string op_;
-  std::vector<int> axes_;  // lanes of the output's index
+  std::vector<int> axes_;            // lanes of the output's index, outermost loop first
+  std::vector<std::size_t> order_;   // axes_[i] is this axis of the output
   int root_ = -1;
   std::vector<Lane> initial_;
-  Block once_, each_;      // before the first element; for every element
+  std::vector<Block> levels_;        // levels_[k] runs when one of the first k loops goes on
   std::vector<Reduction> reductions_;
 };
 

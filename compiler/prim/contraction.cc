@@ -133,42 +133,39 @@ std::vector<Tensor> dot_batch(const Batch& b) {
   return {transpose(y, axes)};
 }
 
-// For every output element: walks all summed indices, addressing both operands by their own axes.
+// Elements' distances in an array along some of its axes, for all indices of those axes, last axis fastest.
+std::vector<std::size_t> distances(const Extents& shape, const Axes& axes) {
+  std::vector<std::size_t> out{0};
+  for (std::int64_t axis : axes) {
+    std::size_t stride = 1;
+    for (std::size_t k = static_cast<std::size_t>(axis) + 1; k < shape.size(); ++k) stride *= static_cast<std::size_t>(shape[k]);
+    std::vector<std::size_t> next;
+    for (std::size_t base : out)
+      for (std::int64_t i = 0; i < shape[static_cast<std::size_t>(axis)]; ++i) next.push_back(base + static_cast<std::size_t>(i) * stride);
+    out = std::move(next);
+  }
+  return out;
+}
+
+// The sum over the listed axes for every output element, in the output's order.
 template <class T, class Sum>
 void dot_reference(const Reference& r) {
   const auto& p = r.node.params_as<DotParams>();
   const Array &a = r.inputs[0], &b = r.inputs[1];
-  Array& y = r.outputs[0];
-  const Axes free_a = free_axes(a.rank(), p.batch_a, p.sum_a), free_b = free_axes(b.rank(), p.batch_b, p.sum_b);
-  auto position = [](const Extents& shape, const Extents& at) {
-    std::int64_t flat = 0;
-    for (std::size_t k = 0; k < shape.size(); ++k) flat = flat * shape[k] + at[k];
-    return static_cast<std::size_t>(flat);
-  };
-  auto unrank = [](std::int64_t flat, const Extents& shape) {
-    Extents at(shape.size());
-    for (std::size_t k = shape.size(); k-- > 0; flat /= shape[k]) at[k] = flat % shape[k];
-    return at;
-  };
-  Extents inner;
-  for (std::int64_t k : p.sum_a) inner.push_back(a.shape()[static_cast<std::size_t>(k)]);
-  for (std::int64_t i = 0; i < y.size(); ++i) {
-    const Extents out = unrank(i, y.shape());
-    Extents at_a(a.shape().size()), at_b(b.shape().size());
-    std::size_t next = 0;
-    for (std::size_t k = 0; k < p.batch_a.size(); ++k, ++next)
-      at_a[static_cast<std::size_t>(p.batch_a[k])] = at_b[static_cast<std::size_t>(p.batch_b[k])] = out[next];
-    for (std::int64_t k : free_a) at_a[static_cast<std::size_t>(k)] = out[next++];
-    for (std::int64_t k : free_b) at_b[static_cast<std::size_t>(k)] = out[next++];
-    Sum total{};
-    for (std::int64_t j = 0; j < element_count(inner); ++j) {
-      const Extents in = unrank(j, inner);
-      for (std::size_t k = 0; k < inner.size(); ++k)
-        at_a[static_cast<std::size_t>(p.sum_a[k])] = at_b[static_cast<std::size_t>(p.sum_b[k])] = in[k];
-      total += static_cast<Sum>(a.view<T>()[position(a.shape(), at_a)]) * static_cast<Sum>(b.view<T>()[position(b.shape(), at_b)]);
-    }
-    y.view<T>()[static_cast<std::size_t>(i)] = static_cast<T>(total);
-  }
+  const auto batch_a = distances(a.shape(), p.batch_a), batch_b = distances(b.shape(), p.batch_b);
+  const auto sum_a = distances(a.shape(), p.sum_a), sum_b = distances(b.shape(), p.sum_b);
+  const auto rows = distances(a.shape(), free_axes(a.rank(), p.batch_a, p.sum_a));
+  const auto columns = distances(b.shape(), free_axes(b.rank(), p.batch_b, p.sum_b));
+  const auto x = a.view<T>(), y = b.view<T>();
+  auto out = r.outputs[0].view<T>().begin();
+  for (std::size_t k = 0; k < batch_a.size(); ++k)
+    for (std::size_t row : rows)
+      for (std::size_t column : columns) {
+        Sum total{};
+        for (std::size_t i = 0; i < sum_a.size(); ++i)
+          total += static_cast<Sum>(x[batch_a[k] + row + sum_a[i]]) * static_cast<Sum>(y[batch_b[k] + column + sum_b[i]]);
+        *out++ = static_cast<T>(total);
+      }
 }
 
 std::vector<Sample> dot_samples() {

@@ -18,7 +18,8 @@ std::string visible_names(const CLI::App& app) {
 }
 
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr) return fmt::format("{}: {}.", app.get_name(), error.what());
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr)
+    return fmt::format("{}: {}.", app.get_name(), error.what());
   std::string unknown;
   for (const std::string& word : app.remaining()) unknown += (unknown.empty() ? "'" : ", '") + word + "'";
   return fmt::format("{} does not know {}; its options are: {}.", app.get_name(), unknown, visible_names(app));

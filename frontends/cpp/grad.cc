@@ -1,5 +1,7 @@
 #include <bitale/grad.h>
 
+#include "compiler/driver/compile.h"
+#include "compiler/grad/check.h"
 #include "compiler/grad/grad.h"
 #include "frontends/cpp/handles.h"
 
@@ -29,6 +31,35 @@ Tensor hessian(const Tensor& cost, const Tensor& x, Where at) { return Access::o
 std::vector<Tensor> hessian_vector_product(const Tensor& cost, const std::vector<Tensor>& x, const std::vector<Tensor>& v, Where at) {
   return Access::out(ad::hessian_vector_product(Access::in(cost), Access::in(x), Access::in(v), at));
 }
+namespace {
+
+// Compiles and runs each graph once; not worth caching.
+std::vector<Array> run_once(std::span<const ir::Tensor> outputs, const ad::Bindings& leaves) {
+  lower::FunctionGraph g;
+  g.name = "gradient_check";
+  std::vector<Array> values;
+  for (const auto& [leaf, value] : leaves) {
+    g.inputs.push_back(leaf);
+    values.push_back(value);
+  }
+  g.outputs.assign(outputs.begin(), outputs.end());
+  driver::CompileOptions options;
+  options.use_cache = false;
+  return driver::compile(g, options).runnable->call(values, {}, {1}).outputs;
+}
+
+}  // namespace
+
+GradientCheck gradient_check(const std::vector<Tensor>& outputs, const std::vector<Tensor>& wrt, const std::vector<std::pair<Tensor, Array>>& values,
+                             std::uint64_t seed, Where) {
+  ad::Bindings leaves;
+  for (const auto& [t, v] : values) leaves.emplace_back(Access::in(t, "gradient_check: an input"), v);
+  ad::CheckOptions options;
+  options.seed = seed;
+  const ad::CheckResult r = ad::check_gradient(Access::in(outputs), Access::in(wrt), leaves, run_once, options);
+  return {r.worst, r.where};
+}
+
 Tensor grad_clip(const Tensor& x, double low, double high, Where at) { return Access::out(ad::grad_clip(Access::in(x), low, high, at)); }
 Tensor grad_scale(const Tensor& x, double factor, Where at) { return Access::out(ad::grad_scale(Access::in(x), factor, at)); }
 

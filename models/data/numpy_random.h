@@ -12,9 +12,9 @@ class NumpyRandom {
  public:
   explicit NumpyRandom(std::uint32_t seed) : engine_(seed) {}
 
-  double uniform();                               // [0, 1), 53 random bits
-  double uniform(double low, double high);        // [low, high)
-  std::int32_t below(std::int32_t bound);         // floor(uniform() * bound): not NumPy's randint
+  double uniform();                                       // [0, 1), 53 random bits
+  double uniform(double low, double high);                // [low, high)
+  std::int32_t below(std::int32_t bound);                 // floor(uniform() * bound): not NumPy's randint
   Array uniform(double low, double high, Extents shape);  // float32, drawn in row-major order
 
  private:

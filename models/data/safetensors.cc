@@ -1,17 +1,16 @@
 #include "models/data/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 
@@ -65,7 +64,8 @@ std::string header_of(const NamedArrays& content) {
   if (!content.metadata.empty()) header[metadata_key] = content.metadata;
   std::size_t offset = 0;
   for (const auto& [name, array] : content.arrays) {
-    BITALE_ASSERT(name != metadata_key && !header.contains(name), "names of arrays in a checkpoint are distinct: " + name);
+    BITALE_ASSERT(name != metadata_key && !header.contains(name),
+                  "names of arrays in a checkpoint are distinct: " + name);
     header[name] = {{"dtype", format_name(array.dtype())},
                     {"shape", array.shape()},
                     {"data_offsets", {offset, offset + array.bytes()}}};
@@ -91,7 +91,8 @@ bool write_all(int descriptor, const void* data, std::size_t size) {
 bool write_content(int descriptor, const NamedArrays& content) {
   const std::string header = header_of(content);
   const std::uint64_t length = header.size();
-  if (!write_all(descriptor, &length, length_bytes) || !write_all(descriptor, header.data(), header.size())) return false;
+  if (!write_all(descriptor, &length, length_bytes) || !write_all(descriptor, header.data(), header.size()))
+    return false;
   for (const auto& [name, array] : content.arrays)
     if (!write_all(descriptor, array.data(), array.bytes())) return false;
   return ::fsync(descriptor) == 0;
@@ -115,7 +116,7 @@ struct Entry {
 class Reader {
  public:
   explicit Reader(const fs::path& path) : name_(path.string()), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    struct stat info {};
+    struct stat info{};
     if (file_.descriptor() < 0 || ::fstat(file_.descriptor(), &info) != 0)
       throw Error(fmt::format("'{}' cannot be opened: {}.", name_, reason()));
     if (!S_ISREG(info.st_mode)) throw Error(fmt::format("'{}' is not a file.", name_));
@@ -201,7 +202,8 @@ class Reader {
   DType read_dtype(const std::string& name, const Json& value) const {
     for (const DTypeName& row : dtype_names)
       if (value == row.name) return row.dtype;
-    reject("the array '{}' has the dtype {}, which is not supported", name, value.dump(-1, ' ', false, Json::error_handler_t::replace));
+    reject("the array '{}' has the dtype {}, which is not supported", name,
+           value.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
 
   template <class Number>
@@ -236,9 +238,8 @@ class Reader {
 
   // The arrays fill the file's data: no byte belongs to two of them or to none.
   void check_ranges(std::vector<Entry> entries) const {
-    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-    });
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
     std::uint64_t at = 0;
     for (const Entry& entry : entries) {
       if (entry.begin < at) reject("the array '{}' overlaps the one before it", entry.name);
@@ -266,12 +267,13 @@ class Reader {
 
 }  // namespace
 
-const Array& NamedArrays::array(const std::string& name, DType dtype, const Extents& shape, const std::string& file) const {
+const Array& NamedArrays::array(const std::string& name, DType dtype, const Extents& shape,
+                                const std::string& file) const {
   for (const auto& [key, array] : arrays) {
     if (key != name) continue;
     if (array.dtype() != dtype || array.shape() != shape)
-      throw Error(fmt::format("'{}': the array '{}' is {}{}, and {}{} was expected.", file, name, name_of(array.dtype()),
-                              shape_text(array.shape()), name_of(dtype), shape_text(shape)));
+      throw Error(fmt::format("'{}': the array '{}' is {}{}, and {}{} was expected.", file, name,
+                              name_of(array.dtype()), shape_text(array.shape()), name_of(dtype), shape_text(shape)));
     return array;
   }
   throw Error(fmt::format("'{}' has no array '{}'.", file, name));
@@ -288,7 +290,8 @@ void write_safetensors(const fs::path& path, const NamedArrays& content) {
   const auto fail = [&] {
     const std::string why = reason();
     ::unlink(temporary.c_str());
-    throw Error(fmt::format("'{}' cannot be written: {}. A file that was there before is unchanged.", path.string(), why));
+    throw Error(
+        fmt::format("'{}' cannot be written: {}. A file that was there before is unchanged.", path.string(), why));
   };
   File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (file.descriptor() < 0 || !write_content(file.descriptor(), content) || !file.close()) fail();

@@ -1,7 +1,7 @@
 // Checkpoints in the safetensors format: named arrays and text metadata in one file that many programs read.
 //
-// A file is the length of its header (64 bits, little-endian), the header (JSON: per array dtype, shape and the range of
-// its bytes), and the bytes of the arrays without gaps.
+// A file is the length of its header (64 bits, little-endian), the header (JSON: per array dtype, shape and the range
+// of its bytes), and the bytes of the arrays without gaps.
 #pragma once
 
 #include <filesystem>
@@ -23,8 +23,8 @@ struct NamedArrays {
   const std::string& text(const std::string& key, const std::string& file) const;  // Error if it is missing
 };
 
-// Written under a temporary name, flushed to the disk and renamed: at every moment `path` is the old file or the new one.
-// Error if that fails; then the old file is still there.
+// Written under a temporary name, flushed to the disk and renamed: at every moment `path` is the old file or the new
+// one. Error if that fails; then the old file is still there.
 void write_safetensors(const std::filesystem::path& path, const NamedArrays& content);
 
 // Every length and offset is checked before it is used; what is not a well-formed file is an Error that says why.

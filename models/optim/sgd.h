@@ -9,7 +9,7 @@
 namespace bitale::models {
 
 struct SgdOptions {
-  Tensor learning_rate{};    // scalar of the parameters' dtype; a Shared or an input can change between calls
+  Tensor learning_rate{};   // scalar of the parameters' dtype; a Shared or an input can change between calls
   double momentum = 0;      // [0, 1)
   double weight_decay = 0;  // adds weight_decay * parameter to every gradient
 };

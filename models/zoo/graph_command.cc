@@ -71,9 +71,11 @@ int graph_command(std::span<const std::string> arguments) {
   const StageText& row = *std::find_if(std::begin(stage_rows), std::end(stage_rows),
                                        [&](const StageText& r) { return s.stage == r.name; });
   if (!s.dot.empty() && !row.dot)
-    throw UsageError(fmt::format("bitale graph: the stage '{}' is not a graph; --dot is for input and optimised.", s.stage));
+    throw UsageError(
+        fmt::format("bitale graph: the stage '{}' is not a graph; --dot is for input and optimised.", s.stage));
   const BuiltModel model = find_model(s.model).build({});
-  const std::vector<Tensor> outputs = s.function == "forward" ? std::vector{model.loss} : grad(model.loss, model.parameter_tensors());
+  const std::vector<Tensor> outputs =
+      s.function == "forward" ? std::vector{model.loss} : grad(model.loss, model.parameter_tensors());
   const Stages stages = bitale::stages(model.inputs, outputs, {.name = s.model + "_" + s.function});
   if (s.dot.empty()) {
     write_text("-", stages.*row.text);

@@ -15,9 +15,9 @@ using StageOrder = LeNetOptions::StageOrder;
 using LastLayer = LeNetOptions::LastLayer;
 
 constexpr std::int64_t side = 28, kernel = 5, conv1_filters = 20, hidden = 500, classes = 10;
-constexpr std::int64_t conv1_side = side - kernel + 1;             // 24
-constexpr std::int64_t conv2_side = conv1_side / 2 - kernel + 1;   // 8
-constexpr std::int64_t last_side = conv2_side / 2;                 // 4
+constexpr std::int64_t conv1_side = side - kernel + 1;            // 24
+constexpr std::int64_t conv2_side = conv1_side / 2 - kernel + 1;  // 8
+constexpr std::int64_t last_side = conv2_side / 2;                // 4
 
 Array glorot(NumpyRandom& random, std::int64_t fan_in, std::int64_t fan_out, Extents shape) {
   const double bound = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
@@ -35,18 +35,24 @@ Tensor stage(const Tensor& images, const Shared& weights, const Shared& offset, 
   const auto add_bias = [&](const Tensor& t) { return t + reshape(offset, {1, offset.tensor().dim(0), 1, 1}); };
   const Tensor convolved = conv2d(images, weights, {.flip = options.flip});
   switch (options.stage_order) {
-    case StageOrder::bias_pool_tanh: return tanh(max_pool2d(add_bias(convolved)));
-    case StageOrder::bias_tanh_pool: return max_pool2d(tanh(add_bias(convolved)));
-    case StageOrder::pool_bias_tanh: break;
+    case StageOrder::bias_pool_tanh:
+      return tanh(max_pool2d(add_bias(convolved)));
+    case StageOrder::bias_tanh_pool:
+      return max_pool2d(tanh(add_bias(convolved)));
+    case StageOrder::pool_bias_tanh:
+      break;
   }
   return tanh(add_bias(max_pool2d(convolved)));
 }
 
 const char* words(StageOrder order) {
   switch (order) {
-    case StageOrder::bias_pool_tanh: return "bias, pool, tanh";
-    case StageOrder::bias_tanh_pool: return "bias, tanh, pool";
-    case StageOrder::pool_bias_tanh: break;
+    case StageOrder::bias_pool_tanh:
+      return "bias, pool, tanh";
+    case StageOrder::bias_tanh_pool:
+      return "bias, tanh, pool";
+    case StageOrder::pool_bias_tanh:
+      break;
   }
   return "pool, bias, tanh";
 }
@@ -82,7 +88,8 @@ BuiltModel lenet(const LeNetOptions& options) {
   const Shared w3("W3", glorot(random, features, hidden, {features, hidden}));
   const Shared w4("W4", options.last_layer == LastLayer::random ? glorot(random, hidden, classes, {hidden, classes})
                                                                 : Array::zeros(float32, {hidden, classes}));
-  const Shared b1 = bias("b1", conv1_filters), b2 = bias("b2", filters), b3 = bias("b3", hidden), b4 = bias("b4", classes);
+  const Shared b1 = bias("b1", conv1_filters), b2 = bias("b2", filters), b3 = bias("b3", hidden),
+               b4 = bias("b4", classes);
 
   const Dim batch = options.batch ? Dim(*options.batch) : Dim("batch");
   const Tensor x = input("x", float32, {batch, digit_pixels}), y = input("y", int32, {batch});

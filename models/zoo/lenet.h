@@ -22,8 +22,9 @@ struct LeNetOptions {
   std::uint32_t seed = 23455;
 };
 
-// Inputs x, y. Parameters W4, W3, W2, W1, b4, b3, b2, b1 (without b4 and b3 if the dense layers have no biases): float32,
-// weights uniform within sqrt(6 / (fan_in + fan_out)) from one generator in the order W1, W2, W3, W4, biases zero.
+// Inputs x, y. Parameters W4, W3, W2, W1, b4, b3, b2, b1 (without b4 and b3 if the dense layers have no biases):
+// float32, weights uniform within sqrt(6 / (fan_in + fan_out)) from one generator in the order W1, W2, W3, W4, biases
+// zero.
 BuiltModel lenet(const LeNetOptions& options = {});
 
 // The rows of all_models().

@@ -1,12 +1,11 @@
 #include "models/zoo/progress.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <string>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace bitale::models {
 namespace {
@@ -20,7 +19,8 @@ double between(std::chrono::steady_clock::time_point a, std::chrono::steady_cloc
 
 std::string bar(double share) {
   const int full = std::clamp(static_cast<int>(share * bar_width), 0, bar_width);
-  return std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(bar_width - full), '.');
+  return std::string(static_cast<std::size_t>(full), '#') +
+         std::string(static_cast<std::size_t>(bar_width - full), '.');
 }
 
 std::string duration(double seconds) {
@@ -71,9 +71,11 @@ void Progress::after_epoch(const Trainer& trainer, const Score& held_out) {
   if (style_ == Style::quiet) return;
   const Score& score = trainer.last_epoch();
   const double rate = epoch_seconds_ > 0 ? static_cast<double>(score.examples - done_at_start_) / epoch_seconds_ : 0;
-  fmt::print("{}epoch {:>2}/{}  loss {:.4f}  accuracy {:6.2f} %  held out: loss {:.4f}  accuracy {:6.2f} %  {:>7.0f} examples/s\n",
-             line_open_ ? "\r\x1b[K" : "", trainer.epoch(), epochs_, score.loss(), score.accuracy() * 100,
-             held_out.loss(), held_out.accuracy() * 100, rate);
+  fmt::print(
+      "{}epoch {:>2}/{}  loss {:.4f}  accuracy {:6.2f} %  held out: loss {:.4f}  accuracy {:6.2f} %  {:>7.0f} "
+      "examples/s\n",
+      line_open_ ? "\r\x1b[K" : "", trainer.epoch(), epochs_, score.loss(), score.accuracy() * 100, held_out.loss(),
+      held_out.accuracy() * 100, rate);
   std::fflush(stdout);
   line_open_ = false;
 }

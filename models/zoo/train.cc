@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -16,18 +18,46 @@ namespace {
 constexpr std::int64_t evaluation_batch = 500;
 constexpr const char* checkpoint_kind = "bitale training checkpoint 1";
 
-// The digits order[begin, end), or the digits [begin, end) without an order.
-std::vector<Argument> batch_of(const Digits& digits, const std::vector<std::int64_t>& order, std::int64_t begin,
-                               std::int64_t end) {
-  Array images(float32, {end - begin, digit_pixels}), labels(int32, {end - begin});
-  float* image = images.view<float>().data();
-  std::int32_t* label = labels.view<std::int32_t>().data();
-  for (std::int64_t i = begin; i < end; ++i) {
-    const std::int64_t row = order.empty() ? i : order[static_cast<std::size_t>(i)];
-    image = std::copy_n(digits.images.data() + row * digit_pixels, digit_pixels, image);
-    *label++ = digits.labels[static_cast<std::size_t>(row)];
+constexpr std::int64_t side = 28;
+static_assert(side * side == digit_pixels);
+
+// A copy of an image moved down and to the right, with paper where it was not.
+void copy_moved(const float* from, float* to, std::int64_t down, std::int64_t right) {
+  std::fill_n(to, digit_pixels, 0.0f);
+  const std::int64_t first = std::max<std::int64_t>(right, 0), last = std::min(side + right, side);
+  for (std::int64_t row = std::max<std::int64_t>(down, 0); row < std::min(side + down, side); ++row)
+    std::copy(from + (row - down) * side + first - right, from + (row - down) * side + last - right,
+              to + row * side + first);
+}
+
+// splitmix64: the same numbers on every machine.
+class Numbers {
+ public:
+  Numbers(std::uint64_t seed, std::int64_t stream)
+      : state_(seed * 0x100000001b3u + static_cast<std::uint64_t>(stream)) {}
+  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
+  std::int64_t within(std::int64_t bound) {  // [-bound, bound]
+    return static_cast<std::int64_t>(below(2 * static_cast<std::uint64_t>(bound) + 1)) - bound;
   }
-  return {images, labels};
+  std::uint64_t next() {
+    state_ += 0x9e3779b97f4a7c15;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+std::vector<Argument> evaluation_arguments(const Digits& digits, std::int64_t begin, std::int64_t end) {
+  const auto images = std::span(digits.images)
+                          .subspan(static_cast<std::size_t>(begin * digit_pixels),
+                                   static_cast<std::size_t>((end - begin) * digit_pixels));
+  const auto labels =
+      std::span(digits.labels).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  return {Array::of(images, {end - begin, digit_pixels}), Array::of(labels, {end - begin})};
 }
 
 // Results are {mean loss, right answers} of the batch.
@@ -40,22 +70,6 @@ void add(Score& score, const std::vector<Array>& results, std::int64_t examples)
 Tensor right_answers(const BuiltModel& model) { return sum(cast(equal(argmax(model.logits), model.inputs[1]), int64)); }
 
 Array scalar(double value) { return Array::scalar(static_cast<float>(value)); }
-
-// splitmix64, seeded by seed and epoch: the same order on every machine.
-class Shuffler {
- public:
-  Shuffler(std::uint32_t seed, std::int64_t epoch) : state_(seed * 0x100000001b3 + static_cast<std::uint64_t>(epoch)) {}
-  std::uint64_t below(std::uint64_t bound) {
-    state_ += 0x9e3779b97f4a7c15;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return (z ^ (z >> 31)) % bound;
-  }
-
- private:
-  std::uint64_t state_;
-};
 
 // ---- metadata: numbers as text that reads back to the same bits ----
 
@@ -73,7 +87,8 @@ T number(const NamedArrays& checkpoint, const char* key, const std::string& file
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
   bool good = failure == std::errc{} && end == text.data() + text.size() && value >= T{};
   if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
-  if (!good) throw Error(fmt::format("'{}': the metadata '{}' is '{}', which is not a usable number.", file, key, text));
+  if (!good)
+    throw Error(fmt::format("'{}': the metadata '{}' is '{}', which is not a usable number.", file, key, text));
   return value;
 }
 
@@ -103,6 +118,8 @@ void check(const TrainOptions& o, const Digits& train, const Digits& test) {
     throw Error(fmt::format("the learning rate must be positive, {} was given.", o.learning_rate));
   if (!(o.decay > 0 && o.decay <= 1))
     throw Error(fmt::format("the decay of the learning rate is more than 0 and at most 1, {} was given.", o.decay));
+  if (o.shift < 0 || o.shift >= side)
+    throw Error(fmt::format("digits can be moved by 0 to {} pixels, not {}.", side - 1, o.shift));
   if (train.count == 0 || test.count == 0) throw Error("there are no digits to train on, or none to test with.");
 }
 
@@ -115,10 +132,9 @@ Trainer::Trainer(const ModelRow& row, const Digits& train, const Digits& test, c
       model_(row.build({.seed = options.seed})),
       learning_rate_("learning_rate", scalar(options.learning_rate)) {
   check(options, train, test);
-  const Sgd sgd = models::step(model_.loss, model_.parameters,
-                               {.learning_rate = learning_rate_,
-                                .momentum = options.momentum,
-                                .weight_decay = options.weight_decay});
+  const Sgd sgd = models::step(
+      model_.loss, model_.parameters,
+      {.learning_rate = learning_rate_, .momentum = options.momentum, .weight_decay = options.weight_decay});
   velocities_ = sgd.velocities;
   const std::vector<Tensor> results = {model_.loss, right_answers(model_)};
   train_ = function(model_.inputs, results,
@@ -133,15 +149,30 @@ double Trainer::learning_rate() const {
 void Trainer::shuffle() {
   order_.resize(static_cast<std::size_t>(digits_.count));
   std::iota(order_.begin(), order_.end(), 0);
-  Shuffler shuffler(options_.seed, epoch_);
-  for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[shuffler.below(i)]);
+  Numbers numbers(options_.seed, epoch_);
+  for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[numbers.below(i)]);
   learning_rate_.set(scalar(learning_rate()));
+}
+
+std::vector<Argument> Trainer::training_batch(std::int64_t begin, std::int64_t end) const {
+  Array images(float32, {end - begin, digit_pixels}), labels(int32, {end - begin});
+  float* image = images.view<float>().data();
+  std::int32_t* label = labels.view<std::int32_t>().data();
+  const std::uint64_t epoch_seed = Numbers(options_.seed, epoch_).next();
+  for (std::int64_t i = begin; i < end; ++i, image += digit_pixels) {
+    const std::int64_t row = order_[static_cast<std::size_t>(i)];
+    Numbers numbers(epoch_seed, row);
+    const std::int64_t down = numbers.within(options_.shift), right = numbers.within(options_.shift);
+    copy_moved(digits_.images.data() + row * digit_pixels, image, down, right);
+    *label++ = digits_.labels[static_cast<std::size_t>(row)];
+  }
+  return {images, labels};
 }
 
 void Trainer::step() {
   if (order_.empty()) shuffle();
   const std::int64_t begin = seen_.examples, end = std::min(begin + options_.batch, digits_.count);
-  add(seen_, train_.call(batch_of(digits_, order_, begin, end)), end - begin);
+  add(seen_, train_.call(training_batch(begin, end)), end - begin);
   if (end < digits_.count) return;
   last_ = seen_;
   seen_ = {};
@@ -153,7 +184,7 @@ Score Trainer::evaluate() const {
   Score score;
   for (std::int64_t begin = 0; begin < held_out_.count; begin += evaluation_batch) {
     const std::int64_t end = std::min(begin + evaluation_batch, held_out_.count);
-    add(score, evaluate_.call(batch_of(held_out_, {}, begin, end)), end - begin);
+    add(score, evaluate_.call(evaluation_arguments(held_out_, begin, end)), end - begin);
   }
   return score;
 }
@@ -177,6 +208,7 @@ NamedArrays Trainer::checkpoint() const {
                   {"decay", number_text(options_.decay)},
                   {"momentum", number_text(options_.momentum)},
                   {"weight_decay", number_text(options_.weight_decay)},
+                  {"shift", number_text(options_.shift)},
                   {"epoch", number_text(epoch_)}};
   put(out, "epoch_under_way", seen_);
   put(out, "last_epoch", last_);
@@ -216,6 +248,7 @@ TrainOptions options_of(const NamedArrays& checkpoint, const std::string& file) 
   options.decay = number<double>(checkpoint, "decay", file);
   options.momentum = number<double>(checkpoint, "momentum", file);
   options.weight_decay = number<double>(checkpoint, "weight_decay", file);
+  options.shift = number<std::int64_t>(checkpoint, "shift", file);
   const auto seed = number<std::int64_t>(checkpoint, "seed", file);
   if (seed > std::numeric_limits<std::uint32_t>::max())
     throw Error(fmt::format("'{}': the seed {} does not fit in 32 bits.", file, seed));

@@ -20,7 +20,8 @@ struct TrainOptions {
   double decay = 0.8;  // the learning rate of epoch e is learning_rate * decay^e, however many epochs follow
   double momentum = 0.9;
   double weight_decay = 0;
-  int threads = 0;  // 0: the default of functions
+  std::int64_t shift = 2;  // every time a digit is seen, it is moved by up to so many pixels each way
+  int threads = 0;         // 0: the default of functions
   std::uint32_t seed = 23455;
 };
 
@@ -39,14 +40,14 @@ class Trainer {
   // Builds and compiles. The digits must outlive the trainer.
   Trainer(const ModelRow& row, const Digits& train, const Digits& test, const TrainOptions& options);
 
-  // One batch, updated in place. The batches of an epoch are its examples in an order that seed and epoch decide; the last
-  // one may be smaller.
+  // One batch, updated in place. The batches of an epoch are its examples in an order that seed and epoch decide; the
+  // last one may be smaller. How far each is moved, they decide too.
   void step();
-  std::int64_t epoch() const { return epoch_; }                // complete epochs
+  std::int64_t epoch() const { return epoch_; }                  // complete epochs
   std::int64_t examples_done() const { return seen_.examples; }  // of the epoch under way; 0 between epochs
-  const Score& current() const { return seen_; }               // of the epoch under way
-  const Score& last_epoch() const { return last_; }            // of the last complete one
-  double learning_rate() const;                                // of the epoch under way
+  const Score& current() const { return seen_; }                 // of the epoch under way
+  const Score& last_epoch() const { return last_; }              // of the last complete one
+  double learning_rate() const;                                  // of the epoch under way
 
   Score evaluate() const;  // on the held-out digits
 
@@ -62,6 +63,7 @@ class Trainer {
  private:
   std::vector<Shared> variables() const;
   void shuffle();
+  std::vector<Argument> training_batch(std::int64_t begin, std::int64_t end) const;
 
   const Digits& digits_;
   const Digits& held_out_;

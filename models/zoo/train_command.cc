@@ -1,12 +1,11 @@
 // bitale train MODEL: trains, prints progress, writes checkpoints, continues from them.
 
-#include <signal.h>
-
 #include <cstdio>
 #include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <signal.h>
 
 #include "frontends/cpp/command.h"
 #include "models/zoo/commands.h"
@@ -27,7 +26,7 @@ class InterruptGuard {
  public:
   InterruptGuard() {
     interrupted = 0;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) { interrupted = 1; };
     action.sa_flags = static_cast<int>(SA_RESETHAND);
     ::sigaction(SIGINT, &action, &before_[0]);
@@ -53,6 +52,7 @@ struct Settings {
   bool resume = false, quiet = false;
   std::optional<std::int64_t> batch;
   std::optional<double> learning_rate, decay, momentum, weight_decay;
+  std::optional<std::int64_t> shift;
   std::optional<std::uint32_t> seed;
   int threads = 0;
 };
@@ -63,7 +63,8 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   CLI::App app("Trains a network on MNIST: --data, else $BITALE_DATA, else the bundled digits.", "bitale train");
   app.add_option("model", s.model, "one of: " + model_names())->required();
   app.add_option("--data", s.data, "folder with the four files of MNIST, plain or gzip");
-  app.add_option("--epochs", s.epochs, fmt::format("epochs in all, those of a resumed run included ({})", default_epochs))
+  app.add_option("--epochs", s.epochs,
+                 fmt::format("epochs in all, those of a resumed run included ({})", default_epochs))
       ->check(CLI::NonNegativeNumber);
   app.add_option("--batch", s.batch, fmt::format("examples per step ({})", defaults.batch))->check(CLI::PositiveNumber);
   app.add_option("--learning-rate", s.learning_rate, fmt::format("of the first epoch ({})", defaults.learning_rate))
@@ -72,6 +73,9 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--momentum", s.momentum, fmt::format("({})", defaults.momentum))->check(CLI::Range(0.0, 0.9999));
   app.add_option("--weight-decay", s.weight_decay, fmt::format("({})", defaults.weight_decay))
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--shift", s.shift,
+                 fmt::format("pixels that training digits are moved by, at random ({})", defaults.shift))
+      ->check(CLI::Range(0, 27));
   app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   app.add_option("--seed", s.seed, fmt::format("of initial values and shuffling ({})", defaults.seed));
   app.add_option("--checkpoint", s.checkpoint, "safetensors file, written after epochs and on Ctrl-C");
@@ -92,6 +96,7 @@ TrainOptions options_for(const Settings& s, const NamedArrays* checkpoint) {
   o.decay = s.decay.value_or(o.decay);
   o.momentum = s.momentum.value_or(o.momentum);
   o.weight_decay = s.weight_decay.value_or(o.weight_decay);
+  o.shift = s.shift.value_or(o.shift);
   o.seed = s.seed.value_or(o.seed);
   o.threads = s.threads;
   return o;
@@ -113,12 +118,14 @@ bool run_epoch(Trainer& trainer, Progress& progress) {
 int stop(const Trainer& trainer, const Settings& s) {
   const std::string file = s.checkpoint.empty() ? s.model + "-interrupted.safetensors" : s.checkpoint;
   write_safetensors(file, trainer.checkpoint());
-  fmt::print("interrupted in epoch {}; '{}' holds the state: continue with\n  bitale train {} --resume --checkpoint {}\n",
-             trainer.epoch() + 1, file, s.model, file);
+  fmt::print(
+      "interrupted in epoch {}; '{}' holds the state: continue with\n  bitale train {} --resume --checkpoint {}\n",
+      trainer.epoch() + 1, file, s.model, file);
   return interrupted_status;
 }
 
-void print_result(const Trainer& trainer, const Mnist& mnist, const Settings& s, const Score& held_out, double seconds) {
+void print_result(const Trainer& trainer, const Mnist& mnist, const Settings& s, const Score& held_out,
+                  double seconds) {
   const auto row = [](const char* what, const std::string& value) { fmt::print("  {:<18} {}\n", what, value); };
   fmt::print("\n{}\n", trainer.model().name);
   row("data", mnist.source);
@@ -126,9 +133,11 @@ void print_result(const Trainer& trainer, const Mnist& mnist, const Settings& s,
   row("training loss", fmt::format("{:.4f}", trainer.last_epoch().loss()));
   row("training accuracy", fmt::format("{:.2f} %", trainer.last_epoch().accuracy() * 100));
   row("held-out loss", fmt::format("{:.4f}", held_out.loss()));
-  row("held-out accuracy", fmt::format("{:.2f} % ({} of {})", held_out.accuracy() * 100, held_out.right, held_out.examples));
+  row("held-out accuracy",
+      fmt::format("{:.2f} % ({} of {})", held_out.accuracy() * 100, held_out.right, held_out.examples));
   row("compiled in", fmt::format("{:.1f} ms", trainer.compile_seconds() * 1e3));
-  row("trained in", fmt::format("{:.2f} s on {} thread{}", seconds, trainer.threads(), trainer.threads() == 1 ? "" : "s"));
+  row("trained in",
+      fmt::format("{:.2f} s on {} thread{}", seconds, trainer.threads(), trainer.threads() == 1 ? "" : "s"));
   if (!s.checkpoint.empty()) row("checkpoint", s.checkpoint);
 }
 

@@ -29,13 +29,15 @@ const std::set<std::string> parts = {"forward", "gradient"}, figures = {"mean", 
 }  // namespace
 
 TEST_CASE("bench prints one JSON object with the agreed keys and nothing else") {
-  const Ran ran = run_bitale({"bench", "lenet", "--threads", "1", "--batch", "8", "--iterations", "3", "--warmup", "1", "--json", "-"});
+  const Ran ran = run_bitale(
+      {"bench", "lenet", "--threads", "1", "--batch", "8", "--iterations", "3", "--warmup", "1", "--json", "-"});
   INFO(ran.err);
   REQUIRE(ran.status == 0);
   const Json json = Json::parse(ran.out);
-  CHECK(keys(json) == std::set<std::string>{"model", "variant", "device", "threads", "batch", "forward_ms", "gradient_ms",
-                                            "first_compile_ms", "recompile_ms", "process_start_ms", "gflop", "gflops",
-                                            "peak_gflops", "planned_bytes", "peak_rss_bytes", "loss", "versions"});
+  CHECK(keys(json) == std::set<std::string>{"model", "variant", "device", "threads", "batch", "forward_ms",
+                                            "gradient_ms", "first_compile_ms", "recompile_ms", "process_start_ms",
+                                            "gflop", "gflops", "peak_gflops", "planned_bytes", "peak_rss_bytes", "loss",
+                                            "versions"});
   CHECK(keys(json["forward_ms"]) == figures);
   CHECK(keys(json["gradient_ms"]) == figures);
   for (const char* key : {"first_compile_ms", "recompile_ms", "gflop", "gflops", "planned_bytes"}) {
@@ -71,12 +73,14 @@ TEST_CASE("bench writes its figures to a file beside the table") {
 TEST_CASE("Ctrl-C leaves a checkpoint that training continues from") {
   const TempFolder folder;
   const std::string file = folder.path() / "lenet.safetensors";
-  const Ran stopped = run_bitale({"train", "lenet", "--epochs", "1000", "--threads", "1", "--checkpoint", file, "--every", "1000"},
-                                 {}, "epoch  1/1000");
+  const Ran stopped =
+      run_bitale({"train", "lenet", "--epochs", "1000", "--threads", "1", "--checkpoint", file, "--every", "1000"}, {},
+                 "epoch  1/1000");
   INFO(stopped.err);
   CHECK(stopped.status == 130);
   CHECK_THAT(stopped.out, contains("--resume --checkpoint " + file));
-  const Ran resumed = run_bitale({"train", "lenet", "--epochs", "1", "--threads", "1", "--checkpoint", file, "--resume"});
+  const Ran resumed =
+      run_bitale({"train", "lenet", "--epochs", "1", "--threads", "1", "--checkpoint", file, "--resume"});
   INFO(resumed.err);
   CHECK(resumed.status == 0);
   CHECK_THAT(resumed.out, contains("held-out accuracy"));
@@ -111,5 +115,6 @@ TEST_CASE("doctor describes the machine") {
   const Ran ran = run_bitale({"doctor", "--load"});
   INFO(ran.err);
   CHECK(ran.status == 0);
-  for (const char* word : {"CPU", "instruction sets", "code generator", "LLVM", "libraries", "BITALE_CACHE"}) CHECK_THAT(ran.out, contains(word));
+  for (const char* word : {"CPU", "instruction sets", "code generator", "LLVM", "libraries", "BITALE_CACHE"})
+    CHECK_THAT(ran.out, contains(word));
 }

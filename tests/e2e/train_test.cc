@@ -15,7 +15,8 @@ namespace {
 
 Digits part(const Digits& digits, std::int64_t begin, std::int64_t count) {
   Digits out;
-  out.images.assign(digits.images.begin() + begin * digit_pixels, digits.images.begin() + (begin + count) * digit_pixels);
+  out.images.assign(digits.images.begin() + begin * digit_pixels,
+                    digits.images.begin() + (begin + count) * digit_pixels);
   out.labels.assign(digits.labels.begin() + begin, digits.labels.begin() + begin + count);
   out.count = count;
   return out;
@@ -101,13 +102,15 @@ TEST_CASE("checkpoints that cannot be continued change nothing") {
     change(bad);
     t.restore(bad, "c");
   };
-  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata.erase("kind"); }), contains("not a checkpoint of `bitale train`"));
+  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata.erase("kind"); }),
+                    contains("not a checkpoint of `bitale train`"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["model"] = "other"; }), contains("a checkpoint of 'other'"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["batch"] = "32"; }), contains("batch 32, and 64 is asked for"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["digits"] = "4000"; }), contains("digits 4000, and 500"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["epoch"] = "-1"; }), contains("not a usable number"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["momentum"] = "nan"; }), contains("not a usable number"));
-  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["epoch_under_way.examples"] = "500"; }), contains("claims 500 examples"));
+  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["epoch_under_way.examples"] = "500"; }),
+                    contains("claims 500 examples"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.arrays.pop_back(); }), contains("has no array"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.arrays[0].second = Array::zeros(float32, {10, 500}); }),
                     contains("'W4' is float32[10, 500], and float32[500, 10] was expected"));
@@ -117,5 +120,6 @@ TEST_CASE("checkpoints that cannot be continued change nothing") {
 TEST_CASE("settings of training that make no sense") {
   CHECK_THROWS_WITH(trainer({.batch = 0}), contains("at least 1"));
   CHECK_THROWS_WITH(trainer({.learning_rate = -1}), contains("must be positive"));
+  CHECK_THROWS_WITH(trainer({.shift = 28}), contains("0 to 27 pixels, not 28"));
   CHECK_THROWS_WITH(trainer({.decay = 0}), contains("at most 1"));
 }

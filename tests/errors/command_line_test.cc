@@ -30,11 +30,13 @@ void check_error(const std::vector<std::string>& arguments, const std::string& m
 
 TEST_CASE("no command, and unknown ones") {
   check_usage({}, "usage: bitale COMMAND");
-  check_usage({"trian"}, "bitale: there is no command 'trian'; there are: train, bench, graph, cache, doctor, version.");
+  check_usage({"trian"},
+              "bitale: there is no command 'trian'; there are: train, bench, graph, cache, doctor, version.");
 }
 
 TEST_CASE("unknown options are answered with those there are") {
-  check_usage({"train", "lenet", "--epoch", "3"}, "bitale train does not know '--epoch', '3'; its options are: --help, --data, --epochs");
+  check_usage({"train", "lenet", "--epoch", "3"},
+              "bitale train does not know '--epoch', '3'; its options are: --help, --data, --epochs");
   check_usage({"bench", "lenet", "--fast"}, "bitale bench does not know '--fast'; its options are:");
   check_usage({"graph", "lenet", "--stages", "x"}, "--stage, --function, --dot");
   check_usage({"doctor", "--all"}, "--load");
@@ -61,7 +63,8 @@ TEST_CASE("data and checkpoints that are not there, or are something else") {
   check_error({"train", "lenet", "--data", folder.path()}, "there is no MNIST in");
   check_error({"train", "lenet", "--resume", "--checkpoint", folder.path() / "none"}, "cannot be opened: No such file");
   check_error({"train", "lenet", "--resume", "--checkpoint", text}, "is not a usable safetensors file");
-  check_error({"train", "lenet", "--epochs", "1", "--checkpoint", folder.path() / "none" / "c"}, "cannot be written: No such file");
+  check_error({"train", "lenet", "--epochs", "1", "--checkpoint", folder.path() / "none" / "c"},
+              "cannot be written: No such file");
 }
 
 TEST_CASE("help goes to standard output") {

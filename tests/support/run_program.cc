@@ -1,14 +1,14 @@
 #include "tests/support/run_program.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/temp_folder.h"
 
@@ -37,7 +37,8 @@ std::string content(const fs::path& path) {
 }  // namespace
 
 Ran run_bitale(const std::vector<std::string>& arguments,
-               const std::vector<std::pair<std::string, std::string>>& environment, const std::string& interrupt_after) {
+               const std::vector<std::pair<std::string, std::string>>& environment,
+               const std::string& interrupt_after) {
   const TempFolder folder;
   const fs::path out = folder.path() / "out", err = folder.path() / "err", path = program();
   const int out_file = open(out.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);

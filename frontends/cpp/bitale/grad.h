@@ -1,6 +1,9 @@
 // Derivatives of graphs, as graphs.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <bitale/tensor.h>
@@ -22,6 +25,16 @@ std::vector<Tensor> jvp(const std::vector<Tensor>& outputs, const std::vector<Te
 Tensor jacobian(const Tensor& y, const Tensor& x, Where at = Where::current());
 Tensor hessian(const Tensor& cost, const Tensor& x, Where at = Where::current());
 std::vector<Tensor> hessian_vector_product(const Tensor& cost, const std::vector<Tensor>& x, const std::vector<Tensor>& v, Where at = Where::current());
+
+// Compares the derivatives of `outputs` in each of `wrt` with finite differences, along random directions, with compiled
+// functions; `values` are those of the inputs (pairs of an input() and its value). Everything that is differentiated has to be
+// float64. Functions should be smooth around the point.
+struct GradientCheck {
+  double worst = 0;   // |rule - difference| / max(1, |rule|, |difference|)
+  std::string where;  // which derivative that was
+};
+GradientCheck gradient_check(const std::vector<Tensor>& outputs, const std::vector<Tensor>& wrt,
+                             const std::vector<std::pair<Tensor, Array>>& values, std::uint64_t seed = 1, Where at = Where::current());
 
 Tensor grad_clip(const Tensor& x, double low, double high, Where at = Where::current());
 Tensor grad_scale(const Tensor& x, double factor, Where at = Where::current());

@@ -1,12 +1,12 @@
 #include "models/data/safetensors.h"
 
-#include <sys/resource.h>
-#include <sys/stat.h>
-
 #include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
@@ -21,7 +21,9 @@ using namespace bitale::models;
 
 namespace {
 
-Array floats(std::vector<float> values, bitale::Extents shape) { return Array::of(std::span<const float>(values), std::move(shape)); }
+Array floats(std::vector<float> values, bitale::Extents shape) {
+  return Array::of(std::span<const float>(values), std::move(shape));
+}
 
 NamedArrays sample() {
   NamedArrays content;
@@ -123,7 +125,8 @@ TEST_CASE("sizes and offsets are checked") {
     return "{\"a\":" + entry(dtype, shape, offsets) + "}";
   };
   CHECK(read_header(one("F32", "[2]", "[0,8]"), 8).arrays[0].second.size() == 2);
-  CHECK_THROWS_WITH(read_header(one("F32", "[3]", "[0,8]"), 8), contains("has 8 bytes, which is not what float32[3] takes"));
+  CHECK_THROWS_WITH(read_header(one("F32", "[3]", "[0,8]"), 8),
+                    contains("has 8 bytes, which is not what float32[3] takes"));
   CHECK_THROWS_WITH(read_header(one("F32", "[2]", "[0,9]"), 9), contains("has 9 bytes"));
   CHECK_THROWS_WITH(read_header(one("F32", "[2]", "[0,8]"), 4), contains("claims the bytes 0 to 8 of 4"));
   CHECK_THROWS_WITH(read_header(one("F32", "[2]", "[8,0]"), 8), contains("claims the bytes 8 to 0"));
@@ -131,11 +134,13 @@ TEST_CASE("sizes and offsets are checked") {
   CHECK_THROWS_WITH(read_header(one("F32", "[-2]", "[0,8]"), 8), contains("not a list of whole numbers"));
   CHECK_THROWS_WITH(read_header(one("F32", "[2.0]", "[0,8]"), 8), contains("not a list of whole numbers"));
   CHECK_THROWS_WITH(read_header(one("F32", "[2]", "[0]"), 8), contains("has 1 data_offsets"));
-  CHECK_THROWS_WITH(read_header(one("F32", "[4611686018427387904,4611686018427387904]", "[0,8]"), 8), contains("takes"));
+  CHECK_THROWS_WITH(read_header(one("F32", "[4611686018427387904,4611686018427387904]", "[0,8]"), 8),
+                    contains("takes"));
   CHECK_THROWS_WITH(read_header(one("F32", "[0,4611686018427387904,8]", "[0,8]"), 8), contains("takes"));
   CHECK_THROWS_WITH(read_header(one("BF16", "[2]", "[0,4]"), 4), contains("\"BF16\", which is not supported"));
-  CHECK_THROWS_WITH(read_header("{\"a\":" + entry("U8", "[4]", "[0,4]") + ",\"b\":" + entry("U8", "[4]", "[2,6]") + "}", 6),
-                    contains("'b' overlaps"));
+  CHECK_THROWS_WITH(
+      read_header("{\"a\":" + entry("U8", "[4]", "[0,4]") + ",\"b\":" + entry("U8", "[4]", "[2,6]") + "}", 6),
+      contains("'b' overlaps"));
 }
 
 TEST_CASE("headers that are not headers") {
@@ -153,7 +158,8 @@ TEST_CASE("a file that cannot be opened is named") {
   const TempFolder folder;
   CHECK_THROWS_WITH(read_safetensors(folder.path() / "none"), contains("none' cannot be opened: No such file"));
   CHECK_THROWS_WITH(read_safetensors(folder.path()), contains("is not a file"));
-  CHECK_THROWS_WITH(write_safetensors(folder.path() / "none" / "a", sample()), contains("cannot be written: No such file"));
+  CHECK_THROWS_WITH(write_safetensors(folder.path() / "none" / "a", sample()),
+                    contains("cannot be written: No such file"));
 }
 
 TEST_CASE("a disk that fills up leaves the old file as it was") {

@@ -45,6 +45,8 @@ TEST_CASE("momentum and weight decay") {
 TEST_CASE("settings that make no sense") {
   const Shared w = scalar("w", 2), rate = scalar("rate", 0.5f);
   CHECK_THROWS_WITH(step(square(w.tensor()), {w}, {}), contains("a learning rate is needed"));
-  CHECK_THROWS_WITH(step(square(w.tensor()), {w}, {.learning_rate = rate, .momentum = 1}), contains("less than 1, 1 was given"));
-  CHECK_THROWS_WITH(step(square(w.tensor()), {w}, {.learning_rate = rate, .weight_decay = -1}), contains("must not be negative"));
+  CHECK_THROWS_WITH(step(square(w.tensor()), {w}, {.learning_rate = rate, .momentum = 1}),
+                    contains("less than 1, 1 was given"));
+  CHECK_THROWS_WITH(step(square(w.tensor()), {w}, {.learning_rate = rate, .weight_decay = -1}),
+                    contains("must not be negative"));
 }

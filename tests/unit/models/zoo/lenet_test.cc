@@ -38,7 +38,12 @@ TEST_CASE("initial values are those of NumPy's generator, in the order W1, W2, W
   };
   const Row rows[] = {
       {"W1", {20, 1, 5, 5}, 0.1339772790670395f, -0.1540682017803192f, -0.06819407641887665f, -1.0160958335118266},
-      {"W2", {50, 20, 5, 5}, -0.003170984797179699f, -0.06685057282447815f, -0.060036420822143555f, -0.2949870358690987},
+      {"W2",
+       {50, 20, 5, 5},
+       -0.003170984797179699f,
+       -0.06685057282447815f,
+       -0.060036420822143555f,
+       -0.2949870358690987},
       {"W3", {800, 500}, 0.01625422015786171f, -0.06271775811910629f, 0.019199199974536896f, 25.10177312119737},
       {"W4", {500, 10}, -0.08909202367067337f, -0.0387212298810482f, 0.049212872982025146f, -1.8279528555064246},
   };
@@ -81,7 +86,8 @@ TEST_CASE("the functions of LeNet do the work that the formulas say") {
   for (const std::int64_t filters : {50, 52}) {
     const BuiltModel model = lenet({.conv2_filters = filters});
     const Function forward = function(model.inputs, {model.loss});
-    const Function gradient = function(model.inputs, grad(model.loss, model.parameter_tensors()), {.unused_inputs = true});
+    const Function gradient =
+        function(model.inputs, grad(model.loss, model.parameter_tensors()), {.unused_inputs = true});
     for (const std::int64_t batch : {1, 64}) {
       CHECK(forward.flops(arguments(batch)) * 1e-9 == Approx(model.forward_gflop(batch)));
       CHECK(gradient.flops(arguments(batch)) * 1e-9 == Approx(model.gradient_gflop(batch)));

@@ -1,0 +1,139 @@
+// The public API as a user meets it: symbolic extents, updates, givens, threads, derivatives, and the errors of bad use.
+#include <bitale/bitale.h>
+
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <thread>
+
+#include "runtime/base/error.h"
+#include "tests/support/catch.h"
+
+using namespace bitale;
+using bitale::tests::contains;
+
+namespace {
+
+Array floats(std::vector<float> v, Extents shape) { return Array::of(std::span<const float>(v), std::move(shape)); }
+
+std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("one compilation serves every batch size") {
+  Dim n("n");
+  const Tensor x = input("x", float32, {n, 4});
+  const Shared w("w", floats({1, 2, 3, 4, 5, 6, 7, 8}, {4, 2}));
+  const Function f = function({x}, {sum(tanh(dot(x, w)), {1})});
+  for (std::int64_t batch : {0, 1, 7, 64, 1000}) {
+    Array in(float32, {batch, 4});
+    for (std::int64_t i = 0; i < in.size(); ++i) in.view<float>()[static_cast<std::size_t>(i)] = 0.01f * static_cast<float>(i % 13 - 6);
+    const Array out = f(in)[0];
+    REQUIRE(out.shape() == Extents{batch});
+    for (std::int64_t b = 0; b < batch; ++b) {
+      double expected = 0;
+      for (std::int64_t j = 0; j < 2; ++j) {
+        double dot_product = 0;
+        for (std::int64_t k = 0; k < 4; ++k) dot_product += in.at(b * 4 + k) * static_cast<double>(k * 2 + j + 1);
+        expected += std::tanh(dot_product);
+      }
+      CHECK(std::fabs(out.at(b) - expected) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("updates are simultaneous: two Shareds swap") {
+  const Shared a("a", floats({1, 2}, {2})), b("b", floats({3, 4}, {2}));
+  const Function swap = function({}, {a.tensor()}, {.updates = {{a, b}, {b, a}}});
+  const Array before = swap()[0];
+  CHECK(before.at(0) == 1);
+  CHECK(a.get().at(1) == 4);
+  CHECK(b.get().at(0) == 1);
+  CHECK(a.version() == 1);
+}
+
+TEST_CASE("givens replace tensors") {
+  const Tensor x = input("x", float32, {3}), y = input("y", float32, {3});
+  const Function f = function({y}, {x * 2.0}, {.givens = {{x, y + 1.0}}});
+  CHECK(f({1, 2, 3})[0].at(2) == 8);
+}
+
+TEST_CASE("a graph keeps its Shared alive, and gradients pass their check") {
+  const Tensor scaled = [] {
+    const Shared s("s", Array::scalar(3.0));
+    return input("x", float64, {5}) * s;
+  }();
+  CHECK(scaled.rank() == 1);
+  const Tensor x = input("x", float64, {2, 3});
+  Array v(float64, {2, 3});
+  for (std::int64_t i = 0; i < 6; ++i) v.view<double>()[static_cast<std::size_t>(i)] = 0.3 * static_cast<double>(i) - 0.7;
+  const GradientCheck check = gradient_check({sum(tanh(x) * softmax(x))}, {x}, {{x, v}});
+  INFO(check.where);
+  CHECK(check.worst < 1e-7);
+}
+
+TEST_CASE("a function is callable from several threads") {
+  Dim n("n");
+  const Tensor x = input("x", float32, {n});
+  const Shared total("total", Array::scalar(0.0f));
+  const Function f = function({x}, {sum(x * 2.0)}, {.updates = {{total, total + sum(x)}}});
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 1; i <= 50; ++i) {
+        const Array in = floats(std::vector<float>(static_cast<std::size_t>(t + i), 1.0f), {t + i});
+        wrong += f(in)[0].at(0) != 2.0 * (t + i);
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(wrong == 0);
+  CHECK(total.get().at(0) == 4 * 50 * 51 / 2 + 50 * (0 + 1 + 2 + 3));
+}
+
+TEST_CASE("random draws advance from call to call and do not depend on threads") {
+  RandomStream random(7);
+  const Tensor u = random.uniform({1000});
+  RandomStream same(7);
+  const Tensor v = same.uniform({1000});
+  const Function one = function({}, {u}, {.threads = 1}), two = function({}, {v}, {.threads = 2});
+  const Array a = one()[0], b = one()[0], c = two()[0];
+  CHECK_FALSE(a.same_bits(b));
+  CHECK(a.same_bits(c));
+}
+
+TEST_CASE("messages of bad use name what was given") {
+  Dim batch("batch");
+  const Tensor x = input("x", float32, {batch, 784});
+  const Tensor w = input("w", float32, {800, 500});
+  const std::string bad_dot = message_of([&] { dot(x, w); });
+  for (const char* part : {"dot", "[batch, 784]", "[800, 500]", "api_test.cc"}) CHECK_THAT(bad_dot, contains(part));
+  CHECK_THAT(message_of([&] { function({x}, {sum(x) + sum(w)}); }), contains("missing"));
+  CHECK_THAT(message_of([&] { function({x, x}, {sum(x)}); }), contains("given twice"));
+  CHECK_THAT(message_of([&] { function({x, w}, {sum(x)}); }), contains("is not used"));
+  Shared s("s", Array::scalar(1.0f));
+  CHECK_THAT(message_of([&] { function({}, {}, {.updates = {{s, s + 1.0}, {s, s + 2.0}}}); }), contains("updated twice"));
+  CHECK_THAT(message_of([&] { grad(sum(x), w); }), contains("w"));
+  const Function f = function({x}, {sum(x)}, {.name = "total"});
+  CHECK_THAT(message_of([&] { f(); }), contains("takes 1 arguments (x), got 0"));
+  CHECK_THAT(message_of([&] { f(Array::zeros(float64, {1, 784})); }), contains("expected dtype float32"));
+  CHECK_THAT(message_of([&] { f(Array::zeros(float32, {2, 7})); }), contains("784"));
+  CHECK_THAT(message_of([&] { f({1, 2, 3}); }), contains("expected rank 2"));
+  CHECK_THAT(message_of([&] { s.set(Array::zeros(float32, {2})); }), contains("rank"));
+  CHECK_THAT(message_of([&] { function({x}, {sum(x)}, {.device = "tpu"}); }), contains("tpu"));
+}
+
+TEST_CASE("extents that meet under two names are checked at call entry, also when rewriting drops the node") {
+  Dim n("n"), m("m");
+  const Tensor x = input("x", float32, {n}), y = input("y", float32, {m});
+  const Function f = function({x, y}, {where(equal(x, x) , x + y * 0.0, x + y)});
+  CHECK(f({1, 2}, {3, 4})[0].size() == 2);
+  CHECK_THAT(message_of([&] { f({1, 2}, {3, 4, 5}); }), contains("must be equal"));
+}
