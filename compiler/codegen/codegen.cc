@@ -72,9 +72,10 @@ std::string name_of(const Leaf& leaf) {
 
 TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t columns) {
   BITALE_ASSERT(is_floating(dtype), "contractions are of floats");
-  constexpr std::int64_t many = 1 << 20;  // unknown extents: the tile that is best for many
+  constexpr std::int64_t many = 1 << 20;  // unknown columns: the tile that is best for many
+  constexpr std::int64_t batch = 64;      // unknown rows are a batch, most often of this size or a multiple
   const int lanes = lanes_of(isa, dtype);
-  const std::int64_t m = rows > 0 ? rows : many, n = columns > 0 ? columns : many;
+  const std::int64_t m = rows > 0 ? rows : batch, n = columns > 0 ? columns : many;
   TileShape best;
   double best_cost = 0;
   for (int vectors : {2, 3, 4, 1}) {  // in order of preference among equals
@@ -85,7 +86,7 @@ TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t colu
     const double cost = static_cast<double>(divide_up(m, mr) * mr) * static_cast<double>(divide_up(n, nr) * nr) /
                         efficiency(mr, vectors);
     if (best.mr == 0 || cost < best_cost * 0.99) {
-      best = {rows > 0 ? mr : limit, nr};
+      best = {mr, nr};
       best_cost = cost;
     }
   }

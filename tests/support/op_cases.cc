@@ -108,15 +108,21 @@ std::vector<const ir::OpDef*> tested_ops() {
   return list;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 const std::vector<Backend>& backends() {
   static const std::vector<Backend> list = [] {
     std::vector<Backend> all{
         {"bodies", [](std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings) { return eval::evaluate(outputs, bindings, false); }},
     };
     // The best instruction set in both forms and with two threads; the others as optimised programs.
-    // The debug placement is about memory, not about code: one instruction set will do.
+    // The debug placement and the sanitizers (which do not see generated code) are about memory: one instruction set will do.
     std::vector<Isa> isas = executable_isas();
-    if (flags().guard) isas = {isas.back()};
+    if (flags().guard || sanitized) isas = {isas.back()};
     for (Isa isa : isas) all.push_back(compiled(to_string(isa), 2, isa == isas.back() ? 2 : 1));
     all.push_back(compiled(to_string(isas.back()), 0, 1));
     return all;
