@@ -105,8 +105,11 @@ void Builder::store(int buffer, Index index, Scalar value, std::vector<Bound> gu
 Loop& Builder::open(LoopKind kind, Extent extent) {
   const ValueId var = add({.op = ScalarOp::var, .type = DType::i64, .index = kernel_.vars++});
   Region& around = *regions_.back();
-  around.push_back({Loop{.kind = kind, .var = var, .extent = extent}});
+  around.push_back({Loop{}});
   Loop& loop = std::get<Loop>(around.back().node);
+  loop.kind = kind;
+  loop.var = var;
+  loop.extent = extent;
   regions_.push_back(&loop.body);
   return loop;
 }

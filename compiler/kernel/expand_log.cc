@@ -49,7 +49,7 @@ Split split_exponent(Expr u) {
   const Expr negative_k = (unit + exponent_bias(u.type)) - from_bits(e | e.integer(unit_bits));
   const Expr m = from_bits((moved & b.integer(low_bits)) + b.integer(half_root_bits(u.type)));
   const Expr inverse =
-      from_bits(b.integer((2 * exponent_bias(u.type) + std::int64_t{1}) << fraction) - (e << fraction));
+      from_bits(b.integer((std::int64_t{2} * exponent_bias(u.type) + 1) << fraction) - (e << fraction));
   return {negative_k, m - 1, inverse};
 }
 

@@ -115,7 +115,7 @@ struct Loop {
   ValueId var = no_value;
   Extent extent;
   std::vector<Reduction> reductions = {};
-  Region body = {};
+  Region body;
 };
 
 struct Stmt {

@@ -13,7 +13,7 @@ struct Row {
 };
 
 constexpr Row rows[] = {
-#define BITALE_SCALAR_OP(name, arity, rule, expands) {#name, arity, TypeRule::rule, expands != 0},
+#define BITALE_SCALAR_OP(name, arity, rule, expands) {#name, arity, TypeRule::rule, (expands) != 0},
 #include "compiler/kernel/scalar_ops.def"
 #undef BITALE_SCALAR_OP
 };

@@ -280,6 +280,7 @@ class Verifier {
     statements(l.body, scope);
     loops_.pop_back();
     std::vector<std::uint64_t> vars;
+    vars.reserve(l.reductions.size());
     for (const Reduction& r : l.reductions) vars.push_back(yields(r));
     close(scope);
     for (std::size_t i = 0; i < l.reductions.size(); ++i)

@@ -79,6 +79,7 @@ bool near(T a, T b) {
 TEST_CASE("printed kernels agree with the interpreter, for any number of blocks") {
   const std::vector<Case> all = cases();
   std::vector<kernel::Kernel> kernels;
+  kernels.reserve(all.size());
   for (const Case& c : all) kernels.push_back(c.kernel);
   const auto emulator = tests::Emulator::compile(kernels);
   if (!emulator) {

@@ -42,6 +42,7 @@ Nvrtc::Result Nvrtc::compile(const std::string& text, const std::vector<std::str
   Program program = nullptr;
   if (create(&program, text.c_str(), "kernel.cu", 0, nullptr, nullptr) != 0) return {false, "no program"};
   std::vector<const char*> pointers;
+  pointers.reserve(options.size());
   for (const std::string& option : options) pointers.push_back(option.c_str());
   Result result;
   result.compiled = run(program, static_cast<int>(pointers.size()), pointers.data()) == 0;

@@ -209,7 +209,7 @@ std::string prelude_for(std::string_view body) {
     const Piece& piece = pieces[i];
     if (piece.name == "best_from_lane" ? !pairs : !mentions(all, piece.name)) continue;
     all += piece.text;
-    prelude = std::string(piece.text) + prelude;
+    prelude.insert(0, piece.text);
   }
   return prelude;
 }

@@ -428,6 +428,7 @@ class Printer {
   void loop(const Loop& l, Unit unit) {
     const bool spread = unit == Unit::block && l.kind == LoopKind::vector;
     std::vector<std::string> sums;
+    sums.reserve(l.reductions.size());
     for (const Reduction& r : l.reductions) sums.push_back(declare(r));
 
     const std::string i = loop_name(), n = text(l.extent).text;

@@ -101,11 +101,9 @@ Text cast(DType to, DType from, const Text& a) {
   if (to == from) return a;
   if (to == DType::bool_) return fill("$0 != $1", std::array{a, number_text(std::int64_t{0}, DType::i32)});
   if (!is_floating(from) || is_floating(to)) return cast_to(to, a);
-  return dispatch(to, [&](auto t) -> Text {
-    using Limits = std::numeric_limits<typename decltype(t)::type>;
-    const auto low = static_cast<std::int64_t>(Limits::lowest()), high = static_cast<std::int64_t>(Limits::max());
-    return fill("saturate($0, $1, $2)", std::array{a, number_text(low, to), number_text(high, to)});
-  });
+  const std::int64_t low = integer_identity_of(kernel::Combiner::max, to);
+  const std::int64_t high = integer_identity_of(kernel::Combiner::min, to);
+  return fill("saturate($0, $1, $2)", std::array{a, number_text(low, to), number_text(high, to)});
 }
 
 Text bitcast(DType to, DType from, const Text& a) {

@@ -14,14 +14,16 @@ namespace {
 constexpr double inf = std::numeric_limits<double>::infinity();
 const double nan_value = std::nan("");
 
-std::int64_t integer(ScalarOp op, DType type, std::vector<std::int64_t> args) {
+std::int64_t integer(ScalarOp op, DType type, const std::vector<std::int64_t>& args) {
   std::vector<Lane> lanes;
+  lanes.reserve(args.size());
   for (const std::int64_t a : args) lanes.push_back({.integer = a});
   return evaluate(op, rule_of(op) == TypeRule::boolean ? DType::bool_ : type, type, lanes).integer;
 }
 
-double real(ScalarOp op, std::vector<double> args, DType type = DType::f64) {
+double real(ScalarOp op, const std::vector<double>& args, DType type = DType::f64) {
   std::vector<Lane> lanes;
+  lanes.reserve(args.size());
   for (const double a : args) lanes.push_back({.real = a});
   return evaluate(op, type, type, lanes).real;
 }

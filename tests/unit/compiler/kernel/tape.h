@@ -23,7 +23,7 @@ class Tape : public kernel::Emitter {
   Handle constant(double value, DType type) override;
   Handle integer(std::int64_t value, DType type) override;
   Handle emit(kernel::ScalarOp op, DType type, std::span<const Handle> args) override;
-  DType type_of(Handle value) override { return steps_[index_of(value)].type; }
+  DType type_of(Handle value) override { return type_of_step(value); }
   Handle scale_by_power(Handle x, Handle n) override;
   bool scales() const override { return traits_.scales; }
   bool fuses() const override { return traits_.fuses; }
@@ -34,7 +34,6 @@ class Tape : public kernel::Emitter {
   // Instructions other than bitcasts, each counted once per distinct operands; what a vector unit executes per step,
   // nearly.
   int instructions() const;
-  std::string listing() const;
 
  private:
   enum class What { input, constant, instruction, scale };
@@ -46,10 +45,12 @@ class Tape : public kernel::Emitter {
     std::uint64_t bits = 0;
   };
 
+  static Handle handle_of(std::size_t i) {
+    return reinterpret_cast<Handle>(i + 1);
+  }  // NOLINT: a number, never followed
   static std::size_t index_of(Handle h) { return reinterpret_cast<std::size_t>(h) - 1; }
   Handle push(Step step);
-  void run(const Step& step, const std::vector<std::vector<std::uint64_t>>& lanes,
-           std::vector<std::uint64_t>& out) const;
+  DType type_of_step(Handle value) const { return steps_[index_of(value)].type; }
 
   Traits traits_;
   std::vector<Step> steps_;
