@@ -1,4 +1,5 @@
 // Every op's vjp and jvp against finite differences in float64, and the vjp of its vjp.
+#include <algorithm>
 #include <cmath>
 
 #include "compiler/eval/eval.h"
@@ -111,6 +112,38 @@ TEST_CASE("vjp and jvp agree with finite differences") {
     options.forward = true;
     return ad::check_gradient(floats(built.outputs), wrt, leaves_of(built), run, options);
   });
+}
+
+// Rules have a branch for each operand that has a tangent, and one for all: the comparison with differences takes the operands
+// one by one.
+TEST_CASE("the jvp of all operands is the sum of those of each") {
+  for (const ir::OpDef* op : tested_ops()) {
+    for (const OpCase& c : op_cases(*op)) {
+      INFO(c.text());
+      try {
+        const BuiltCase built = build(c);
+        const auto wrt = differentiable_inputs(c, built);
+        const auto outputs = floats(built.outputs);
+        if (wrt.size() < 2 || !has_differences(c, built)) continue;
+        auto bindings = built.bindings();
+        std::vector<Tensor> dxs;
+        for (const Tensor& x : wrt) {
+          const auto i = static_cast<std::size_t>(std::find(built.inputs.begin(), built.inputs.end(), x) - built.inputs.begin());
+          dxs.push_back(ir::input("dx" + std::to_string(i), x.type()));
+          bindings.push_back({dxs.back(), random_array(x.dtype(), built.values[i].shape(), -1, 1, 7 + i)});
+        }
+        std::vector<Tensor> totals(outputs.size());
+        for (std::size_t i = 0; i < wrt.size(); ++i) {
+          const auto alone = ad::jvp(outputs, {&wrt[i], 1}, {&dxs[i], 1});
+          for (std::size_t k = 0; k < totals.size(); ++k) totals[k] = ir::accumulate(totals[k], alone[k]);
+        }
+        const auto got = eval::evaluate(ad::jvp(outputs, wrt, dxs), bindings), expected = eval::evaluate(totals, bindings);
+        for (std::size_t k = 0; k < got.size(); ++k) CHECK(difference(got[k], expected[k], c.sample.tolerance) == "");
+      } catch (const std::exception& e) {
+        FAIL_CHECK(e.what());
+      }
+    }
+  }
 }
 
 TEST_CASE("the vjp of a vjp agrees with finite differences of it") {
