@@ -187,6 +187,7 @@ Kernel instructions(std::string name, DType type, const std::vector<ScalarOp>& u
   Builder b(std::move(name));
   const int x = b.buffer("a", type, false), y = b.buffer("b", type, false);
   std::vector<int> outputs;
+  outputs.reserve(unary.size() + binary.size() + casts.size());
   for (const ScalarOp op : unary) outputs.push_back(b.buffer(std::string(name_of(op)), type, true));
   for (const ScalarOp op : binary)
     outputs.push_back(b.buffer(std::string(name_of(op)), rule_of(op) == TypeRule::boolean ? DType::bool_ : type, true));

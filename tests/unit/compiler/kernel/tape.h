@@ -45,9 +45,10 @@ class Tape : public kernel::Emitter {
     std::uint64_t bits = 0;
   };
 
+  // A handle is a step's number plus one, and is never followed.
   static Handle handle_of(std::size_t i) {
-    return reinterpret_cast<Handle>(i + 1);
-  }  // NOLINT: a number, never followed
+    return reinterpret_cast<Handle>(i + 1);  // NOLINT(performance-no-int-to-ptr)
+  }
   static std::size_t index_of(Handle h) { return reinterpret_cast<std::size_t>(h) - 1; }
   Handle push(Step step);
   DType type_of_step(Handle value) const { return steps_[index_of(value)].type; }
