@@ -1,4 +1,5 @@
-// Ops on tensors. Axes may be negative (from the end). See docs/ops.md for formulas, NaN rules and derivatives at kinks.
+// Ops on tensors. Axes may be negative (from the end). Formulas, NaN rules and derivatives at
+// kinks are stated beside each op's declaration under ops/.
 #pragma once
 
 #include <array>
