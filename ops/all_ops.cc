@@ -1,15 +1,15 @@
 // The explicit list of ops: the only file that sees them all. Order is the order of documentation and tests.
-#include "ops/api/ops.h"
-
 #include <vector>
 
 #include "compiler/driver/pipeline.h"
 #include "compiler/grad/grad.h"
+#include "ops/api/ops.h"
 #include "ops/nn/rules.h"
 
 namespace bitale::ops {
 
 // Every op: one row. OP(tanh) refers to the OpDef tanh_op of its own file.
+// clang-format off
 #define BITALE_OPS(OP)                                                 \
   /* elementwise */                                                    \
   OP(exp) OP(expm1) OP(log) OP(log1p) OP(sqrt) OP(pow)                 \
@@ -28,6 +28,7 @@ namespace bitale::ops {
   OP(softmax) OP(log_softmax)                                          \
   /* random */                                                         \
   OP(random_uniform) OP(random_normal) OP(random_bernoulli)
+// clang-format on
 
 #define OP(name) extern const ir::OpDef name##_op;
 BITALE_OPS(OP)

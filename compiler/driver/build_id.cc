@@ -1,13 +1,13 @@
 #include "compiler/driver/build_id.h"
 
+#include <array>
+#include <cstring>
+#include <string_view>
+
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstring>
-#include <string_view>
 
 #include "compiler/codegen/codegen.h"
 #include "runtime/base/version.h"
@@ -62,7 +62,8 @@ std::string file_of(const void* address) {
 const std::string& build_id() {
   static const std::string id = [] {
     const std::string here = file_of(reinterpret_cast<const void*>(&build_id));
-    return std::string(version()) + " " + elf_build_id(here) + " " + elf_build_id(file_of(reinterpret_cast<const void*>(&available_cpus))) + " " +
+    return std::string(version()) + " " + elf_build_id(here) + " " +
+           elf_build_id(file_of(reinterpret_cast<const void*>(&available_cpus))) + " " +
            elf_build_id(codegen::host_generator_path());
   }();
   return id;

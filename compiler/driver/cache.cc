@@ -1,9 +1,5 @@
 #include "compiler/driver/cache.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -11,6 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
@@ -37,10 +37,11 @@ void warn_once(const std::string& message) {
 std::optional<std::vector<std::uint8_t>> read_file(const std::string& path, bool counts_as_use) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    if (errno != ENOENT && errno != ENOTDIR) warn("cannot read the cache entry " + path + ": " + std::strerror(errno) + "; compiling instead");
+    if (errno != ENOENT && errno != ENOTDIR)
+      warn("cannot read the cache entry " + path + ": " + std::strerror(errno) + "; compiling instead");
     return std::nullopt;
   }
-  struct stat info {};
+  struct stat info{};
   std::vector<std::uint8_t> bytes;
   if (::fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) bytes.resize(static_cast<std::size_t>(info.st_size));
   std::size_t got = 0;
@@ -106,7 +107,8 @@ void Cache::store(const Digest& key, const program::Program& program) const {
   fs::create_directories(directory_, failed);
   if (!failed) fs::permissions(directory_, fs::perms::owner_all, failed);
   if (failed) {
-    warn_once("cannot use the cache directory " + directory_ + ": " + failed.message() + "; programs are compiled anew in every process");
+    warn_once("cannot use the cache directory " + directory_ + ": " + failed.message() +
+              "; programs are compiled anew in every process");
     return;
   }
   static std::atomic<int> serial{0};
@@ -126,7 +128,8 @@ void Cache::store(const Digest& key, const program::Program& program) const {
   }
   if (!good) {
     ::unlink(temporary.c_str());
-    warn_once("cannot write the cache entry " + path + ": " + std::strerror(error) + "; programs are compiled anew in every process");
+    warn_once("cannot write the cache entry " + path + ": " + std::strerror(error) +
+              "; programs are compiled anew in every process");
     return;
   }
   trim(*this, flags().cache_mb * (std::int64_t{1} << 20));
@@ -138,7 +141,7 @@ std::vector<CacheEntry> Cache::entries() const {
   std::error_code ignored;
   for (const auto& file : fs::directory_iterator(directory_, ignored)) {
     if (file.path().extension() != suffix) continue;
-    struct stat info {};
+    struct stat info{};
     if (::stat(file.path().c_str(), &info) != 0) continue;
     out.push_back({file.path().stem().string(), info.st_size, info.st_mtim.tv_sec});
   }
@@ -162,7 +165,8 @@ std::int64_t Cache::clear() const {
   for (const CacheEntry& e : entries()) {
     std::error_code failed;
     if (fs::remove(directory_ + "/" + e.key + suffix, failed)) ++removed;
-    if (failed) throw Error("cannot remove the cache entry " + directory_ + "/" + e.key + suffix + ": " + failed.message());
+    if (failed)
+      throw Error("cannot remove the cache entry " + directory_ + "/" + e.key + suffix + ": " + failed.message());
   }
   return removed;
 }

@@ -1,8 +1,8 @@
 // The on-disk cache: one file per compiled function, named by the hash of what it was compiled from.
 //
 // Files are private to the user, written under a temporary name and renamed, so readers never wait and never see half a
-// file. A corrupt, foreign or unreadable entry is a warning and a miss; an unwritable directory is a warning, once. The directory is kept
-// under a size bound: the entries that were used longest ago go first.
+// file. A corrupt, foreign or unreadable entry is a warning and a miss; an unwritable directory is a warning, once. The
+// directory is kept under a size bound: the entries that were used longest ago go first.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,12 @@
 #include "compiler/driver/compile.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "compiler/codegen/codegen.h"
 #include "compiler/driver/build_id.h"
@@ -35,15 +35,17 @@ std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> out;
   std::string word;
   for (char c : text + ",") {
-    if (c != ',') word += c;
-    else if (!word.empty()) out.push_back(std::exchange(word, ""));
+    if (c != ',')
+      word += c;
+    else if (!word.empty())
+      out.push_back(std::exchange(word, ""));
   }
   return out;
 }
 
 std::string settings_of(const CompileOptions& o, Isa isa) {
-  return fmt::format("level {} relaxed {} isa {} abi {} disabled '{}' generator '{}' build {}", o.level, o.relaxed, to_string(isa), abi_version,
-                     flags().disable, codegen::host_generator_version(), build_id());
+  return fmt::format("level {} relaxed {} isa {} abi {} disabled '{}' generator '{}' build {}", o.level, o.relaxed,
+                     to_string(isa), abi_version, flags().disable, codegen::host_generator_version(), build_id());
 }
 
 // The optimised graph, with its phases noted in the report.
@@ -62,7 +64,8 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   graph = rewrite::run_pipeline(pipeline(), std::move(graph), context, passes);
   report.phases.push_back({"optimise", clock.seconds(), 0, ""});
   for (const auto& p : passes)
-    report.phases.push_back({"pass " + p.name, p.seconds, 1, p.changed ? fmt::format("{} -> {} nodes", p.nodes_before, p.nodes_after) : "unchanged"});
+    report.phases.push_back({"pass " + p.name, p.seconds, 1,
+                             p.changed ? fmt::format("{} -> {} nodes", p.nodes_before, p.nodes_after) : "unchanged"});
   if (!passes.empty()) {
     report.nodes_before = passes.front().nodes_before;
     report.nodes_after = passes.back().nodes_after;
@@ -98,7 +101,8 @@ std::vector<codegen::Leaf> choose_tiles(program::Program& p, Isa isa) {
   for (program::Step& step : p.steps) {
     auto* c = std::get_if<program::ContractionStep>(&step.node);
     if (!c) continue;
-    const codegen::TileShape t = codegen::choose_tile(isa, c->dtype, constant_product(p, c->m), constant_product(p, c->n));
+    const codegen::TileShape t =
+        codegen::choose_tile(isa, c->dtype, constant_product(p, c->m), constant_product(p, c->n));
     c->tile.mr = t.mr;
     c->tile.nr = t.nr;
     c->tile.micro = entry({codegen::Leaf::Kind::micro, c->dtype, t.mr, t.nr, 0});
@@ -137,8 +141,11 @@ void generate(lower::Lowered& l, const CompileOptions& options, Isa isa, Compile
   report.phases.push_back({"load code generator", clock.seconds(), 0, ""});
   const Clock generation;
   codegen::Generated g = generator.generate(request);
-  report.phases.push_back({"generate code", generation.seconds(), 0, fmt::format("{} kernels, {} leaves, {} threads", l.kernels.size(), leaves.size(), request.threads)});
-  for (std::size_t i = 0; i < g.seconds.size(); ++i) report.phases.push_back({l.program.entries[i].name, g.seconds[i], 1, ""});
+  report.phases.push_back(
+      {"generate code", generation.seconds(), 0,
+       fmt::format("{} kernels, {} leaves, {} threads", l.kernels.size(), leaves.size(), request.threads)});
+  for (std::size_t i = 0; i < g.seconds.size(); ++i)
+    report.phases.push_back({l.program.entries[i].name, g.seconds[i], 1, ""});
   report.phases.push_back({"link", g.link_seconds, 1, ""});
   for (std::size_t i = 0; i < g.listing.size(); ++i) dump(l.program.name, l.program.entries[i].name, g.listing[i]);
   l.program.blobs.push_back(std::move(g.blob));
@@ -154,11 +161,14 @@ void count_steps(const program::Program& p, CompileReport& report) {
   for (const program::Blob& b : p.blobs) report.code_bytes += static_cast<std::int64_t>(b.bytes.size());
 }
 
-program::Program build(const lower::FunctionGraph& graph, const CompileOptions& options, Isa isa, CompileReport& report) {
+program::Program build(const lower::FunctionGraph& graph, const CompileOptions& options, Isa isa,
+                       CompileReport& report) {
   const lower::FunctionGraph optimised = optimise(graph, options, report);
   const Clock clock;
   lower::Lowered l = lower::lower(optimised);
-  report.phases.push_back({"lower", clock.seconds(), 0, fmt::format("{} nodes -> {} groups, {} distinct kernels", l.nodes, l.groups, l.kernels.size())});
+  report.phases.push_back(
+      {"lower", clock.seconds(), 0,
+       fmt::format("{} nodes -> {} groups, {} distinct kernels", l.nodes, l.groups, l.kernels.size())});
   for (const kernel::Kernel& k : l.kernels) kernel::verify(k);
   dump(graph.name, "kernels", text_of(l.kernels));
   generate(l, options, isa, report);

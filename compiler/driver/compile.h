@@ -12,9 +12,9 @@
 namespace bitale::driver {
 
 struct CompileOptions {
-  int level = 2;                  // O0..O3
-  std::string isa;                // "v2", "v3", "v4"; empty: default_isa()
-  bool relaxed = false;           // relaxed rules
+  int level = 2;         // O0..O3
+  std::string isa;       // "v2", "v3", "v4"; empty: default_isa()
+  bool relaxed = false;  // relaxed rules
   bool use_cache = true;
 };
 

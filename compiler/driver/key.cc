@@ -30,7 +30,9 @@ class KeyVisitor final : public ir::FieldVisitor {
   void operator()(const char*, double& v) override { h_.number(std::bit_cast<std::int64_t>(v)); }
   void operator()(const char*, std::string& v) override { h_.text(v); }
   void operator()(const char*, DType& v) override { h_.number(static_cast<std::int64_t>(v)); }
-  void operator()(const char*, ir::Literal& v) override { h_.number(static_cast<std::int64_t>(v.dtype)).number(v.bits); }
+  void operator()(const char*, ir::Literal& v) override {
+    h_.number(static_cast<std::int64_t>(v.dtype)).number(v.bits);
+  }
   void operator()(const char*, Dim& v) override { dim(v); }
   void operator()(const char*, ir::Shape& v) override {
     h_.number(static_cast<std::int64_t>(v.size()));
@@ -129,7 +131,9 @@ void encode_lines(program::Program& program, const std::vector<SourceLine>& line
 }
 
 void decode_lines(program::Program& program, const std::vector<SourceLine>& lines) {
-  map_lines(program, [&](const SourceLine& l) { return l.line >= 1 && l.line <= lines.size() ? lines[l.line - 1] : SourceLine(); });
+  map_lines(program, [&](const SourceLine& l) {
+    return l.line >= 1 && l.line <= lines.size() ? lines[l.line - 1] : SourceLine();
+  });
 }
 
 }  // namespace bitale::driver

@@ -12,8 +12,8 @@ namespace bitale::driver {
 
 Digest cache_key(const lower::FunctionGraph& graph, const std::string& settings);
 
-// Every source line of the graph in canonical order of nodes: entries of the cache refer to lines by their position here, so that
-// moved lines neither miss nor lie.
+// Every source line of the graph in canonical order of nodes: entries of the cache refer to lines by their position
+// here, so that moved lines neither miss nor lie.
 std::vector<SourceLine> canonical_lines(const lower::FunctionGraph& graph);
 void encode_lines(program::Program& program, const std::vector<SourceLine>& lines);
 void decode_lines(program::Program& program, const std::vector<SourceLine>& lines);

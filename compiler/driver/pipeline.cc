@@ -17,8 +17,8 @@ std::vector<const Rule*>& rules_of_ops() {
   return *rules;
 }
 
-// The tables that lie beside their ops (they know forms by name, such as softmax), then the compiler's, stabilising ones first. Made at the first compilation, when all
-// ops are registered.
+// The tables that lie beside their ops (they know forms by name, such as softmax), then the compiler's, stabilising
+// ones first. Made at the first compilation, when all ops are registered.
 RuleSet tables(bool algebra) {
   std::vector<const Rule*> list;
   const auto take = [&](std::span<const Rule* const> rules) { list.insert(list.end(), rules.begin(), rules.end()); };
@@ -40,7 +40,9 @@ ir::Graph simplify(const ir::Graph& graph, rewrite::PassContext& context) {
 
 }  // namespace
 
-void add_rules(std::span<const Rule* const> rules) { rules_of_ops().insert(rules_of_ops().end(), rules.begin(), rules.end()); }
+void add_rules(std::span<const Rule* const> rules) {
+  rules_of_ops().insert(rules_of_ops().end(), rules.begin(), rules.end());
+}
 
 const rewrite::Pipeline& pipeline() {
   static const rewrite::Pipeline rows{

@@ -1,17 +1,19 @@
 #include "compiler/driver/report.h"
 
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 namespace bitale::driver {
 
 std::string CompileReport::table() const {
-  std::string s = fmt::format("{}: compiled in {:.2f} ms (cache: {}), {} -> {} nodes, {} steps, {} kernels, {} contractions, {} library calls, {} bytes of code\n",
-                              function, seconds * 1e3, cache, nodes_before, nodes_after, steps, kernels, contractions, library_calls, code_bytes);
+  std::string s = fmt::format(
+      "{}: compiled in {:.2f} ms (cache: {}), {} -> {} nodes, {} steps, {} kernels, {} contractions, {} library calls, "
+      "{} bytes of code\n",
+      function, seconds * 1e3, cache, nodes_before, nodes_after, steps, kernels, contractions, library_calls,
+      code_bytes);
   for (const Phase& p : phases)
-    s += fmt::format("{:>10.3f} ms  {}{}{}\n", p.seconds * 1e3, std::string(static_cast<std::size_t>(p.depth) * 2, ' '), p.name,
-                     p.detail.empty() ? "" : "  (" + p.detail + ")");
+    s += fmt::format("{:>10.3f} ms  {}{}{}\n", p.seconds * 1e3, std::string(static_cast<std::size_t>(p.depth) * 2, ' '),
+                     p.name, p.detail.empty() ? "" : "  (" + p.detail + ")");
   for (const auto& [rule, count] : rules_fired) s += fmt::format("{:>13}  rule {}\n", count, rule);
   return s;
 }
@@ -27,7 +29,8 @@ std::string CompileReport::json() const {
   j["contractions"] = contractions;
   j["library_calls"] = library_calls;
   j["code_bytes"] = code_bytes;
-  for (const Phase& p : phases) j["phases"].push_back({{"name", p.name}, {"seconds", p.seconds}, {"depth", p.depth}, {"detail", p.detail}});
+  for (const Phase& p : phases)
+    j["phases"].push_back({{"name", p.name}, {"seconds", p.seconds}, {"depth", p.depth}, {"detail", p.detail}});
   for (const auto& [rule, count] : rules_fired) j["rules"][rule] = count;
   return j.dump(2);
 }
@@ -37,7 +40,12 @@ std::string CompileReport::chrome_trace() const {
   double now = 0, inner = 0;
   for (const Phase& p : phases) {
     const double start = p.depth == 0 ? now : inner;
-    events.push_back({{"name", p.name}, {"ph", "X"}, {"pid", 1}, {"tid", 1 + p.depth}, {"ts", start * 1e6}, {"dur", p.seconds * 1e6}});
+    events.push_back({{"name", p.name},
+                      {"ph", "X"},
+                      {"pid", 1},
+                      {"tid", 1 + p.depth},
+                      {"ts", start * 1e6},
+                      {"dur", p.seconds * 1e6}});
     if (p.depth == 0) {
       inner = now;
       now += p.seconds;

@@ -9,16 +9,16 @@
 namespace bitale::driver {
 
 struct Phase {
-  std::string name;       // "pass canonicalise", "lower", "codegen", "codegen kernel_3"...
+  std::string name;  // "pass canonicalise", "lower", "codegen", "codegen kernel_3"...
   double seconds = 0;
-  int depth = 0;          // 1: part of the phase above
-  std::string detail;     // "52 -> 40 nodes"
+  int depth = 0;       // 1: part of the phase above
+  std::string detail;  // "52 -> 40 nodes"
 };
 
 struct CompileReport {
   std::string function;
-  std::string cache;      // "hit", "miss", "off"
-  double seconds = 0;     // from the graph to the callable program
+  std::string cache;   // "hit", "miss", "off"
+  double seconds = 0;  // from the graph to the callable program
   std::vector<Phase> phases;
   int nodes_before = 0, nodes_after = 0;
   int kernels = 0, contractions = 0, library_calls = 0, steps = 0;

@@ -16,7 +16,8 @@ struct Walk {
   std::vector<std::int64_t> steps;  // one per iteration dim
 };
 
-Walk walk_of(const ir::ContractionDef::Map& map, const Extents& shape, const Extents& extents, const SymbolValues& symbols, const std::string& op) {
+Walk walk_of(const ir::ContractionDef::Map& map, const Extents& shape, const Extents& extents,
+             const SymbolValues& symbols, const std::string& op) {
   BITALE_ASSERT(map.size() == shape.size(), op + ": a contraction map has another rank than its tensor");
   const bool empty = std::any_of(extents.begin(), extents.end(), [](std::int64_t e) { return e == 0; });
   Walk w;
@@ -30,7 +31,8 @@ Walk walk_of(const ir::ContractionDef::Map& map, const Extents& shape, const Ext
       w.steps[static_cast<std::size_t>(dim)] += c * stride;
       (span < 0 ? low : high) += span;
     }
-    BITALE_ASSERT(empty || (low >= 0 && high < shape[k]), op + ": a contraction leaves axis " + std::to_string(k) + " of " + shape_text(shape));
+    BITALE_ASSERT(empty || (low >= 0 && high < shape[k]),
+                  op + ": a contraction leaves axis " + std::to_string(k) + " of " + shape_text(shape));
   }
   return w;
 }
@@ -89,7 +91,8 @@ std::vector<T> widened(const Array& a) {
 }
 
 template <class T>
-void run(const Extents& extents, const Walk& wa, const Walk& wb, const Walk& wo, const Array& a, const Array& b, Array& out) {
+void run(const Extents& extents, const Walk& wa, const Walk& wb, const Walk& wo, const Array& a, const Array& b,
+         Array& out) {
   std::vector<T> total(static_cast<std::size_t>(out.size()));
   const bool empty = std::any_of(extents.begin(), extents.end(), [](std::int64_t e) { return e == 0; });
   if (!empty) {
@@ -114,8 +117,10 @@ void contract(const ir::Node& node, const SymbolValues& symbols, const Array& a,
   Walk wa = walk_of(def.a, a.shape(), extents, symbols, op), wb = walk_of(def.b, b.shape(), extents, symbols, op),
        wo = walk_of(def.out, out.shape(), extents, symbols, op);
   sort_loops(extents, {&wa, &wb, &wo});
-  if (is_floating(out.dtype())) run<double>(extents, wa, wb, wo, a, b, out);
-  else run<std::uint64_t>(extents, wa, wb, wo, a, b, out);
+  if (is_floating(out.dtype()))
+    run<double>(extents, wa, wb, wo, a, b, out);
+  else
+    run<std::uint64_t>(extents, wa, wb, wo, a, b, out);
 }
 
 }  // namespace bitale::eval

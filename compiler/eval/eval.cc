@@ -30,8 +30,8 @@ void check_equalities(const Node& node, const SymbolValues& symbols) {
   for (const ir::DimEquality& e : node.equalities()) {
     const std::int64_t a = e.a.evaluate(symbols), b = e.b.evaluate(symbols);
     if (a != b)
-      throw Error(node.op().name + ": the extents " + to_string(e.a) + " = " + std::to_string(a) + " and " + to_string(e.b) + " = " +
-                  std::to_string(b) + " must be equal" + operands_text(node));
+      throw Error(node.op().name + ": the extents " + to_string(e.a) + " = " + std::to_string(a) + " and " +
+                  to_string(e.b) + " = " + std::to_string(b) + " must be equal" + operands_text(node));
   }
 }
 
@@ -39,7 +39,9 @@ Extents extents_of(const ir::Shape& shape, const SymbolValues& symbols, const No
   Extents out;
   for (const Dim& d : shape) {
     out.push_back(d.evaluate(symbols));
-    if (out.back() < 0) throw Error(node.op().name + ": the extent " + to_string(d) + " is " + std::to_string(out.back()) + operands_text(node));
+    if (out.back() < 0)
+      throw Error(node.op().name + ": the extent " + to_string(d) + " is " + std::to_string(out.back()) +
+                  operands_text(node));
   }
   return out;
 }
@@ -50,7 +52,8 @@ class Symbols {
   explicit Symbols(std::span<const Binding> bindings) {
     for (const Binding& b : bindings) {
       if (b.tensor.dtype() != b.value.dtype() || b.tensor.rank() != b.value.rank())
-        throw Error(describe(b.tensor) + " is bound to a value of type " + std::string(name_of(b.value.dtype())) + shape_text(b.value.shape()));
+        throw Error(describe(b.tensor) + " is bound to a value of type " + std::string(name_of(b.value.dtype())) +
+                    shape_text(b.value.shape()));
       for (int k = 0; k < b.tensor.rank(); ++k) {
         const Dim& d = b.tensor.dim(k);
         if (const DimSymbol* s = d.as_symbol()) values_.emplace(s->id, b.value.shape()[static_cast<std::size_t>(k)]);
@@ -64,7 +67,9 @@ class Symbols {
 
   std::int64_t operator()(const DimSymbol& s) const {
     const auto it = values_.find(s.id);
-    if (it == values_.end()) throw Error("the extent " + s.name + (s.line ? ", made at " + to_string(s.line) + "," : "") + " is not known: no bound tensor has it");
+    if (it == values_.end())
+      throw Error("the extent " + s.name + (s.line ? ", made at " + to_string(s.line) + "," : "") +
+                  " is not known: no bound tensor has it");
     return it->second;
   }
 
@@ -79,7 +84,9 @@ class Symbols {
       unknown = s.get();
     }
     if (!unknown) return;
-    auto at = [&](std::int64_t x) { return d.evaluate([&](const DimSymbol& s) { return s.id == unknown->id ? x : (*this)(s); }); };
+    auto at = [&](std::int64_t x) {
+      return d.evaluate([&](const DimSymbol& s) { return s.id == unknown->id ? x : (*this)(s); });
+    };
     const std::int64_t constant = at(0), slope = at(1) - constant;
     if (slope != 0 && (value - constant) % slope == 0) values_.emplace(unknown->id, (value - constant) / slope);
   }
@@ -88,8 +95,8 @@ class Symbols {
     const std::int64_t have = b.value.shape()[static_cast<std::size_t>(k)];
     const std::int64_t want = b.tensor.dim(k).evaluate(*this);
     if (want != have)
-      throw Error(describe(b.tensor) + ": axis " + std::to_string(k) + " is " + to_string(b.tensor.dim(k)) + " = " + std::to_string(want) +
-                  ", and the value has the shape " + shape_text(b.value.shape()));
+      throw Error(describe(b.tensor) + ": axis " + std::to_string(k) + " is " + to_string(b.tensor.dim(k)) + " = " +
+                  std::to_string(want) + ", and the value has the shape " + shape_text(b.value.shape()));
   }
 
   std::map<std::uint64_t, std::int64_t> values_;
@@ -120,7 +127,8 @@ std::vector<NodePtr> needed(std::span<const Tensor> outputs, const ir::TensorMap
 
 [[noreturn]] void fail_unbound(const Node& node, const std::string& name) {
   const auto lines = node.origins();
-  throw Error(describe(Tensor(NodePtr(&node), 0, lines.empty() ? SourceLine() : lines[0], name)) + " has no value: it is not bound");
+  throw Error(describe(Tensor(NodePtr(&node), 0, lines.empty() ? SourceLine() : lines[0], name)) +
+              " has no value: it is not bound");
 }
 
 // Values by tensor, dropped after their last use.
@@ -148,7 +156,8 @@ class Values {
 
 }  // namespace
 
-std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs, const SymbolValues& symbols, bool prefer_reference) {
+std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs, const SymbolValues& symbols,
+                                 bool prefer_reference) {
   const ir::OpDef& op = node.op();
   if (op.leaf == ir::Leaf::constant) return {node.params_as<ir::ConstantParams>().value.array};
   if (op.leaf == ir::Leaf::input) fail_unbound(node, node.params_as<ir::InputParams>().name);
@@ -156,14 +165,16 @@ std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs
   check_equalities(node, symbols);
 
   std::vector<Array> outputs;
-  for (const ir::TensorType& type : node.outputs()) outputs.emplace_back(type.dtype, extents_of(type.shape, symbols, node));
+  for (const ir::TensorType& type : node.outputs())
+    outputs.emplace_back(type.dtype, extents_of(type.shape, symbols, node));
   const bool has_body = op.element || op.contraction || op.view;
   if (op.reference && (prefer_reference || !has_body)) {
     op.reference({node, inputs, outputs});
   } else if (op.view && (prefer_reference || !op.element)) {
     outputs[0] = inputs[0].reshaped(outputs[0].shape());
   } else if (op.element) {
-    for (std::size_t i = 0; i < outputs.size(); ++i) CompiledFormula(node, static_cast<int>(i), symbols).run(inputs, outputs[i]);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      CompiledFormula(node, static_cast<int>(i), symbols).run(inputs, outputs[i]);
   } else if (op.contraction) {
     contract(node, symbols, inputs[0], inputs[1], outputs[0]);
   } else {
@@ -186,7 +197,8 @@ std::vector<Array> evaluate(std::span<const Tensor> outputs, std::span<const Bin
     std::vector<Array> inputs;
     for (const Tensor& t : node->inputs()) inputs.push_back(values.take(t));
     std::vector<Array> results = evaluate_node(*node, inputs, std::cref(symbols), prefer_reference);
-    for (std::size_t i = 0; i < results.size(); ++i) values.set(Tensor(node, static_cast<int>(i)), std::move(results[i]));
+    for (std::size_t i = 0; i < results.size(); ++i)
+      values.set(Tensor(node, static_cast<int>(i)), std::move(results[i]));
   }
   std::vector<Array> out;
   for (const Tensor& t : outputs) out.push_back(values.take(t));

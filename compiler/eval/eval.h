@@ -1,7 +1,9 @@
-// The graph interpreter: the oracle for everything. Slow, simple, deterministic; shares no code with lowering or generation.
+// The graph interpreter: the oracle for everything. Slow, simple, deterministic; shares no code with lowering or
+// generation.
 //
-// Each node is evaluated on whole Arrays: by its `reference` if it has one, else by walking its element formula for every
-// element (float arithmetic in double, rounded to the dtype at every node), contractions by plain loops in double.
+// Each node is evaluated on whole Arrays: by its `reference` if it has one, else by walking its element formula for
+// every element (float arithmetic in double, rounded to the dtype at every node), contractions by plain loops in
+// double.
 #pragma once
 
 #include <functional>
@@ -18,12 +20,14 @@ struct Binding {
   Array value;
 };
 
-// Values of `outputs`. Dim symbols are bound by the shapes of bound leaves; extents that must agree and do not, and free
-// leaves, are an Error that names them. `prefer_reference` false uses bodies even where a reference exists.
-std::vector<Array> evaluate(std::span<const ir::Tensor> outputs, std::span<const Binding> bindings, bool prefer_reference = true);
+// Values of `outputs`. Dim symbols are bound by the shapes of bound leaves; extents that must agree and do not, and
+// free leaves, are an Error that names them. `prefer_reference` false uses bodies even where a reference exists.
+std::vector<Array> evaluate(std::span<const ir::Tensor> outputs, std::span<const Binding> bindings,
+                            bool prefer_reference = true);
 
 // One node on given input values.
 std::vector<Array> evaluate_node(const ir::Node& node, std::span<const Array> inputs,
-                                 const std::function<std::int64_t(const ir::DimSymbol&)>& symbols, bool prefer_reference = true);
+                                 const std::function<std::int64_t(const ir::DimSymbol&)>& symbols,
+                                 bool prefer_reference = true);
 
 }  // namespace bitale::eval

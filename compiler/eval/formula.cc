@@ -23,7 +23,8 @@ class Recorder final : public ir::Element {
       : Element(node, output, formula, std::move(index)) {}
 
   ir::Expr input_if(std::vector<ir::IndexBound> bounds, int k, std::vector<ir::Index> at, ir::Expr fill) override {
-    BITALE_ASSERT(at.size() == node().input(k).shape().size(), node().op().name + ": operand " + std::to_string(k) + " is read with another rank");
+    BITALE_ASSERT(at.size() == node().input(k).shape().size(),
+                  node().op().name + ": operand " + std::to_string(k) + " is read with another rank");
     return formula().load(k, node().input(k).dtype(), std::move(at), std::move(bounds), fill);
   }
 };
@@ -94,8 +95,10 @@ struct CompiledFormula::Compiler {
       for (const auto& i : n.at) add_index(i);
       for (const auto& b : n.guard) add_index(b.index);
       if (n.op == ScalarOp::var) {
-        if (owner[static_cast<std::size_t>(id)] >= 0) d.reductions |= bit(owner[static_cast<std::size_t>(id)]);
-        else d.axes |= bit(n.var);
+        if (owner[static_cast<std::size_t>(id)] >= 0)
+          d.reductions |= bit(owner[static_cast<std::size_t>(id)]);
+        else
+          d.axes |= bit(n.var);
       }
       if (n.op == ScalarOp::result) {
         for (int y : formula.reduction(n.reduction).yields) d |= dependence[static_cast<std::size_t>(y)];
@@ -109,7 +112,8 @@ struct CompiledFormula::Compiler {
       changed = false;
       for (auto& mask : enclosing)
         for (int r = 0; r < 64; ++r)
-          if ((mask & bit(r)) && (enclosing[static_cast<std::size_t>(r)] & ~mask)) mask |= enclosing[static_cast<std::size_t>(r)], changed = true;
+          if ((mask & bit(r)) && (enclosing[static_cast<std::size_t>(r)] & ~mask))
+            mask |= enclosing[static_cast<std::size_t>(r)], changed = true;
     }
   }
 
@@ -123,7 +127,8 @@ struct CompiledFormula::Compiler {
     }
     out.order_.resize(weight.size());
     std::iota(out.order_.begin(), out.order_.end(), std::size_t{0});
-    std::stable_sort(out.order_.begin(), out.order_.end(), [&](std::size_t a, std::size_t b) { return weight[a] > weight[b]; });
+    std::stable_sort(out.order_.begin(), out.order_.end(),
+                     [&](std::size_t a, std::size_t b) { return weight[a] > weight[b]; });
     std::vector<int> lanes;
     for (std::size_t k : out.order_) lanes.push_back(out.axes_[k]);
     out.axes_ = lanes;
@@ -134,8 +139,8 @@ struct CompiledFormula::Compiler {
     const Dependence& d = dependence[static_cast<std::size_t>(id)];
     int deepest = -1;
     for (int r = 0; r < 64; ++r)
-      if ((d.reductions & bit(r)) &&
-          (deepest < 0 || std::popcount(enclosing[static_cast<std::size_t>(r)]) > std::popcount(enclosing[static_cast<std::size_t>(deepest)])))
+      if ((d.reductions & bit(r)) && (deepest < 0 || std::popcount(enclosing[static_cast<std::size_t>(r)]) >
+                                                         std::popcount(enclosing[static_cast<std::size_t>(deepest)])))
         deepest = r;
     if (deepest >= 0) return out.reductions_[static_cast<std::size_t>(deepest)].body;
     std::size_t level = out.order_.size();
@@ -183,12 +188,20 @@ struct CompiledFormula::Compiler {
   void emit(int id) {
     const ExprNode& n = formula.node(id);
     switch (n.op) {
-      case ScalarOp::constant: out.initial_[static_cast<std::size_t>(id)] = {n.real, n.integer}; return;
-      case ScalarOp::extent: out.initial_[static_cast<std::size_t>(id)] = {.integer = n.extent.evaluate(symbols)}; return;
-      case ScalarOp::var: return;
-      case ScalarOp::load: return emit_load(id, n);
-      case ScalarOp::result: return emit_result(id, n);
-      default: break;
+      case ScalarOp::constant:
+        out.initial_[static_cast<std::size_t>(id)] = {n.real, n.integer};
+        return;
+      case ScalarOp::extent:
+        out.initial_[static_cast<std::size_t>(id)] = {.integer = n.extent.evaluate(symbols)};
+        return;
+      case ScalarOp::var:
+        return;
+      case ScalarOp::load:
+        return emit_load(id, n);
+      case ScalarOp::result:
+        return emit_result(id, n);
+      default:
+        break;
     }
     Instruction i;
     i.op = n.op;
@@ -211,7 +224,8 @@ CompiledFormula::CompiledFormula(const ir::Node& node, int output, const SymbolV
   }
   Recorder recorder(node, output, formula, std::move(index));
   const ir::Expr root = node.op().element(recorder);
-  BITALE_ASSERT(root.type() == node.type(output).dtype, op_ + ": the element body gives another dtype than the type rule");
+  BITALE_ASSERT(root.type() == node.type(output).dtype,
+                op_ + ": the element body gives another dtype than the type rule");
   root_ = root.id;
 
   Compiler c{*this, node, formula, symbols, {}, {}, {}, {}};
@@ -237,14 +251,18 @@ using Lane = kernel::Lane;
 template <class T>
 Lane read(const void* data, std::int64_t i) {
   const T v = static_cast<const T*>(data)[i];
-  if constexpr (std::is_floating_point_v<T>) return {.real = static_cast<double>(v)};
-  else return {.integer = static_cast<std::int64_t>(v)};
+  if constexpr (std::is_floating_point_v<T>)
+    return {.real = static_cast<double>(v)};
+  else
+    return {.integer = static_cast<std::int64_t>(v)};
 }
 
 template <class T>
 void write(void* data, std::int64_t i, const Lane& v) {
-  if constexpr (std::is_floating_point_v<T>) static_cast<T*>(data)[i] = static_cast<T>(v.real);
-  else static_cast<T*>(data)[i] = static_cast<T>(v.integer);
+  if constexpr (std::is_floating_point_v<T>)
+    static_cast<T*>(data)[i] = static_cast<T>(v.real);
+  else
+    static_cast<T*>(data)[i] = static_cast<T>(v.integer);
 }
 
 using Reader = Lane (*)(const void*, std::int64_t);
@@ -258,7 +276,8 @@ Writer writer_of(DType dtype) {
   return dispatch(dtype, [](auto t) -> Writer { return write<typename decltype(t)::type>; });
 }
 
-// Steps through the points of a box, last variable fastest. Returns the outermost variable that went on; -1 after the last point.
+// Steps through the points of a box, last variable fastest. Returns the outermost variable that went on; -1 after the
+// last point.
 int advance(Lane* lanes, std::span<const int> vars, std::span<const std::int64_t> extents) {
   for (std::size_t k = vars.size(); k-- > 0;) {
     if (++lanes[vars[k]].integer < extents[k]) return static_cast<int>(k);
@@ -270,13 +289,21 @@ int advance(Lane* lanes, std::span<const int> vars, std::span<const std::int64_t
 Lane combine(Combiner c, DType type, const Lane& a, const Lane& b) {
   const Lane args[] = {a, b};
   switch (c) {
-    case Combiner::sum: return is_floating(type) ? Lane{.real = a.real + b.real} : kernel::evaluate(ScalarOp::add, type, type, args);
-    case Combiner::prod: return kernel::evaluate(ScalarOp::mul, type, type, args);
-    case Combiner::max: return kernel::evaluate(ScalarOp::max, type, type, args);
-    case Combiner::min: return kernel::evaluate(ScalarOp::min, type, type, args);
-    case Combiner::any: return {.integer = a.integer | b.integer};
-    case Combiner::all: return {.integer = a.integer & b.integer};
-    case Combiner::arg_max: case Combiner::arg_min: break;
+    case Combiner::sum:
+      return is_floating(type) ? Lane{.real = a.real + b.real} : kernel::evaluate(ScalarOp::add, type, type, args);
+    case Combiner::prod:
+      return kernel::evaluate(ScalarOp::mul, type, type, args);
+    case Combiner::max:
+      return kernel::evaluate(ScalarOp::max, type, type, args);
+    case Combiner::min:
+      return kernel::evaluate(ScalarOp::min, type, type, args);
+    case Combiner::any:
+      return {.integer = a.integer | b.integer};
+    case Combiner::all:
+      return {.integer = a.integer & b.integer};
+    case Combiner::arg_max:
+    case Combiner::arg_min:
+      break;
   }
   throw InternalError("eval: a combiner of pairs combines values");
 }
@@ -284,7 +311,8 @@ Lane combine(Combiner c, DType type, const Lane& a, const Lane& b) {
 // Whether the pair (b, j) replaces (a, i) that came before it.
 bool replaces(Combiner c, DType type, const Lane& a, std::int64_t i, const Lane& b, std::int64_t j) {
   const bool greater = c == Combiner::arg_max;
-  if (!is_floating(type)) return a.integer == b.integer ? j < i : greater ? b.integer > a.integer : b.integer < a.integer;
+  if (!is_floating(type))
+    return a.integer == b.integer ? j < i : greater ? b.integer > a.integer : b.integer < a.integer;
   if (std::isnan(a.real)) return false;
   if (std::isnan(b.real)) return true;
   return a.real == b.real ? j < i : greater ? b.real > a.real : b.real < a.real;
@@ -306,17 +334,25 @@ struct CompiledFormula::Run {
   void block(const Block& instructions) {
     for (const Instruction& i : instructions) {
       switch (i.kind) {
-        case Instruction::Kind::scalar: scalar(i); break;
-        case Instruction::Kind::load: lanes[static_cast<std::size_t>(i.dest)] = load(i); break;
-        case Instruction::Kind::loop: loop(f.reductions_[static_cast<std::size_t>(i.loop)]); break;
+        case Instruction::Kind::scalar:
+          scalar(i);
+          break;
+        case Instruction::Kind::load:
+          lanes[static_cast<std::size_t>(i.dest)] = load(i);
+          break;
+        case Instruction::Kind::loop:
+          loop(f.reductions_[static_cast<std::size_t>(i.loop)]);
+          break;
       }
     }
   }
 
   void scalar(const Instruction& i) {
     std::array<Lane, 3> args;
-    for (int k = 0; k < i.arity; ++k) args[static_cast<std::size_t>(k)] = lanes[static_cast<std::size_t>(i.args[static_cast<std::size_t>(k)])];
-    lanes[static_cast<std::size_t>(i.dest)] = kernel::evaluate(i.op, i.type, i.operand, {args.data(), static_cast<std::size_t>(i.arity)});
+    for (int k = 0; k < i.arity; ++k)
+      args[static_cast<std::size_t>(k)] = lanes[static_cast<std::size_t>(i.args[static_cast<std::size_t>(k)])];
+    lanes[static_cast<std::size_t>(i.dest)] =
+        kernel::evaluate(i.op, i.type, i.operand, {args.data(), static_cast<std::size_t>(i.arity)});
   }
 
   Lane load(const Instruction& i) {
@@ -328,8 +364,8 @@ struct CompiledFormula::Run {
     for (const Place& p : i.at) {
       const std::int64_t v = p.value(lanes.data());
       if (v < 0 || v >= p.upper)
-        throw InternalError("eval: " + f.op_ + " reads place " + std::to_string(v) + " of an axis of extent " + std::to_string(p.upper) +
-                            " of operand " + std::to_string(i.source));
+        throw InternalError("eval: " + f.op_ + " reads place " + std::to_string(v) + " of an axis of extent " +
+                            std::to_string(p.upper) + " of operand " + std::to_string(i.source));
       flat = flat * p.upper + v;
     }
     return readers[static_cast<std::size_t>(i.source)](data[static_cast<std::size_t>(i.source)], flat);
@@ -369,12 +405,15 @@ void CompiledFormula::run(std::span<const Array> inputs, Array& output) const {
   Extents extents, strides;  // in the order of the loops
   for (std::size_t axis : order_) {
     extents.push_back(output.shape()[axis]);
-    strides.push_back(std::accumulate(output.shape().begin() + static_cast<std::ptrdiff_t>(axis) + 1, output.shape().end(), std::int64_t{1}, std::multiplies<>()));
+    strides.push_back(std::accumulate(output.shape().begin() + static_cast<std::ptrdiff_t>(axis) + 1,
+                                      output.shape().end(), std::int64_t{1}, std::multiplies<>()));
   }
   for (int changed = -1;;) {
-    for (std::size_t level = static_cast<std::size_t>(changed + 1); level < levels_.size(); ++level) run.block(levels_[level]);
+    for (std::size_t level = static_cast<std::size_t>(changed + 1); level < levels_.size(); ++level)
+      run.block(levels_[level]);
     std::int64_t place = 0;
-    for (std::size_t k = 0; k < axes_.size(); ++k) place += run.lanes[static_cast<std::size_t>(axes_[k])].integer * strides[k];
+    for (std::size_t k = 0; k < axes_.size(); ++k)
+      place += run.lanes[static_cast<std::size_t>(axes_[k])].integer * strides[k];
     store(output.data(), place, run.lanes[static_cast<std::size_t>(root_)]);
     changed = advance(run.lanes.data(), axes_, extents);
     if (changed < 0) return;

@@ -20,7 +20,8 @@ class CompiledFormula {
   // For one output of a node whose op has an element body.
   CompiledFormula(const ir::Node& node, int output, const SymbolValues& symbols);
 
-  // `output` has the node's dtype and shape. An unguarded read outside of an operand is an InternalError that names the op.
+  // `output` has the node's dtype and shape. An unguarded read outside of an operand is an InternalError that names the
+  // op.
   void run(std::span<const Array> inputs, Array& output) const;
 
  private:
@@ -56,11 +57,11 @@ class CompiledFormula {
   struct Compiler;
 
   std::string op_;
-  std::vector<int> axes_;            // lanes of the output's index, outermost loop first
-  std::vector<std::size_t> order_;   // axes_[i] is this axis of the output
+  std::vector<int> axes_;           // lanes of the output's index, outermost loop first
+  std::vector<std::size_t> order_;  // axes_[i] is this axis of the output
   int root_ = -1;
   std::vector<Lane> initial_;
-  std::vector<Block> levels_;        // levels_[k] runs when one of the first k loops goes on
+  std::vector<Block> levels_;  // levels_[k] runs when one of the first k loops goes on
   std::vector<Reduction> reductions_;
 };
 

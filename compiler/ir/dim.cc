@@ -58,11 +58,14 @@ DimTerm multiply(const DimTerm& x, const DimTerm& y) {
 }
 
 void normalise(DimExpr& e) {
-  std::sort(e.terms.begin(), e.terms.end(), [](const DimTerm& a, const DimTerm& b) { return compare_products(a, b) < 0; });
+  std::sort(e.terms.begin(), e.terms.end(),
+            [](const DimTerm& a, const DimTerm& b) { return compare_products(a, b) < 0; });
   std::vector<DimTerm> merged;
   for (DimTerm& t : e.terms) {
-    if (!merged.empty() && compare_products(merged.back(), t) == 0) merged.back().factor += t.factor;
-    else merged.push_back(std::move(t));
+    if (!merged.empty() && compare_products(merged.back(), t) == 0)
+      merged.back().factor += t.factor;
+    else
+      merged.push_back(std::move(t));
   }
   std::erase_if(merged, [](const DimTerm& t) { return t.factor == 0; });
   e.terms = std::move(merged);
@@ -123,7 +126,8 @@ std::uint64_t Dim::hash() const {
     h = hash_combine(h, static_cast<std::uint64_t>(t.factor));
     for (const DimAtom& a : t.atoms) {
       h = hash_combine(h, static_cast<std::uint64_t>(a.kind));
-      h = a.kind == Kind::symbol ? hash_combine(h, a.symbol->id) : hash_combine(hash_combine(h, a.a.hash()), a.b.hash());
+      h = a.kind == Kind::symbol ? hash_combine(h, a.symbol->id)
+                                 : hash_combine(hash_combine(h, a.a.hash()), a.b.hash());
     }
   }
   return h;
@@ -177,8 +181,10 @@ Dim floordiv(const Dim& a, const Dim& b) {
     out.constant = floor_divide(a.expr_->constant, b.value_);
     rest.constant = a.expr_->constant - out.constant * b.value_;
     for (const DimTerm& t : a.expr_->terms) {
-      if (t.factor % b.value_ == 0) out.terms.push_back({t.factor / b.value_, t.atoms});
-      else rest.terms.push_back(t);
+      if (t.factor % b.value_ == 0)
+        out.terms.push_back({t.factor / b.value_, t.atoms});
+      else
+        rest.terms.push_back(t);
     }
     if (rest.terms.empty()) return Dim::from(std::move(out));
     if (!out.terms.empty() || out.constant != 0)
@@ -220,9 +226,12 @@ std::optional<std::int64_t> atom_lower_bound(const DimAtom& a) {
       if (x && *x >= 0 && y && *y > 0) return 0;
       if (x && a.b.is_constant() && a.b.value() > 0) return floor_divide(*x, a.b.value());
       return std::nullopt;
-    case Kind::min: return x && y ? std::optional(std::min(*x, *y)) : std::nullopt;
-    case Kind::max: return x && y ? std::optional(std::max(*x, *y)) : x ? x : y;
-    case Kind::symbol: break;
+    case Kind::min:
+      return x && y ? std::optional(std::min(*x, *y)) : std::nullopt;
+    case Kind::max:
+      return x && y ? std::optional(std::max(*x, *y)) : x ? x : y;
+    case Kind::symbol:
+      break;
   }
   return std::nullopt;
 }
@@ -264,7 +273,8 @@ std::vector<DimSymbolPtr> Dim::symbols() const {
   for (const DimTerm& t : expr_->terms)
     for (const DimAtom& a : t.atoms) collect_atom(a, out);
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
-  out.erase(std::unique(out.begin(), out.end(), [](const auto& a, const auto& b) { return a->id == b->id; }), out.end());
+  out.erase(std::unique(out.begin(), out.end(), [](const auto& a, const auto& b) { return a->id == b->id; }),
+            out.end());
   return out;
 }
 
@@ -280,9 +290,15 @@ Dim Dim::substitute(const std::function<std::optional<Dim>(const DimSymbol&)>& f
           p = p * (r ? *r : Dim::of(a.symbol));
           break;
         }
-        case Kind::floordiv: p = p * floordiv(a.a.substitute(f), a.b.substitute(f)); break;
-        case Kind::min: p = p * min(a.a.substitute(f), a.b.substitute(f)); break;
-        case Kind::max: p = p * max(a.a.substitute(f), a.b.substitute(f)); break;
+        case Kind::floordiv:
+          p = p * floordiv(a.a.substitute(f), a.b.substitute(f));
+          break;
+        case Kind::min:
+          p = p * min(a.a.substitute(f), a.b.substitute(f));
+          break;
+        case Kind::max:
+          p = p * max(a.a.substitute(f), a.b.substitute(f));
+          break;
       }
     }
     total = total + p;
@@ -294,10 +310,14 @@ int Dim::fold(const Visitor& v) const {
   if (!expr_) return v.constant(value_);
   auto atom = [&](const DimAtom& a) {
     switch (a.kind) {
-      case Kind::symbol: return v.symbol(*a.symbol);
-      case Kind::floordiv: return v.binary('/', a.a.fold(v), a.b.fold(v));
-      case Kind::min: return v.binary('<', a.a.fold(v), a.b.fold(v));
-      case Kind::max: return v.binary('>', a.a.fold(v), a.b.fold(v));
+      case Kind::symbol:
+        return v.symbol(*a.symbol);
+      case Kind::floordiv:
+        return v.binary('/', a.a.fold(v), a.b.fold(v));
+      case Kind::min:
+        return v.binary('<', a.a.fold(v), a.b.fold(v));
+      case Kind::max:
+        return v.binary('>', a.a.fold(v), a.b.fold(v));
     }
     throw InternalError("Dim::fold: atom out of range");
   };
@@ -328,11 +348,16 @@ std::int64_t Dim::evaluate(const std::function<std::int64_t(const DimSymbol&)>& 
   v.binary = [&](char op, int i, int j) {
     const std::int64_t a = values[static_cast<std::size_t>(i)], b = values[static_cast<std::size_t>(j)];
     switch (op) {
-      case '+': return push(a + b);
-      case '*': return push(a * b);
-      case '/': return push(floor_divide(a, b));
-      case '<': return push(std::min(a, b));
-      default: return push(std::max(a, b));
+      case '+':
+        return push(a + b);
+      case '*':
+        return push(a * b);
+      case '/':
+        return push(floor_divide(a, b));
+      case '<':
+        return push(std::min(a, b));
+      default:
+        return push(std::max(a, b));
     }
   };
   return values[static_cast<std::size_t>(fold(v))];
@@ -353,7 +378,8 @@ std::optional<DimTerm> divide_products(const DimTerm& x, const DimTerm& y) {
   if (y.factor == 0 || x.factor % y.factor != 0) return std::nullopt;
   DimTerm q{x.factor / y.factor, x.atoms};
   for (const DimAtom& atom : y.atoms) {
-    const auto it = std::find_if(q.atoms.begin(), q.atoms.end(), [&](const DimAtom& other) { return compare_atoms(other, atom) == 0; });
+    const auto it = std::find_if(q.atoms.begin(), q.atoms.end(),
+                                 [&](const DimAtom& other) { return compare_atoms(other, atom) == 0; });
     if (it == q.atoms.end()) return std::nullopt;
     q.atoms.erase(it);
   }
@@ -362,8 +388,8 @@ std::optional<DimTerm> divide_products(const DimTerm& x, const DimTerm& y) {
 
 }  // namespace
 
-// Polynomial division: the order of terms is graded lexicographic, so that leading terms multiply to leading terms, and a
-// division that comes out takes one step per term of the quotient.
+// Polynomial division: the order of terms is graded lexicographic, so that leading terms multiply to leading terms, and
+// a division that comes out takes one step per term of the quotient.
 std::optional<Dim> Dim::divide_polynomials(const Dim& b, const Dim& a) {
   constexpr int max_terms = 64;
   auto leading = [](const Dim& d) { return d.expr_ ? d.expr_->terms[0] : DimTerm{d.value_, {}}; };
@@ -374,8 +400,10 @@ std::optional<Dim> Dim::divide_polynomials(const Dim& b, const Dim& a) {
     const auto t = divide_products(leading(rest), divisor);
     if (!t) return std::nullopt;
     DimExpr e;
-    if (t->atoms.empty()) e.constant = t->factor;
-    else e.terms.push_back(*t);
+    if (t->atoms.empty())
+      e.constant = t->factor;
+    else
+      e.terms.push_back(*t);
     const Dim term = from(std::move(e));
     quotient = quotient + term;
     rest = rest - term * a;
@@ -408,11 +436,16 @@ std::string to_string(const Dim& dim) {
       }
       case '*':
         if (parts[static_cast<std::size_t>(a)] == "-1") return push("-" + wrapped(b, 1), 0);
-        if (parts[static_cast<std::size_t>(a)].starts_with('-')) return push(parts[static_cast<std::size_t>(a)] + "*" + wrapped(b, 1), 0);
+        if (parts[static_cast<std::size_t>(a)].starts_with('-'))
+          return push(parts[static_cast<std::size_t>(a)] + "*" + wrapped(b, 1), 0);
         return push(wrapped(a, 1) + "*" + wrapped(b, 1), 1);
-      case '/': return push("floordiv(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
-      case '<': return push("min(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
-      default: return push("max(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
+      case '/':
+        return push("floordiv(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")",
+                    2);
+      case '<':
+        return push("min(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
+      default:
+        return push("max(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
     }
   };
   return parts[static_cast<std::size_t>(dim.fold(v))];

@@ -1,8 +1,8 @@
 // Dim: the extent of one axis, as a normalised integer expression over named symbols.
 //
-// Normal form: an integer constant plus integer multiples of products of atoms; an atom is a symbol, floordiv(p, q), min(p, q)
-// or max(p, q) of normal forms. Equal normal forms compare equal; that is the only equality there is (n*2 == n+n, but
-// floordiv(n*m, m) is only simplified where m is known not to be 0). Symbols stand for values >= 0.
+// Normal form: an integer constant plus integer multiples of products of atoms; an atom is a symbol, floordiv(p, q),
+// min(p, q) or max(p, q) of normal forms. Equal normal forms compare equal; that is the only equality there is (n*2 ==
+// n+n, but floordiv(n*m, m) is only simplified where m is known not to be 0). Symbols stand for values >= 0.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct DimExpr;
 
 class Dim {
  public:
-  Dim() = default;  // 0
+  Dim() = default;                            // 0
   Dim(std::int64_t value) : value_(value) {}  // NOLINT: a constant extent
   Dim(int value) : value_(value) {}           // NOLINT
 
@@ -38,7 +38,7 @@ class Dim {
   bool is_constant() const { return expr_ == nullptr; }
   std::int64_t value() const { return value_; }  // of a constant
   bool is(std::int64_t v) const { return is_constant() && value_ == v; }
-  const DimSymbol* as_symbol() const;            // if it is exactly one symbol
+  const DimSymbol* as_symbol() const;  // if it is exactly one symbol
 
   bool operator==(const Dim& other) const;
   std::uint64_t hash() const;

@@ -17,7 +17,8 @@ namespace {
 Formula* formula_of(const Index& a, const Index& b) { return a.formula ? a.formula : b.formula; }
 
 void add_term(Index& out, int value, const Dim& coefficient) {
-  const auto it = std::lower_bound(out.terms.begin(), out.terms.end(), value, [](const auto& t, int v) { return t.first < v; });
+  const auto it =
+      std::lower_bound(out.terms.begin(), out.terms.end(), value, [](const auto& t, int v) { return t.first < v; });
   if (it != out.terms.end() && it->first == value) {
     it->second = it->second + coefficient;
     if (it->second.is(0)) out.terms.erase(it);
@@ -31,9 +32,12 @@ void add_term(Index& out, int value, const Dim& coefficient) {
 Index::Index(Expr value) : formula(value.formula) {
   BITALE_ASSERT(value.type() == DType::i64, "an index is an int64 expression");
   const ExprNode& n = value.formula->node(value.id);
-  if (n.op == ScalarOp::constant) constant = Dim(n.integer);
-  else if (n.op == ScalarOp::extent) constant = n.extent;
-  else terms.push_back({value.id, Dim(1)});
+  if (n.op == ScalarOp::constant)
+    constant = Dim(n.integer);
+  else if (n.op == ScalarOp::extent)
+    constant = n.extent;
+  else
+    terms.push_back({value.id, Dim(1)});
 }
 
 Index operator+(const Index& a, const Index& b) {
@@ -77,14 +81,18 @@ bool nonnegative(const Index& a) {
 std::optional<std::pair<Index, Index>> split(const Index& a, const Dim& divisor) {
   Index q, r;
   q.formula = r.formula = a.formula;
-  if (auto k = exact_quotient(a.constant, divisor)) q.constant = *k;
+  if (auto k = exact_quotient(a.constant, divisor))
+    q.constant = *k;
   else if (a.constant.is_constant() && divisor.is_constant() && divisor.value() > 0) {
     q.constant = floordiv(a.constant, divisor);
     r.constant = a.constant - q.constant * divisor;
-  } else r.constant = a.constant;
+  } else
+    r.constant = a.constant;
   for (const auto& [v, c] : a.terms) {
-    if (auto k = exact_quotient(c, divisor)) q.terms.push_back({v, *k});
-    else r.terms.push_back({v, c});
+    if (auto k = exact_quotient(c, divisor))
+      q.terms.push_back({v, *k});
+    else
+      r.terms.push_back({v, c});
   }
   const auto top = upper_value(r);
   if (!nonnegative(r) || !top) return std::nullopt;
@@ -153,7 +161,8 @@ int Formula::intern(ExprNode node) {
   const std::uint64_t h = hash_node(node);
   std::size_t i = h & (table_.size() - 1);
   while (table_[i].second >= 0) {
-    if (table_[i].first == h && same_node(nodes_[static_cast<std::size_t>(table_[i].second)], node)) return table_[i].second;
+    if (table_[i].first == h && same_node(nodes_[static_cast<std::size_t>(table_[i].second)], node))
+      return table_[i].second;
     i = (i + 1) & (table_.size() - 1);
   }
   const int id = size();
@@ -175,8 +184,10 @@ int Formula::intern(ExprNode node) {
 Expr Formula::constant(double value, DType type) {
   ExprNode n;
   n.type = type;
-  if (is_floating(type)) n.real = type == DType::f32 ? static_cast<double>(static_cast<float>(value)) : value;
-  else n.integer = static_cast<std::int64_t>(value);
+  if (is_floating(type))
+    n.real = type == DType::f32 ? static_cast<double>(static_cast<float>(value)) : value;
+  else
+    n.integer = static_cast<std::int64_t>(value);
   return {this, intern(std::move(n))};
 }
 
@@ -255,10 +266,14 @@ namespace {
 
 DType result_type(ScalarOp op, std::span<const Expr> args) {
   switch (kernel::rule_of(op)) {
-    case kernel::TypeRule::arg: return args[0].type();
-    case kernel::TypeRule::boolean: return DType::bool_;
-    case kernel::TypeRule::select: return args[1].type();
-    case kernel::TypeRule::free: break;
+    case kernel::TypeRule::arg:
+      return args[0].type();
+    case kernel::TypeRule::boolean:
+      return DType::bool_;
+    case kernel::TypeRule::select:
+      return args[1].type();
+    case kernel::TypeRule::free:
+      break;
   }
   throw InternalError("result type of " + std::string(name_of(op)) + " must be given");
 }
@@ -269,7 +284,8 @@ void check_operands(ScalarOp op, DType type, std::span<const Expr> args) {
   if (op == ScalarOp::select) BITALE_ASSERT(args[0].type() == DType::bool_, "select takes a bool condition");
   for (std::size_t i = first; i < args.size(); ++i)
     BITALE_ASSERT(args[i].type() == args[first].type(), "operands of " + std::string(name_of(op)) + " differ in dtype");
-  if (kernel::rule_of(op) == kernel::TypeRule::arg) BITALE_ASSERT(type == args[0].type(), "result type of " + std::string(name_of(op)));
+  if (kernel::rule_of(op) == kernel::TypeRule::arg)
+    BITALE_ASSERT(type == args[0].type(), "result type of " + std::string(name_of(op)));
 }
 
 }  // namespace
@@ -297,7 +313,8 @@ Expr Formula::call(ScalarOp op, DType type, std::span<const Expr> args) {
 
 // ---- Element ----
 
-Expr Element::reduce(Combiner combiner, std::span<const Dim> extents, const std::function<Expr(std::span<const Index>)>& body) {
+Expr Element::reduce(Combiner combiner, std::span<const Dim> extents,
+                     const std::function<Expr(std::span<const Index>)>& body) {
   std::vector<Expr> vars;
   std::vector<Index> at;
   for (const Dim& d : extents) {

@@ -1,8 +1,8 @@
 // The formula for one element: what an op's `element` body writes, and what fusion composes.
 //
 // An Expr is a node of a scalar DAG, interned in its Formula; an Index is an affine form over int64 Exprs with Dim
-// coefficients, so that access patterns stay visible. Loop variables are Exprs of op var: first the axes of the output that is being
-// computed, then those that reduce() binds.
+// coefficients, so that access patterns stay visible. Loop variables are Exprs of op var: first the axes of the output
+// that is being computed, then those that reduce() binds.
 #pragma once
 
 #include <array>
@@ -41,9 +41,9 @@ struct Index {
   Formula* formula = nullptr;
 
   Index() = default;
-  Index(Dim c) : constant(std::move(c)) {}           // NOLINT: a constant index
-  Index(int c) : constant(c) {}                      // NOLINT
-  Index(Expr value);                                 // NOLINT: int64
+  Index(Dim c) : constant(std::move(c)) {}  // NOLINT: a constant index
+  Index(int c) : constant(c) {}             // NOLINT
+  Index(Expr value);                        // NOLINT: int64
   bool operator==(const Index& other) const { return constant == other.constant && terms == other.terms; }
 };
 Index operator+(const Index& a, const Index& b);
@@ -65,10 +65,10 @@ struct ExprNode {
   ScalarOp op = ScalarOp::constant;
   DType type = DType::f32;
   std::array<int, 3> args{-1, -1, -1};
-  std::int64_t integer = 0;   // constant
-  double real = 0;            // constant
-  Dim extent;                 // extent
-  int var = -1;               // var: number; its range is in Formula::ranges
+  std::int64_t integer = 0;  // constant
+  double real = 0;           // constant
+  Dim extent;                // extent
+  int var = -1;              // var: number; its range is in Formula::ranges
   // load: element `at` of source `source`, where `guard` holds; else args[0]
   int source = -1;
   std::vector<Index> at;
@@ -90,11 +90,11 @@ class Formula {
   Expr constant(double value, DType type);
   Expr integer(std::int64_t value, DType type = DType::i64);
   Expr extent(const Dim& dim);
-  Expr variable(const Dim& range);                       // a fresh loop variable
+  Expr variable(const Dim& range);                                 // a fresh loop variable
   Expr call(ScalarOp op, DType type, std::span<const Expr> args);  // folds constants
   Expr load(int source, DType type, std::vector<Index> at, std::vector<IndexBound> guard = {}, Expr fill = {});
   std::vector<Expr> reduce(Combiner combiner, std::vector<Expr> vars, std::vector<Expr> yields);
-  Expr value_of(const Index& index);                     // int64
+  Expr value_of(const Index& index);  // int64
 
   const ExprNode& node(int id) const { return nodes_[static_cast<std::size_t>(id)]; }
   const ExprReduction& reduction(int r) const { return reductions_[static_cast<std::size_t>(r)]; }
@@ -119,7 +119,7 @@ class Element {
   const Node& node() const { return node_; }
   template <class P>
   const P& params_as() const;
-  int output() const { return output_; }                 // which output is computed
+  int output() const { return output_; }  // which output is computed
   int rank() const { return static_cast<int>(index_.size()); }
   const Index& index(int axis) const { return index_[static_cast<std::size_t>(axis)]; }
   const std::vector<Index>& index() const { return index_; }

@@ -45,7 +45,8 @@ std::vector<Tensor> rebuild(std::span<const Tensor> outputs, const Rebuild& repl
       const NodePtr same = with_inputs(node, std::move(inputs), node->params());
       for (std::size_t i = 0; i < node->outputs().size(); ++i) out.emplace_back(same, static_cast<int>(i));
     }
-    BITALE_ASSERT(out.size() == node->outputs().size(), "a replacement of " + node->op().name + " has another number of outputs");
+    BITALE_ASSERT(out.size() == node->outputs().size(),
+                  "a replacement of " + node->op().name + " has another number of outputs");
     made.emplace(node.get(), std::move(out));
   }
   std::vector<Tensor> result;
@@ -140,8 +141,10 @@ std::string to_dot(const Graph& graph) {
     if (params.size() > 60) params = params.substr(0, 57) + "...";
     for (char& c : params)
       if (c == '"') c = '\'';
-    s += "  n" + std::to_string(n) + " [label=\"" + node->op().name + "\\n" + types(*node) + (params.empty() ? "" : "\\n" + params) + "\"];\n";
-    for (const Tensor& t : node->inputs()) s += "  n" + std::to_string(names.number.at(t.node_ptr().get())) + " -> n" + std::to_string(n) + ";\n";
+    s += "  n" + std::to_string(n) + " [label=\"" + node->op().name + "\\n" + types(*node) +
+         (params.empty() ? "" : "\\n" + params) + "\"];\n";
+    for (const Tensor& t : node->inputs())
+      s += "  n" + std::to_string(names.number.at(t.node_ptr().get())) + " -> n" + std::to_string(n) + ";\n";
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i)
     s += "  out" + std::to_string(i) + " [label=\"output " + std::to_string(i) + "\", shape=ellipse];\n  n" +
@@ -158,12 +161,15 @@ void verify(const Graph& graph) {
     seen.insert(node.get());
     for (const Tensor& t : node->inputs()) {
       if (!seen.contains(t.node_ptr().get())) fail(*node, "is used before it is defined");
-      if (t.output() < 0 || t.output() >= static_cast<int>(t.node().outputs().size())) fail(*node, "reads an output that there is not");
+      if (t.output() < 0 || t.output() >= static_cast<int>(t.node().outputs().size()))
+        fail(*node, "reads an output that there is not");
       if (t.node().scope() > node->scope()) fail(*node, "reads a tensor of a deeper scope");
     }
     const OpDef& op = node->op();
-    const int ways = (op.element ? 1 : 0) + (op.contraction ? 1 : 0) + (op.view ? 1 : 0) + (op.library.empty() ? 0 : 1) + (op.leaf != Leaf::none ? 1 : 0);
-    if (ways != 1 && !(op.view && op.element && ways == 2)) fail(*node, "must lower in exactly one way, has " + std::to_string(ways));
+    const int ways = (op.element ? 1 : 0) + (op.contraction ? 1 : 0) + (op.view ? 1 : 0) +
+                     (op.library.empty() ? 0 : 1) + (op.leaf != Leaf::none ? 1 : 0);
+    if (ways != 1 && !(op.view && op.element && ways == 2))
+      fail(*node, "must lower in exactly one way, has " + std::to_string(ways));
     try {
       const TypeArgs args(op, node->params(), node->inputs(), {});
       if (op.type(args) != node->outputs()) fail(*node, "its type is not what its type rule says");

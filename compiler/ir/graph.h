@@ -12,7 +12,7 @@
 namespace bitale::ir {
 
 struct Graph {
-  std::vector<Tensor> inputs;   // in the caller's order; others that the outputs reach are free
+  std::vector<Tensor> inputs;  // in the caller's order; others that the outputs reach are free
   std::vector<Tensor> outputs;
 };
 
@@ -21,13 +21,16 @@ std::vector<NodePtr> topological(std::span<const Tensor> outputs);
 
 // How often each (node, output) is read: by other nodes of the list and by the outputs.
 struct TensorHash {
-  std::size_t operator()(const Tensor& t) const { return (t.node().id() * 0x9e3779b97f4a7c15ull) ^ static_cast<std::size_t>(t.output()); }
+  std::size_t operator()(const Tensor& t) const {
+    return (t.node().id() * 0x9e3779b97f4a7c15ull) ^ static_cast<std::size_t>(t.output());
+  }
 };
 template <class T>
 using TensorMap = std::unordered_map<Tensor, T, TensorHash>;
 
-// Rebuilds the graph behind `outputs` bottom up: replace(node, new inputs, new params) returns the node's new outputs, or an empty list
-// for the plain rebuild (which is the same node if nothing changed). Types may change; ops re-run their type rules.
+// Rebuilds the graph behind `outputs` bottom up: replace(node, new inputs, new params) returns the node's new outputs,
+// or an empty list for the plain rebuild (which is the same node if nothing changed). Types may change; ops re-run
+// their type rules.
 using Rebuild = std::function<std::vector<Tensor>(const NodePtr& node, const std::vector<Tensor>& inputs)>;
 std::vector<Tensor> rebuild(std::span<const Tensor> outputs, const Rebuild& replace);
 

@@ -16,8 +16,8 @@ thread_local std::vector<SourceLine> current_origins;
 
 }  // namespace
 
-// The table of live nodes. Entries are weak: a node takes itself out when its last reference goes; a lookup that meets a
-// node whose count has already reached zero treats it as absent.
+// The table of live nodes. Entries are weak: a node takes itself out when its last reference goes; a lookup that meets
+// a node whose count has already reached zero treats it as absent.
 class Interner {
  public:
   static Interner& instance() {
@@ -165,7 +165,8 @@ std::vector<Tensor> apply(const OpDef& op, Params params, std::vector<Tensor> in
   BITALE_ASSERT(static_cast<bool>(op.type), "op " + op.name + " has no type rule");
   std::vector<TensorType> types = op.type(args);
   const std::size_t outputs = types.size();
-  NodePtr node = Interner::instance().intern(op, std::move(params), std::move(inputs), std::move(types), args.equalities(), line);
+  NodePtr node =
+      Interner::instance().intern(op, std::move(params), std::move(inputs), std::move(types), args.equalities(), line);
   std::vector<Tensor> result;
   for (std::size_t i = 0; i < outputs; ++i) result.emplace_back(node, static_cast<int>(i), line);
   return result;

@@ -1,12 +1,13 @@
 // Node and Tensor: the graph.
 //
-// A Node is an application of an op: immutable, and interned at birth, so that equal op, parameters and inputs give the same
-// node (common subexpressions cannot exist; equality is identity). Inputs and Shared variables are unique. Nodes are
-// reference-counted; releasing a graph is iterative, however deep. Nothing iterates in pointer order: `id` is the order of creation.
+// A Node is an application of an op: immutable, and interned at birth, so that equal op, parameters and inputs give the
+// same node (common subexpressions cannot exist; equality is identity). Inputs and Shared variables are unique. Nodes
+// are reference-counted; releasing a graph is iterative, however deep. Nothing iterates in pointer order: `id` is the
+// order of creation.
 //
-// A Tensor is a handle to one output of a node, with the user's source line and name. Line and name are not part of identity:
-// two equal expressions on two lines share a node, and each handle is blamed on its own line. A node keeps the first few
-// lines it was built from (`origins`), for profiles and dumps.
+// A Tensor is a handle to one output of a node, with the user's source line and name. Line and name are not part of
+// identity: two equal expressions on two lines share a node, and each handle is blamed on its own line. A node keeps
+// the first few lines it was built from (`origins`), for profiles and dumps.
 #pragma once
 
 #include <atomic>
@@ -102,12 +103,12 @@ class Node {
     return static_cast<const ParamsOf<P>&>(*params_).value;
   }
 
-  std::uint64_t id() const { return id_; }       // order of creation, unique in the process
+  std::uint64_t id() const { return id_; }  // order of creation, unique in the process
   std::uint64_t hash() const { return hash_; }
-  int scope() const { return scope_; }           // the deepest open scope its value depends on; 0: none
+  int scope() const { return scope_; }  // the deepest open scope its value depends on; 0: none
   // Extents that the op required to be equal and that are not so by form: checked at call entry.
   const std::vector<DimEquality>& equalities() const { return equalities_; }
-  std::vector<SourceLine> origins() const;       // a copy: lines may be added while others read
+  std::vector<SourceLine> origins() const;  // a copy: lines may be added while others read
   void add_origin(SourceLine line) const;
 
  private:
@@ -128,7 +129,8 @@ class Node {
 
 inline const TensorType& Tensor::type() const { return node_->type(output_); }
 
-// Applies an op: runs its type rule (which throws Error on bad operands) and interns the node. `line` is where the user asked for it.
+// Applies an op: runs its type rule (which throws Error on bad operands) and interns the node. `line` is where the user
+// asked for it.
 std::vector<Tensor> apply(const OpDef& op, Params params, std::vector<Tensor> inputs, SourceLine line = {});
 Tensor apply1(const OpDef& op, Params params, std::vector<Tensor> inputs, SourceLine line = {});
 
@@ -141,8 +143,8 @@ std::int64_t live_nodes();
 // Nodes that are made from now on have at least this id.
 std::uint64_t next_node_id();
 
-// While one is alive on this thread, nodes that apply() makes get this line if the call names none, and origins are copied from
-// `from` (rewrites and derivatives pass on what they replace).
+// While one is alive on this thread, nodes that apply() makes get this line if the call names none, and origins are
+// copied from `from` (rewrites and derivatives pass on what they replace).
 class OriginScope {
  public:
   explicit OriginScope(const Node& from);

@@ -9,8 +9,7 @@ namespace bitale::ir {
 
 void TypeArgs::fail(const std::string& what) const {
   std::string message = op_.name + ": " + what;
-  for (std::size_t i = 0; i < inputs_.size(); ++i)
-    message += (i == 0 ? "; operands: " : ", ") + describe(inputs_[i]);
+  for (std::size_t i = 0; i < inputs_.size(); ++i) message += (i == 0 ? "; operands: " : ", ") + describe(inputs_[i]);
   if (params_) {
     const std::string p = to_string(*params_);
     if (!p.empty()) message += "; parameters: " + p;

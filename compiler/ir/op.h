@@ -1,8 +1,8 @@
 // OpDef: everything there is to know about an op, in one declaration.
 //
 // An op lowers in exactly one way: `element` (a formula for one element of the output: elementwise ops, index maps,
-// reductions, windows), `contraction` (a sum of products), `view` (the same elements under another shape), or `library` (a
-// call of runtime/library). Leaves (inputs, Shared, constants) have none of them.
+// reductions, windows), `contraction` (a sum of products), `view` (the same elements under another shape), or `library`
+// (a call of runtime/library). Leaves (inputs, Shared, constants) have none of them.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,8 @@ class TypeArgs {
   }
   void require_count(int n) const;
 
-  // The one extent that a and b both are. Constants that differ fail with `what`; otherwise the pair is checked at call entry.
+  // The one extent that a and b both are. Constants that differ fail with `what`; otherwise the pair is checked at call
+  // entry.
   Dim unify(const Dim& a, const Dim& b, const std::string& what) const;
 
   std::vector<DimEquality> equalities() const { return equalities_; }
@@ -52,8 +53,8 @@ class TypeArgs {
 };
 using TypeRule = std::function<std::vector<TensorType>(const TypeArgs&)>;
 
-// Reverse mode: given the cotangents of the outputs, those of the inputs. An empty Tensor means zero, on both sides; integer
-// inputs get one.
+// Reverse mode: given the cotangents of the outputs, those of the inputs. An empty Tensor means zero, on both sides;
+// integer inputs get one.
 struct Vjp {
   const Node& node;
   std::span<const Tensor> dys;  // one per output
@@ -86,8 +87,8 @@ using BatchRule = std::function<std::vector<Tensor>(const Batch&)>;
 
 // A sum of products over an affine iteration space:
 //   out[out map] += a[a map] * b[b map]  for all iteration points, out starting from zero; a and b are inputs 0 and 1.
-// Every address is in bounds for all points (padding is explicit in the graph). If several points that differ in a dim of the
-// out map meet in one element (`overlapping`), they add up.
+// Every address is in bounds for all points (padding is explicit in the graph). If several points that differ in a dim
+// of the out map meet in one element (`overlapping`), they add up.
 struct ContractionDef {
   struct Axis {
     Dim constant;
@@ -112,8 +113,8 @@ using ReferenceRule = std::function<void(const Reference&)>;
 // Test inputs: shapes are chosen by the sample; values are drawn by the range.
 struct SampleInput {
   Extents shape;
-  double low = -1, high = 1;                 // uniform; integers in [low, high] for integer dtypes
-  std::optional<DType> dtype = std::nullopt; // fixed, else the dtype under test
+  double low = -1, high = 1;                  // uniform; integers in [low, high] for integer dtypes
+  std::optional<DType> dtype = std::nullopt;  // fixed, else the dtype under test
   bool differentiable = true;
 };
 struct Sample {
@@ -131,7 +132,8 @@ struct OpDef {
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
   bool view = false;
-  std::string library = {};        // name of the runtime's library call (its buffers: inputs, then outputs), and its arguments
+  std::string library =
+      {};  // name of the runtime's library call (its buffers: inputs, then outputs), and its arguments
   std::function<std::vector<Dim>(const Node&)> library_extents = {};
   std::function<std::vector<std::int64_t>(const Node&)> library_integers = {};
   Leaf leaf = Leaf::none;
@@ -145,7 +147,7 @@ struct OpDef {
   BatchRule batch = {};
   ReferenceRule reference = {};
   std::function<std::vector<Sample>()> samples = {};
-  std::vector<DType> dtypes = {};  // the samples are tested on; empty: float32 and float64
+  std::vector<DType> dtypes = {};               // the samples are tested on; empty: float32 and float64
   std::function<Params()> default_params = {};  // for parsing
 };
 

@@ -1,10 +1,10 @@
 #include "compiler/ir/params.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <bit>
 #include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
@@ -22,7 +22,9 @@ Literal Literal::integer(std::int64_t value, DType dtype) {
   return {dtype, value};
 }
 
-double Literal::as_double() const { return is_floating(dtype) ? std::bit_cast<double>(bits) : static_cast<double>(bits); }
+double Literal::as_double() const {
+  return is_floating(dtype) ? std::bit_cast<double>(bits) : static_cast<double>(bits);
+}
 
 std::int64_t Literal::as_integer() const {
   return is_floating(dtype) ? static_cast<std::int64_t>(std::bit_cast<double>(bits)) : bits;
@@ -73,7 +75,9 @@ struct HashReader : Reader<HashReader> {
   void on(const char*, double v) { mix(std::bit_cast<std::uint64_t>(v)); }
   void on(const char*, const std::string& v) { mix(hash_text(v)); }
   void on(const char*, DType v) { mix(static_cast<std::uint64_t>(v)); }
-  void on(const char*, const Literal& v) { mix(hash_combine(static_cast<std::uint64_t>(v.dtype), static_cast<std::uint64_t>(v.bits))); }
+  void on(const char*, const Literal& v) {
+    mix(hash_combine(static_cast<std::uint64_t>(v.dtype), static_cast<std::uint64_t>(v.bits)));
+  }
   void on(const char*, const Dim& v) { mix(v.hash()); }
   void on(const char*, const Shape& v) {
     mix(v.size());

@@ -67,7 +67,7 @@ class ParamsBase {
   virtual ~ParamsBase() = default;
   virtual bool equal(const ParamsBase& other) const = 0;  // of the same op
   virtual std::shared_ptr<ParamsBase> clone() const = 0;
-  virtual void visit(FieldVisitor& visitor) = 0;          // may write: only on a fresh clone
+  virtual void visit(FieldVisitor& visitor) = 0;  // may write: only on a fresh clone
   std::uint64_t hash() const;
 };
 
@@ -97,7 +97,8 @@ Params make_params(P value) {
   return std::make_shared<ParamsOf<P>>(std::move(value));
 }
 
-// Calls f(dim) on every Dim in the parameters; where it returns another, the result is a changed copy, else `params` itself.
+// Calls f(dim) on every Dim in the parameters; where it returns another, the result is a changed copy, else `params`
+// itself.
 Params map_dims(const Params& params, const std::function<Dim(const Dim&)>& f);
 void for_each_dim(const ParamsBase& params, const std::function<void(const Dim&)>& f);
 std::string to_string(const ParamsBase& params);  // "axes=[0, 1], keepdims=true"

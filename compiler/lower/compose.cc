@@ -14,8 +14,8 @@ using ir::Index;
 using ir::IndexBound;
 using ir::Tensor;
 
-// One composition: guards that are in force are attached to every load made under them, so that an inlined producer never
-// reads where its consumer would not have.
+// One composition: guards that are in force are attached to every load made under them, so that an inlined producer
+// never reads where its consumer would not have.
 struct Composition {
   Composed& out;
   const std::function<bool(const Tensor&)>& inlined;
@@ -53,7 +53,8 @@ class InlineElement final : public ir::Element {
   Expr guarded(Expr value, const std::vector<IndexBound>& bounds, Expr fill) {
     ir::Formula& f = formula();
     const ir::ExprNode n = f.node(value.id);
-    if (n.op == ir::ScalarOp::load && c_.guards.empty() && n.guard == bounds) return f.load(n.source, n.type, n.at, n.guard, fill);
+    if (n.op == ir::ScalarOp::load && c_.guards.empty() && n.guard == bounds)
+      return f.load(n.source, n.type, n.at, n.guard, fill);
     Expr inside;
     for (const IndexBound& b : bounds) {
       const Expr at = f.value_of(b.index);
@@ -81,7 +82,8 @@ Expr Composition::body(const Tensor& t, std::vector<Index> at) {
   if (std::find(out.nodes.begin(), out.nodes.end(), t.node_ptr()) == out.nodes.end()) out.nodes.push_back(t.node_ptr());
   InlineElement element(t.node(), t.output(), *this, key.at);
   const Expr e = element_of(element);
-  BITALE_ASSERT(e.type() == t.dtype(), "the element body of " + t.node().op().name + " gives another dtype than its type rule");
+  BITALE_ASSERT(e.type() == t.dtype(),
+                "the element body of " + t.node().op().name + " gives another dtype than its type rule");
   memo.emplace_back(std::move(key), e);
   return e;
 }
@@ -95,7 +97,8 @@ int Composed::source_of(const Tensor& t) {
   return static_cast<int>(sources.size()) - 1;
 }
 
-Expr compose_at(const Tensor& tensor, std::vector<Index> at, const std::function<bool(const Tensor&)>& inlined, Composed& out) {
+Expr compose_at(const Tensor& tensor, std::vector<Index> at, const std::function<bool(const Tensor&)>& inlined,
+                Composed& out) {
   Composition c{out, inlined, {}, {}};
   return c.body(tensor, std::move(at));
 }

@@ -38,7 +38,8 @@ Linear linearise(const ContractionDef::Map& map, const ir::Shape& shape, std::si
 std::vector<int> plain_axes(const ContractionDef& def) {
   std::vector<int> out;
   for (const auto& axis : def.out)
-    out.push_back(axis.constant.is(0) && axis.terms.size() == 1 && axis.terms[0].second.is(1) ? axis.terms[0].first : -1);
+    out.push_back(axis.constant.is(0) && axis.terms.size() == 1 && axis.terms[0].second.is(1) ? axis.terms[0].first
+                                                                                              : -1);
   return out;
 }
 
@@ -47,8 +48,12 @@ bool trivial(const Dim& extent) { return extent.is(1); }
 
 class ContractionLowering {
  public:
-  ContractionLowering(const Tensor& contraction, const Tensor& epilogue, const std::function<bool(const Tensor&)>& inlined)
-      : c_(contraction), root_(epilogue), inlined_(inlined), def_(contraction.node().op().contraction(contraction.node())) {
+  ContractionLowering(const Tensor& contraction, const Tensor& epilogue,
+                      const std::function<bool(const Tensor&)>& inlined)
+      : c_(contraction),
+        root_(epilogue),
+        inlined_(inlined),
+        def_(contraction.node().op().contraction(contraction.node())) {
     const std::size_t dims = def_.extents.size();
     a_ = linearise(def_.a, c_.node().input(0).shape(), dims);
     b_ = linearise(def_.b, c_.node().input(1).shape(), dims);
@@ -78,7 +83,8 @@ class ContractionLowering {
   Group group_of(std::size_t d) const {
     const bool in_a = !a_.strides[d].is(0), in_b = !b_.strides[d].is(0), in_out = !out_.strides[d].is(0);
     if (in_out && in_a && in_b) return Group::batch;
-    if (def_.overlapping && in_out && is_axis(d)) return Group::batch;  // its elements never meet: blocks may run in parallel
+    if (def_.overlapping && in_out && is_axis(d))
+      return Group::batch;  // its elements never meet: blocks may run in parallel
     if (in_out) return in_b ? Group::n : Group::m;
     return Group::k;
   }
@@ -107,18 +113,28 @@ class ContractionLowering {
       LoweredContraction::LoopDim l{def_.extents[d], a_.strides[d], b_.strides[d], {}};
       for (const Linear& o : operand_strides_) l.operands.push_back(o.strides[d]);
       switch (group_of(d)) {
-        case Group::batch: result_.batch.push_back(l); break;
-        case Group::m: result_.m.push_back(l); result_.rows = result_.rows * l.extent; break;
-        case Group::n: result_.n.push_back(l); result_.columns = result_.columns * l.extent; break;
-        case Group::k: result_.k.push_back(l); break;
+        case Group::batch:
+          result_.batch.push_back(l);
+          break;
+        case Group::m:
+          result_.m.push_back(l);
+          result_.rows = result_.rows * l.extent;
+          break;
+        case Group::n:
+          result_.n.push_back(l);
+          result_.columns = result_.columns * l.extent;
+          break;
+        case Group::k:
+          result_.k.push_back(l);
+          break;
       }
     }
     result_.flops = all;
     if (result_.accumulating) spread_rows();
   }
 
-  // Rows that follow each other ought to add to places far apart: a load close behind a store to a place that overlaps its own
-  // waits for the store to reach the cache.
+  // Rows that follow each other ought to add to places far apart: a load close behind a store to a place that overlaps
+  // its own waits for the store to reach the cache.
   void spread_rows() {
     const auto stride = [](const LoweredContraction::LoopDim& d) { return d.operands.back(); };
     std::stable_sort(result_.m.begin(), result_.m.end(), [&](const auto& x, const auto& y) {
@@ -162,9 +178,11 @@ class ContractionLowering {
     b.loop(kernel::LoopKind::sequential, rows, [&](kernel::Scalar row) {
       std::vector<kernel::Scalar> row_offsets;
       for (std::size_t i = 0; i < result_.operands.size(); ++i)
-        row_offsets.push_back(b.load(static_cast<int>(i) * 2 + 2, {kernel::Extent::constant(0), {{row.id, kernel::Extent::constant(1)}}}));
+        row_offsets.push_back(b.load(static_cast<int>(i) * 2 + 2,
+                                     {kernel::Extent::constant(0), {{row.id, kernel::Extent::constant(1)}}}));
       b.loop(kernel::LoopKind::vector, columns, [&](kernel::Scalar column) {
-        const kernel::Scalar tile = b.load(acc, {kernel::Extent::constant(0), {{row.id, ld}, {column.id, kernel::Extent::constant(1)}}});
+        const kernel::Scalar tile =
+            b.load(acc, {kernel::Extent::constant(0), {{row.id, ld}, {column.id, kernel::Extent::constant(1)}}});
         const kernel::Scalar value = root_ ? emit(b, f, f.values[0].id, tile, row_offsets, column) : tile;
         const std::size_t last = result_.operands.size() - 1;
         b.store(out_base, element(last, row_offsets[last], column), value, {}, def_.overlapping);
@@ -208,8 +226,8 @@ class ContractionLowering {
     return l;
   }
 
-  kernel::Scalar emit(kernel::Builder& b, const Composed& f, int e, kernel::Scalar tile, const std::vector<kernel::Scalar>& rows,
-                      kernel::Scalar column) {
+  kernel::Scalar emit(kernel::Builder& b, const Composed& f, int e, kernel::Scalar tile,
+                      const std::vector<kernel::Scalar>& rows, kernel::Scalar column) {
     if (const auto it = emitted_.find(e); it != emitted_.end()) return it->second;
     const ExprNode& n = f.formula.node(e);
     kernel::Scalar out;
@@ -220,7 +238,8 @@ class ContractionLowering {
       if (s == c_) {
         out = tile;
       } else {
-        const auto it = std::find_if(result_.operands.begin(), result_.operands.end(), [&](const auto& o) { return o.tensor == s; });
+        const auto it = std::find_if(result_.operands.begin(), result_.operands.end(),
+                                     [&](const auto& o) { return o.tensor == s; });
         const auto i = static_cast<std::size_t>(it - result_.operands.begin());
         out = b.load(static_cast<int>(i) * 2 + 1, element(i, rows[i], column));
       }

@@ -11,21 +11,21 @@ namespace bitale::lower {
 struct LoweredContraction {
   struct LoopDim {
     ir::Dim extent, a, b;
-    std::vector<ir::Dim> operands;   // element strides in each epilogue operand
+    std::vector<ir::Dim> operands;  // element strides in each epilogue operand
   };
   std::vector<LoopDim> batch, m, n, k;
   ir::Dim a_offset, b_offset;
   struct Operand {
-    ir::Tensor tensor;               // a source, or the output (last)
+    ir::Tensor tensor;  // a source, or the output (last)
     ir::Dim offset;
     bool unit = true;
   };
   std::vector<Operand> operands;
   ir::Tensor a, b, out;
   bool accumulating = false;
-  bool swapped = false;              // the op's operands were exchanged so that n has the better strides
-  kernel::Kernel epilogue;           // buffers: acc, then (base, rows) per operand; extents rows, cols, ld
-  ir::Dim rows, columns;             // product of m, of n
+  bool swapped = false;     // the op's operands were exchanged so that n has the better strides
+  kernel::Kernel epilogue;  // buffers: acc, then (base, rows) per operand; extents rows, cols, ld
+  ir::Dim rows, columns;    // product of m, of n
   ir::Dim flops;
 };
 

@@ -25,7 +25,8 @@ void ExtentSlots::bind(const ir::Tensor& leaf, bool is_shared, int number) {
       symbols_[s->id] = define(def);
       continue;
     }
-    axes_.push_back({dim, def, ir::describe(leaf) + ": axis " + std::to_string(axis) + " has the extent " + ir::to_string(dim)});
+    axes_.push_back(
+        {dim, def, ir::describe(leaf) + ": axis " + std::to_string(axis) + " has the extent " + ir::to_string(dim)});
   }
 }
 
@@ -43,11 +44,16 @@ int ExtentSlots::slot(const Dim& dim) {
   v.symbol = [&](const ir::DimSymbol& s) {
     const auto it = symbols_.find(s.id);
     if (it == symbols_.end())
-      throw Error("the extent " + s.name + " (made at " + to_string(s.line) + ") is not bound: no input or Shared of the function has it as an axis");
+      throw Error("the extent " + s.name + " (made at " + to_string(s.line) +
+                  ") is not bound: no input or Shared of the function has it as an axis");
     return it->second;
   };
   v.binary = [&](char op, int a, int b) {
-    const ExtentOp kind = op == '+' ? ExtentOp::add : op == '*' ? ExtentOp::mul : op == '/' ? ExtentOp::floordiv : op == '<' ? ExtentOp::min : ExtentOp::max;
+    const ExtentOp kind = op == '+'   ? ExtentOp::add
+                          : op == '*' ? ExtentOp::mul
+                          : op == '/' ? ExtentOp::floordiv
+                          : op == '<' ? ExtentOp::min
+                                      : ExtentOp::max;
     return define({kind, a, b});
   };
   const int s = dim.fold(v);
@@ -61,7 +67,8 @@ void ExtentSlots::check_equal(const Dim& a, const Dim& b, const std::string& mes
 
 void ExtentSlots::check_extent(const Dim& dim, const std::string& message) {
   const auto low = dim.lower_bound();
-  if (!low || *low < 0) program_.checks.push_back({program::ExtentCheck::Kind::at_least, slot(dim), slot(Dim(0)), message});
+  if (!low || *low < 0)
+    program_.checks.push_back({program::ExtentCheck::Kind::at_least, slot(dim), slot(Dim(0)), message});
 }
 
 }  // namespace bitale::lower

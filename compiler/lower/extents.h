@@ -13,8 +13,8 @@ class ExtentSlots {
  public:
   explicit ExtentSlots(program::Program& program) : program_(program) {}
 
-  // The axes of a leaf: symbols that occur alone are bound by their first axis; every other axis is checked. Call for all
-  // leaves before asking for any slot; finish() adds the checks.
+  // The axes of a leaf: symbols that occur alone are bound by their first axis; every other axis is checked. Call for
+  // all leaves before asking for any slot; finish() adds the checks.
   void bind(const ir::Tensor& leaf, bool is_shared, int number);
   void finish();
 

@@ -46,6 +46,8 @@ bool has_formula(const ir::Node& node) {
   return node.op().element || (node.op().contraction && !is_floating(node.type().dtype));
 }
 
-ir::Expr element_of(ir::Element& e) { return e.node().op().element ? e.node().op().element(e) : contraction_element(e); }
+ir::Expr element_of(ir::Element& e) {
+  return e.node().op().element ? e.node().op().element(e) : contraction_element(e);
+}
 
 }  // namespace bitale::lower

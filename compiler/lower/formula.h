@@ -1,4 +1,5 @@
-// The element formula of a node: its op's own, or that of a contraction that no contraction kernel is made for (integers).
+// The element formula of a node: its op's own, or that of a contraction that no contraction kernel is made for
+// (integers).
 #pragma once
 
 #include "compiler/ir/op.h"

@@ -31,10 +31,18 @@ bool is_fusible(const Tensor& t) { return has_formula(t.node()); }
 
 int cost_of(ScalarOp op) {
   switch (op) {
-    case ScalarOp::constant: case ScalarOp::var: case ScalarOp::extent: case ScalarOp::load: case ScalarOp::result:
-    case ScalarOp::cast: case ScalarOp::bitcast:
+    case ScalarOp::constant:
+    case ScalarOp::var:
+    case ScalarOp::extent:
+    case ScalarOp::load:
+    case ScalarOp::result:
+    case ScalarOp::cast:
+    case ScalarOp::bitcast:
       return 0;
-    case ScalarOp::div: case ScalarOp::sqrt: case ScalarOp::floordiv: case ScalarOp::mod:
+    case ScalarOp::div:
+    case ScalarOp::sqrt:
+    case ScalarOp::floordiv:
+    case ScalarOp::mod:
       return 3;
     default:
       return kernel::expands(op) ? 12 : 1;
@@ -43,7 +51,8 @@ int cost_of(ScalarOp op) {
 
 class Fuser {
  public:
-  explicit Fuser(std::span<const Tensor> outputs) : outputs_(outputs.begin(), outputs.end()), order_(ir::topological(outputs)) {}
+  explicit Fuser(std::span<const Tensor> outputs)
+      : outputs_(outputs.begin(), outputs.end()), order_(ir::topological(outputs)) {}
 
   Fusion run() {
     find_uses();
@@ -117,8 +126,10 @@ class Fuser {
         continue;
       }
       if (is_root(t)) continue;
-      if (read_by_others(t) || !may_inline(t)) make_root(t);
-      else inline_it(t);
+      if (read_by_others(t) || !may_inline(t))
+        make_root(t);
+      else
+        inline_it(t);
     }
   }
 
@@ -157,7 +168,9 @@ class Fuser {
   bool fits(const Tensor& t, const Tensor& r, bool reduces, int cost, std::size_t readers) const {
     Composed c;
     const Tensor roots[] = {r};
-    compose(roots, [&](const Tensor& x) { return !(x == t) && is_inlined(x); }, c);  // views of t included: their index maps count
+    compose(
+        roots, [&](const Tensor& x) { return !(x == t) && is_inlined(x); },
+        c);  // views of t included: their index maps count
     if (c.nodes.size() >= max_fused_nodes) return false;
     int reads = 0;
     bool once = true;
@@ -173,9 +186,9 @@ class Fuser {
     return once && reads == 1 && readers == 1;
   }
 
-  // The load's indices are distinct loop variables, in the order of the loops around it, and no other loop encloses them (the
-  // value can be computed in the outermost loops it needs). Without a reduction of its own the order does not matter, but
-  // then every enclosing loop has to be among them.
+  // The load's indices are distinct loop variables, in the order of the loops around it, and no other loop encloses
+  // them (the value can be computed in the outermost loops it needs). Without a reduction of its own the order does not
+  // matter, but then every enclosing loop has to be among them.
   static bool read_once(const Composed& c, const ExprNode& load, bool reduces) {
     std::vector<int> vars;
     for (const ir::Index& i : load.at) {
@@ -205,8 +218,10 @@ class Fuser {
       for (std::size_t o = 0; o < node->outputs().size(); ++o)
         if (is_root({node, static_cast<int>(o)})) g.roots.emplace_back(node, static_cast<int>(o));
       if (g.roots.empty()) continue;
-      if (node->op().contraction && !has_formula(*node)) g.kind = Group::Kind::contraction;
-      else if (!node->op().library.empty()) g.kind = Group::Kind::library;
+      if (node->op().contraction && !has_formula(*node))
+        g.kind = Group::Kind::contraction;
+      else if (!node->op().library.empty())
+        g.kind = Group::Kind::library;
       add(std::move(g));
     }
     take_epilogues();
@@ -227,7 +242,8 @@ class Fuser {
       const auto it = group_of_.find(key(storage_of(s)));
       if (it == group_of_.end()) continue;
       needs.insert(it->second);
-      needs.insert(reach_[static_cast<std::size_t>(it->second)].begin(), reach_[static_cast<std::size_t>(it->second)].end());
+      needs.insert(reach_[static_cast<std::size_t>(it->second)].begin(),
+                   reach_[static_cast<std::size_t>(it->second)].end());
     }
     if (g.kind == Group::Kind::kernel)
       for (int i = static_cast<int>(fusion_.groups.size()); i-- > 0;)
@@ -241,13 +257,16 @@ class Fuser {
 
   bool join(int i, const Group& g, const std::vector<Tensor>& reads, const std::set<int>& needs) {
     Group& into = fusion_.groups[static_cast<std::size_t>(i)];
-    if (into.kind != Group::Kind::kernel || into.roots[0].shape() != g.roots[0].shape() || g.roots[0].rank() == 0) return false;
+    if (into.kind != Group::Kind::kernel || into.roots[0].shape() != g.roots[0].shape() || g.roots[0].rank() == 0)
+      return false;
     // Groups run in order of number, so everything else that g needs has to come before group i.
     for (int n : needs)
       if (n > i) return false;
     if (needs.contains(i)) return false;
     auto& shared = reads_[static_cast<std::size_t>(i)];
-    const bool common = std::any_of(reads.begin(), reads.end(), [&](const Tensor& s) { return std::find(shared.begin(), shared.end(), s) != shared.end(); });
+    const bool common = std::any_of(reads.begin(), reads.end(), [&](const Tensor& s) {
+      return std::find(shared.begin(), shared.end(), s) != shared.end();
+    });
     if (!common || into.roots.size() >= 4 || loop_shape(into.roots[0]) != loop_shape(g.roots[0])) return false;
     for (const Tensor& r : g.roots) {
       into.roots.push_back(r);
@@ -278,7 +297,9 @@ class Fuser {
       Group& g = fusion_.groups[i];
       if (g.kind != Group::Kind::contraction) continue;
       const Tensor c = g.roots[0];
-      if (std::find_if(outputs_.begin(), outputs_.end(), [&](const Tensor& o) { return storage_of(o) == c; }) != outputs_.end()) continue;
+      if (std::find_if(outputs_.begin(), outputs_.end(), [&](const Tensor& o) { return storage_of(o) == c; }) !=
+          outputs_.end())
+        continue;
       std::optional<std::size_t> reader;
       bool single = true;
       for (std::size_t j = 0; j < fusion_.groups.size(); ++j) {
@@ -341,7 +362,7 @@ class Fuser {
   std::map<Key, std::vector<NodePtr>> uses_;
   std::set<Key> roots_;
   std::map<Key, int> group_of_;
-  std::vector<std::set<int>> reach_;           // groups that a group needs, transitively
+  std::vector<std::set<int>> reach_;  // groups that a group needs, transitively
   std::vector<std::vector<Tensor>> reads_;
   Fusion fusion_;
 };

@@ -1,12 +1,12 @@
 // Fusion: which tensors become buffers, and which of them one kernel computes.
 //
-// A node with an element formula is either inlined into everything that reads it, or is a root: a tensor in memory. Roots
-// of one shape that share what they read are computed by one kernel. Contractions, library calls and leaves are never
-// inlined; views have no memory of their own.
+// A node with an element formula is either inlined into everything that reads it, or is a root: a tensor in memory.
+// Roots of one shape that share what they read are computed by one kernel. Contractions, library calls and leaves are
+// never inlined; views have no memory of their own.
 //
-// A producer is inlined where that computes nothing often: index maps always; arithmetic into its only reader if each element is
-// read once, cheap arithmetic also into several; a reduction where its loop can be hoisted to be run once per result (softmax,
-// layer normalisation, losses). Every decision is a function of the graph alone.
+// A producer is inlined where that computes nothing often: index maps always; arithmetic into its only reader if each
+// element is read once, cheap arithmetic also into several; a reduction where its loop can be hoisted to be run once
+// per result (softmax, layer normalisation, losses). Every decision is a function of the graph alone.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ namespace bitale::lower {
 // One unit of execution, in program order.
 struct Group {
   enum class Kind : std::uint8_t { kernel, contraction, library } kind = Kind::kernel;
-  std::vector<ir::Tensor> roots;       // kernel: computed together; else the outputs of the one node
+  std::vector<ir::Tensor> roots;  // kernel: computed together; else the outputs of the one node
   // contraction: an element root computed from the finished tile instead of the contraction's own output (empty: none)
   ir::Tensor epilogue;
 };

@@ -52,8 +52,10 @@ class Lowering {
     for (std::size_t i = 0; i < g_.shareds.size(); ++i) slots_.bind(g_.shareds[i], true, static_cast<int>(i));
     slots_.finish();
     for (std::size_t i = 0; i < g_.inputs.size(); ++i) leaf(g_.inputs[i], Role::input, static_cast<int>(i), p().inputs);
-    for (std::size_t i = 0; i < g_.shareds.size(); ++i) leaf(g_.shareds[i], Role::shared, static_cast<int>(i), p().shareds);
-    for (std::size_t i = 0; i < g_.outputs.size(); ++i) p().outputs.push_back(port(g_.outputs[i], "output" + std::to_string(i)));
+    for (std::size_t i = 0; i < g_.shareds.size(); ++i)
+      leaf(g_.shareds[i], Role::shared, static_cast<int>(i), p().shareds);
+    for (std::size_t i = 0; i < g_.outputs.size(); ++i)
+      p().outputs.push_back(port(g_.outputs[i], "output" + std::to_string(i)));
   }
 
   program::Port port(const Tensor& t, const std::string& fallback) {
@@ -81,7 +83,9 @@ class Lowering {
     for (const ir::NodePtr& n : ir::topological(roots)) {
       ++out_.nodes;
       for (const ir::TensorType& t : n->outputs())
-        for (const Dim& d : t.shape) slots_.check_extent(d, where(*n) + ": the extent " + ir::to_string(d) + " of the result must not be negative");
+        for (const Dim& d : t.shape)
+          slots_.check_extent(d,
+                              where(*n) + ": the extent " + ir::to_string(d) + " of the result must not be negative");
     }
   }
 
@@ -100,8 +104,8 @@ class Lowering {
     return static_cast<int>(p().buffers.size()) - 1;
   }
 
-  // Outputs and updates that some step computes are computed in place; what is left is copied at the end (leaves, views,
-  // a tensor that is returned twice).
+  // Outputs and updates that some step computes are computed in place; what is left is copied at the end (leaves,
+  // views, a tensor that is returned twice).
   void name_destinations() {
     auto place = [&](const Tensor& t, Role role, int index, const std::string& name) {
       const int b = buffer(t, role, index, name);
@@ -140,7 +144,8 @@ class Lowering {
     c.bytes.resize(a.bytes());
     if (a.bytes()) std::memcpy(c.bytes.data(), a.data(), a.bytes());
     p().constants.push_back(std::move(c));
-    return buffer(t, Role::constant, static_cast<int>(p().constants.size()) - 1, "constant" + std::to_string(p().constants.size() - 1));
+    return buffer(t, Role::constant, static_cast<int>(p().constants.size()) - 1,
+                  "constant" + std::to_string(p().constants.size() - 1));
   }
 
   // ---- steps ----
@@ -187,9 +192,15 @@ class Lowering {
 
   void emit(const Group& g) {
     switch (g.kind) {
-      case Group::Kind::kernel: emit_kernel(g); break;
-      case Group::Kind::contraction: emit_contraction(g); break;
-      case Group::Kind::library: emit_library(g); break;
+      case Group::Kind::kernel:
+        emit_kernel(g);
+        break;
+      case Group::Kind::contraction:
+        emit_contraction(g);
+        break;
+      case Group::Kind::library:
+        emit_library(g);
+        break;
     }
   }
 
@@ -254,7 +265,8 @@ class Lowering {
     s.b = buffer_of(l.b);
     s.a_offset = optional_slot(l.a_offset);
     s.b_offset = optional_slot(l.b_offset);
-    for (const auto& o : l.operands) s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit, o.tensor == l.out});
+    for (const auto& o : l.operands)
+      s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit, o.tensor == l.out});
     s.accumulating = l.accumulating;
     s.epilogue = entry(std::move(l.epilogue));
     s.workspace = static_cast<int>(p().buffers.size());
@@ -291,7 +303,8 @@ class Lowering {
     program::LibraryStep s;
     s.function = n.op().library;
     for (const Tensor& t : n.inputs()) argument(s, t, false);
-    for (std::size_t o = 0; o < n.outputs().size(); ++o) argument(s, {g.roots[0].node_ptr(), static_cast<int>(o)}, true);
+    for (std::size_t o = 0; o < n.outputs().size(); ++o)
+      argument(s, {g.roots[0].node_ptr(), static_cast<int>(o)}, true);
     if (n.op().library_extents)
       for (const Dim& d : n.op().library_extents(n)) s.extents.push_back(slots_.slot(d));
     if (n.op().library_integers) s.integers = n.op().library_integers(n);
@@ -329,7 +342,8 @@ std::vector<Requirement> requirements_of(const FunctionGraph& graph) {
   std::vector<Requirement> out;
   for (const ir::NodePtr& n : ir::topological(roots))
     for (const ir::DimEquality& e : n->equalities())
-      out.push_back({e, where(*n) + ": the extents " + ir::to_string(e.a) + " and " + ir::to_string(e.b) + " must be equal"});
+      out.push_back(
+          {e, where(*n) + ": the extents " + ir::to_string(e.a) + " and " + ir::to_string(e.b) + " must be equal"});
   return out;
 }
 

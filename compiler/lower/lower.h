@@ -18,19 +18,19 @@ struct Requirement {
 
 struct FunctionGraph {
   std::string name;
-  std::vector<ir::Tensor> inputs;                        // leaves
-  std::vector<ir::Tensor> shareds;                       // leaves, in the order of the Program's ports
+  std::vector<ir::Tensor> inputs;   // leaves
+  std::vector<ir::Tensor> shareds;  // leaves, in the order of the Program's ports
   std::vector<ir::Tensor> outputs;
-  std::vector<std::pair<int, ir::Tensor>> updates;       // (shared, new value)
-  std::vector<Requirement> requirements;                 // beyond those of the nodes themselves
+  std::vector<std::pair<int, ir::Tensor>> updates;  // (shared, new value)
+  std::vector<Requirement> requirements;            // beyond those of the nodes themselves
 };
 
 // The requirements of all nodes of a graph.
 std::vector<Requirement> requirements_of(const FunctionGraph& graph);
 
 struct Lowered {
-  program::Program program;                // entries: one per kernel; contraction tiles still to be chosen; no code
-  std::vector<kernel::Kernel> kernels;     // in the order of the entries, structurally distinct
+  program::Program program;             // entries: one per kernel; contraction tiles still to be chosen; no code
+  std::vector<kernel::Kernel> kernels;  // in the order of the entries, structurally distinct
   int nodes = 0, groups = 0;
 };
 

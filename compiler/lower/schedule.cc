@@ -55,12 +55,12 @@ struct LoopVar {
 struct Plan {
   const Composed& c;
   const Formula& f;
-  std::vector<Index> address;            // per Expr: of loads, linear in elements
-  std::vector<Index> store;              // per root
+  std::vector<Index> address;  // per Expr: of loads, linear in elements
+  std::vector<Index> store;    // per root
   std::vector<LoopVar> loops;
   std::vector<std::vector<LoopVar>> reductions;  // variables of each reduction, outermost first
-  std::vector<std::set<int>> free;       // per Expr: variables (Expr ids) it depends on
-  std::vector<int> live;                 // Exprs that the roots reach, operands first
+  std::vector<std::set<int>> free;               // per Expr: variables (Expr ids) it depends on
+  std::vector<int> live;                         // Exprs that the roots reach, operands first
 
   explicit Plan(const Composed& composed) : c(composed), f(composed.formula) {}
 };
@@ -117,7 +117,9 @@ void find_free(Plan& p) {
     auto& free = p.free[static_cast<std::size_t>(e)];
     const ExprNode& n = p.f.node(e);
     if (n.op == ScalarOp::var) free.insert(e);
-    auto merge = [&](int x) { free.insert(p.free[static_cast<std::size_t>(x)].begin(), p.free[static_cast<std::size_t>(x)].end()); };
+    auto merge = [&](int x) {
+      free.insert(p.free[static_cast<std::size_t>(x)].begin(), p.free[static_cast<std::size_t>(x)].end());
+    };
     for_operands(p.f, n, merge);
     for (const auto& t : p.address[static_cast<std::size_t>(e)].terms) merge(t.first);
     for (const auto& b : n.guard)
@@ -167,7 +169,9 @@ Plan make_plan(const Composed& c, std::span<const Tensor> roots) {
   auto* formula = const_cast<Formula*>(&c.formula);
   for (int e = 0; e < p.f.size(); ++e) {
     const ExprNode& n = p.f.node(e);
-    p.address.push_back(n.op == ScalarOp::load ? linear(n.at, c.sources[static_cast<std::size_t>(n.source)].shape(), formula) : Index());
+    p.address.push_back(n.op == ScalarOp::load
+                            ? linear(n.at, c.sources[static_cast<std::size_t>(n.source)].shape(), formula)
+                            : Index());
   }
   for (const Tensor& root : roots) {
     std::vector<Index> at;
@@ -181,7 +185,8 @@ Plan make_plan(const Composed& c, std::span<const Tensor> roots) {
   for (int e : p.live) {
     const ExprNode& n = p.f.node(e);
     if (n.op != ScalarOp::result || !seen.insert(n.reduction).second) continue;
-    if (static_cast<int>(p.reductions.size()) <= n.reduction) p.reductions.resize(static_cast<std::size_t>(n.reduction) + 1);
+    if (static_cast<int>(p.reductions.size()) <= n.reduction)
+      p.reductions.resize(static_cast<std::size_t>(n.reduction) + 1);
     for (int v : p.f.reduction(n.reduction).vars)
       p.reductions[static_cast<std::size_t>(n.reduction)].push_back({v, p.f.range(p.f.node(v).var)});
   }
@@ -233,8 +238,8 @@ std::vector<int> inside(const Plan& p, int reduction) {
 }
 
 struct Lanes {
-  int main = -1;                 // the main loop that runs in lanes (position), or -1
-  std::vector<int> reductions;   // per reduction: the position of its vector variable, or -1
+  int main = -1;                // the main loop that runs in lanes (position), or -1
+  std::vector<int> reductions;  // per reduction: the position of its vector variable, or -1
 };
 
 // Reductions that depend on a main loop variable sit inside it, so at most one of the two can be the vector loop.
@@ -257,9 +262,10 @@ Lanes choose_lanes(const Plan& p) {
     const std::vector<int> body = inside(p, static_cast<int>(r));
     const auto own = best_of(p.reductions[r], body, false);
     if (own.first < 0) continue;
-    const bool in_main = lanes.main >= 0 && std::any_of(body.begin(), body.end(), [&](int e) {
-      return p.free[static_cast<std::size_t>(e)].contains(p.loops[static_cast<std::size_t>(lanes.main)].expr);
-    });
+    const bool in_main =
+        lanes.main >= 0 && std::any_of(body.begin(), body.end(), [&](int e) {
+          return p.free[static_cast<std::size_t>(e)].contains(p.loops[static_cast<std::size_t>(lanes.main)].expr);
+        });
     if (!in_main) {
       lanes.reductions[r] = own.first;
     } else if (own.second > score(p, p.loops[static_cast<std::size_t>(lanes.main)].expr, body, false)) {
@@ -281,16 +287,18 @@ Lanes choose_lanes(const Plan& p) {
 // One open loop (or the top level), its statements so far and the values computed there.
 struct Scope {
   Scope* parent = nullptr;
-  int var = -1;                  // Expr id of the loop variable; -1 at the top
+  int var = -1;  // Expr id of the loop variable; -1 at the top
   ValueId var_value = kernel::no_value;
   kernel::Region region;
   std::map<int, ValueId> values;
-  bool in_lanes = false;         // this or an enclosing loop is a vector loop
+  bool in_lanes = false;  // this or an enclosing loop is a vector loop
 };
 
 class Emitter {
  public:
-  Emitter(const Plan& plan, const Lanes& lanes, std::string name) : p_(plan), lanes_(lanes) { k_.name = std::move(name); }
+  Emitter(const Plan& plan, const Lanes& lanes, std::string name) : p_(plan), lanes_(lanes) {
+    k_.name = std::move(name);
+  }
 
   ScheduledKernel run(std::span<const Tensor> roots) {
     for (const Tensor& s : p_.c.sources) k_.buffers.push_back(buffer("in", s, false));
@@ -331,7 +339,9 @@ class Emitter {
 
   // A reduction that no loop encloses would stand beside the parallel loop.
   bool reduces_at_top() const {
-    return std::any_of(p_.live.begin(), p_.live.end(), [&](int e) { return p_.f.node(e).op == ScalarOp::result && p_.free[static_cast<std::size_t>(e)].empty(); });
+    return std::any_of(p_.live.begin(), p_.live.end(), [&](int e) {
+      return p_.f.node(e).op == ScalarOp::result && p_.free[static_cast<std::size_t>(e)].empty();
+    });
   }
 
   void nest(Scope& scope, std::size_t depth) {
@@ -385,7 +395,8 @@ class Emitter {
     Scope& scope = home(e, from);
     if (n.op == ScalarOp::var && scope.var == e) return scope.var_value;
     if (n.op == ScalarOp::var) {
-      BITALE_ASSERT(p_.f.range(n.var).is(1), "variable " + std::to_string(n.var) + " of " + k_.name + " is used outside its loop");
+      BITALE_ASSERT(p_.f.range(n.var).is(1),
+                    "variable " + std::to_string(n.var) + " of " + k_.name + " is used outside its loop");
       return zero();
     }
     if (const auto it = scope.values.find(e); it != scope.values.end()) return it->second;

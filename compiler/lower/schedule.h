@@ -1,6 +1,6 @@
-// Scheduling: from composed formulas to a kernel. Adjacent loops that every access walks as one are merged, each value is
-// computed in the outermost loop that has its variables, reductions become loops there, and one loop of each nest is chosen
-// to run in vector lanes.
+// Scheduling: from composed formulas to a kernel. Adjacent loops that every access walks as one are merged, each value
+// is computed in the outermost loop that has its variables, reductions become loops there, and one loop of each nest is
+// chosen to run in vector lanes.
 #pragma once
 
 #include <map>
@@ -15,9 +15,9 @@ namespace bitale::lower {
 // A kernel and what its arguments are.
 struct ScheduledKernel {
   kernel::Kernel kernel;
-  std::vector<ir::Tensor> reads;    // buffer arguments that are sources, in order; then
-  std::vector<ir::Tensor> writes;   // the roots
-  std::vector<ir::Dim> extents;     // of the kernel's run-time extents, in order
+  std::vector<ir::Tensor> reads;   // buffer arguments that are sources, in order; then
+  std::vector<ir::Tensor> writes;  // the roots
+  std::vector<ir::Dim> extents;    // of the kernel's run-time extents, in order
 };
 
 // Makes Dims into kernel extents: constants stay, others become run-time arguments, each once.

@@ -27,7 +27,8 @@ void require_axes(const TypeArgs& args, int operand, const Axes& batch, const Ax
   Axes all = batch;
   all.insert(all.end(), summed.begin(), summed.end());
   for (std::int64_t a : all) {
-    args.require(a >= 0 && a < args.type(operand).rank(), "operand " + std::to_string(operand) + " has no axis " + std::to_string(a));
+    args.require(a >= 0 && a < args.type(operand).rank(),
+                 "operand " + std::to_string(operand) + " has no axis " + std::to_string(a));
     args.require(std::count(all.begin(), all.end(), a) == 1, "axis " + std::to_string(a) + " is named twice");
   }
 }
@@ -36,13 +37,16 @@ std::vector<TensorType> dot_type(const TypeArgs& args) {
   args.require_count(2);
   const auto& p = args.params_as<DotParams>();
   const TensorType &a = args.type(0), &b = args.type(1);
-  args.require(a.dtype == b.dtype && (is_floating(a.dtype) || a.dtype == DType::i64), "operands must have one dtype, a float or int64");
-  args.require(p.batch_a.size() == p.batch_b.size() && p.sum_a.size() == p.sum_b.size(), "as many axes of both operands must be paired");
+  args.require(a.dtype == b.dtype && (is_floating(a.dtype) || a.dtype == DType::i64),
+               "operands must have one dtype, a float or int64");
+  args.require(p.batch_a.size() == p.batch_b.size() && p.sum_a.size() == p.sum_b.size(),
+               "as many axes of both operands must be paired");
   require_axes(args, 0, p.batch_a, p.sum_a);
   require_axes(args, 1, p.batch_b, p.sum_b);
   TensorType out{a.dtype, {}};
   for (std::size_t i = 0; i < p.batch_a.size(); ++i)
-    out.shape.push_back(args.unify(dim(a.shape, p.batch_a[i]), dim(b.shape, p.batch_b[i]), "batch axes differ in extent"));
+    out.shape.push_back(
+        args.unify(dim(a.shape, p.batch_a[i]), dim(b.shape, p.batch_b[i]), "batch axes differ in extent"));
   for (std::size_t i = 0; i < p.sum_a.size(); ++i)
     args.unify(dim(a.shape, p.sum_a[i]), dim(b.shape, p.sum_b[i]),
                "axis " + std::to_string(p.sum_a[i]) + " of the first operand and axis " + std::to_string(p.sum_b[i]) +
@@ -80,7 +84,9 @@ ContractionDef dot_contraction(const Node& node) {
 Axes sorting(const Axes& axes) {
   Axes order(axes.size());
   std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](std::int64_t x, std::int64_t y) { return axes[static_cast<std::size_t>(x)] < axes[static_cast<std::size_t>(y)]; });
+  std::sort(order.begin(), order.end(), [&](std::int64_t x, std::int64_t y) {
+    return axes[static_cast<std::size_t>(x)] < axes[static_cast<std::size_t>(y)];
+  });
   return order;
 }
 
@@ -90,23 +96,29 @@ Axes range(std::int64_t first, std::size_t count) {
   return out;
 }
 
-// The cotangent of one operand: dy times the other operand, summed over the other's free axes. `first` tells that it is a.
+// The cotangent of one operand: dy times the other operand, summed over the other's free axes. `first` tells that it is
+// a.
 Tensor operand_cotangent(const Vjp& v, bool first) {
   const auto& p = v.node.params_as<DotParams>();
   const Axes &batch = first ? p.batch_a : p.batch_b, &summed = first ? p.sum_a : p.sum_b;
   const Axes &other_batch = first ? p.batch_b : p.batch_a, &other_summed = first ? p.sum_b : p.sum_a;
   const Tensor &x = v.in(first ? 0 : 1), &other = v.in(first ? 1 : 0);
-  const Axes own_free = free_axes(x.rank(), batch, summed), other_free = free_axes(other.rank(), other_batch, other_summed);
+  const Axes own_free = free_axes(x.rank(), batch, summed),
+             other_free = free_axes(other.rank(), other_batch, other_summed);
   const auto batches = static_cast<std::int64_t>(batch.size());
   const std::int64_t other_at = batches + (first ? static_cast<std::int64_t>(own_free.size()) : 0);
   // [batch, own free, the other's summed axes in its order]
-  const Tensor d = dot_general(v.dy(), other, {range(0, batch.size()), other_batch, range(other_at, other_free.size()), other_free});
+  const Tensor d =
+      dot_general(v.dy(), other, {range(0, batch.size()), other_batch, range(other_at, other_free.size()), other_free});
   Axes place(static_cast<std::size_t>(x.rank()));  // axis of x -> axis of d
-  for (std::size_t i = 0; i < batch.size(); ++i) place[static_cast<std::size_t>(batch[i])] = static_cast<std::int64_t>(i);
-  for (std::size_t i = 0; i < own_free.size(); ++i) place[static_cast<std::size_t>(own_free[i])] = batches + static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    place[static_cast<std::size_t>(batch[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < own_free.size(); ++i)
+    place[static_cast<std::size_t>(own_free[i])] = batches + static_cast<std::int64_t>(i);
   const Axes order = sorting(other_summed);
   for (std::size_t i = 0; i < order.size(); ++i)
-    place[static_cast<std::size_t>(summed[static_cast<std::size_t>(order[i])])] = batches + static_cast<std::int64_t>(own_free.size() + i);
+    place[static_cast<std::size_t>(summed[static_cast<std::size_t>(order[i])])] =
+        batches + static_cast<std::int64_t>(own_free.size() + i);
   return transpose(d, place);
 }
 
@@ -138,10 +150,12 @@ std::vector<std::size_t> distances(const Extents& shape, const Axes& axes) {
   std::vector<std::size_t> out{0};
   for (std::int64_t axis : axes) {
     std::size_t stride = 1;
-    for (std::size_t k = static_cast<std::size_t>(axis) + 1; k < shape.size(); ++k) stride *= static_cast<std::size_t>(shape[k]);
+    for (std::size_t k = static_cast<std::size_t>(axis) + 1; k < shape.size(); ++k)
+      stride *= static_cast<std::size_t>(shape[k]);
     std::vector<std::size_t> next;
     for (std::size_t base : out)
-      for (std::int64_t i = 0; i < shape[static_cast<std::size_t>(axis)]; ++i) next.push_back(base + static_cast<std::size_t>(i) * stride);
+      for (std::int64_t i = 0; i < shape[static_cast<std::size_t>(axis)]; ++i)
+        next.push_back(base + static_cast<std::size_t>(i) * stride);
     out = std::move(next);
   }
   return out;
@@ -163,7 +177,8 @@ void dot_reference(const Reference& r) {
       for (std::size_t column : columns) {
         Sum total{};
         for (std::size_t i = 0; i < sum_a.size(); ++i)
-          total += static_cast<Sum>(x[batch_a[k] + row + sum_a[i]]) * static_cast<Sum>(y[batch_b[k] + column + sum_b[i]]);
+          total +=
+              static_cast<Sum>(x[batch_a[k] + row + sum_a[i]]) * static_cast<Sum>(y[batch_b[k] + column + sum_b[i]]);
         *out++ = static_cast<T>(total);
       }
 }
@@ -174,8 +189,10 @@ std::vector<Sample> dot_samples() {
       sample("matrix and vector", {uniform({3, 4}), uniform({4})}, [](auto x) { return dot(x[0], x[1]); }),
       sample("vectors", {uniform({4}), uniform({4})}, [](auto x) { return dot(x[0], x[1]); }),
       sample("square", {uniform({3, 3})}, [](auto x) { return dot(x[0], x[0]); }),
-      sample("batch", {uniform({2, 3, 4}), uniform({4, 2, 5})}, [](auto x) { return dot_general(x[0], x[1], {{0}, {1}, {2}, {0}}); }),
-      sample("two sums out of order", {uniform({2, 3, 4}), uniform({4, 5, 2})}, [](auto x) { return dot_general(x[0], x[1], {{}, {}, {0, 2}, {2, 0}}); }),
+      sample("batch", {uniform({2, 3, 4}), uniform({4, 2, 5})},
+             [](auto x) { return dot_general(x[0], x[1], {{0}, {1}, {2}, {0}}); }),
+      sample("two sums out of order", {uniform({2, 3, 4}), uniform({4, 5, 2})},
+             [](auto x) { return dot_general(x[0], x[1], {{}, {}, {0, 2}, {2, 0}}); }),
       sample("outer", {uniform({2, 3}), uniform({4})}, [](auto x) { return dot_general(x[0], x[1], {}); }),
   };
 }
@@ -194,15 +211,19 @@ const OpDef dot_op{
     .jvp =
         [](const Jvp& v) {
           const auto& p = v.node.params_as<DotParams>();
-          return std::vector<Tensor>{accumulate(v.dx(0) ? dot_general(v.dx(0), v.in(1), p) : Tensor(), v.dx(1) ? dot_general(v.in(0), v.dx(1), p) : Tensor())};
+          return std::vector<Tensor>{accumulate(v.dx(0) ? dot_general(v.dx(0), v.in(1), p) : Tensor(),
+                                                v.dx(1) ? dot_general(v.in(0), v.dx(1), p) : Tensor())};
         },
     .batch = dot_batch,
     .reference =
         [](const Reference& r) {
           switch (r.inputs[0].dtype()) {
-            case DType::f32: return dot_reference<float, double>(r);
-            case DType::f64: return dot_reference<double, double>(r);
-            default: return dot_reference<std::int64_t, std::uint64_t>(r);
+            case DType::f32:
+              return dot_reference<float, double>(r);
+            case DType::f64:
+              return dot_reference<double, double>(r);
+            default:
+              return dot_reference<std::int64_t, std::uint64_t>(r);
           }
         },
     .samples = dot_samples,
@@ -223,7 +244,8 @@ Tensor dot(const Tensor& a, const Tensor& b, SourceLine line) {
   const Tensor operands[] = {a, b};
   for (const Tensor& t : operands) {
     require_operand("dot", t, line);
-    if (t.rank() < 1 || t.rank() > 2) TypeArgs(dot_op, nullptr, operands, line).fail("operands must be vectors or matrices");
+    if (t.rank() < 1 || t.rank() > 2)
+      TypeArgs(dot_op, nullptr, operands, line).fail("operands must be vectors or matrices");
   }
   return dot_general(a, b, {{}, {}, {a.rank() - 1}, {0}}, line);
 }

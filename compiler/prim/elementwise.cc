@@ -18,7 +18,8 @@ std::function<Expr(Args)> scalar(ScalarOp op) {
   };
 }
 
-// Replaces the derived derivatives where the cotangent passes unchanged, negated or selected, so that no product is built.
+// Replaces the derived derivatives where the cotangent passes unchanged, negated or selected, so that no product is
+// built.
 OpDef with_rules(OpDef def, VjpRule vjp, JvpRule jvp) {
   def.vjp = [vjp = std::move(vjp)](const Vjp& v) {
     if (!v.dy()) return zero_vjp(v);
@@ -35,20 +36,21 @@ Tensor neg_if(const Tensor& x) { return x ? neg(x) : x; }
 
 std::vector<DType> numbers() { return {DType::f32, DType::f64, DType::i32, DType::u8}; }
 
-OpDef comparison(std::string name, std::function<Expr(Args)> body, Tensor (*build)(const Operand&, const Operand&, SourceLine),
-                 bool commutative = false) {
-  OpDef def = elementwise({.name = std::move(name),
-                           .type = compare_type,
-                           .body = std::move(body),
-                           .partials = {},
-                           .samples =
-                               [build] {
-                                 auto list = binary_samples([build](const Tensor& a, const Tensor& b) { return build(a, b, {}); })();
-                                 list.push_back(sample("itself", {uniform({5})}, [build](auto x) { return build(x[0], x[0], {}); }));
-                                 return list;
-                               },
-                           .commutative = commutative,
-                           .dtypes = numbers()});
+OpDef comparison(std::string name, std::function<Expr(Args)> body,
+                 Tensor (*build)(const Operand&, const Operand&, SourceLine), bool commutative = false) {
+  OpDef def = elementwise(
+      {.name = std::move(name),
+       .type = compare_type,
+       .body = std::move(body),
+       .partials = {},
+       .samples =
+           [build] {
+             auto list = binary_samples([build](const Tensor& a, const Tensor& b) { return build(a, b, {}); })();
+             list.push_back(sample("itself", {uniform({5})}, [build](auto x) { return build(x[0], x[0], {}); }));
+             return list;
+           },
+       .commutative = commutative,
+       .dtypes = numbers()});
   def.vjp = zero_vjp;
   def.jvp = zero_jvp;
   return def;
@@ -79,22 +81,22 @@ OpDef logical(std::string name, ScalarOp op, Tensor (*build)(const Operand&, con
 // maximum and minimum: the first operand is taken where `first` holds.
 OpDef extremum(std::string name, ScalarOp op, Tensor (*first)(const Tensor& a, const Tensor& b),
                Tensor (*build)(const Operand&, const Operand&, SourceLine)) {
-  return with_rules(elementwise({.name = std::move(name),
-                                 .type = same_number,
-                                 .body = scalar(op),
-                                 .partials = {},
-                                 .samples = binary_samples([build](const Tensor& a, const Tensor& b) { return build(a, b, {}); }),
-                                 .dtypes = numbers()}),
-                    [first](const Vjp& v) {
-                      const Tensor mask = first(v.in(0), v.in(1)), zero = zeros_like(v.dy());
-                      return std::vector<Tensor>{where(mask, v.dy(), zero), where(mask, zero, v.dy())};
-                    },
-                    [first](const Jvp& v) {
-                      if (!v.dx(0) && !v.dx(1)) return zero_jvp(v);
-                      const Tensor zero = zeros_like(v.out());
-                      return std::vector<Tensor>{
-                          where(first(v.in(0), v.in(1)), v.dx(0) ? v.dx(0) : zero, v.dx(1) ? v.dx(1) : zero)};
-                    });
+  return with_rules(
+      elementwise({.name = std::move(name),
+                   .type = same_number,
+                   .body = scalar(op),
+                   .partials = {},
+                   .samples = binary_samples([build](const Tensor& a, const Tensor& b) { return build(a, b, {}); }),
+                   .dtypes = numbers()}),
+      [first](const Vjp& v) {
+        const Tensor mask = first(v.in(0), v.in(1)), zero = zeros_like(v.dy());
+        return std::vector<Tensor>{where(mask, v.dy(), zero), where(mask, zero, v.dy())};
+      },
+      [first](const Jvp& v) {
+        if (!v.dx(0) && !v.dx(1)) return zero_jvp(v);
+        const Tensor zero = zeros_like(v.out());
+        return std::vector<Tensor>{where(first(v.in(0), v.in(1)), v.dx(0) ? v.dx(0) : zero, v.dx(1) ? v.dx(1) : zero)};
+      });
 }
 
 Tensor apply_number(const OpDef& op, std::initializer_list<Operand> operands, SourceLine line) {
@@ -153,14 +155,15 @@ const OpDef div_op = elementwise({
     .samples = binary_samples([](const Tensor& a, const Tensor& b) { return div(a, b); }, -2, 2, 0.5, 3),
 });
 
-const OpDef neg_op = with_rules(elementwise({.name = "neg",
-                                             .type = same_number,
-                                             .body = scalar(ScalarOp::neg),
-                                             .partials = {},
-                                             .samples = unary_samples([](const Tensor& x) { return neg(x); }),
-                                             .dtypes = numbers()}),
-                                [](const Vjp& v) { return std::vector<Tensor>{neg(v.dy())}; },
-                                [](const Jvp& v) { return std::vector<Tensor>{neg_if(v.dx(0))}; });
+const OpDef neg_op = with_rules(
+    elementwise({.name = "neg",
+                 .type = same_number,
+                 .body = scalar(ScalarOp::neg),
+                 .partials = {},
+                 .samples = unary_samples([](const Tensor& x) { return neg(x); }),
+                 .dtypes = numbers()}),
+    [](const Vjp& v) { return std::vector<Tensor>{neg(v.dy())}; },
+    [](const Jvp& v) { return std::vector<Tensor>{neg_if(v.dx(0))}; });
 
 // The derivative at 0 is 0.
 const OpDef abs_op = elementwise({
@@ -175,8 +178,8 @@ const OpDef abs_op = elementwise({
     .dtypes = {DType::f32, DType::f64, DType::i32},
 });
 
-// strong_mul(dy, d): 0 where dy is 0 even if d is infinite or NaN. Its derivative in dy is d, also where dy is 0, so that second
-// derivatives at stationary points stay right; in d it is dy.
+// strong_mul(dy, d): 0 where dy is 0 even if d is infinite or NaN. Its derivative in dy is d, also where dy is 0, so
+// that second derivatives at stationary points stay right; in d it is dy.
 const OpDef strong_mul_op = with_rules(
     elementwise({.name = "strong_mul",
                  .type = same_float,
@@ -185,11 +188,14 @@ const OpDef strong_mul_op = with_rules(
                  .samples = binary_samples([](const Tensor& a, const Tensor& b) { return strong_mul(a, b); })}),
     [](const Vjp& v) { return std::vector<Tensor>{strong_mul(v.dy(), v.in(1)), strong_mul(v.in(0), v.dy())}; },
     [](const Jvp& v) {
-      return std::vector<Tensor>{accumulate(v.dx(0) ? strong_mul(v.dx(0), v.in(1)) : Tensor(), v.dx(1) ? strong_mul(v.in(0), v.dx(1)) : Tensor())};
+      return std::vector<Tensor>{accumulate(v.dx(0) ? strong_mul(v.dx(0), v.in(1)) : Tensor(),
+                                            v.dx(1) ? strong_mul(v.in(0), v.dx(1)) : Tensor())};
     });
 
-const OpDef minimum_op = extremum("minimum", ScalarOp::min, [](const Tensor& a, const Tensor& b) { return less_equal(a, b); }, minimum);
-const OpDef maximum_op = extremum("maximum", ScalarOp::max, [](const Tensor& a, const Tensor& b) { return less_equal(b, a); }, maximum);
+const OpDef minimum_op =
+    extremum("minimum", ScalarOp::min, [](const Tensor& a, const Tensor& b) { return less_equal(a, b); }, minimum);
+const OpDef maximum_op =
+    extremum("maximum", ScalarOp::max, [](const Tensor& a, const Tensor& b) { return less_equal(b, a); }, maximum);
 
 // ---- comparisons and selection ----
 
@@ -203,35 +209,41 @@ const OpDef logical_or_op = logical("logical_or", ScalarOp::bit_or, logical_or);
 const OpDef logical_not_op = [] {
   OpDef def = logical("logical_not", ScalarOp::bit_not, nullptr);
   def.commutative = false;
-  def.samples = [] { return std::vector<Sample>{sample("matrix", {booleans({3, 4})}, [](auto x) { return logical_not(x[0]); })}; };
+  def.samples = [] {
+    return std::vector<Sample>{sample("matrix", {booleans({3, 4})}, [](auto x) { return logical_not(x[0]); })};
+  };
   return def;
 }();
 
 const OpDef where_op = with_rules(
-    elementwise({.name = "where",
-                 .type =
-                     [](const TypeArgs& args) {
-                       args.require_count(3);
-                       args.require(args.type(0).dtype == DType::bool_, "the condition must be bool");
-                       args.require(args.type(1).dtype == args.type(2).dtype, "both choices must have one dtype");
-                       Shape shape = args.type(0).shape;
-                       for (int i = 1; i < 3; ++i) {
-                         args.require(args.type(i).rank() == args.type(0).rank(), "operands must have one rank");
-                         for (std::size_t k = 0; k < shape.size(); ++k)
-                           shape[k] = args.unify(shape[k], args.type(i).shape[k], "operands must have one shape, and differ on axis " + std::to_string(k));
-                       }
-                       return std::vector<TensorType>{{args.type(1).dtype, std::move(shape)}};
-                     },
-                 .body = [](Args x) { return select(x[0], x[1], x[2]); },
-                 .partials = {},
-                 .samples =
-                     [] {
-                       return std::vector<Sample>{
-                           sample("same shape", {booleans({3, 4}), uniform({3, 4}), uniform({3, 4})}, [](auto x) { return where(x[0], x[1], x[2]); }),
-                           sample("broadcast", {booleans({3, 1}), uniform({4}), uniform({2, 1, 1})}, [](auto x) { return where(x[0], x[1], x[2]); }),
-                           sample("with a number", {booleans({3}), uniform({3})}, [](auto x) { return where(x[0], x[1], 1); })};
-                     },
-                 .dtypes = {DType::f32, DType::f64, DType::i32, DType::bool_}}),
+    elementwise(
+        {.name = "where",
+         .type =
+             [](const TypeArgs& args) {
+               args.require_count(3);
+               args.require(args.type(0).dtype == DType::bool_, "the condition must be bool");
+               args.require(args.type(1).dtype == args.type(2).dtype, "both choices must have one dtype");
+               Shape shape = args.type(0).shape;
+               for (int i = 1; i < 3; ++i) {
+                 args.require(args.type(i).rank() == args.type(0).rank(), "operands must have one rank");
+                 for (std::size_t k = 0; k < shape.size(); ++k)
+                   shape[k] = args.unify(shape[k], args.type(i).shape[k],
+                                         "operands must have one shape, and differ on axis " + std::to_string(k));
+               }
+               return std::vector<TensorType>{{args.type(1).dtype, std::move(shape)}};
+             },
+         .body = [](Args x) { return select(x[0], x[1], x[2]); },
+         .partials = {},
+         .samples =
+             [] {
+               return std::vector<Sample>{
+                   sample("same shape", {booleans({3, 4}), uniform({3, 4}), uniform({3, 4})},
+                          [](auto x) { return where(x[0], x[1], x[2]); }),
+                   sample("broadcast", {booleans({3, 1}), uniform({4}), uniform({2, 1, 1})},
+                          [](auto x) { return where(x[0], x[1], x[2]); }),
+                   sample("with a number", {booleans({3}), uniform({3})}, [](auto x) { return where(x[0], x[1], 1); })};
+             },
+         .dtypes = {DType::f32, DType::f64, DType::i32, DType::bool_}}),
     [](const Vjp& v) {
       const Tensor zero = zeros_like(v.dy());
       return std::vector<Tensor>{Tensor(), where(v.in(0), v.dy(), zero), where(v.in(0), zero, v.dy())};
@@ -272,11 +284,16 @@ const OpDef cast_op = [] {
 }();
 
 const OpDef stop_gradient_op = [] {
-  OpDef def = elementwise({.name = "stop_gradient",
-                           .type = same_type,
-                           .body = [](Args x) { return x[0]; },
-                           .partials = {},
-                           .samples = [] { return std::vector<Sample>{sample("matrix", {{.shape = {3, 4}, .differentiable = false}}, [](auto x) { return stop_gradient(x[0]); })}; }});
+  OpDef def =
+      elementwise({.name = "stop_gradient",
+                   .type = same_type,
+                   .body = [](Args x) { return x[0]; },
+                   .partials = {},
+                   .samples =
+                       [] {
+                         return std::vector<Sample>{sample("matrix", {{.shape = {3, 4}, .differentiable = false}},
+                                                           [](auto x) { return stop_gradient(x[0]); })};
+                       }});
   def.vjp = zero_vjp;
   def.jvp = zero_jvp;
   return def;
@@ -305,18 +322,27 @@ Tensor strong_mul(const Tensor& dy, const Tensor& d, SourceLine line) {
 
 namespace {
 
-Tensor apply_common(const OpDef& op, std::initializer_list<Operand> operands, SourceLine line, std::optional<DType> dtype = {}) {
+Tensor apply_common(const OpDef& op, std::initializer_list<Operand> operands, SourceLine line,
+                    std::optional<DType> dtype = {}) {
   return apply_elementwise(op, operands, line, dtype);
 }
 
 }  // namespace
 
 Tensor less(const Operand& a, const Operand& b, SourceLine line) { return apply_common(less_op, {a, b}, line); }
-Tensor less_equal(const Operand& a, const Operand& b, SourceLine line) { return apply_common(less_equal_op, {a, b}, line); }
+Tensor less_equal(const Operand& a, const Operand& b, SourceLine line) {
+  return apply_common(less_equal_op, {a, b}, line);
+}
 Tensor equal(const Operand& a, const Operand& b, SourceLine line) { return apply_common(equal_op, {a, b}, line); }
-Tensor not_equal(const Operand& a, const Operand& b, SourceLine line) { return apply_common(not_equal_op, {a, b}, line); }
-Tensor logical_and(const Operand& a, const Operand& b, SourceLine line) { return apply_common(logical_and_op, {a, b}, line, DType::bool_); }
-Tensor logical_or(const Operand& a, const Operand& b, SourceLine line) { return apply_common(logical_or_op, {a, b}, line, DType::bool_); }
+Tensor not_equal(const Operand& a, const Operand& b, SourceLine line) {
+  return apply_common(not_equal_op, {a, b}, line);
+}
+Tensor logical_and(const Operand& a, const Operand& b, SourceLine line) {
+  return apply_common(logical_and_op, {a, b}, line, DType::bool_);
+}
+Tensor logical_or(const Operand& a, const Operand& b, SourceLine line) {
+  return apply_common(logical_or_op, {a, b}, line, DType::bool_);
+}
 Tensor logical_not(const Tensor& x, SourceLine line) { return apply_common(logical_not_op, {x}, line, DType::bool_); }
 
 Tensor where(const Tensor& condition, const Operand& yes, const Operand& no, SourceLine line) {

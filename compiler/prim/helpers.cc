@@ -1,4 +1,5 @@
-// What op declarations share: type rules, promotion and broadcasting of operands, and the derived rules of elementwise ops.
+// What op declarations share: type rules, promotion and broadcasting of operands, and the derived rules of elementwise
+// ops.
 #include <cmath>
 #include <limits>
 
@@ -19,13 +20,15 @@ Shape same_shape(const TypeArgs& args) {
     const Shape& other = args.type(i).shape;
     args.require(other.size() == shape.size(), "operands must have one rank");
     for (std::size_t k = 0; k < shape.size(); ++k)
-      shape[k] = args.unify(shape[k], other[k], "operands must have one shape, and differ on axis " + std::to_string(k));
+      shape[k] =
+          args.unify(shape[k], other[k], "operands must have one shape, and differ on axis " + std::to_string(k));
   }
   return shape;
 }
 
 DType same_dtype(const TypeArgs& args) {
-  for (int i = 1; i < args.count(); ++i) args.require(args.type(i).dtype == args.type(0).dtype, "operands must have one dtype");
+  for (int i = 1; i < args.count(); ++i)
+    args.require(args.type(i).dtype == args.type(0).dtype, "operands must have one dtype");
   return args.type(0).dtype;
 }
 
@@ -85,8 +88,11 @@ std::vector<Tensor> tensors_of(std::span<const Operand> operands) {
 bool integer_fits(std::int64_t v, DType dtype) {
   return dispatch(dtype, [&](auto t) {
     using T = typename decltype(t)::type;
-    if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>) return true;
-    else return v >= static_cast<std::int64_t>(std::numeric_limits<T>::lowest()) && v <= static_cast<std::int64_t>(std::numeric_limits<T>::max());
+    if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>)
+      return true;
+    else
+      return v >= static_cast<std::int64_t>(std::numeric_limits<T>::lowest()) &&
+             v <= static_cast<std::int64_t>(std::numeric_limits<T>::max());
   });
 }
 
@@ -104,7 +110,8 @@ std::optional<Literal> weak_literal(const Operand& o, DType dtype) {
     const Literal literal = Literal::real(v, dtype);
     return std::isfinite(v) && !std::isfinite(literal.as_double()) ? std::nullopt : std::optional(literal);
   }
-  if (v != std::floor(v) || std::fabs(v) > 9e15 || !integer_fits(static_cast<std::int64_t>(v), dtype)) return std::nullopt;
+  if (v != std::floor(v) || std::fabs(v) > 9e15 || !integer_fits(static_cast<std::int64_t>(v), dtype))
+    return std::nullopt;
   return Literal::integer(static_cast<std::int64_t>(v), dtype);
 }
 
@@ -119,10 +126,14 @@ Shape common_shape(const OpDef& op, std::span<const Operand> operands, SourceLin
       Dim& have = shape[shape.size() - k];
       const Dim& want = s[s.size() - k];
       if (have == want || want.is(1)) continue;
-      if (have.is(1)) have = want;
+      if (have.is(1))
+        have = want;
       else if (have.is_constant() && want.is_constant())
-        fail(op, operands, line, "shapes do not broadcast: axis -" + std::to_string(k) + " has extents " + to_string(have) + " and " + to_string(want));
-      else if (want.is_constant()) have = want;
+        fail(op, operands, line,
+             "shapes do not broadcast: axis -" + std::to_string(k) + " has extents " + to_string(have) + " and " +
+                 to_string(want));
+      else if (want.is_constant())
+        have = want;
     }
   }
   return shape;
@@ -166,7 +177,8 @@ DType float_dtype(std::span<const Operand> operands) {
   return is_floating(d) ? d : default_float;
 }
 
-std::vector<Tensor> broadcast_operands(const OpDef& op, std::span<const Operand> operands, std::span<const DType> dtypes, SourceLine line) {
+std::vector<Tensor> broadcast_operands(const OpDef& op, std::span<const Operand> operands,
+                                       std::span<const DType> dtypes, SourceLine line) {
   for (const Operand& o : operands)
     if (o.tensor()) require_operand(op.name.c_str(), *o.tensor(), line);
   const Shape shape = common_shape(op, operands, line);
@@ -178,13 +190,16 @@ std::vector<Tensor> broadcast_operands(const OpDef& op, std::span<const Operand>
       continue;
     }
     const auto literal = weak_literal(operands[i], dtypes[i]);
-    if (!literal) fail(op, operands, line, "the number " + weak_text(operands[i]) + " does not fit into " + std::string(name_of(dtypes[i])));
+    if (!literal)
+      fail(op, operands, line,
+           "the number " + weak_text(operands[i]) + " does not fit into " + std::string(name_of(dtypes[i])));
     out.push_back(full(*literal, shape, line));
   }
   return out;
 }
 
-Tensor apply_elementwise(const OpDef& op, std::span<const Operand> operands, SourceLine line, std::optional<DType> dtype) {
+Tensor apply_elementwise(const OpDef& op, std::span<const Operand> operands, SourceLine line,
+                         std::optional<DType> dtype) {
   for (const Operand& o : operands)
     if (o.tensor()) require_operand(op.name.c_str(), *o.tensor(), line);
   const std::vector<DType> dtypes(operands.size(), dtype ? *dtype : common_dtype(operands));
@@ -235,7 +250,8 @@ VjpRule vjp_from(std::vector<Partial> partials) {
     std::vector<Tensor> dxs(v.node.inputs().size());
     if (!v.dy()) return dxs;
     for (std::size_t i = 0; i < partials.size(); ++i)
-      if (partials[i].derivative && is_floating(v.in(static_cast<int>(i)).dtype())) dxs[i] = times(v.dy(), partials[i], v.node);
+      if (partials[i].derivative && is_floating(v.in(static_cast<int>(i)).dtype()))
+        dxs[i] = times(v.dy(), partials[i], v.node);
     return dxs;
   };
 }

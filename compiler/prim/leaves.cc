@@ -13,7 +13,9 @@ struct ExtentParams {
   Dim dim;
   bool operator==(const ExtentParams&) const = default;
   template <class V>
-  void fields(V& v) { v("dim", dim); }
+  void fields(V& v) {
+    v("dim", dim);
+  }
 };
 
 struct IotaParams {
@@ -22,7 +24,11 @@ struct IotaParams {
   std::int64_t axis = 0;
   bool operator==(const IotaParams&) const = default;
   template <class V>
-  void fields(V& v) { v("dtype", dtype); v("shape", shape); v("axis", axis); }
+  void fields(V& v) {
+    v("dtype", dtype);
+    v("shape", shape);
+    v("axis", axis);
+  }
 };
 
 // Reads dtype and shape from the parameters.
@@ -53,8 +59,10 @@ Literal first_element(const Array& a) {
   return dispatch(a.dtype(), [&](auto t) {
     using T = typename decltype(t)::type;
     const T v = a.size() ? a.view<T>()[0] : T{};
-    if constexpr (std::is_floating_point_v<T>) return Literal::real(v, a.dtype());
-    else return Literal::integer(static_cast<std::int64_t>(v), a.dtype());
+    if constexpr (std::is_floating_point_v<T>)
+      return Literal::real(v, a.dtype());
+    else
+      return Literal::integer(static_cast<std::int64_t>(v), a.dtype());
   });
 }
 
@@ -105,12 +113,14 @@ const OpDef full_op = operandless({
     .element =
         [](Element& e) {
           const Literal& v = e.params_as<FullParams>().value;
-          return is_floating(v.dtype) ? e.constant(v.as_double(), v.dtype) : e.formula().integer(v.as_integer(), v.dtype);
+          return is_floating(v.dtype) ? e.constant(v.as_double(), v.dtype)
+                                      : e.formula().integer(v.as_integer(), v.dtype);
         },
     .samples =
         [] {
-          return std::vector<Sample>{sample("matrix", {}, [](auto) { return full(Literal::real(1.5, DType::f64), {2, 3}); }),
-                                     sample("integer", {}, [](auto) { return full(Literal::integer(-7, DType::i8), {}); })};
+          return std::vector<Sample>{
+              sample("matrix", {}, [](auto) { return full(Literal::real(1.5, DType::f64), {2, 3}); }),
+              sample("integer", {}, [](auto) { return full(Literal::integer(-7, DType::i8), {}); })};
         },
     .default_params = [] { return make_params(FullParams{}); },
 });
@@ -124,7 +134,10 @@ const OpDef extent_op = operandless({
         },
     .element = [](Element& e) { return e.extent(e.params_as<ExtentParams>().dim); },
     .samples =
-        [] { return std::vector<Sample>{sample("of an operand", {uniform({5})}, [](auto x) { return mul(x[0], extent(x[0].dim(0))); })}; },
+        [] {
+          return std::vector<Sample>{
+              sample("of an operand", {uniform({5})}, [](auto x) { return mul(x[0], extent(x[0].dim(0))); })};
+        },
     .default_params = [] { return make_params(ExtentParams{}); },
 });
 
@@ -157,7 +170,8 @@ Tensor input(std::string name, TensorType type, SourceLine line) {
 }
 
 Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line, std::shared_ptr<void> value) {
-  const Tensor t = apply1(shared_op, make_params(SharedParams{name, key, type.dtype, std::move(type.shape), std::move(value)}), {}, line);
+  const Tensor t = apply1(
+      shared_op, make_params(SharedParams{name, key, type.dtype, std::move(type.shape), std::move(value)}), {}, line);
   return t.named(std::move(name));
 }
 
@@ -175,7 +189,8 @@ Tensor zeros_like(const Tensor& x) { return zeros(x.dtype(), x.shape()); }
 Tensor ones_like(const Tensor& x) { return full(Literal::integer(1, x.dtype()), x.shape()); }
 
 Tensor full_like(const Tensor& x, double value) {
-  const Literal literal = is_floating(x.dtype()) ? Literal::real(value, x.dtype()) : Literal::integer(static_cast<std::int64_t>(value), x.dtype());
+  const Literal literal = is_floating(x.dtype()) ? Literal::real(value, x.dtype())
+                                                 : Literal::integer(static_cast<std::int64_t>(value), x.dtype());
   return full(literal, x.shape());
 }
 
@@ -194,13 +209,16 @@ std::optional<Literal> splat_value(const Tensor& x) {
   while (true) {
     const std::string& op = node->op().name;
     if (op == "full") break;
-    if (op == "cast") casts.push_back(node->type().dtype);
-    else if (op != "broadcast_to" && op != "reshape") return std::nullopt;
+    if (op == "cast")
+      casts.push_back(node->type().dtype);
+    else if (op != "broadcast_to" && op != "reshape")
+      return std::nullopt;
     node = &node->input(0).node();
   }
   Literal literal = node->params_as<FullParams>().value;
   for (auto it = casts.rbegin(); it != casts.rend(); ++it) {
-    const kernel::Lane from{.real = literal.as_double(), .integer = is_floating(literal.dtype) ? 0 : literal.as_integer()};
+    const kernel::Lane from{.real = literal.as_double(),
+                            .integer = is_floating(literal.dtype) ? 0 : literal.as_integer()};
     const kernel::Lane to = kernel::evaluate(ScalarOp::cast, *it, literal.dtype, {&from, 1});
     literal = is_floating(*it) ? Literal::real(to.real, *it) : Literal::integer(to.integer, *it);
   }

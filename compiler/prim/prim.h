@@ -1,10 +1,11 @@
 // The primitives that derivatives, loops and passes speak. They are ops like any other (each declared in one place, in
 // compiler/prim/*.cc); what is special is only that the compiler itself may build them.
 //
-// All builders check their operands through the op's type rule and throw Error. Binary builders promote dtypes and broadcast
-// as NumPy does (explicit cast and broadcast_to nodes: the operands of an elementwise node always have one dtype and shape).
-// Only the constant extent 1 broadcasts; two extents that are not equal by form are unified and checked at call entry. C++
-// numbers are weak scalars: they take the other operand's dtype (promote_weak); one that does not fit is an Error.
+// All builders check their operands through the op's type rule and throw Error. Binary builders promote dtypes and
+// broadcast as NumPy does (explicit cast and broadcast_to nodes: the operands of an elementwise node always have one
+// dtype and shape). Only the constant extent 1 broadcasts; two extents that are not equal by form are unified and
+// checked at call entry. C++ numbers are weak scalars: they take the other operand's dtype (promote_weak); one that
+// does not fit is an Error.
 #pragma once
 
 #include <memory>
@@ -22,12 +23,12 @@ namespace bitale::ir {
 struct Operand {
   std::variant<Tensor, bool, std::int64_t, double> value;
 
-  Operand(Tensor t) : value(std::move(t)) {}              // NOLINT: implicit by design
-  Operand(bool v) : value(v) {}                           // NOLINT
-  Operand(int v) : value(static_cast<std::int64_t>(v)) {} // NOLINT
-  Operand(std::int64_t v) : value(v) {}                   // NOLINT
-  Operand(double v) : value(v) {}                         // NOLINT
-  Operand(float v) : value(static_cast<double>(v)) {}     // NOLINT
+  Operand(Tensor t) : value(std::move(t)) {}               // NOLINT: implicit by design
+  Operand(bool v) : value(v) {}                            // NOLINT
+  Operand(int v) : value(static_cast<std::int64_t>(v)) {}  // NOLINT
+  Operand(std::int64_t v) : value(v) {}                    // NOLINT
+  Operand(double v) : value(v) {}                          // NOLINT
+  Operand(float v) : value(static_cast<double>(v)) {}      // NOLINT
   const Tensor* tensor() const { return std::get_if<Tensor>(&value); }
 };
 
@@ -38,7 +39,11 @@ struct InputParams {
   Shape shape;
   bool operator==(const InputParams&) const = default;
   template <class V>
-  void fields(V& v) { v("name", name); v("dtype", dtype); v("shape", shape); }
+  void fields(V& v) {
+    v("name", name);
+    v("dtype", dtype);
+    v("shape", shape);
+  }
 };
 // A fresh input: every call makes another one.
 Tensor input(std::string name, TensorType type, SourceLine line = {});
@@ -49,17 +54,27 @@ struct SharedParams {
   DType dtype = DType::f32;
   Shape shape;
   std::shared_ptr<void> value = nullptr;  // keeps the runtime value alive as long as the graph; not part of identity
-  bool operator==(const SharedParams& o) const { return name == o.name && key == o.key && dtype == o.dtype && shape == o.shape; }
+  bool operator==(const SharedParams& o) const {
+    return name == o.name && key == o.key && dtype == o.dtype && shape == o.shape;
+  }
   template <class V>
-  void fields(V& v) { v("name", name); v("key", key); v("dtype", dtype); v("shape", shape); }
+  void fields(V& v) {
+    v("name", name);
+    v("key", key);
+    v("dtype", dtype);
+    v("shape", shape);
+  }
 };
-Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line = {}, std::shared_ptr<void> value = nullptr);
-Tensor constant(const Array& value, SourceLine line = {});           // op "constant"; splat arrays become `full`
+Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line = {},
+              std::shared_ptr<void> value = nullptr);
+Tensor constant(const Array& value, SourceLine line = {});  // op "constant"; splat arrays become `full`
 struct ConstantParams {
   ArrayValue value;
   bool operator==(const ConstantParams&) const = default;
   template <class V>
-  void fields(V& v) { v("value", value); }
+  void fields(V& v) {
+    v("value", value);
+  }
 };
 // Op "full": one value everywhere.
 struct FullParams {
@@ -67,15 +82,18 @@ struct FullParams {
   Shape shape;
   bool operator==(const FullParams&) const = default;
   template <class V>
-  void fields(V& v) { v("value", value); v("shape", shape); }
+  void fields(V& v) {
+    v("value", value);
+    v("shape", shape);
+  }
 };
 Tensor full(Literal value, Shape shape, SourceLine line = {});
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 Tensor full_like(const Tensor& x, double value);
 Tensor zeros(DType dtype, Shape shape);
-Tensor extent(const Dim& dim, SourceLine line = {});                 // op "extent": an int64 scalar; folds constants to full
-Tensor iota(DType dtype, Shape shape, int axis, SourceLine line = {}); // 0, 1, 2... along the axis
+Tensor extent(const Dim& dim, SourceLine line = {});  // op "extent": an int64 scalar; folds constants to full
+Tensor iota(DType dtype, Shape shape, int axis, SourceLine line = {});  // 0, 1, 2... along the axis
 // The literal if the tensor is a `full` (also seen through broadcast_to, reshape, cast).
 std::optional<Literal> splat_value(const Tensor& x);
 
@@ -83,10 +101,10 @@ std::optional<Literal> splat_value(const Tensor& x);
 Tensor add(const Operand& a, const Operand& b, SourceLine line = {});
 Tensor sub(const Operand& a, const Operand& b, SourceLine line = {});
 Tensor mul(const Operand& a, const Operand& b, SourceLine line = {});
-Tensor div(const Operand& a, const Operand& b, SourceLine line = {});   // true division; integers go to default_float
+Tensor div(const Operand& a, const Operand& b, SourceLine line = {});  // true division; integers go to default_float
 Tensor neg(const Tensor& x, SourceLine line = {});
 Tensor abs(const Tensor& x, SourceLine line = {});
-Tensor square(const Tensor& x, SourceLine line = {});                   // mul(x, x)
+Tensor square(const Tensor& x, SourceLine line = {});                        // mul(x, x)
 Tensor strong_mul(const Tensor& dy, const Tensor& d, SourceLine line = {});  // 0 where dy is 0, else dy*d
 Tensor minimum(const Operand& a, const Operand& b, SourceLine line = {});    // at a tie the gradient goes to a
 Tensor maximum(const Operand& a, const Operand& b, SourceLine line = {});
@@ -98,42 +116,53 @@ Tensor logical_and(const Operand& a, const Operand& b, SourceLine line = {});
 Tensor logical_or(const Operand& a, const Operand& b, SourceLine line = {});
 Tensor logical_not(const Tensor& x, SourceLine line = {});
 Tensor where(const Tensor& condition, const Operand& yes, const Operand& no, SourceLine line = {});
-Tensor cast(const Tensor& x, DType dtype, SourceLine line = {});        // the same tensor if it has the dtype
+Tensor cast(const Tensor& x, DType dtype, SourceLine line = {});  // the same tensor if it has the dtype
 struct CastParams {
   DType dtype = DType::f32;
   bool operator==(const CastParams&) const = default;
   template <class V>
-  void fields(V& v) { v("dtype", dtype); }
+  void fields(V& v) {
+    v("dtype", dtype);
+  }
 };
-Tensor stop_gradient(const Tensor& x, SourceLine line = {});            // identity whose derivatives are zero
+Tensor stop_gradient(const Tensor& x, SourceLine line = {});  // identity whose derivatives are zero
 
 // ---- shape ----
 struct AxesParams {
   std::vector<std::int64_t> axes;
   bool operator==(const AxesParams&) const = default;
   template <class V>
-  void fields(V& v) { v("axes", axes); }
+  void fields(V& v) {
+    v("axes", axes);
+  }
 };
 struct ShapeParams {
   Shape shape;
   bool operator==(const ShapeParams&) const = default;
   template <class V>
-  void fields(V& v) { v("shape", shape); }
+  void fields(V& v) {
+    v("shape", shape);
+  }
 };
 // broadcast_to aligns trailing axes; an axis of constant extent 1 (or a missing one) is repeated.
 Tensor broadcast_to(const Tensor& x, const Shape& shape, SourceLine line = {});
 Tensor reshape(const Tensor& x, const Shape& shape, SourceLine line = {});  // a view; element counts are unified
-Tensor transpose(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});  // output axis i is input axis axes[i]
-Tensor transpose(const Tensor& x);                                          // reverses the axes
-Tensor expand_dims(const Tensor& x, int axis, SourceLine line = {});        // reshape
-// Slice with one (start, extent, step) per axis; step != 0; element i is start + i*step, which lies inside by construction of
-// the frontend's bounds clipping.
+Tensor transpose(const Tensor& x, std::vector<std::int64_t> axes,
+                 SourceLine line = {});                               // output axis i is input axis axes[i]
+Tensor transpose(const Tensor& x);                                    // reverses the axes
+Tensor expand_dims(const Tensor& x, int axis, SourceLine line = {});  // reshape
+// Slice with one (start, extent, step) per axis; step != 0; element i is start + i*step, which lies inside by
+// construction of the frontend's bounds clipping.
 struct SliceParams {
   Shape starts, extents;
   std::vector<std::int64_t> steps;
   bool operator==(const SliceParams&) const = default;
   template <class V>
-  void fields(V& v) { v("starts", starts); v("extents", extents); v("steps", steps); }
+  void fields(V& v) {
+    v("starts", starts);
+    v("extents", extents);
+    v("steps", steps);
+  }
 };
 Tensor slice(const Tensor& x, Shape starts, Shape extents, std::vector<std::int64_t> steps, SourceLine line = {});
 // Inverse of slice: zeros of `shape` with x at start + i*step. With steps 1 it pads with zeros.
@@ -142,42 +171,56 @@ struct PadParams {
   std::vector<std::int64_t> steps;
   bool operator==(const PadParams&) const = default;
   template <class V>
-  void fields(V& v) { v("starts", starts); v("shape", shape); v("steps", steps); }
+  void fields(V& v) {
+    v("starts", starts);
+    v("shape", shape);
+    v("steps", steps);
+  }
 };
 Tensor pad(const Tensor& x, Shape starts, Shape shape, std::vector<std::int64_t> steps, SourceLine line = {});
 struct ConcatParams {
   std::int64_t axis = 0;
   bool operator==(const ConcatParams&) const = default;
   template <class V>
-  void fields(V& v) { v("axis", axis); }
+  void fields(V& v) {
+    v("axis", axis);
+  }
 };
 Tensor concat(std::vector<Tensor> parts, int axis, SourceLine line = {});
 Tensor flip(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});
 
 // ---- reductions (axes sorted, unique, >= 0; reduced axes disappear) ----
-Tensor sum(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // bool and small ints accumulate in int64
-Tensor max(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // NaN propagates; gradient to the first maximum
-Tensor min(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});   // the same for minima
+Tensor sum(const Tensor& x, std::vector<std::int64_t> axes,
+           SourceLine line = {});  // bool and small ints accumulate in int64
+Tensor max(const Tensor& x, std::vector<std::int64_t> axes,
+           SourceLine line = {});  // NaN propagates; gradient to the first maximum
+Tensor min(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});  // the same for minima
 // The position of the first maximum (minimum): int64, counted row by row over the reduced axes. NaN wins.
 Tensor argmax(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});
 Tensor argmin(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});
 Tensor sum_to(const Tensor& x, const Shape& shape);  // undoes broadcast_to: sums over the axes that were repeated
 // The reverse of a reduction of a tensor of `shape` over `axes`: y repeated along them.
 Tensor broadcast_reduced(const Tensor& y, const std::vector<std::int64_t>& axes, const Shape& shape);
-// True where an element of x is the one that a reduction of x over `axes` picked: `position` as argmax and argmin give it.
+// True where an element of x is the one that a reduction of x over `axes` picked: `position` as argmax and argmin give
+// it.
 Tensor selected_mask(const Tensor& x, const Tensor& position, const std::vector<std::int64_t>& axes);
 
 // ---- contraction ----
-// dot_general, op "dot": batch axes first in both operands, in order; then out = [batch..., free axes of a..., free axes of b...].
-// An operand's axes that are in none of its lists are free. Bools and integers are taken as int64.
+// dot_general, op "dot": batch axes first in both operands, in order; then out = [batch..., free axes of a..., free
+// axes of b...]. An operand's axes that are in none of its lists are free. Bools and integers are taken as int64.
 struct DotParams {
   std::vector<std::int64_t> batch_a, batch_b, sum_a, sum_b;
   bool operator==(const DotParams&) const = default;
   template <class V>
-  void fields(V& v) { v("batch_a", batch_a); v("batch_b", batch_b); v("sum_a", sum_a); v("sum_b", sum_b); }
+  void fields(V& v) {
+    v("batch_a", batch_a);
+    v("batch_b", batch_b);
+    v("sum_a", sum_a);
+    v("sum_b", sum_b);
+  }
 };
 Tensor dot_general(const Tensor& a, const Tensor& b, DotParams params, SourceLine line = {});
-Tensor dot(const Tensor& a, const Tensor& b, SourceLine line = {});    // numpy.dot for ranks 1 and 2
+Tensor dot(const Tensor& a, const Tensor& b, SourceLine line = {});  // numpy.dot for ranks 1 and 2
 
 // ---- operators ----
 inline Tensor operator+(const Operand& a, const Operand& b) { return add(a, b); }
@@ -188,24 +231,27 @@ inline Tensor operator-(const Tensor& a) { return neg(a); }
 
 // ---- for writing ops (declarations in one line) ----
 // Type rules.
-std::vector<TensorType> same_type(const TypeArgs& args);       // all operands of one dtype and shape; so is the result
-std::vector<TensorType> same_number(const TypeArgs& args);     // the same, not bool
-std::vector<TensorType> same_float(const TypeArgs& args);      // the same, floats only
-std::vector<TensorType> compare_type(const TypeArgs& args);    // one dtype and shape; result bool
+std::vector<TensorType> same_type(const TypeArgs& args);     // all operands of one dtype and shape; so is the result
+std::vector<TensorType> same_number(const TypeArgs& args);   // the same, not bool
+std::vector<TensorType> same_float(const TypeArgs& args);    // the same, floats only
+std::vector<TensorType> compare_type(const TypeArgs& args);  // one dtype and shape; result bool
 // Error if the operand is empty, for builders that look at it before its op's type rule does.
 void require_operand(const char* op, const Tensor& x, SourceLine line);
-// The dtype that operands promote to; with bool taken as int64; with bool and integers taken as default_float. Numbers without
-// any tensor give bool, int64, or default_float.
+// The dtype that operands promote to; with bool taken as int64; with bool and integers taken as default_float. Numbers
+// without any tensor give bool, int64, or default_float.
 DType common_dtype(std::span<const Operand> operands);
 DType number_dtype(std::span<const Operand> operands);
 DType float_dtype(std::span<const Operand> operands);
 // The operands as tensors of one shape, operand i cast to dtypes[i]. Errors speak of `op`.
-std::vector<Tensor> broadcast_operands(const OpDef& op, std::span<const Operand> operands, std::span<const DType> dtypes, SourceLine line);
-// Broadcasting, promoting application of an elementwise op of one or more operands (dtype: the common one if not given).
-Tensor apply_elementwise(const OpDef& op, std::span<const Operand> operands, SourceLine line, std::optional<DType> dtype = {});
-// Fills in element, vjp, jvp and batch of an elementwise op from its scalar body and its partial derivatives: partial i gives
-// d out / d in_i as a graph; an empty function means zero. `strong` multiplies cotangents in with strong_mul (for derivatives
-// that can be infinite or NaN).
+std::vector<Tensor> broadcast_operands(const OpDef& op, std::span<const Operand> operands,
+                                       std::span<const DType> dtypes, SourceLine line);
+// Broadcasting, promoting application of an elementwise op of one or more operands (dtype: the common one if not
+// given).
+Tensor apply_elementwise(const OpDef& op, std::span<const Operand> operands, SourceLine line,
+                         std::optional<DType> dtype = {});
+// Fills in element, vjp, jvp and batch of an elementwise op from its scalar body and its partial derivatives: partial i
+// gives d out / d in_i as a graph; an empty function means zero. `strong` multiplies cotangents in with strong_mul (for
+// derivatives that can be infinite or NaN).
 struct Partial {
   std::function<Tensor(const Node& node)> derivative;
   bool strong = false;

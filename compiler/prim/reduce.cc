@@ -13,7 +13,9 @@ using Axes = std::vector<std::int64_t>;
 
 namespace {
 
-bool reduced(const Axes& axes, std::size_t k) { return std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(k)); }
+bool reduced(const Axes& axes, std::size_t k) {
+  return std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(k));
+}
 
 }  // namespace
 
@@ -40,7 +42,8 @@ std::vector<Index> full_index(const Element& e, std::span<const Index> inner) {
   std::vector<Index> at;
   int outer = 0;
   std::size_t next = 0;
-  for (std::size_t k = 0; k < e.node().input(0).shape().size(); ++k) at.push_back(reduced(axes, k) ? inner[next++] : e.index(outer++));
+  for (std::size_t k = 0; k < e.node().input(0).shape().size(); ++k)
+    at.push_back(reduced(axes, k) ? inner[next++] : e.index(outer++));
   return at;
 }
 
@@ -58,10 +61,11 @@ Params default_axes() { return make_params(AxesParams{}); }
 
 Samples reduction_samples(Tensor (*build)(const Tensor&, Axes, SourceLine)) {
   return [build] {
-    return std::vector<Sample>{sample("rows", {uniform({3, 4})}, [build](auto x) { return build(x[0], {1}, {}); }),
-                               sample("columns", {uniform({3, 4})}, [build](auto x) { return build(x[0], {0}, {}); }),
-                               sample("all", {uniform({2, 3})}, [build](auto x) { return build(x[0], {0, 1}, {}); }),
-                               sample("outer and inner", {uniform({2, 3, 4})}, [build](auto x) { return build(x[0], {0, 2}, {}); })};
+    return std::vector<Sample>{
+        sample("rows", {uniform({3, 4})}, [build](auto x) { return build(x[0], {1}, {}); }),
+        sample("columns", {uniform({3, 4})}, [build](auto x) { return build(x[0], {0}, {}); }),
+        sample("all", {uniform({2, 3})}, [build](auto x) { return build(x[0], {0, 1}, {}); }),
+        sample("outer and inner", {uniform({2, 3, 4})}, [build](auto x) { return build(x[0], {0, 2}, {}); })};
   };
 }
 
@@ -86,7 +90,8 @@ OpDef position_op(std::string name, Combiner combiner, Tensor (*build)(const Ten
       .samples =
           [build] {
             auto list = reduction_samples(build)();
-            list.push_back(sample("ties", {{.shape = {3, 5}, .low = 0, .high = 2, .dtype = DType::i32}}, [build](auto x) { return build(x[0], {1}, {}); }));
+            list.push_back(sample("ties", {{.shape = {3, 5}, .low = 0, .high = 2, .dtype = DType::i32}},
+                                  [build](auto x) { return build(x[0], {1}, {}); }));
             return list;
           },
       .dtypes = {DType::f32, DType::f64, DType::i32},
@@ -111,7 +116,8 @@ OpDef extremum_op(std::string name, Combiner combiner, Tensor (*position)(const 
           },
       .element =
           [combiner](Element& e) {
-            return e.reduce(combiner, reduced_extents(e.node()), [&](std::span<const Index> inner) { return e.input(0, full_index(e, inner)); });
+            return e.reduce(combiner, reduced_extents(e.node()),
+                            [&](std::span<const Index> inner) { return e.input(0, full_index(e, inner)); });
           },
       .vjp =
           [mask](const Vjp& v) {
@@ -122,7 +128,8 @@ OpDef extremum_op(std::string name, Combiner combiner, Tensor (*position)(const 
       .jvp =
           [mask](const Jvp& v) {
             if (!v.dx(0)) return zero_jvp(v);
-            return std::vector<Tensor>{sum(where(mask(v.node), v.dx(0), zeros_like(v.dx(0))), v.node.params_as<AxesParams>().axes)};
+            return std::vector<Tensor>{
+                sum(where(mask(v.node), v.dx(0), zeros_like(v.dx(0))), v.node.params_as<AxesParams>().axes)};
           },
       .batch = batch_reduction,
       .samples = reduction_samples(build),
@@ -135,7 +142,10 @@ OpDef extremum_op(std::string name, Combiner combiner, Tensor (*position)(const 
 
 const OpDef sum_op{
     .name = "sum",
-    .type = [](const TypeArgs& args) { return reduced_type(args, args.count() == 1 ? sum_dtype(args.type(0).dtype) : DType::f32); },
+    .type =
+        [](const TypeArgs& args) {
+          return reduced_type(args, args.count() == 1 ? sum_dtype(args.type(0).dtype) : DType::f32);
+        },
     .element =
         [](Element& e) {
           return e.reduce(Combiner::sum, reduced_extents(e.node()), [&](std::span<const Index> inner) {
@@ -145,7 +155,8 @@ const OpDef sum_op{
     .vjp =
         [](const Vjp& v) {
           const bool zero = !v.dy() || !is_floating(v.in(0).dtype());
-          return std::vector<Tensor>{zero ? Tensor() : broadcast_reduced(v.dy(), v.node.params_as<AxesParams>().axes, v.in(0).shape())};
+          return std::vector<Tensor>{
+              zero ? Tensor() : broadcast_reduced(v.dy(), v.node.params_as<AxesParams>().axes, v.in(0).shape())};
         },
     .jvp = linear_jvp,
     .batch = batch_reduction,
@@ -209,7 +220,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (total.rank() == static_cast<int>(shape.size())) return broadcast_to(total, shape);
   Shape kept(total.shape());
   for (std::size_t k = 0; k < shape.size(); ++k)
-    if (std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(k + extra))) kept.insert(kept.begin() + static_cast<std::ptrdiff_t>(k), Dim(1));
+    if (std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(k + extra)))
+      kept.insert(kept.begin() + static_cast<std::ptrdiff_t>(k), Dim(1));
   return broadcast_to(reshape(total, kept), shape);
 }
 

@@ -8,7 +8,8 @@
 
 namespace bitale::ir {
 
-// Type rule: the operand's shape without the reduced axes, and `dtype`. Checks that the axes are sorted, unique and there.
+// Type rule: the operand's shape without the reduced axes, and `dtype`. Checks that the axes are sorted, unique and
+// there.
 std::vector<TensorType> reduced_type(const TypeArgs& args, DType dtype);
 
 // The extents that are reduced over, in order.

@@ -33,26 +33,30 @@ using Axes = std::vector<std::int64_t>;
 // Steps of slice and pad must not be 0; one per axis, as many starts and extents.
 void require_per_axis(const TypeArgs& args, std::size_t starts, std::size_t extents, const Axes& steps) {
   const auto rank = static_cast<std::size_t>(args.type(0).rank());
-  args.require(starts == rank && extents == rank && steps.size() == rank, "expected one start, extent and step per axis");
+  args.require(starts == rank && extents == rank && steps.size() == rank,
+               "expected one start, extent and step per axis");
   for (std::int64_t s : steps) args.require(s != 0, "a step must not be 0");
 }
 
 // `count` places from `start` in steps lie in [0, extent), as far as constants tell.
-void require_inside(const TypeArgs& args, const Dim& start, std::int64_t step, const Dim& count, const Dim& extent, std::size_t axis) {
+void require_inside(const TypeArgs& args, const Dim& start, std::int64_t step, const Dim& count, const Dim& extent,
+                    std::size_t axis) {
   const Dim last = start + (count - Dim(1)) * Dim(step);
   if (count.is_constant()) args.require(count.value() >= 0, "an extent is negative");
   if (!count.is_constant() || count.value() == 0) return;
   for (const Dim& place : {start, last}) {
     const bool low = place.is_constant() && place.value() < 0;
     const bool high = place.is_constant() && extent.is_constant() && place.value() >= extent.value();
-    args.require(!low && !high, "on axis " + std::to_string(axis) + " place " + to_string(place) + " is outside of extent " + to_string(extent));
+    args.require(!low && !high, "on axis " + std::to_string(axis) + " place " + to_string(place) +
+                                    " is outside of extent " + to_string(extent));
   }
 }
 
 void require_axes(const TypeArgs& args, const Axes& axes) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     args.require(axes[i] >= 0 && axes[i] < args.type(0).rank(), "there is no axis " + std::to_string(axes[i]));
-    args.require(std::count(axes.begin(), axes.end(), axes[i]) == 1, "axis " + std::to_string(axes[i]) + " is named twice");
+    args.require(std::count(axes.begin(), axes.end(), axes[i]) == 1,
+                 "axis " + std::to_string(axes[i]) + " is named twice");
   }
 }
 
@@ -83,7 +87,8 @@ const OpDef broadcast_to_op{
           args.require(from.size() <= shape.size(), "the target " + to_string(shape) + " has too few axes");
           for (std::size_t k = 0; k < from.size(); ++k) {
             Dim& to = shape[shape.size() - from.size() + k];
-            if (!from[k].is(1)) to = args.unify(to, from[k], "only an extent of 1 can be repeated; the target is " + to_string(shape));
+            if (!from[k].is(1))
+              to = args.unify(to, from[k], "only an extent of 1 can be repeated; the target is " + to_string(shape));
           }
           return std::vector<TensorType>{{args.type(0).dtype, std::move(shape)}};
         },
@@ -102,13 +107,15 @@ const OpDef broadcast_to_op{
           const Shape& target = b.node.type().shape;
           Shape from = b.node.input(0).shape();
           from.insert(from.begin(), target.size() - from.size(), Dim(1));
-          return std::vector<Tensor>{broadcast_to(reshape(b.inputs[0], with_leading(b.size, from)), with_leading(b.size, target))};
+          return std::vector<Tensor>{
+              broadcast_to(reshape(b.inputs[0], with_leading(b.size, from)), with_leading(b.size, target))};
         },
     .samples =
         [] {
-          return std::vector<Sample>{sample("row", {uniform({4})}, [](auto x) { return broadcast_to(x[0], {3, 4}); }),
-                                     sample("column", {uniform({3, 1})}, [](auto x) { return broadcast_to(x[0], {2, 3, 4}); }),
-                                     sample("scalar", {uniform({})}, [](auto x) { return broadcast_to(x[0], {2, 2}); })};
+          return std::vector<Sample>{
+              sample("row", {uniform({4})}, [](auto x) { return broadcast_to(x[0], {3, 4}); }),
+              sample("column", {uniform({3, 1})}, [](auto x) { return broadcast_to(x[0], {2, 3, 4}); }),
+              sample("scalar", {uniform({})}, [](auto x) { return broadcast_to(x[0], {2, 2}); })};
         },
     .default_params = [] { return make_params(ShapeParams{}); },
 };
@@ -126,20 +133,28 @@ const OpDef reshape_op{
         [](const TypeArgs& args) {
           args.require_count(1);
           const Shape& shape = args.params_as<ShapeParams>().shape;
-          args.unify(product(args.type(0).shape), product(shape), "the numbers of elements differ, the target is " + to_string(shape));
+          args.unify(product(args.type(0).shape), product(shape),
+                     "the numbers of elements differ, the target is " + to_string(shape));
           return std::vector<TensorType>{{args.type(0).dtype, shape}};
         },
-    .element = [](Element& e) { return e.input(0, unflatten(flatten(e.index(), e.node().type().shape), e.node().input(0).shape())); },
+    .element =
+        [](Element& e) {
+          return e.input(0, unflatten(flatten(e.index(), e.node().type().shape), e.node().input(0).shape()));
+        },
     .view = true,
     .vjp = [](const Vjp& v) { return std::vector<Tensor>{v.dy() ? reshape(v.dy(), v.in(0).shape()) : Tensor()}; },
     .jvp = linear_jvp,
-    .batch = [](const Batch& b) { return std::vector<Tensor>{reshape(b.inputs[0], with_leading(b.size, b.node.type().shape))}; },
+    .batch =
+        [](const Batch& b) {
+          return std::vector<Tensor>{reshape(b.inputs[0], with_leading(b.size, b.node.type().shape))};
+        },
     .samples =
         [] {
-          return std::vector<Sample>{sample("merge", {uniform({2, 3, 4})}, [](auto x) { return reshape(x[0], {6, 4}); }),
-                                     sample("split", {uniform({6, 4})}, [](auto x) { return reshape(x[0], {2, 3, 4}); }),
-                                     sample("regroup", {uniform({4, 6})}, [](auto x) { return reshape(x[0], {3, 8}); }),
-                                     sample("ones", {uniform({1, 3, 1})}, [](auto x) { return reshape(x[0], {3, 1, 1}); })};
+          return std::vector<Sample>{
+              sample("merge", {uniform({2, 3, 4})}, [](auto x) { return reshape(x[0], {6, 4}); }),
+              sample("split", {uniform({6, 4})}, [](auto x) { return reshape(x[0], {2, 3, 4}); }),
+              sample("regroup", {uniform({4, 6})}, [](auto x) { return reshape(x[0], {3, 8}); }),
+              sample("ones", {uniform({1, 3, 1})}, [](auto x) { return reshape(x[0], {3, 1, 1}); })};
         },
     .default_params = [] { return make_params(ShapeParams{}); },
 };
@@ -154,7 +169,8 @@ Tensor expand_dims(const Tensor& x, int axis, SourceLine line) {
   Shape shape = x.shape();
   const int at = axis < 0 ? axis + x.rank() + 1 : axis;
   if (at < 0 || at > x.rank())
-    throw Error("expand_dims: there is no place " + std::to_string(axis) + " in " + describe(x) + (line ? "; at " + to_string(line) : ""));
+    throw Error("expand_dims: there is no place " + std::to_string(axis) + " in " + describe(x) +
+                (line ? "; at " + to_string(line) : ""));
   shape.insert(shape.begin() + at, Dim(1));
   return reshape(x, shape, line);
 }
@@ -167,7 +183,8 @@ const OpDef transpose_op{
         [](const TypeArgs& args) {
           args.require_count(1);
           const Axes& axes = args.params_as<AxesParams>().axes;
-          args.require(static_cast<int>(axes.size()) == args.type(0).rank(), "expected one axis for each of the operand's");
+          args.require(static_cast<int>(axes.size()) == args.type(0).rank(),
+                       "expected one axis for each of the operand's");
           require_axes(args, axes);
           Shape shape;
           for (std::int64_t a : axes) shape.push_back(args.type(0).shape[static_cast<std::size_t>(a)]);
@@ -177,14 +194,16 @@ const OpDef transpose_op{
         [](Element& e) {
           const Axes& axes = e.params_as<AxesParams>().axes;
           std::vector<Index> at(axes.size());
-          for (std::size_t i = 0; i < axes.size(); ++i) at[static_cast<std::size_t>(axes[i])] = e.index(static_cast<int>(i));
+          for (std::size_t i = 0; i < axes.size(); ++i)
+            at[static_cast<std::size_t>(axes[i])] = e.index(static_cast<int>(i));
           return e.input(0, std::move(at));
         },
     .vjp =
         [](const Vjp& v) {
           const Axes& axes = v.node.params_as<AxesParams>().axes;
           Axes inverse(axes.size());
-          for (std::size_t i = 0; i < axes.size(); ++i) inverse[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
+          for (std::size_t i = 0; i < axes.size(); ++i)
+            inverse[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
           return std::vector<Tensor>{v.dy() ? transpose(v.dy(), inverse) : Tensor()};
         },
     .jvp = linear_jvp,
@@ -196,8 +215,9 @@ const OpDef transpose_op{
         },
     .samples =
         [] {
-          return std::vector<Sample>{sample("matrix", {uniform({3, 4})}, [](auto x) { return transpose(x[0]); }),
-                                     sample("cycle", {uniform({2, 3, 4})}, [](auto x) { return transpose(x[0], {1, 2, 0}); })};
+          return std::vector<Sample>{
+              sample("matrix", {uniform({3, 4})}, [](auto x) { return transpose(x[0]); }),
+              sample("cycle", {uniform({2, 3, 4})}, [](auto x) { return transpose(x[0], {1, 2, 0}); })};
         },
     .default_params = [] { return make_params(AxesParams{}); },
 };
@@ -233,7 +253,8 @@ const OpDef slice_op{
         [](Element& e) {
           const auto& p = e.params_as<SliceParams>();
           std::vector<Index> at;
-          for (std::size_t k = 0; k < p.steps.size(); ++k) at.push_back(e.index(static_cast<int>(k)) * Dim(p.steps[k]) + Index(p.starts[k]));
+          for (std::size_t k = 0; k < p.steps.size(); ++k)
+            at.push_back(e.index(static_cast<int>(k)) * Dim(p.steps[k]) + Index(p.starts[k]));
           return e.input(0, std::move(at));
         },
     .vjp =
@@ -246,7 +267,8 @@ const OpDef slice_op{
         [](const Batch& b) {
           auto p = b.node.params_as<SliceParams>();
           p.steps.insert(p.steps.begin(), 1);
-          return std::vector<Tensor>{slice(b.inputs[0], with_leading(0, p.starts), with_leading(b.size, p.extents), p.steps)};
+          return std::vector<Tensor>{
+              slice(b.inputs[0], with_leading(0, p.starts), with_leading(b.size, p.extents), p.steps)};
         },
     .samples =
         [] {
@@ -260,7 +282,8 @@ const OpDef slice_op{
 
 Tensor slice(const Tensor& x, Shape starts, Shape extents, std::vector<std::int64_t> steps, SourceLine line) {
   const auto zero = [](const Dim& d) { return d.is(0); };
-  if (x && extents == x.shape() && std::all_of(starts.begin(), starts.end(), zero) && steps == ones(extents.size())) return x;
+  if (x && extents == x.shape() && std::all_of(starts.begin(), starts.end(), zero) && steps == ones(extents.size()))
+    return x;
   return apply1(slice_op, make_params(SliceParams{std::move(starts), std::move(extents), std::move(steps)}), {x}, line);
 }
 
@@ -302,7 +325,8 @@ const OpDef pad_op{
         [](const Batch& b) {
           auto p = b.node.params_as<PadParams>();
           p.steps.insert(p.steps.begin(), 1);
-          return std::vector<Tensor>{pad(b.inputs[0], with_leading(0, p.starts), with_leading(b.size, p.shape), p.steps)};
+          return std::vector<Tensor>{
+              pad(b.inputs[0], with_leading(0, p.starts), with_leading(b.size, p.shape), p.steps)};
         },
     .samples =
         [] {
@@ -316,7 +340,8 @@ const OpDef pad_op{
 
 Tensor pad(const Tensor& x, Shape starts, Shape shape, std::vector<std::int64_t> steps, SourceLine line) {
   const auto zero = [](const Dim& d) { return d.is(0); };
-  if (x && shape == x.shape() && std::all_of(starts.begin(), starts.end(), zero) && steps == ones(shape.size())) return x;
+  if (x && shape == x.shape() && std::all_of(starts.begin(), starts.end(), zero) && steps == ones(shape.size()))
+    return x;
   return apply1(pad_op, make_params(PadParams{std::move(starts), std::move(shape), std::move(steps)}), {x}, line);
 }
 
@@ -335,8 +360,9 @@ const OpDef concat_op{
             args.require(other.dtype == type.dtype, "operands must have one dtype");
             args.require(other.rank() == type.rank(), "operands must have one rank");
             for (std::size_t k = 0; k < type.shape.size(); ++k)
-              type.shape[k] = k == axis ? type.shape[k] + other.shape[k]
-                                        : args.unify(type.shape[k], other.shape[k], "operands differ on axis " + std::to_string(k));
+              type.shape[k] =
+                  k == axis ? type.shape[k] + other.shape[k]
+                            : args.unify(type.shape[k], other.shape[k], "operands differ on axis " + std::to_string(k));
           }
           return std::vector<TensorType>{type};
         },
@@ -374,25 +400,29 @@ const OpDef concat_op{
         [](const Batch& b) {
           std::vector<Tensor> parts;
           for (std::size_t i = 0; i < b.inputs.size(); ++i) parts.push_back(with_batch_axis(b, static_cast<int>(i)));
-          return std::vector<Tensor>{concat(std::move(parts), static_cast<int>(b.node.params_as<ConcatParams>().axis) + 1)};
+          return std::vector<Tensor>{
+              concat(std::move(parts), static_cast<int>(b.node.params_as<ConcatParams>().axis) + 1)};
         },
     .samples =
         [] {
-          return std::vector<Sample>{
-              sample("columns", {uniform({2, 3}), uniform({2, 1}), uniform({2, 2})}, [](auto x) { return concat({x[0], x[1], x[2]}, 1); }),
-              sample("with nothing", {uniform({2, 3}), uniform({0, 3})}, [](auto x) { return concat({x[0], x[1], x[0]}, 0); })};
+          return std::vector<Sample>{sample("columns", {uniform({2, 3}), uniform({2, 1}), uniform({2, 2})},
+                                            [](auto x) { return concat({x[0], x[1], x[2]}, 1); }),
+                                     sample("with nothing", {uniform({2, 3}), uniform({0, 3})},
+                                            [](auto x) { return concat({x[0], x[1], x[0]}, 0); })};
         },
     .default_params = [] { return make_params(ConcatParams{}); },
 };
 
 Tensor concat(std::vector<Tensor> parts, int axis, SourceLine line) {
-  if (parts.empty()) throw Error("concat: expected at least one operand" + (line ? "; at " + to_string(line) : std::string()));
+  if (parts.empty())
+    throw Error("concat: expected at least one operand" + (line ? "; at " + to_string(line) : std::string()));
   for (const Tensor& t : parts) require_operand("concat", t, line);
   const std::vector<Operand> operands(parts.begin(), parts.end());
   const DType dtype = common_dtype(operands);
   for (Tensor& t : parts) t = cast(t, dtype, line);
   const std::int64_t at = axis < 0 ? axis + parts[0].rank() : axis;
-  if (at < 0 || at >= parts[0].rank()) TypeArgs(concat_op, nullptr, parts, line).fail("there is no axis " + std::to_string(axis));
+  if (at < 0 || at >= parts[0].rank())
+    TypeArgs(concat_op, nullptr, parts, line).fail("there is no axis " + std::to_string(axis));
   if (parts.size() == 1) return parts[0];
   return apply1(concat_op, make_params(ConcatParams{at}), std::move(parts), line);
 }
@@ -416,13 +446,20 @@ const OpDef flip_op{
           }
           return e.input(0, std::move(at));
         },
-    .vjp = [](const Vjp& v) { return std::vector<Tensor>{v.dy() ? flip(v.dy(), v.node.params_as<AxesParams>().axes) : Tensor()}; },
+    .vjp =
+        [](const Vjp& v) {
+          return std::vector<Tensor>{v.dy() ? flip(v.dy(), v.node.params_as<AxesParams>().axes) : Tensor()};
+        },
     .jvp = linear_jvp,
-    .batch = [](const Batch& b) { return std::vector<Tensor>{flip(b.inputs[0], shifted(b.node.params_as<AxesParams>().axes))}; },
+    .batch =
+        [](const Batch& b) {
+          return std::vector<Tensor>{flip(b.inputs[0], shifted(b.node.params_as<AxesParams>().axes))};
+        },
     .samples =
         [] {
-          return std::vector<Sample>{sample("one axis", {uniform({3, 4})}, [](auto x) { return flip(x[0], {1}); }),
-                                     sample("two axes", {uniform({2, 3, 4})}, [](auto x) { return flip(x[0], {0, 2}); })};
+          return std::vector<Sample>{
+              sample("one axis", {uniform({3, 4})}, [](auto x) { return flip(x[0], {1}); }),
+              sample("two axes", {uniform({2, 3, 4})}, [](auto x) { return flip(x[0], {0, 2}); })};
         },
     .default_params = [] { return make_params(AxesParams{}); },
 };

@@ -1,10 +1,9 @@
-#include <bitale/function.h>
-
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <mutex>
 #include <set>
+
+#include <bitale/function.h>
+#include <fmt/format.h>
 
 #include "compiler/driver/compile.h"
 #include "compiler/ir/graph.h"
@@ -31,13 +30,16 @@ Argument::Argument(double v) : array_(Array::scalar(v)), weak_(true) {}
 Argument::Argument(int v) : array_(Array::scalar(static_cast<std::int64_t>(v))), weak_(true) {}
 Argument::Argument(std::int64_t v) : array_(Array::scalar(v)), weak_(true) {}
 Argument::Argument(std::initializer_list<double> row)
-    : array_(Array::of(std::span<const double>(row.begin(), row.size()), {static_cast<std::int64_t>(row.size())})), weak_(true) {}
+    : array_(Array::of(std::span<const double>(row.begin(), row.size()), {static_cast<std::int64_t>(row.size())})),
+      weak_(true) {}
 
 Argument::Argument(std::initializer_list<std::initializer_list<double>> rows) : weak_(true) {
   std::vector<double> flat;
   const std::size_t width = rows.size() ? rows.begin()->size() : 0;
   for (const auto& r : rows) {
-    if (r.size() != width) throw Error("nested list: rows of different lengths, " + std::to_string(width) + " and " + std::to_string(r.size()));
+    if (r.size() != width)
+      throw Error("nested list: rows of different lengths, " + std::to_string(width) + " and " +
+                  std::to_string(r.size()));
     flat.insert(flat.end(), r.begin(), r.end());
   }
   array_ = nested(flat, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)});
@@ -54,13 +56,14 @@ Argument::Argument(std::initializer_list<std::initializer_list<std::initializer_
       flat.insert(flat.end(), r.begin(), r.end());
     }
   }
-  array_ = nested(flat, {static_cast<std::int64_t>(planes.size()), static_cast<std::int64_t>(rows), static_cast<std::int64_t>(width)});
+  array_ = nested(flat, {static_cast<std::int64_t>(planes.size()), static_cast<std::int64_t>(rows),
+                         static_cast<std::int64_t>(width)});
 }
 
 struct Function::State {
   driver::Compiled compiled;
   std::vector<ir::Tensor> inputs;
-  std::vector<std::shared_ptr<Shared::State>> shareds;   // in the order of the program's ports, ascending key
+  std::vector<std::shared_ptr<Shared::State>> shareds;  // in the order of the program's ports, ascending key
   std::vector<bool> updated;
   std::string name;
   int threads = 1;
@@ -82,20 +85,26 @@ std::vector<ir::Tensor> reachable_shareds(const std::vector<ir::Tensor>& roots) 
 
 std::string made_at(SourceLine line) { return line ? " (function made at " + to_string(line) + ")" : ""; }
 
-void check_inputs(const std::vector<ir::Tensor>& inputs, const std::vector<ir::Tensor>& roots, const FunctionOptions& o, SourceLine line) {
+void check_inputs(const std::vector<ir::Tensor>& inputs, const std::vector<ir::Tensor>& roots, const FunctionOptions& o,
+                  SourceLine line) {
   std::set<std::uint64_t> given, read;
   for (const ir::NodePtr& n : ir::topological(roots))
     if (n->op().leaf == ir::Leaf::input) read.insert(n->id());
   for (const ir::Tensor& t : inputs) {
     if (t.node().op().leaf != ir::Leaf::input)
-      throw Error(o.name + ": " + ir::describe(t) + " is not an input(): only those can be arguments; replace others through givens" + made_at(line));
-    if (!given.insert(t.node().id()).second) throw Error(o.name + ": the input " + ir::describe(t) + " is given twice" + made_at(line));
+      throw Error(o.name + ": " + ir::describe(t) +
+                  " is not an input(): only those can be arguments; replace others through givens" + made_at(line));
+    if (!given.insert(t.node().id()).second)
+      throw Error(o.name + ": the input " + ir::describe(t) + " is given twice" + made_at(line));
     if (!o.unused_inputs && !read.contains(t.node().id()))
-      throw Error(o.name + ": the input " + ir::describe(t) + " is not used by any output or update; drop it or set unused_inputs" + made_at(line));
+      throw Error(o.name + ": the input " + ir::describe(t) +
+                  " is not used by any output or update; drop it or set unused_inputs" + made_at(line));
   }
   for (const ir::NodePtr& n : ir::topological(roots))
     if (n->op().leaf == ir::Leaf::input && !given.contains(n->id()))
-      throw Error(o.name + ": the outputs use the input " + ir::describe({n, 0, n->origins().empty() ? SourceLine() : n->origins()[0], n->params_as<ir::InputParams>().name}) +
+      throw Error(o.name + ": the outputs use the input " +
+                  ir::describe({n, 0, n->origins().empty() ? SourceLine() : n->origins()[0],
+                                n->params_as<ir::InputParams>().name}) +
                   ", which is missing from the function's inputs" + made_at(line));
 }
 
@@ -103,12 +112,14 @@ ir::Tensor checked_update(const Shared& target, const Tensor& value, const std::
   const ir::Tensor symbol = Access::symbol(target);
   const ir::Tensor v = Access::in(value, "an update");
   auto fail = [&](const std::string& what) {
-    throw Error(function + ": the update of " + ir::describe(symbol) + " by " + ir::describe(v) + ": " + what + made_at(line));
+    throw Error(function + ": the update of " + ir::describe(symbol) + " by " + ir::describe(v) + ": " + what +
+                made_at(line));
   };
   if (v.dtype() != symbol.dtype()) fail("the dtypes differ");
   if (v.rank() != symbol.rank()) fail("the ranks differ");
   for (int i = 0; i < v.rank(); ++i)
-    if (v.dim(i).is_constant() && symbol.dim(i).is_constant() && !(v.dim(i) == symbol.dim(i))) fail("the extents of axis " + std::to_string(i) + " differ");
+    if (v.dim(i).is_constant() && symbol.dim(i).is_constant() && !(v.dim(i) == symbol.dim(i)))
+      fail("the extents of axis " + std::to_string(i) + " differ");
   return v;
 }
 
@@ -129,7 +140,8 @@ void advance_random_states(const std::vector<ir::Tensor>& roots, std::map<std::i
   }
 }
 
-Built build(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const FunctionOptions& o, SourceLine line) {
+Built build(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const FunctionOptions& o,
+            SourceLine line) {
   Built b;
   b.graph.name = o.name;
   b.graph.inputs = Access::in(inputs, "an input of the function");
@@ -150,7 +162,8 @@ Built build(const std::vector<Tensor>& inputs, const std::vector<Tensor>& output
     for (const auto& [from, to] : o.givens) {
       const ir::Tensor f = Access::in(from, "a given"), t = Access::in(to, "a given's replacement");
       if (f.dtype() != t.dtype() || f.rank() != t.rank())
-        throw Error(o.name + ": the given " + ir::describe(t) + " for " + ir::describe(f) + " has another type" + made_at(line));
+        throw Error(o.name + ": the given " + ir::describe(t) + " for " + ir::describe(f) + " has another type" +
+                    made_at(line));
       map.emplace(f, t);
     }
     roots = ir::substitute(roots, map);
@@ -166,20 +179,24 @@ Built build(const std::vector<Tensor>& inputs, const std::vector<Tensor>& output
     b.graph.shareds.push_back(Access::named(t));
   }
   b.graph.outputs.assign(roots.begin(), roots.begin() + static_cast<std::ptrdiff_t>(outputs.size()));
-  for (std::size_t i = 0; i < keys.size(); ++i) b.graph.updates.emplace_back(number.at(keys[i]), roots[outputs.size() + i]);
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    b.graph.updates.emplace_back(number.at(keys[i]), roots[outputs.size() + i]);
   return b;
 }
 
 driver::CompileOptions compile_options(const FunctionOptions& o) {
   if (o.device != "cpu") throw Error(o.name + ": device '" + o.device + "' is not known; this build has: cpu");
-  if (o.level < 0 || o.level > 3) throw Error(o.name + ": the optimisation level is 0 to 3, got " + std::to_string(o.level));
-  if (o.threads < 0) throw Error(o.name + ": the number of threads must not be negative, got " + std::to_string(o.threads));
+  if (o.level < 0 || o.level > 3)
+    throw Error(o.name + ": the optimisation level is 0 to 3, got " + std::to_string(o.level));
+  if (o.threads < 0)
+    throw Error(o.name + ": the number of threads must not be negative, got " + std::to_string(o.threads));
   return {o.level, o.isa, o.relaxed, o.cache};
 }
 
 }  // namespace
 
-Function function(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const FunctionOptions& options, Where at) {
+Function function(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const FunctionOptions& options,
+                  Where at) {
   ensure_ready();
   const driver::CompileOptions compile = compile_options(options);
   Built b = build(inputs, outputs, options, at);
@@ -196,7 +213,8 @@ Function function(const std::vector<Tensor>& inputs, const std::vector<Tensor>& 
   return f;
 }
 
-Stages stages(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const FunctionOptions& options, Where at) {
+Stages stages(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const FunctionOptions& options,
+              Where at) {
   ensure_ready();
   const Built b = build(inputs, outputs, options, at);
   driver::Stages s = driver::show_stages(b.graph, compile_options(options));
@@ -208,7 +226,8 @@ Stages stages(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outp
 Array Function::State::convert(const Argument& a, std::size_t i) const {
   const ir::Tensor& input = inputs[i];
   auto fail = [&](const std::string& what) {
-    throw Error(name + ": input " + ir::describe(input) + ": " + what + ", given " + std::string(name_of(a.array_->dtype())) + shape_text(a.array_->shape()));
+    throw Error(name + ": input " + ir::describe(input) + ": " + what + ", given " +
+                std::string(name_of(a.array_->dtype())) + shape_text(a.array_->shape()));
   };
   Array value = *a.array_;
   if (value.empty()) throw Error(name + ": input " + ir::describe(input) + ": the argument is an empty Array handle");
@@ -245,8 +264,10 @@ std::vector<Array> Function::call(std::span<const Argument> given) const {
   std::vector<std::unique_lock<std::shared_mutex>> writers;
   std::vector<Array> values;
   for (std::size_t i = 0; i < s.shareds.size(); ++i) {
-    if (s.updated[i]) writers.emplace_back(s.shareds[i]->mutex);
-    else readers.emplace_back(s.shareds[i]->mutex);
+    if (s.updated[i])
+      writers.emplace_back(s.shareds[i]->mutex);
+    else
+      readers.emplace_back(s.shareds[i]->mutex);
     values.push_back(s.shareds[i]->value);
   }
   executor::CallResult result = s.compiled.runnable->call(inputs, values, {s.threads});
@@ -258,8 +279,9 @@ std::vector<Array> Function::call(std::span<const Argument> given) const {
   return std::move(result.outputs);
 }
 
-std::vector<Array> Function::operator()(const Argument& a, const Argument& b, const Argument& c, const Argument& d, const Argument& e,
-                                        const Argument& f, const Argument& g, const Argument& h) const {
+std::vector<Array> Function::operator()(const Argument& a, const Argument& b, const Argument& c, const Argument& d,
+                                        const Argument& e, const Argument& f, const Argument& g,
+                                        const Argument& h) const {
   const Argument list[] = {a, b, c, d, e, f, g, h};
   return call(list);
 }
@@ -279,8 +301,10 @@ std::string Function::profile() const {
   const auto steps = state_->compiled.runnable->profile();
   for (const auto& p : steps) total += p.seconds;
   for (const auto& p : steps)
-    s += fmt::format("{:>10.3f} us  {:>5.1f} %  {:>8} {}\n", p.calls ? p.seconds / static_cast<double>(p.calls) * 1e6 : 0.0, total > 0 ? p.seconds / total * 100 : 0.0,
-                     p.flops > 0 && p.seconds > 0 ? fmt::format("{:.1f} GF/s", p.flops / p.seconds * 1e-9) : "", p.label);
+    s += fmt::format(
+        "{:>10.3f} us  {:>5.1f} %  {:>8} {}\n", p.calls ? p.seconds / static_cast<double>(p.calls) * 1e6 : 0.0,
+        total > 0 ? p.seconds / total * 100 : 0.0,
+        p.flops > 0 && p.seconds > 0 ? fmt::format("{:.1f} GF/s", p.flops / p.seconds * 1e-9) : "", p.label);
   return s;
 }
 
@@ -299,7 +323,8 @@ double Function::flops(std::span<const Argument> given) const {
   std::vector<Array> values;
   for (const auto& s : state_->shareds) values.push_back(s->value);
   const program::Program& p = *state_->compiled.program;
-  const std::vector<std::int64_t> extents = program::evaluate_extents(p, {shapes_of(inputs), shapes_of(values), std::vector<std::int64_t>(inputs.size())});
+  const std::vector<std::int64_t> extents =
+      program::evaluate_extents(p, {shapes_of(inputs), shapes_of(values), std::vector<std::int64_t>(inputs.size())});
   double total = 0;
   for (const program::Step& s : p.steps)
     if (s.flops >= 0) total += static_cast<double>(extents[static_cast<std::size_t>(s.flops)]);

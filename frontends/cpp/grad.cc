@@ -1,8 +1,9 @@
+#include "compiler/grad/grad.h"
+
 #include <bitale/grad.h>
 
 #include "compiler/driver/compile.h"
 #include "compiler/grad/check.h"
-#include "compiler/grad/grad.h"
 #include "frontends/cpp/handles.h"
 
 namespace bitale {
@@ -14,21 +15,29 @@ std::vector<Tensor> grad(const Tensor& cost, const std::vector<Tensor>& wrt, con
   o.disconnected = options.zero_if_disconnected ? ad::Disconnected::zero : ad::Disconnected::error;
   o.consider_constant = Access::in(options.consider_constant, "grad: consider_constant");
   for (const auto& [t, g] : options.known_grads) o.known_grads.emplace_back(Access::in(t), Access::in(g));
-  return Access::out(ad::grad(Access::in(cost, "grad: the cost"), Access::in(wrt, "grad: a tensor to differentiate by"), o, at));
+  return Access::out(
+      ad::grad(Access::in(cost, "grad: the cost"), Access::in(wrt, "grad: a tensor to differentiate by"), o, at));
 }
 Tensor grad(const Tensor& cost, const Tensor& wrt, const GradOptions& options, Where at) {
   return grad(cost, std::vector<Tensor>{wrt}, options, at)[0];
 }
 
-std::vector<Tensor> vjp(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cotangents, const std::vector<Tensor>& wrt, Where at) {
+std::vector<Tensor> vjp(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cotangents,
+                        const std::vector<Tensor>& wrt, Where at) {
   return Access::out(ad::vjp(Access::in(outputs), Access::in(cotangents), Access::in(wrt), {}, at));
 }
-std::vector<Tensor> jvp(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs, const std::vector<Tensor>& tangents, Where at) {
+std::vector<Tensor> jvp(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                        const std::vector<Tensor>& tangents, Where at) {
   return Access::out(ad::jvp(Access::in(outputs), Access::in(inputs), Access::in(tangents), at));
 }
-Tensor jacobian(const Tensor& y, const Tensor& x, Where at) { return Access::out(ad::jacobian(Access::in(y), Access::in(x), at)); }
-Tensor hessian(const Tensor& cost, const Tensor& x, Where at) { return Access::out(ad::hessian(Access::in(cost), Access::in(x), at)); }
-std::vector<Tensor> hessian_vector_product(const Tensor& cost, const std::vector<Tensor>& x, const std::vector<Tensor>& v, Where at) {
+Tensor jacobian(const Tensor& y, const Tensor& x, Where at) {
+  return Access::out(ad::jacobian(Access::in(y), Access::in(x), at));
+}
+Tensor hessian(const Tensor& cost, const Tensor& x, Where at) {
+  return Access::out(ad::hessian(Access::in(cost), Access::in(x), at));
+}
+std::vector<Tensor> hessian_vector_product(const Tensor& cost, const std::vector<Tensor>& x,
+                                           const std::vector<Tensor>& v, Where at) {
   return Access::out(ad::hessian_vector_product(Access::in(cost), Access::in(x), Access::in(v), at));
 }
 namespace {
@@ -50,8 +59,8 @@ std::vector<Array> run_once(std::span<const ir::Tensor> outputs, const ad::Bindi
 
 }  // namespace
 
-GradientCheck gradient_check(const std::vector<Tensor>& outputs, const std::vector<Tensor>& wrt, const std::vector<std::pair<Tensor, Array>>& values,
-                             std::uint64_t seed, Where) {
+GradientCheck gradient_check(const std::vector<Tensor>& outputs, const std::vector<Tensor>& wrt,
+                             const std::vector<std::pair<Tensor, Array>>& values, std::uint64_t seed, Where) {
   ad::Bindings leaves;
   for (const auto& [t, v] : values) leaves.emplace_back(Access::in(t, "gradient_check: an input"), v);
   ad::CheckOptions options;
@@ -60,7 +69,11 @@ GradientCheck gradient_check(const std::vector<Tensor>& outputs, const std::vect
   return {r.worst, r.where};
 }
 
-Tensor grad_clip(const Tensor& x, double low, double high, Where at) { return Access::out(ad::grad_clip(Access::in(x), low, high, at)); }
-Tensor grad_scale(const Tensor& x, double factor, Where at) { return Access::out(ad::grad_scale(Access::in(x), factor, at)); }
+Tensor grad_clip(const Tensor& x, double low, double high, Where at) {
+  return Access::out(ad::grad_clip(Access::in(x), low, high, at));
+}
+Tensor grad_scale(const Tensor& x, double factor, Where at) {
+  return Access::out(ad::grad_scale(Access::in(x), factor, at));
+}
 
 }  // namespace bitale

@@ -5,12 +5,13 @@
 #include <shared_mutex>
 
 #include <bitale/tensor.h>
+
 #include "compiler/prim/prim.h"
 
 namespace bitale {
 
-// The value side of a Shared. Calls that read it hold the lock shared, calls that update it exclusively; several are locked in order
-// of key. The version grows with every change of the value.
+// The value side of a Shared. Calls that read it hold the lock shared, calls that update it exclusively; several are
+// locked in order of key. The version grows with every change of the value.
 struct Shared::State {
   std::string name;
   std::int64_t key = 0;

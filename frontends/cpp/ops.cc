@@ -1,7 +1,8 @@
+#include "ops/api/ops.h"
+
 #include <bitale/ops.h>
 
 #include "frontends/cpp/handles.h"
-#include "ops/api/ops.h"
 #include "runtime/base/error.h"
 
 namespace bitale {
@@ -30,8 +31,10 @@ BITALE_UNARY(round, ops::round)
 BITALE_UNARY(stop_gradient, ir::stop_gradient)
 #undef BITALE_UNARY
 
-#define BITALE_BINARY(name, builder) \
-  Tensor name(const Operand& a, const Operand& b) { return Access::out(builder(Access::in(a), Access::in(b), Access::line(a))); }
+#define BITALE_BINARY(name, builder)                                            \
+  Tensor name(const Operand& a, const Operand& b) {                             \
+    return Access::out(builder(Access::in(a), Access::in(b), Access::line(a))); \
+  }
 BITALE_BINARY(pow, ops::pow)
 BITALE_BINARY(floordiv, ops::floordiv)
 BITALE_BINARY(mod, ops::mod)
@@ -44,8 +47,10 @@ Tensor where(const Tensor& condition, const Operand& yes, const Operand& no) {
 }
 Tensor cast(const Tensor& x, DType dtype, Where at) { return Access::out(ir::cast(Access::in(x), dtype, at)); }
 
-#define BITALE_REDUCTION(name) \
-  Tensor name(const Tensor& x, const Axes& axes, bool keepdims, Where at) { return Access::out(ops::name(Access::in(x, #name), axes, keepdims, at)); }
+#define BITALE_REDUCTION(name)                                               \
+  Tensor name(const Tensor& x, const Axes& axes, bool keepdims, Where at) {  \
+    return Access::out(ops::name(Access::in(x, #name), axes, keepdims, at)); \
+  }
 BITALE_REDUCTION(sum)
 BITALE_REDUCTION(mean)
 BITALE_REDUCTION(max)
@@ -100,10 +105,13 @@ Tensor transpose(const Tensor& x, const Axes& axes, Where at) {
   for (std::int64_t& a : order) a = checked_axis(t, a, "transpose");
   return Access::out(ir::transpose(t, order, at));
 }
-Tensor broadcast_to(const Tensor& x, const Shape& shape, Where at) { return Access::out(ir::broadcast_to(Access::in(x), Access::in(shape), at)); }
+Tensor broadcast_to(const Tensor& x, const Shape& shape, Where at) {
+  return Access::out(ir::broadcast_to(Access::in(x), Access::in(shape), at));
+}
 Tensor expand_dims(const Tensor& x, int axis, Where at) {
   const ir::Tensor t = Access::in(x, "expand_dims");
-  if (axis < -t.rank() - 1 || axis > t.rank()) throw Error("expand_dims: axis " + std::to_string(axis) + " is out of range for " + ir::describe(t));
+  if (axis < -t.rank() - 1 || axis > t.rank())
+    throw Error("expand_dims: axis " + std::to_string(axis) + " is out of range for " + ir::describe(t));
   return Access::out(ir::expand_dims(t, axis < 0 ? axis + t.rank() + 1 : axis, at));
 }
 Tensor concatenate(const std::vector<Tensor>& parts, int axis, Where at) {
@@ -121,7 +129,8 @@ Tensor flip(const Tensor& x, const Axes& axes, Where at) {
 
 namespace {
 
-Tensor slice_axis(const ir::Tensor& t, std::int64_t axis, const ir::Dim& start, const ir::Dim& count, std::int64_t step, Where at) {
+Tensor slice_axis(const ir::Tensor& t, std::int64_t axis, const ir::Dim& start, const ir::Dim& count, std::int64_t step,
+                  Where at) {
   ir::Shape starts(t.shape().size(), ir::Dim(0)), extents = t.shape();
   std::vector<std::int64_t> steps(t.shape().size(), 1);
   const auto i = static_cast<std::size_t>(axis);
@@ -136,7 +145,8 @@ Tensor slice_axis(const ir::Tensor& t, std::int64_t axis, const ir::Dim& start, 
 Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step, Where at) {
   const ir::Tensor t = Access::in(x, "slice");
   const std::int64_t a = checked_axis(t, axis, "slice");
-  if (step <= 0) throw Error("slice: the step must be positive, got " + std::to_string(step) + "; flip() reverses an axis");
+  if (step <= 0)
+    throw Error("slice: the step must be positive, got " + std::to_string(step) + "; flip() reverses an axis");
   const ir::Dim n = t.dim(static_cast<int>(a));
   auto clip = [&](std::int64_t v) { return v < 0 ? ir::max(n + ir::Dim(v), 0) : ir::min(ir::Dim(v), n); };
   const ir::Dim first = clip(start), last = clip(stop);
@@ -148,32 +158,43 @@ Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& count, Wher
   return slice_axis(t, checked_axis(t, axis, "slice"), Access::in(start), Access::in(count), 1, at);
 }
 
-Tensor gather(const Tensor& x, const Tensor& indices, int axis, Where at) { return Access::out(ops::gather(Access::in(x), Access::in(indices), axis, at)); }
+Tensor gather(const Tensor& x, const Tensor& indices, int axis, Where at) {
+  return Access::out(ops::gather(Access::in(x), Access::in(indices), axis, at));
+}
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis, Where at) {
   return Access::out(ops::scatter_add(Access::in(x), Access::in(indices), Access::in(updates), axis, at));
 }
-Tensor pick(const Tensor& x, const Tensor& indices, Where at) { return Access::out(ops::pick(Access::in(x), Access::in(indices), at)); }
+Tensor pick(const Tensor& x, const Tensor& indices, Where at) {
+  return Access::out(ops::pick(Access::in(x), Access::in(indices), at));
+}
 Tensor one_hot(const Tensor& indices, const Dim& classes, DType dtype, Where at) {
   return Access::out(ops::one_hot(Access::in(indices), Access::in(classes), dtype, at));
 }
 
-Tensor dot(const Tensor& a, const Tensor& b, Where at) { return Access::out(ir::dot(Access::in(a, "dot"), Access::in(b, "dot"), at)); }
+Tensor dot(const Tensor& a, const Tensor& b, Where at) {
+  return Access::out(ir::dot(Access::in(a, "dot"), Access::in(b, "dot"), at));
+}
 Tensor batched_dot(const Tensor& a, const Tensor& b, Where at) {
-  return Access::out(ir::dot_general(Access::in(a, "batched_dot"), Access::in(b, "batched_dot"), {{0}, {0}, {2}, {1}}, at));
+  return Access::out(
+      ir::dot_general(Access::in(a, "batched_dot"), Access::in(b, "batched_dot"), {{0}, {0}, {2}, {1}}, at));
 }
 
 Tensor conv2d(const Tensor& images, const Tensor& filters, const Conv2d& o, Where at) {
-  return Access::out(ops::conv2d(Access::in(images), Access::in(filters), {o.stride, o.dilation, o.padding, o.groups, o.flip}, at));
+  return Access::out(
+      ops::conv2d(Access::in(images), Access::in(filters), {o.stride, o.dilation, o.padding, o.groups, o.flip}, at));
 }
 Tensor max_pool2d(const Tensor& images, const Pool2d& o, Where at) {
   return Access::out(ops::max_pool2d(Access::in(images), {o.window, o.stride, o.padding, o.ceil, o.count_padding}, at));
 }
 Tensor average_pool2d(const Tensor& images, const Pool2d& o, Where at) {
-  return Access::out(ops::average_pool2d(Access::in(images), {o.window, o.stride, o.padding, o.ceil, o.count_padding}, at));
+  return Access::out(
+      ops::average_pool2d(Access::in(images), {o.window, o.stride, o.padding, o.ceil, o.count_padding}, at));
 }
 
 Tensor softmax(const Tensor& x, int axis, Where at) { return Access::out(ops::softmax(Access::in(x), axis, at)); }
-Tensor log_softmax(const Tensor& x, int axis, Where at) { return Access::out(ops::log_softmax(Access::in(x), axis, at)); }
+Tensor log_softmax(const Tensor& x, int axis, Where at) {
+  return Access::out(ops::log_softmax(Access::in(x), axis, at));
+}
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Where at) {
   return Access::out(ops::cross_entropy(Access::in(logits), Access::in(labels), at));
 }

@@ -17,7 +17,8 @@ std::int64_t next_key() {
 
 void check_value(const ir::Tensor& symbol, const Array& value) {
   auto fail = [&](const std::string& what) {
-    throw Error("Shared " + ir::describe(symbol) + ": " + what + ", given " + std::string(name_of(value.dtype())) + shape_text(value.shape()));
+    throw Error("Shared " + ir::describe(symbol) + ": " + what + ", given " + std::string(name_of(value.dtype())) +
+                shape_text(value.shape()));
   };
   if (value.empty()) throw Error("Shared " + symbol.name() + ": the value is an empty Array handle");
   if (value.dtype() != symbol.dtype()) fail("its dtype is " + std::string(name_of(symbol.dtype())));
@@ -37,9 +38,11 @@ Shape constant_shape(const Array& value) {
 
 }  // namespace
 
-Shared::Shared(const std::string& name, const Array& value, Where at) : Shared(name, value, constant_shape(value), at) {}
+Shared::Shared(const std::string& name, const Array& value, Where at)
+    : Shared(name, value, constant_shape(value), at) {}
 
-Shared::Shared(const std::string& name, const Array& value, const Shape& shape, Where at) : state_(std::make_shared<State>()) {
+Shared::Shared(const std::string& name, const Array& value, const Shape& shape, Where at)
+    : state_(std::make_shared<State>()) {
   ensure_ready();
   state_->name = name;
   state_->key = next_key();
@@ -80,7 +83,8 @@ std::shared_ptr<Shared::State> Access::find(const ir::Tensor& leaf) {
 
 ir::Tensor Access::named(const ir::Tensor& leaf) {
   const auto origins = leaf.node().origins();
-  return {leaf.node_ptr(), 0, origins.empty() ? SourceLine() : origins[0], leaf.node().params_as<ir::SharedParams>().name};
+  return {leaf.node_ptr(), 0, origins.empty() ? SourceLine() : origins[0],
+          leaf.node().params_as<ir::SharedParams>().name};
 }
 
 }  // namespace bitale

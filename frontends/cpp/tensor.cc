@@ -16,8 +16,8 @@ Dim::Dim(const std::string& name, Where at)
 std::string Dim::text() const { return ir::to_string(handle_->dim); }
 bool Dim::operator==(const Dim& other) const { return handle_->dim == other.handle_->dim; }
 Dim operator+(const Dim& a, const Dim& b) { return Access::out(Access::in(a) + Access::in(b)); }
-Dim operator-(const Dim& a, const Dim& b) { return Access::out(Access::in(a) - Access::in(b)); }
-Dim operator*(const Dim& a, const Dim& b) { return Access::out(Access::in(a) * Access::in(b)); }
+Dim operator-(const Dim& a, const Dim& b) { return Access::out(Access::in(a)-Access::in(b)); }
+Dim operator*(const Dim& a, const Dim& b) { return Access::out(Access::in(a)*Access::in(b)); }
 Dim floordiv(const Dim& a, const Dim& b) { return Access::out(ir::floordiv(Access::in(a), Access::in(b))); }
 
 namespace detail {
@@ -47,10 +47,14 @@ std::vector<Tensor> Access::out(const std::vector<ir::Tensor>& list) {
 
 ir::Operand Access::in(const Operand& o) {
   switch (o.kind_) {
-    case Operand::Kind::tensor: return in(o.tensor_);
-    case Operand::Kind::truth: return o.integer_ != 0;
-    case Operand::Kind::integer: return o.integer_;
-    case Operand::Kind::real: return o.real_;
+    case Operand::Kind::tensor:
+      return in(o.tensor_);
+    case Operand::Kind::truth:
+      return o.integer_ != 0;
+    case Operand::Kind::integer:
+      return o.integer_;
+    case Operand::Kind::real:
+      return o.real_;
   }
   throw InternalError("operand kind out of range");
 }
@@ -92,7 +96,8 @@ Tensor constant(const Array& value, Where at) {
 }
 Tensor full(double value, DType dtype, const Shape& shape, Where at) {
   ensure_ready();
-  const ir::Literal literal = is_floating(dtype) ? ir::Literal::real(value, dtype) : ir::Literal::integer(static_cast<std::int64_t>(value), dtype);
+  const ir::Literal literal = is_floating(dtype) ? ir::Literal::real(value, dtype)
+                                                 : ir::Literal::integer(static_cast<std::int64_t>(value), dtype);
   return Access::out(ir::full(literal, Access::in(shape), at));
 }
 Tensor zeros(DType dtype, const Shape& shape, Where at) { return full(0, dtype, shape, at); }
@@ -106,8 +111,10 @@ Tensor extent(const Dim& dim, Where at) {
   return Access::out(ir::extent(Access::in(dim), at));
 }
 
-#define BITALE_BINARY(function, builder, first, second) \
-  Tensor function(const Operand& a, const Operand& b) { return Access::out(ir::builder(Access::in(first), Access::in(second), Access::line(a))); }
+#define BITALE_BINARY(function, builder, first, second)                                      \
+  Tensor function(const Operand& a, const Operand& b) {                                      \
+    return Access::out(ir::builder(Access::in(first), Access::in(second), Access::line(a))); \
+  }
 BITALE_BINARY(operator+, add, a, b)
 BITALE_BINARY(operator-, sub, a, b)
 BITALE_BINARY(operator*, mul, a, b)
@@ -133,6 +140,8 @@ ir::Tensor tensor_of(const Operand& o, const char* op) {
 }  // namespace
 
 Tensor operator-(const Operand& a) { return Access::out(ir::neg(tensor_of(a, "neg"), Access::line(a))); }
-Tensor logical_not(const Operand& a) { return Access::out(ir::logical_not(tensor_of(a, "logical_not"), Access::line(a))); }
+Tensor logical_not(const Operand& a) {
+  return Access::out(ir::logical_not(tensor_of(a, "logical_not"), Access::line(a)));
+}
 
 }  // namespace bitale

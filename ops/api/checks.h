@@ -41,7 +41,8 @@ inline void require_rank(const ir::TypeArgs& args, int i, int rank) {
 // Counts from the end if negative; in [0, rank), or an Error.
 inline int normal_axis(const std::string& op, int axis, int rank, SourceLine line) {
   if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
-  throw Error(op + ": axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(rank) + (line ? ", at " + to_string(line) : ""));
+  throw Error(op + ": axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(rank) +
+              (line ? ", at " + to_string(line) : ""));
 }
 
 }  // namespace bitale::ops

@@ -1,4 +1,5 @@
-// Builder functions of the ops, beyond the primitives of compiler/prim/prim.h. Each is defined beside its op's declaration.
+// Builder functions of the ops, beyond the primitives of compiler/prim/prim.h. Each is defined beside its op's
+// declaration.
 //
 // All take the user's source line last; all check operands while the graph is built and throw Error naming the op, the
 // operands' types and lines.
@@ -26,14 +27,14 @@ Tensor sqrt(const Tensor& x, SourceLine line = {});
 Tensor tanh(const Tensor& x, SourceLine line = {});
 Tensor sigmoid(const Tensor& x, SourceLine line = {});
 Tensor softplus(const Tensor& x, SourceLine line = {});
-Tensor relu(const Tensor& x, SourceLine line = {});                      // max(x, 0); derivative 0 at 0
+Tensor relu(const Tensor& x, SourceLine line = {});  // max(x, 0); derivative 0 at 0
 Tensor sin(const Tensor& x, SourceLine line = {});
 Tensor cos(const Tensor& x, SourceLine line = {});
 Tensor erf(const Tensor& x, SourceLine line = {});
 Tensor floor(const Tensor& x, SourceLine line = {});
 Tensor ceil(const Tensor& x, SourceLine line = {});
 Tensor round(const Tensor& x, SourceLine line = {});
-Tensor pow(const Operand& x, const Operand& y, SourceLine line = {});    // d/dy is 0 at x = 0
+Tensor pow(const Operand& x, const Operand& y, SourceLine line = {});  // d/dy is 0 at x = 0
 Tensor floordiv(const Operand& a, const Operand& b, SourceLine line = {});
 Tensor mod(const Operand& a, const Operand& b, SourceLine line = {});
 
@@ -42,12 +43,13 @@ Tensor sum(const Tensor& x, std::vector<std::int64_t> axes = {}, bool keepdims =
 Tensor mean(const Tensor& x, std::vector<std::int64_t> axes = {}, bool keepdims = false, SourceLine line = {});
 Tensor max(const Tensor& x, std::vector<std::int64_t> axes = {}, bool keepdims = false, SourceLine line = {});
 Tensor min(const Tensor& x, std::vector<std::int64_t> axes = {}, bool keepdims = false, SourceLine line = {});
-Tensor argmax(const Tensor& x, int axis, SourceLine line = {});          // int64; first among equals; NaN wins
+Tensor argmax(const Tensor& x, int axis, SourceLine line = {});  // int64; first among equals; NaN wins
 Tensor argmin(const Tensor& x, int axis, SourceLine line = {});
 Tensor logsumexp(const Tensor& x, std::vector<std::int64_t> axes = {}, bool keepdims = false, SourceLine line = {});
 
 // ---- indexing ----
-// Rows of x along `axis` by integer indices of any rank: numpy.take. An index outside [-n, n) is a data error at run time.
+// Rows of x along `axis` by integer indices of any rank: numpy.take. An index outside [-n, n) is a data error at run
+// time.
 Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0, SourceLine line = {});
 // x with `updates` added (or set) at indices along axis; duplicates accumulate.
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, SourceLine line = {});
@@ -63,20 +65,24 @@ struct Conv2dOptions {
   std::array<std::int64_t, 2> stride{1, 1}, dilation{1, 1};
   std::array<std::int64_t, 4> padding{0, 0, 0, 0};  // top, bottom, left, right
   std::int64_t groups = 1;
-  bool flip = false;                                // true convolution: filters rotated by 180 degrees
+  bool flip = false;  // true convolution: filters rotated by 180 degrees
   bool operator==(const Conv2dOptions&) const = default;
 };
 Tensor conv2d(const Tensor& x, const Tensor& filters, const Conv2dOptions& options = {}, SourceLine line = {});
-Tensor conv2d_backward_data(const Tensor& dy, const Tensor& filters, Dim height, Dim width, const Conv2dOptions& options = {}, SourceLine line = {});
-Tensor conv2d_backward_filters(const Tensor& x, const Tensor& dy, Dim kh, Dim kw, const Conv2dOptions& options = {}, SourceLine line = {});
+Tensor conv2d_backward_data(const Tensor& dy, const Tensor& filters, Dim height, Dim width,
+                            const Conv2dOptions& options = {}, SourceLine line = {});
+Tensor conv2d_backward_filters(const Tensor& x, const Tensor& dy, Dim kh, Dim kw, const Conv2dOptions& options = {},
+                               SourceLine line = {});
 struct Pool2dOptions {
   std::array<std::int64_t, 2> window{2, 2}, stride{2, 2};
   std::array<std::int64_t, 4> padding{0, 0, 0, 0};
-  bool ceil = false;           // windows that begin inside the image and end beyond it (and its padding) count
-  bool count_padding = false;  // average: divide by the elements of the window inside image and padding, not inside the image
+  bool ceil = false;  // windows that begin inside the image and end beyond it (and its padding) count
+  bool count_padding =
+      false;  // average: divide by the elements of the window inside image and padding, not inside the image
   bool operator==(const Pool2dOptions&) const = default;
 };
-Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options = {}, SourceLine line = {});  // gradient to the first maximum
+Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options = {},
+                  SourceLine line = {});  // gradient to the first maximum
 Tensor average_pool2d(const Tensor& x, const Pool2dOptions& options = {}, SourceLine line = {});
 
 // ---- networks ----
@@ -86,9 +92,12 @@ Tensor log_softmax(const Tensor& x, int axis = -1, SourceLine line = {});
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, SourceLine line = {});
 
 // ---- random: Philox 4x32-10. `state` is int64[2] (key, counter); draw_id tells draws of one function apart ----
-Tensor random_uniform(const Tensor& state, std::int64_t draw_id, Shape shape, DType dtype = DType::f32, SourceLine line = {});  // [0, 1)
-Tensor random_normal(const Tensor& state, std::int64_t draw_id, Shape shape, DType dtype = DType::f32, SourceLine line = {});
-Tensor random_bernoulli(const Tensor& state, std::int64_t draw_id, double p, Shape shape, SourceLine line = {});  // bool
+Tensor random_uniform(const Tensor& state, std::int64_t draw_id, Shape shape, DType dtype = DType::f32,
+                      SourceLine line = {});  // [0, 1)
+Tensor random_normal(const Tensor& state, std::int64_t draw_id, Shape shape, DType dtype = DType::f32,
+                     SourceLine line = {});
+Tensor random_bernoulli(const Tensor& state, std::int64_t draw_id, double p, Shape shape,
+                        SourceLine line = {});  // bool
 
 // Registers the primitives and every op listed in ops/all_ops.cc; idempotent.
 void register_all();

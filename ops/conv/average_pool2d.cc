@@ -7,7 +7,8 @@ namespace bitale::ops {
 
 using namespace ir;
 
-Expr window_count(Element& e, const Pool2dParams& p, const Shape& image, const std::vector<Index>& window, DType dtype) {
+Expr window_count(Element& e, const Pool2dParams& p, const Shape& image, const std::vector<Index>& window,
+                  DType dtype) {
   const std::size_t rank = image.size();
   const auto max = [](Expr a, Expr b) { return call(ScalarOp::max, {a, b}); };
   const auto min = [](Expr a, Expr b) { return call(ScalarOp::min, {a, b}); };
@@ -28,7 +29,8 @@ Expr window_count(Element& e, const Pool2dParams& p, const Shape& image, const s
   return cast(total, dtype);
 }
 
-std::int64_t reference_count(const Pool2dParams& p, std::int64_t height, std::int64_t width, std::int64_t row, std::int64_t col) {
+std::int64_t reference_count(const Pool2dParams& p, std::int64_t height, std::int64_t width, std::int64_t row,
+                             std::int64_t col) {
   std::int64_t count = 0;
   for (std::int64_t i = 0; i < p.window[0]; ++i)
     for (std::int64_t j = 0; j < p.window[1]; ++j) {
@@ -83,21 +85,24 @@ void reference(const Reference& r) {
 std::vector<Sample> samples() {
   std::vector<Sample> out;
   for (const Pool2dCase& c : pool2d_cases())
-    out.push_back({c.name, {{c.shape}}, [c](std::span<const Tensor> in) { return std::vector{average_pool2d(in[0], c.options)}; }});
+    out.push_back({c.name, {{c.shape}}, [c](std::span<const Tensor> in) {
+                     return std::vector{average_pool2d(in[0], c.options)};
+                   }});
   return out;
 }
 
 }  // namespace
 
-// average_pool2d(x [..., H, W]) -> [..., OH, OW]: the sum of each window's elements over their number; with count_padding the
-// number includes elements of the padding. Errors: as max_pool2d.
+// average_pool2d(x [..., H, W]) -> [..., OH, OW]: the sum of each window's elements over their number; with
+// count_padding the number includes elements of the padding. Errors: as max_pool2d.
 const OpDef average_pool2d_op{
     .name = "average_pool2d",
     .type = [](const TypeArgs& args) { return pooled_type(args); },
     .element = element,
     .vjp =
         [](const Vjp& v) {
-          return std::vector{average_pool2d_backward(v.dy(), with_image(v.node.params_as<Pool2dParams>(), v.in(0).shape()))};
+          return std::vector{
+              average_pool2d_backward(v.dy(), with_image(v.node.params_as<Pool2dParams>(), v.in(0).shape()))};
         },
     .jvp = linear_jvp,
     .batch = batch_elementwise,

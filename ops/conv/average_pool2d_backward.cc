@@ -15,7 +15,8 @@ std::vector<TensorType> type_rule(const TypeArgs& args) {
   require_float(args, 0);
   const Shape& dy = args.type(0).shape;
   for (std::size_t k = 0; k < 2; ++k)
-    args.unify(dy[dy.size() - 2 + k], pool_positions(args, p, k, p.extents[k]), "the cotangent must be that of the pooled image");
+    args.unify(dy[dy.size() - 2 + k], pool_positions(args, p, k, p.extents[k]),
+               "the cotangent must be that of the pooled image");
   return {{args.type(0).dtype, with_plane(dy, p.extents[0], p.extents[1])}};
 }
 
@@ -23,7 +24,8 @@ Expr element(Element& e) {
   const auto& p = e.node().params_as<Pool2dParams>();
   const Tensor& dy = e.node().input(0);
   const Expr zero = e.constant(0, dy.dtype());
-  const auto term = [&](const std::vector<IndexBound>& bounds, const std::vector<Index>& at, const Index&, const Index&) {
+  const auto term = [&](const std::vector<IndexBound>& bounds, const std::vector<Index>& at, const Index&,
+                        const Index&) {
     return e.input_if(bounds, 0, at, zero) / window_count(e, p, e.node().type().shape, at, dy.dtype());
   };
   return sum_over_windows(e, p, dy.shape(), term);
@@ -53,15 +55,16 @@ std::vector<Sample> samples() {
   for (const Pool2dCase& c : pool2d_cases())
     out.push_back({c.name, {{c.result()}}, [c](std::span<const Tensor> in) {
                      const Pool2dParams p = pool2d_params("average_pool2d_backward", in[0], c.options, {});
-                     return std::vector{apply1(average_pool2d_backward_op, make_params(with_image(p, {c.shape[2], c.shape[3]})), {in[0]})};
+                     return std::vector{apply1(average_pool2d_backward_op,
+                                               make_params(with_image(p, {c.shape[2], c.shape[3]})), {in[0]})};
                    }});
   return out;
 }
 
 }  // namespace
 
-// average_pool2d_backward(dy [..., OH, OW]; H, W) -> [..., H, W]: each element gets dy / count of the windows that cover it. The
-// transpose of average_pool2d.
+// average_pool2d_backward(dy [..., OH, OW]; H, W) -> [..., H, W]: each element gets dy / count of the windows that
+// cover it. The transpose of average_pool2d.
 const OpDef average_pool2d_backward_op{
     .name = "average_pool2d_backward",
     .type = type_rule,

@@ -28,12 +28,14 @@ ContractionDef contraction(const Node& node) {
 std::vector<Tensor> vjp(const Vjp& v) {
   const auto& p = v.node.params_as<Conv2dParams>();
   const Tensor &x = v.in(0), &w = v.in(1);
-  return {conv2d_unpadded_data(v.dy(), w, p, x.dim(2), x.dim(3)), conv2d_unpadded_filters(x, v.dy(), p, w.dim(2), w.dim(3))};
+  return {conv2d_unpadded_data(v.dy(), w, p, x.dim(2), x.dim(3)),
+          conv2d_unpadded_filters(x, v.dy(), p, w.dim(2), w.dim(3))};
 }
 
 std::vector<Tensor> jvp(const Jvp& v) {
   const auto& p = v.node.params_as<Conv2dParams>();
-  return {accumulate(v.dx(0) ? conv2d_unpadded(v.dx(0), v.in(1), p) : Tensor(), v.dx(1) ? conv2d_unpadded(v.in(0), v.dx(1), p) : Tensor())};
+  return {accumulate(v.dx(0) ? conv2d_unpadded(v.dx(0), v.in(1), p) : Tensor(),
+                     v.dx(1) ? conv2d_unpadded(v.in(0), v.dx(1), p) : Tensor())};
 }
 
 void reference(const Reference& r) {
@@ -52,7 +54,8 @@ void reference(const Reference& r) {
               for (std::int64_t i = 0; i < w.h; ++i)
                 for (std::int64_t j = 0; j < w.w; ++j) {
                   const std::int64_t channel = f / filters_per_group * w.c + c;
-                  const double pixel = x(n, channel, row * p.stride[0] + i * p.dilation[0], col * p.stride[1] + j * p.dilation[1]);
+                  const double pixel =
+                      x(n, channel, row * p.stride[0] + i * p.dilation[0], col * p.stride[1] + j * p.dilation[1]);
                   total += pixel * (p.flip ? w(f, c, w.h - 1 - i, w.w - 1 - j) : w(f, c, i, j));
                 }
             out(n, f, row, col) = static_cast<T>(total);
@@ -63,16 +66,17 @@ void reference(const Reference& r) {
 std::vector<Sample> samples() {
   std::vector<Sample> out;
   for (const Conv2dCase& c : conv2d_cases())
-    out.push_back({c.name, {{c.image()}, {c.filters()}},
-                   [c](std::span<const Tensor> in) { return std::vector{conv2d(in[0], in[1], c.options)}; }});
+    out.push_back({c.name, {{c.image()}, {c.filters()}}, [c](std::span<const Tensor> in) {
+                     return std::vector{conv2d(in[0], in[1], c.options)};
+                   }});
   return out;
 }
 
 }  // namespace
 
-// conv2d(x [N, C, H, W], filters [F, C/groups, kh, kw]) -> [N, F, OH, OW]; formula and extents in conv2d.h. Errors: operands that
-// are not float tensors of rank 4 and one dtype, channels or filters that do not fit the groups, strides, dilations or groups
-// below 1, a window that is empty or larger than the input.
+// conv2d(x [N, C, H, W], filters [F, C/groups, kh, kw]) -> [N, F, OH, OW]; formula and extents in conv2d.h. Errors:
+// operands that are not float tensors of rank 4 and one dtype, channels or filters that do not fit the groups, strides,
+// dilations or groups below 1, a window that is empty or larger than the input.
 const OpDef conv2d_op{
     .name = "conv2d",
     .type = type_rule,

@@ -1,13 +1,14 @@
-// The three convolutions, one bilinear form seen from its three sides. With image x [N, C, H, W], filters w [F, C/g, kh, kw] and
-// result y [N, F, OH, OW], g groups, strides (sy, sx) and dilations (dy, dx):
+// The three convolutions, one bilinear form seen from its three sides. With image x [N, C, H, W], filters w [F, C/g,
+// kh, kw] and result y [N, F, OH, OW], g groups, strides (sy, sx) and dilations (dy, dx):
 //
 //   <y, conv2d(x, w)>  =  sum over n, g, f, c, i, j, y, x of
 //       result[n, g*Fg + f, y, x] * filters[g*Fg + f, c, i', j'] * image[n, g*Cg + c, y*sy + i*dy, x*sx + j*dx]
 //
 // with Cg = C/g, Fg = F/g, and (i', j') = (i, j), or (kh-1-i, kw-1-j) with `flip`. conv2d, conv2d_backward_data and
-// conv2d_backward_filters are its derivatives in result, image and filters, so their derivatives are one another. None knows
-// padding: the builders pad and slice around them, so that every address of the contraction is in bounds.
-// Extents: OH = floordiv(H - ((kh-1)*dy + 1), sy) + 1. (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning".)
+// conv2d_backward_filters are its derivatives in result, image and filters, so their derivatives are one another. None
+// knows padding: the builders pad and slice around them, so that every address of the contraction is in bounds.
+// Extents: OH = floordiv(H - ((kh-1)*dy + 1), sy) + 1. (Dumoulin and Visin, "A guide to convolution arithmetic for deep
+// learning".)
 #pragma once
 
 #include <vector>

@@ -70,7 +70,8 @@ void reference(const Reference& r) {
                   const std::int64_t filter = channel / w.c * filters_per_group + f, c = channel % w.c;
                   const std::int64_t a = position(row, i, 0, dy.h), b = position(col, j, 1, dy.w);
                   if (a < 0 || b < 0) continue;
-                  total += static_cast<double>(dy(n, filter, a, b)) * (p.flip ? w(filter, c, w.h - 1 - i, w.w - 1 - j) : w(filter, c, i, j));
+                  total += static_cast<double>(dy(n, filter, a, b)) *
+                           (p.flip ? w(filter, c, w.h - 1 - i, w.w - 1 - j) : w(filter, c, i, j));
                 }
             out(n, channel, row, col) = static_cast<T>(total);
           }
@@ -80,17 +81,18 @@ void reference(const Reference& r) {
 std::vector<Sample> samples() {
   std::vector<Sample> out;
   for (const Conv2dCase& c : conv2d_cases())
-    out.push_back({c.name, {{c.filters()}, {c.result()}},
-                   [c](std::span<const Tensor> in) { return std::vector{conv2d_backward_data(in[1], in[0], c.h, c.w, c.options)}; }});
+    out.push_back({c.name, {{c.filters()}, {c.result()}}, [c](std::span<const Tensor> in) {
+                     return std::vector{conv2d_backward_data(in[1], in[0], c.h, c.w, c.options)};
+                   }});
   return out;
 }
 
 }  // namespace
 
-// conv2d_backward_data(filters [F, C/groups, kh, kw], dy [N, F, OH, OW]; H, W) -> [N, C, H, W]: the cotangent of conv2d's image,
-// also called transposed convolution. Image elements that no window reaches get 0. As a matrix product, rows are (c, i, j) and
-// columns are pixels of dy (the filters come first for that). Errors: as conv2d, and OH, OW that are not the extents of conv2d's
-// result for H, W.
+// conv2d_backward_data(filters [F, C/groups, kh, kw], dy [N, F, OH, OW]; H, W) -> [N, C, H, W]: the cotangent of
+// conv2d's image, also called transposed convolution. Image elements that no window reaches get 0. As a matrix product,
+// rows are (c, i, j) and columns are pixels of dy (the filters come first for that). Errors: as conv2d, and OH, OW that
+// are not the extents of conv2d's result for H, W.
 const OpDef conv2d_backward_data_op{
     .name = "conv2d_backward_data",
     .type = type_rule,
@@ -108,7 +110,8 @@ Tensor conv2d_unpadded_data(const Tensor& result, const Tensor& filters, Conv2dP
   return apply1(conv2d_backward_data_op, make_params(std::move(params)), {filters, result});
 }
 
-Tensor conv2d_backward_data(const Tensor& dy, const Tensor& filters, Dim height, Dim width, const Conv2dOptions& options, SourceLine line) {
+Tensor conv2d_backward_data(const Tensor& dy, const Tensor& filters, Dim height, Dim width,
+                            const Conv2dOptions& options, SourceLine line) {
   Conv2dParams params = conv2d_params("conv2d_backward_data", options, line);
   const auto [top, bottom, left, right] = options.padding;
   params.extents = {height + (top + bottom), width + (left + right)};

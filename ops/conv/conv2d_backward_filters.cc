@@ -65,15 +65,16 @@ void reference(const Reference& r) {
 std::vector<Sample> samples() {
   std::vector<Sample> out;
   for (const Conv2dCase& c : conv2d_cases())
-    out.push_back({c.name, {{c.image()}, {c.result()}},
-                   [c](std::span<const Tensor> in) { return std::vector{conv2d_backward_filters(in[0], in[1], c.kh, c.kw, c.options)}; }});
+    out.push_back({c.name, {{c.image()}, {c.result()}}, [c](std::span<const Tensor> in) {
+                     return std::vector{conv2d_backward_filters(in[0], in[1], c.kh, c.kw, c.options)};
+                   }});
   return out;
 }
 
 }  // namespace
 
-// conv2d_backward_filters(x [N, C, H, W], dy [N, F, OH, OW]; kh, kw) -> [F, C/groups, kh, kw]: the cotangent of conv2d's
-// filters. Errors: as conv2d, and OH, OW that are not the extents of conv2d's result.
+// conv2d_backward_filters(x [N, C, H, W], dy [N, F, OH, OW]; kh, kw) -> [F, C/groups, kh, kw]: the cotangent of
+// conv2d's filters. Errors: as conv2d, and OH, OW that are not the extents of conv2d's result.
 const OpDef conv2d_backward_filters_op{
     .name = "conv2d_backward_filters",
     .type = type_rule,
@@ -91,7 +92,8 @@ Tensor conv2d_unpadded_filters(const Tensor& image, const Tensor& result, Conv2d
   return apply1(conv2d_backward_filters_op, make_params(std::move(params)), {image, result});
 }
 
-Tensor conv2d_backward_filters(const Tensor& x, const Tensor& dy, Dim kh, Dim kw, const Conv2dOptions& options, SourceLine line) {
+Tensor conv2d_backward_filters(const Tensor& x, const Tensor& dy, Dim kh, Dim kw, const Conv2dOptions& options,
+                               SourceLine line) {
   Conv2dParams params = conv2d_params("conv2d_backward_filters", options, line);
   params.extents = {std::move(kh), std::move(kw)};
   return apply1(conv2d_backward_filters_op, make_params(std::move(params)), {pad_image(x, options, line), dy}, line);

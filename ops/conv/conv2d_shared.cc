@@ -41,7 +41,9 @@ Conv2dSpace conv2d_space(const Conv2dParams& p, const Shape& filters, const Shap
   const auto window = [&](std::size_t k, int position, int element) {
     return ContractionDef::Axis{0, {{position, p.stride[k]}, {element, p.dilation[k]}}};
   };
-  const auto element = [&](int dim, const Dim& size) { return p.flip ? ContractionDef::Axis{size - 1, {{dim, -1}}} : axis(dim); };
+  const auto element = [&](int dim, const Dim& size) {
+    return p.flip ? ContractionDef::Axis{size - 1, {{dim, -1}}} : axis(dim);
+  };
   Conv2dSpace s;
   s.extents = {p.groups, Fg, Cg, kh, kw, result[0], result[2], result[3]};
   s.image = {axis(n), grouped(Cg, c), window(0, y, i), window(1, x, j)};
@@ -69,7 +71,8 @@ Tensor fold_in(const Tensor& t, const Fold& fold) {
     const Dim& d = t.shape()[a + 1];
     if (a == fold.axis) {
       const Dim rest = exact_quotient(d, fold.parts).value_or(floordiv(d, fold.parts));
-      order.insert(order.end(), {static_cast<std::int64_t>(split.size()) + 1, 0, static_cast<std::int64_t>(split.size()) + 2});
+      order.insert(order.end(),
+                   {static_cast<std::int64_t>(split.size()) + 1, 0, static_cast<std::int64_t>(split.size()) + 2});
       split.insert(split.end(), {fold.parts, rest});
       merged.push_back(d * size);
     } else {
@@ -104,11 +107,14 @@ Tensor fold_out(const Tensor& t, const Fold& fold, const Dim& size, const Shape&
 // Where each role takes the axis in, if the tensor on side `without` (none: no tensor) does not have it.
 Fold fold_of(Conv2dRole role, std::optional<Conv2dRole> without, const Dim& groups) {
   const bool filters = role == Conv2dRole::filters;
-  if (!without) return {filters ? 0u : 1u, 1};                         // groups
+  if (!without) return {filters ? 0u : 1u, 1};  // groups
   switch (*without) {
-    case Conv2dRole::filters: return {0, 1};                           // images
-    case Conv2dRole::image: return {filters ? 0u : 1u, groups};        // output channels
-    case Conv2dRole::result: return {1, filters ? Dim(1) : groups};    // input channels
+    case Conv2dRole::filters:
+      return {0, 1};  // images
+    case Conv2dRole::image:
+      return {filters ? 0u : 1u, groups};  // output channels
+    case Conv2dRole::result:
+      return {1, filters ? Dim(1) : groups};  // input channels
   }
   throw InternalError("fold_of: role out of range");
 }
@@ -124,9 +130,12 @@ std::vector<Tensor> batch_conv2d(const ir::Batch& v, Conv2dRole a, Conv2dRole b,
   Conv2dParams p = v.node.params_as<Conv2dParams>();
   const Dim groups = p.groups;
   std::optional<Conv2dRole> without;
-  if (!v.batched[0]) without = a;
-  else if (!v.batched[1]) without = b;
-  else p.groups = groups * v.size;
+  if (!v.batched[0])
+    without = a;
+  else if (!v.batched[1])
+    without = b;
+  else
+    p.groups = groups * v.size;
   const Tensor x = v.batched[0] ? fold_in(v.inputs[0], fold_of(a, without, groups)) : v.inputs[0];
   const Tensor y = v.batched[1] ? fold_in(v.inputs[1], fold_of(b, without, groups)) : v.inputs[1];
   const Tensor r = ir::apply1(v.node.op(), ir::make_params(p), {x, y});
@@ -137,14 +146,22 @@ std::vector<Tensor> batch_conv2d(const ir::Batch& v, Conv2dRole a, Conv2dRole b,
 
 Conv2dParams conv2d_params(const char* op, const Conv2dOptions& options, SourceLine line) {
   for (std::int64_t p : options.padding)
-    if (p < 0) throw Error(std::string(op) + ": padding must not be negative (slice the input instead)" + (line ? ", at " + to_string(line) : ""));
-  return {{options.stride.begin(), options.stride.end()}, {options.dilation.begin(), options.dilation.end()}, options.groups, options.flip, {}};
+    if (p < 0)
+      throw Error(std::string(op) + ": padding must not be negative (slice the input instead)" +
+                  (line ? ", at " + to_string(line) : ""));
+  return {{options.stride.begin(), options.stride.end()},
+          {options.dilation.begin(), options.dilation.end()},
+          options.groups,
+          options.flip,
+          {}};
 }
 
 Tensor pad_image(const Tensor& x, const Conv2dOptions& options, SourceLine line) {
   const auto [top, bottom, left, right] = options.padding;
-  if (x.rank() != 4 || (top == 0 && bottom == 0 && left == 0 && right == 0)) return x;  // the type rule reports a wrong rank
-  return ir::pad(x, {0, 0, top, left}, {x.dim(0), x.dim(1), x.dim(2) + (top + bottom), x.dim(3) + (left + right)}, {1, 1, 1, 1}, line);
+  if (x.rank() != 4 || (top == 0 && bottom == 0 && left == 0 && right == 0))
+    return x;  // the type rule reports a wrong rank
+  return ir::pad(x, {0, 0, top, left}, {x.dim(0), x.dim(1), x.dim(2) + (top + bottom), x.dim(3) + (left + right)},
+                 {1, 1, 1, 1}, line);
 }
 
 // ---- samples ----
@@ -167,7 +184,15 @@ std::vector<Conv2dCase> conv2d_cases() {
       {"dilation", 1, 2, 8, 7, 2, 3, 2, {.dilation = {2, 3}}},
       {"groups", 1, 4, 4, 5, 6, 2, 3, {.groups = 2}},
       {"depthwise", 2, 3, 4, 4, 3, 3, 3, {.padding = {1, 1, 1, 1}, .groups = 3}},
-      {"everything", 2, 4, 9, 8, 6, 3, 2, {.stride = {2, 1}, .dilation = {2, 3}, .padding = {1, 0, 2, 1}, .groups = 2, .flip = true}},
+      {"everything",
+       2,
+       4,
+       9,
+       8,
+       6,
+       3,
+       2,
+       {.stride = {2, 1}, .dilation = {2, 3}, .padding = {1, 0, 2, 1}, .groups = 2, .flip = true}},
   };
 }
 

@@ -41,15 +41,16 @@ std::vector<Sample> maximum_samples() {
   std::vector<Sample> out;
   for (const Pool2dCase& c : pool2d_cases())
     if (!c.options.count_padding)
-      out.push_back({c.name, {{c.shape}}, [c](std::span<const Tensor> in) { return std::vector{max_pool2d(in[0], c.options)}; }});
+      out.push_back(
+          {c.name, {{c.shape}}, [c](std::span<const Tensor> in) { return std::vector{max_pool2d(in[0], c.options)}; }});
   return out;
 }
 
 }  // namespace
 
-// max_pool2d(x [..., H, W]) -> [..., OH, OW]: the maximum of each window; NaN if the window has one. The cotangent goes to the
-// first maximum. Errors: x not float or of rank below 2 (the builder: other than 4), a window or stride below 1, padding that is
-// negative or not smaller than the window, a window larger than the padded image.
+// max_pool2d(x [..., H, W]) -> [..., OH, OW]: the maximum of each window; NaN if the window has one. The cotangent goes
+// to the first maximum. Errors: x not float or of rank below 2 (the builder: other than 4), a window or stride below 1,
+// padding that is negative or not smaller than the window, a window larger than the padded image.
 const OpDef max_pool2d_op{
     .name = "max_pool2d",
     .type = [](const TypeArgs& args) { return pooled_type(args); },

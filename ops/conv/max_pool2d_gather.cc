@@ -18,11 +18,13 @@ std::vector<TensorType> gather_type(const TypeArgs& args) {
   args.require(index.size() == x.size(), "operands must have one rank");
   const std::size_t rank = x.size();
   for (std::size_t k = 0; k < rank; ++k)
-    args.unify(index[k], k + 2 < rank ? x[k] : pool_positions(args, p, k + 2 - rank, x[k]), "positions must be those of the pooled operand");
+    args.unify(index[k], k + 2 < rank ? x[k] : pool_positions(args, p, k + 2 - rank, x[k]),
+               "positions must be those of the pooled operand");
   return {{args.type(1).dtype, index}};
 }
 
-// The position is split into row and column of the window; clamping keeps a position that is no window's inside the image.
+// The position is split into row and column of the window; clamping keeps a position that is no window's inside the
+// image.
 Expr gather_element(Element& e) {
   const auto& p = e.node().params_as<Pool2dParams>();
   const Shape& image = e.node().input(1).shape();
@@ -72,16 +74,22 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-// max_pool2d_gather(index int32 [..., OH, OW], x [..., H, W]) -> [..., OH, OW]: the element of each window at a position as
-// max_pool2d_index gives it. Linear in x; its transpose is max_pool2d_backward.
+// max_pool2d_gather(index int32 [..., OH, OW], x [..., H, W]) -> [..., OH, OW]: the element of each window at a
+// position as max_pool2d_index gives it. Linear in x; its transpose is max_pool2d_backward.
 const OpDef max_pool2d_gather_op{
     .name = "max_pool2d_gather",
     .type = gather_type,
     .element = gather_element,
-    .vjp = [](const Vjp& v) { return std::vector{Tensor{}, max_pool2d_backward(v.in(0), v.dy(), with_image(v.node.params_as<Pool2dParams>(), v.in(1).shape()))}; },
+    .vjp =
+        [](const Vjp& v) {
+          return std::vector{
+              Tensor{},
+              max_pool2d_backward(v.in(0), v.dy(), with_image(v.node.params_as<Pool2dParams>(), v.in(1).shape()))};
+        },
     .jvp =
         [](const Jvp& v) {
-          return std::vector{v.dx(1) ? max_pool2d_gather(v.in(0), v.dx(1), v.node.params_as<Pool2dParams>()) : Tensor{}};
+          return std::vector{v.dx(1) ? max_pool2d_gather(v.in(0), v.dx(1), v.node.params_as<Pool2dParams>())
+                                     : Tensor{}};
         },
     .batch = batch_elementwise,
     .reference = gather_reference,

@@ -26,7 +26,8 @@ Expr index_element(Element& e) {
       add_window_bound(p, k, bounds, index[axis], x.shape()[axis]);
       if (bounds.size() == before) continue;
       const Expr i = e.value(index[axis]);
-      const Expr inside = call(ScalarOp::bit_and, {call(ScalarOp::le, {e.integer(0), i}), call(ScalarOp::lt, {i, e.extent(x.shape()[axis])})});
+      const Expr inside = call(ScalarOp::bit_and, {call(ScalarOp::le, {e.integer(0), i}),
+                                                   call(ScalarOp::lt, {i, e.extent(x.shape()[axis])})});
       position = select(inside, position, position + e.integer(p.window[0] * p.window[1]));
     }
     const Expr nothing = e.constant(-std::numeric_limits<double>::infinity(), x.dtype());
@@ -40,7 +41,9 @@ void index_reference(const Reference& r) {
     using T = typename decltype(type)::type;
     const auto out = r.outputs[0].view<std::int32_t>();
     visit_maxima<T>(r.node.params_as<Pool2dParams>(), r.inputs[0], r.outputs[0].shape(),
-                    [&](std::int64_t flat, T, std::int64_t best) { out[static_cast<std::size_t>(flat)] = static_cast<std::int32_t>(best); });
+                    [&](std::int64_t flat, T, std::int64_t best) {
+                      out[static_cast<std::size_t>(flat)] = static_cast<std::int32_t>(best);
+                    });
   });
 }
 
@@ -49,14 +52,16 @@ std::vector<Sample> index_samples() {
   for (const Pool2dCase& c : pool2d_cases())
     if (!c.options.count_padding)
       out.push_back({c.name, {{.shape = c.shape, .differentiable = false}}, [c](std::span<const Tensor> in) {
-                       return std::vector{max_pool2d_index(in[0], pool2d_params("max_pool2d_index", in[0], c.options, {}))};
+                       return std::vector{
+                           max_pool2d_index(in[0], pool2d_params("max_pool2d_index", in[0], c.options, {}))};
                      }});
   return out;
 }
 
 }  // namespace
 
-// max_pool2d_index(x [..., H, W]) -> int32 [..., OH, OW]: where in its window, as i*kw + j, the first maximum (or first NaN) is.
+// max_pool2d_index(x [..., H, W]) -> int32 [..., OH, OW]: where in its window, as i*kw + j, the first maximum (or first
+// NaN) is.
 const OpDef max_pool2d_index_op{
     .name = "max_pool2d_index",
     .type = [](const TypeArgs& args) { return pooled_type(args, DType::i32); },

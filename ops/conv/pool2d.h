@@ -1,9 +1,10 @@
-// Pooling over the last two axes of x [..., H, W]: windows of (kh, kw) elements at strides (sy, sx), over x with pads around it.
+// Pooling over the last two axes of x [..., H, W]: windows of (kh, kw) elements at strides (sy, sx), over x with pads
+// around it.
 //
-// Window (p, q) covers rows p*sy - top + i for i < kh, and likewise columns; what lies outside the image is not there (it
-// is never the maximum and adds nothing to an average). Extents: OH = floordiv(H + top + bottom - kh, sy) + 1; with `ceil` the
-// division rounds up, but no window begins beyond the image and its leading padding, as in Caffe and PyTorch.
-// Pads are smaller than the window, so that every window covers at least one element.
+// Window (p, q) covers rows p*sy - top + i for i < kh, and likewise columns; what lies outside the image is not there
+// (it is never the maximum and adds nothing to an average). Extents: OH = floordiv(H + top + bottom - kh, sy) + 1; with
+// `ceil` the division rounds up, but no window begins beyond the image and its leading padding, as in Caffe and
+// PyTorch. Pads are smaller than the window, so that every window covers at least one element.
 #pragma once
 
 #include <functional>
@@ -34,17 +35,17 @@ struct Pool2dParams {
   bool tiles() const;
 };
 
-extern const ir::OpDef max_pool2d_op;           // x -> y
-extern const ir::OpDef max_pool2d_index_op;     // x -> int32: position i*kw + j of the first maximum (a NaN wins)
-extern const ir::OpDef max_pool2d_gather_op;    // index, x -> the elements at these positions
-extern const ir::OpDef max_pool2d_backward_op;  // index, dy -> dx
-extern const ir::OpDef average_pool2d_op;       // x -> y
+extern const ir::OpDef max_pool2d_op;               // x -> y
+extern const ir::OpDef max_pool2d_index_op;         // x -> int32: position i*kw + j of the first maximum (a NaN wins)
+extern const ir::OpDef max_pool2d_gather_op;        // index, x -> the elements at these positions
+extern const ir::OpDef max_pool2d_backward_op;      // index, dy -> dx
+extern const ir::OpDef average_pool2d_op;           // x -> y
 extern const ir::OpDef average_pool2d_backward_op;  // dy -> dx
 
 Tensor max_pool2d_index(const Tensor& x, Pool2dParams params);
 Tensor max_pool2d_gather(const Tensor& index, const Tensor& x, Pool2dParams params);
-// The cotangent of an image from that of its maxima and their positions. Where windows tile, a composition of index maps that
-// fuses to one pass: dx seen as [..., OH, kh, OW, kw] is where(index == position, dy, 0).
+// The cotangent of an image from that of its maxima and their positions. Where windows tile, a composition of index
+// maps that fuses to one pass: dx seen as [..., OH, kh, OW, kw] is where(index == position, dy, 0).
 Tensor max_pool2d_backward(const Tensor& index, const Tensor& dy, const Pool2dParams& params);
 
 // The parameters with the extents of this image.
@@ -60,13 +61,15 @@ Shape with_plane(const Shape& shape, Dim height, Dim width);
 // Index of the element (i, j) of window (p, q), along axis k.
 ir::Index window_element(const Pool2dParams& params, std::size_t k, const ir::Index& position, const ir::Index& i);
 // Bounds that keep `index` in [0, upper) along axis k, none if the parameters say that windows stay inside.
-void add_window_bound(const Pool2dParams& params, std::size_t k, std::vector<ir::IndexBound>& bounds, const ir::Index& index, const Dim& upper);
+void add_window_bound(const Pool2dParams& params, std::size_t k, std::vector<ir::IndexBound>& bounds,
+                      const ir::Index& index, const Dim& upper);
 
-// Sums term(window position, element within the window) over the windows that cover image element (last two axes of e's index);
-// term gets bounds that must hold for the window to exist.
-ir::Expr sum_over_windows(ir::Element& e, const Pool2dParams& params, const Shape& result,
-                          const std::function<ir::Expr(const std::vector<ir::IndexBound>&, const std::vector<ir::Index>& at,
-                                                       const ir::Index& i, const ir::Index& j)>& term);
+// Sums term(window position, element within the window) over the windows that cover image element (last two axes of e's
+// index); term gets bounds that must hold for the window to exist.
+ir::Expr sum_over_windows(
+    ir::Element& e, const Pool2dParams& params, const Shape& result,
+    const std::function<ir::Expr(const std::vector<ir::IndexBound>&, const std::vector<ir::Index>& at,
+                                 const ir::Index& i, const ir::Index& j)>& term);
 
 // values [..., OH, kh, OW, kw] as the image they tile, with zeros for the rows and columns that no window covers.
 Tensor image_of_tiles(const Tensor& values, const Pool2dParams& params);

@@ -10,7 +10,8 @@ namespace bitale::ops {
 
 // Calls visit(position in the window, element) for the elements of window (row, col) of plane `plane`.
 template <class T, class F>
-void visit_window(const Pool2dParams& p, const Planes<const T>& x, std::int64_t plane, std::int64_t row, std::int64_t col, F&& visit) {
+void visit_window(const Pool2dParams& p, const Planes<const T>& x, std::int64_t plane, std::int64_t row,
+                  std::int64_t col, F&& visit) {
   for (std::int64_t i = 0; i < p.window[0]; ++i)
     for (std::int64_t j = 0; j < p.window[1]; ++j) {
       const std::int64_t h = row * p.stride[0] + i - p.padding[0], w = col * p.stride[1] + j - p.padding[2];

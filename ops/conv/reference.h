@@ -13,7 +13,9 @@ struct Tensor4 {
   T* data;
   std::int64_t n, c, h, w;
 
-  T& operator()(std::int64_t a, std::int64_t b, std::int64_t i, std::int64_t j) const { return data[((a * c + b) * h + i) * w + j]; }
+  T& operator()(std::int64_t a, std::int64_t b, std::int64_t i, std::int64_t j) const {
+    return data[((a * c + b) * h + i) * w + j];
+  }
 };
 
 template <class T>
@@ -56,9 +58,12 @@ Planes<T> planes(Array& a) {
 // Calls f with the C++ type of a float dtype.
 template <class F>
 void dispatch_float(DType dtype, F&& f) {
-  if (dtype == DType::f32) f(std::type_identity<float>{});
-  else if (dtype == DType::f64) f(std::type_identity<double>{});
-  else throw InternalError("a float reference on dtype " + std::string(name_of(dtype)));
+  if (dtype == DType::f32)
+    f(std::type_identity<float>{});
+  else if (dtype == DType::f64)
+    f(std::type_identity<double>{});
+  else
+    throw InternalError("a float reference on dtype " + std::string(name_of(dtype)));
 }
 
 }  // namespace bitale::ops

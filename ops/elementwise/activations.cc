@@ -34,11 +34,12 @@ const OpDef softplus_op = unary({
 
 // The cotangent is selected, not multiplied: an infinite one does not become NaN where relu is flat.
 const OpDef relu_op = [] {
-  OpDef def = ir::elementwise({.name = "relu",
-                               .type = ir::same_number,
-                               .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::max, {x[0], ir::like(x[0], 0)}); },
-                               .samples = ir::unary_samples([](const Tensor& x) { return relu(x); }),
-                               .dtypes = {DType::f32, DType::f64, DType::i32}});
+  OpDef def = ir::elementwise(
+      {.name = "relu",
+       .type = ir::same_number,
+       .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::max, {x[0], ir::like(x[0], 0)}); },
+       .samples = ir::unary_samples([](const Tensor& x) { return relu(x); }),
+       .dtypes = {DType::f32, DType::f64, DType::i32}});
   def.vjp = [](const ir::Vjp& v) {
     if (!v.dy() || !is_floating(v.dy().dtype())) return ir::zero_vjp(v);
     return std::vector<Tensor>{where(less(0, v.in(0)), v.dy(), zeros_like(v.dy()))};

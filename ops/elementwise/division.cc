@@ -13,8 +13,10 @@ namespace {
 
 std::function<std::vector<ir::Sample>()> division_samples(Tensor (*build)(const Operand&, const Operand&, SourceLine)) {
   return [build] {
-    auto list = ir::binary_samples([build](const Tensor& a, const Tensor& b) { return build(a, b, {}); }, -8, 8, 1, 3)();
-    list.push_back(ir::sample("negative divisor", {ir::uniform({3, 4}, -8, 8)}, [build](auto x) { return build(x[0], -3, {}); }));
+    auto list =
+        ir::binary_samples([build](const Tensor& a, const Tensor& b) { return build(a, b, {}); }, -8, 8, 1, 3)();
+    list.push_back(
+        ir::sample("negative divisor", {ir::uniform({3, 4}, -8, 8)}, [build](auto x) { return build(x[0], -3, {}); }));
     return list;
   };
 }
@@ -50,7 +52,9 @@ Tensor apply_division(const OpDef& op, std::initializer_list<Operand> operands, 
 
 }  // namespace
 
-Tensor floordiv(const Operand& a, const Operand& b, SourceLine line) { return apply_division(floordiv_op, {a, b}, line); }
+Tensor floordiv(const Operand& a, const Operand& b, SourceLine line) {
+  return apply_division(floordiv_op, {a, b}, line);
+}
 Tensor mod(const Operand& a, const Operand& b, SourceLine line) { return apply_division(mod_op, {a, b}, line); }
 
 }  // namespace bitale::ops

@@ -12,7 +12,8 @@ std::vector<TensorType> type_rule(const TypeArgs& args) {
   require_integer(args, 1);
   const Shape &x = args.type(0).shape, &indices = args.type(1).shape;
   const auto axis = args.params_as<GatherParams>().axis;
-  args.require(axis >= 0 && axis < static_cast<std::int64_t>(x.size()), "axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(x.size()));
+  args.require(axis >= 0 && axis < static_cast<std::int64_t>(x.size()),
+               "axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(x.size()));
   require_rows(args, x[static_cast<std::size_t>(axis)], product(indices));
   Shape out(x.begin(), x.begin() + axis);
   out.insert(out.end(), indices.begin(), indices.end());
@@ -80,8 +81,9 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-// gather(x, indices of any rank; axis) -> x.shape[:axis] + indices.shape + x.shape[axis+1:]: numpy.take. The cotangent of x is
-// scatter_add of dy. Errors: indices that are not integers, an axis that x does not have; out of range indices: index.h.
+// gather(x, indices of any rank; axis) -> x.shape[:axis] + indices.shape + x.shape[axis+1:]: numpy.take. The cotangent
+// of x is scatter_add of dy. Errors: indices that are not integers, an axis that x does not have; out of range indices:
+// index.h.
 const OpDef gather_op{
     .name = "gather",
     .type = type_rule,
@@ -92,7 +94,9 @@ const OpDef gather_op{
           return std::vector{scatter_add(zeros_like(v.in(0)), v.in(1), v.dy(), axis), Tensor{}};
         },
     .jvp =
-        [](const Jvp& v) { return std::vector{v.dx(0) ? apply1(v.node.op(), v.node.params(), {v.dx(0), v.in(1)}) : Tensor{}}; },
+        [](const Jvp& v) {
+          return std::vector{v.dx(0) ? apply1(v.node.op(), v.node.params(), {v.dx(0), v.in(1)}) : Tensor{}};
+        },
     .batch = batch,
     .reference = reference,
     .samples = samples,

@@ -48,7 +48,8 @@ SampleInput index_input(Extents shape, DType dtype) {
 
 Tensor sample_indices(const Tensor& integers, const Dim& n) {
   const Tensor i = mod(ir::cast(integers, DType::i64), extent(n * 2)) - extent(n);
-  return integers.dtype() == DType::u8 ? ir::cast(where(less(i, 0), i + extent(n), i), DType::u8) : ir::cast(i, integers.dtype());
+  return integers.dtype() == DType::u8 ? ir::cast(where(less(i, 0), i + extent(n), i), DType::u8)
+                                       : ir::cast(i, integers.dtype());
 }
 
 }  // namespace bitale::ops

@@ -1,8 +1,9 @@
 // Ops that read and write where integer tensors say.
 //
-// An index is in [-n, n) for an axis of extent n; a negative one counts from the end. One outside is a data error: references
-// (and the library's scatter_add) report it, element bodies clamp it into the axis, so that memory outside the operand is never
-// read. An axis of extent 0 can only be indexed by no indices at all, which is checked at call entry.
+// An index is in [-n, n) for an axis of extent n; a negative one counts from the end. One outside is a data error:
+// references (and the library's scatter_add) report it, element bodies clamp it into the axis, so that memory outside
+// the operand is never read. An axis of extent 0 can only be indexed by no indices at all, which is checked at call
+// entry.
 #pragma once
 
 #include "compiler/ir/op.h"
@@ -14,18 +15,22 @@ struct GatherParams {
   std::int64_t axis = 0;
   bool operator==(const GatherParams&) const = default;
   template <class V>
-  void fields(V& v) { v("axis", axis); }
+  void fields(V& v) {
+    v("axis", axis);
+  }
 };
 struct PickBackwardParams {
   Dim extent;
   bool operator==(const PickBackwardParams&) const = default;
   template <class V>
-  void fields(V& v) { v("extent", extent); }
+  void fields(V& v) {
+    v("extent", extent);
+  }
 };
 
-extern const ir::OpDef gather_op;         // x, indices
-extern const ir::OpDef scatter_add_op;    // x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]
-extern const ir::OpDef pick_op;           // x [..., c], indices [...]
+extern const ir::OpDef gather_op;       // x, indices
+extern const ir::OpDef scatter_add_op;  // x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]
+extern const ir::OpDef pick_op;         // x [..., c], indices [...]
 extern const ir::OpDef pick_backward_op;  // dy [...], indices [...] -> [..., c]
 
 // An index of an axis of extent n as int64, counted from the start; `clamp` brings one that is outside inside.

@@ -37,7 +37,9 @@ void reference(const Reference& r) {
 }
 
 std::vector<Sample> samples() {
-  const auto build = [](std::span<const Tensor> in) { return std::vector{pick(in[0], sample_indices(in[1], in[0].shape().back()))}; };
+  const auto build = [](std::span<const Tensor> in) {
+    return std::vector{pick(in[0], sample_indices(in[1], in[0].shape().back()))};
+  };
   return {
       {"rows", {{{5, 3}}, index_input({5})}, build},
       {"one class", {{{4, 1}}, index_input({4}, DType::i32)}, build},
@@ -49,8 +51,8 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-// pick(x [..., c], indices [...]) -> [...]: x[i, indices[i]] for every row i. Its cotangent is one-hot: an element map, no scatter.
-// Errors: indices that are not integers or not one per row; out of range indices: index.h.
+// pick(x [..., c], indices [...]) -> [...]: x[i, indices[i]] for every row i. Its cotangent is one-hot: an element map,
+// no scatter. Errors: indices that are not integers or not one per row; out of range indices: index.h.
 const OpDef pick_op{
     .name = "pick",
     .type = type_rule,

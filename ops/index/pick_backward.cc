@@ -43,7 +43,9 @@ void reference(const Reference& r) {
 
 std::vector<Sample> samples() {
   const auto build = [](std::int64_t extent) {
-    return [extent](std::span<const Tensor> in) { return std::vector{pick_backward(in[0], sample_indices(in[1], extent), extent)}; };
+    return [extent](std::span<const Tensor> in) {
+      return std::vector{pick_backward(in[0], sample_indices(in[1], extent), extent)};
+    };
   };
   return {
       {"rows", {{{5}}, index_input({5})}, build(3)},
@@ -56,7 +58,8 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-// pick_backward(dy [...], indices [...]; c) -> [..., c]: dy[i] at indices[i] of row i, 0 elsewhere. Its transpose is pick.
+// pick_backward(dy [...], indices [...]; c) -> [..., c]: dy[i] at indices[i] of row i, 0 elsewhere. Its transpose is
+// pick.
 const OpDef pick_backward_op{
     .name = "pick_backward",
     .type = type_rule,
@@ -64,7 +67,8 @@ const OpDef pick_backward_op{
     .vjp = [](const Vjp& v) { return std::vector{pick(v.dy(), v.in(1)), Tensor{}}; },
     .jvp =
         [](const Jvp& v) {
-          return std::vector{v.dx(0) ? pick_backward(v.dx(0), v.in(1), v.node.params_as<PickBackwardParams>().extent) : Tensor{}};
+          return std::vector{v.dx(0) ? pick_backward(v.dx(0), v.in(1), v.node.params_as<PickBackwardParams>().extent)
+                                     : Tensor{}};
         },
     .batch = batch_elementwise,
     .reference = reference,

@@ -27,12 +27,15 @@ std::vector<Tensor> batch(const Batch& v) {
   const Tensor x = with_batch_axis(v, 0), updates = with_batch_axis(v, 2), indices = v.inputs[1];
   const Dim &outer = x.dim(1), &rows = x.dim(2), &inner = x.dim(3), &count = updates.dim(2);
   if (!v.batched[1]) {
-    const Tensor out = apply1(scatter_add_op, v.node.params(), {reshape(x, {v.size * outer, rows, inner}), indices, reshape(updates, {v.size * outer, count, inner})});
+    const Tensor out =
+        apply1(scatter_add_op, v.node.params(),
+               {reshape(x, {v.size * outer, rows, inner}), indices, reshape(updates, {v.size * outer, count, inner})});
     return {reshape(out, x.shape())};
   }
   const Tensor all_x = reshape(move_axis(x, 0, 1), {outer, v.size * rows, inner});
   const Tensor all_updates = reshape(move_axis(updates, 0, 1), {outer, v.size * count, inner});
-  const Tensor out = apply1(scatter_add_op, v.node.params(), {all_x, reshape(rows_of_all(indices, rows), {v.size * count}), all_updates});
+  const Tensor out = apply1(scatter_add_op, v.node.params(),
+                            {all_x, reshape(rows_of_all(indices, rows), {v.size * count}), all_updates});
   return {move_axis(reshape(out, {outer, v.size, rows, inner}), 1, 0)};
 }
 
@@ -74,11 +77,11 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-// scatter_add(x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]) -> x with updates[:, k, :] added to
-// row indices[k], for all k; indices may repeat. Lowers to the library's scatter_add, which
-// adds in order of k: results are deterministic. The builder takes x, indices and updates of any rank, updates of
-// shape x.shape[:axis] + indices.shape + x.shape[axis+1:] or one that broadcasts to it.
-// Errors: operands that do not fit, bools; out of range indices: index.h.
+// scatter_add(x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]) -> x with updates[:, k, :]
+// added to row indices[k], for all k; indices may repeat. Lowers to the library's scatter_add, which adds in order of
+// k: results are deterministic. The builder takes x, indices and updates of any rank, updates of shape x.shape[:axis] +
+// indices.shape + x.shape[axis+1:] or one that broadcasts to it. Errors: operands that do not fit, bools; out of range
+// indices: index.h.
 const OpDef scatter_add_op{
     .name = "scatter_add",
     .type = type_rule,
@@ -106,16 +109,18 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates
   const auto a = static_cast<std::size_t>(normal_axis("scatter_add", axis, x.rank(), line));
   const auto middle = x.shape().begin() + static_cast<std::ptrdiff_t>(a);
   if (!is_integer(indices.dtype()))
-    throw Error("scatter_add: indices must be integers, got " + describe(indices) + (line ? ", at " + to_string(line) : ""));
+    throw Error("scatter_add: indices must be integers, got " + describe(indices) +
+                (line ? ", at " + to_string(line) : ""));
   const Shape before(x.shape().begin(), middle), after(middle + 1, x.shape().end());
   Shape expected = before;
   expected.insert(expected.end(), indices.shape().begin(), indices.shape().end());
   expected.insert(expected.end(), after.begin(), after.end());
   const Dim outer = product(before), inner = product(after), count = product(indices.shape());
-  const Tensor flat = apply1(scatter_add_op, make_params(NoParams{}),
-                             {reshape(x, {outer, x.shape()[a], inner}, line), reshape(ir::cast(indices, DType::i64), {count}, line),
-                              reshape(broadcast_to(updates, expected, line), {outer, count, inner}, line)},
-                             line);
+  const Tensor flat =
+      apply1(scatter_add_op, make_params(NoParams{}),
+             {reshape(x, {outer, x.shape()[a], inner}, line), reshape(ir::cast(indices, DType::i64), {count}, line),
+              reshape(broadcast_to(updates, expected, line), {outer, count, inner}, line)},
+             line);
   return reshape(flat, x.shape(), line);
 }
 

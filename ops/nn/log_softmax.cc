@@ -21,13 +21,15 @@ void reference(const Reference& r) {
     if constexpr (std::is_floating_point_v<T>) {
       const T* x = r.inputs[0].view<T>().data();
       T* y = r.outputs[0].view<T>().data();
-      visit_lines(r.inputs[0].shape(), r.node.params_as<SoftmaxParams>().axis, [&](std::int64_t first, std::int64_t stride, std::int64_t count) {
-        long double total = 0, top = -std::numeric_limits<long double>::infinity();
-        for (std::int64_t i = 0; i < count; ++i) top = std::max<long double>(top, x[first + i * stride]);
-        top = std::min<long double>(top, std::numeric_limits<T>::max());
-        for (std::int64_t i = 0; i < count; ++i) total += std::exp(x[first + i * stride] - top);
-        for (std::int64_t i = 0; i < count; ++i) y[first + i * stride] = static_cast<T>(x[first + i * stride] - top - std::log(total));
-      });
+      visit_lines(r.inputs[0].shape(), r.node.params_as<SoftmaxParams>().axis,
+                  [&](std::int64_t first, std::int64_t stride, std::int64_t count) {
+                    long double total = 0, top = -std::numeric_limits<long double>::infinity();
+                    for (std::int64_t i = 0; i < count; ++i) top = std::max<long double>(top, x[first + i * stride]);
+                    top = std::min<long double>(top, std::numeric_limits<T>::max());
+                    for (std::int64_t i = 0; i < count; ++i) total += std::exp(x[first + i * stride] - top);
+                    for (std::int64_t i = 0; i < count; ++i)
+                      y[first + i * stride] = static_cast<T>(x[first + i * stride] - top - std::log(total));
+                  });
     }
   });
 }
@@ -61,7 +63,8 @@ const OpDef log_softmax_op{
 };
 
 Tensor log_softmax(const Tensor& x, int axis, SourceLine line) {
-  return apply1(log_softmax_op, make_params(SoftmaxParams{normal_axis("log_softmax", axis, x.rank(), line)}), {x}, line);
+  return apply1(log_softmax_op, make_params(SoftmaxParams{normal_axis("log_softmax", axis, x.rank(), line)}), {x},
+                line);
 }
 
 // A composition: its gradient is dy * (softmax(logits) - one_hot(labels)) through the rules of log_softmax and pick.

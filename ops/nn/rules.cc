@@ -20,13 +20,16 @@ namespace {
 bool is_op(const Tensor& t, std::string_view name) { return t.node().op().name == name; }
 
 // The axis of the softmax or log_softmax that is the root's operand.
-int axis_below(const Match& m) { return static_cast<int>(m.root().node().input(0).node().params_as<SoftmaxParams>().axis); }
+int axis_below(const Match& m) {
+  return static_cast<int>(m.root().node().input(0).node().params_as<SoftmaxParams>().axis);
+}
 
 // x without a maximum along the axis that was subtracted: softmax is the same for both.
 Tensor unshifted(const Tensor& x, int axis) {
   if (!is_op(x, "sub")) return x;
   Tensor shift = x.node().input(1);
-  while (is_op(shift, "broadcast_to") || is_op(shift, "reshape") || is_op(shift, "minimum") || is_op(shift, "stop_gradient"))
+  while (is_op(shift, "broadcast_to") || is_op(shift, "reshape") || is_op(shift, "minimum") ||
+         is_op(shift, "stop_gradient"))
     shift = shift.node().input(0);
   const Tensor& from = x.node().input(0);
   const bool same = is_op(shift, "max") && shift.node().input(0) == from &&
@@ -67,12 +70,18 @@ const std::vector<Rule>& table() {
        .pattern = op("log", {op("softmax", {x})}),
        .result = [](const Match& m) { return log_softmax(m["x"], axis_below(m)); },
        .rule_class = stabilising,
-       .left_sides = [](const FreshInput& fresh) { return std::vector{log(softmax(logits(fresh), 0)), log(softmax(logits(fresh), 1))}; }},
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{log(softmax(logits(fresh), 0)), log(softmax(logits(fresh), 1))};
+           }},
       {.name = "exp-of-log-softmax",
        .pattern = op("exp", {op("log_softmax", {x})}),
        .result = [](const Match& m) { return softmax(m["x"], axis_below(m)); },
        .rule_class = stabilising,
-       .left_sides = [](const FreshInput& fresh) { return std::vector{exp(log_softmax(logits(fresh), 0)), exp(log_softmax(logits(fresh), 1))}; }},
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{exp(log_softmax(logits(fresh), 0)), exp(log_softmax(logits(fresh), 1))};
+           }},
       {.name = "softmax-of-quotient",
        .pattern = op("exp", {x}) / s,
        .result = softmax_of_quotient,
@@ -80,7 +89,8 @@ const std::vector<Rule>& table() {
        .left_sides =
            [](const FreshInput& fresh) {
              const Tensor z = logits(fresh), e = exp(z), shifted = exp(z - max(z, {1}, true));
-             return std::vector{e / sum(e, {1}, true), e / sum(e, {0}, true), e / ir::sum(e, {0}), shifted / sum(shifted, {1}, true)};
+             return std::vector{e / sum(e, {1}, true), e / sum(e, {0}, true), e / ir::sum(e, {0}),
+                                shifted / sum(shifted, {1}, true)};
            }},
       {.name = "log-of-exp-quotient",
        .pattern = op("log", {op("exp", {x}) / y}),

@@ -7,7 +7,8 @@
 
 namespace bitale::ops {
 
-// Before the stabilising rules of compiler/passes: where softmax along one axis is written out, these make it the op by name.
+// Before the stabilising rules of compiler/passes: where softmax along one axis is written out, these make it the op by
+// name.
 std::span<const rewrite::Rule* const> nn_rules();
 
 }  // namespace bitale::ops

@@ -24,20 +24,23 @@ void reference(const Reference& r) {
     if constexpr (std::is_floating_point_v<T>) {
       const T* x = r.inputs[0].view<T>().data();
       T* y = r.outputs[0].view<T>().data();
-      visit_lines(r.inputs[0].shape(), r.node.params_as<SoftmaxParams>().axis, [&](std::int64_t first, std::int64_t stride, std::int64_t count) {
-        long double total = 0, top = -std::numeric_limits<long double>::infinity();
-        for (std::int64_t i = 0; i < count; ++i) top = std::max<long double>(top, x[first + i * stride]);
-        top = std::min<long double>(top, std::numeric_limits<T>::max());
-        for (std::int64_t i = 0; i < count; ++i) total += std::exp(x[first + i * stride] - top);
-        for (std::int64_t i = 0; i < count; ++i) y[first + i * stride] = static_cast<T>(std::exp(x[first + i * stride] - top) / total);
-      });
+      visit_lines(r.inputs[0].shape(), r.node.params_as<SoftmaxParams>().axis,
+                  [&](std::int64_t first, std::int64_t stride, std::int64_t count) {
+                    long double total = 0, top = -std::numeric_limits<long double>::infinity();
+                    for (std::int64_t i = 0; i < count; ++i) top = std::max<long double>(top, x[first + i * stride]);
+                    top = std::min<long double>(top, std::numeric_limits<T>::max());
+                    for (std::int64_t i = 0; i < count; ++i) total += std::exp(x[first + i * stride] - top);
+                    for (std::int64_t i = 0; i < count; ++i)
+                      y[first + i * stride] = static_cast<T>(std::exp(x[first + i * stride] - top) / total);
+                  });
     }
   });
 }
 
 }  // namespace
 
-// softmax(x; axis) -> exp(x - m) / sum(exp(x - m)), m the maximum along the axis. Errors: x not float, an axis it does not have.
+// softmax(x; axis) -> exp(x - m) / sum(exp(x - m)), m the maximum along the axis. Errors: x not float, an axis it does
+// not have.
 const OpDef softmax_op{
     .name = "softmax",
     .type = softmax_type,

@@ -11,7 +11,8 @@ std::vector<TensorType> softmax_type(const TypeArgs& args) {
   args.require_count(1);
   require_float(args, 0);
   const auto axis = args.params_as<SoftmaxParams>().axis;
-  args.require(axis >= 0 && axis < args.type(0).rank(), "axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(args.type(0).rank()));
+  args.require(axis >= 0 && axis < args.type(0).rank(),
+               "axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(args.type(0).rank()));
   return {args.type(0)};
 }
 
@@ -35,11 +36,13 @@ ShiftedElement shifted_element(Element& e) {
   const double largest = dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
   const Expr highest = e.reduce(Combiner::max, line, [&](std::span<const Index> at) { return along(at[0]); });
   const Expr top = call(ScalarOp::min, {highest, e.constant(largest, dtype)});
-  const Expr sum = e.reduce(Combiner::sum, line, [&](std::span<const Index> at) { return call(ScalarOp::exp, {along(at[0]) - top}); });
+  const Expr sum = e.reduce(Combiner::sum, line,
+                            [&](std::span<const Index> at) { return call(ScalarOp::exp, {along(at[0]) - top}); });
   return {e.input(0) - top, sum};
 }
 
-void visit_lines(const Extents& shape, std::int64_t axis, const std::function<void(std::int64_t, std::int64_t, std::int64_t)>& f) {
+void visit_lines(const Extents& shape, std::int64_t axis,
+                 const std::function<void(std::int64_t, std::int64_t, std::int64_t)>& f) {
   std::int64_t outer = 1, inner = 1;
   for (std::size_t a = 0; a < shape.size(); ++a)
     if (static_cast<std::int64_t>(a) != axis) (static_cast<std::int64_t>(a) < axis ? outer : inner) *= shape[a];

@@ -15,7 +15,8 @@ std::vector<TensorType> random_type(const TypeArgs& args) {
   args.unify(state.back(), 2, "a state is int64 [2]");
   args.require(p.draw_id >= 0 && p.draw_id < (std::int64_t{1} << draw_id_bits), "draw ids are in [0, 2^24)");
   const Dim count = product(p.shape);
-  args.require(!count.is_constant() || count.value() <= (std::int64_t{1} << draw_id_shift), "a draw has at most 2^40 elements");
+  args.require(!count.is_constant() || count.value() <= (std::int64_t{1} << draw_id_shift),
+               "a draw has at most 2^40 elements");
   Shape out(state.begin(), state.end() - 1);
   out.insert(out.end(), p.shape.begin(), p.shape.end());
   return {{p.dtype, out}};
@@ -38,13 +39,16 @@ Expr random_bits(Element& e) {
 void visit_bits(const Reference& r, const std::function<void(std::size_t, std::uint64_t)>& f) {
   const auto& p = r.node.params_as<RandomParams>();
   const auto state = r.inputs[0].view<std::int64_t>();
-  const std::size_t draws = state.size() / 2, count = draws == 0 ? 0 : static_cast<std::size_t>(r.outputs[0].size()) / draws;
+  const std::size_t draws = state.size() / 2,
+                    count = draws == 0 ? 0 : static_cast<std::size_t>(r.outputs[0].size()) / draws;
   for (std::size_t draw = 0; draw < draws; ++draw)
     for (std::size_t i = 0; i < count; ++i) {
-      const auto key = static_cast<std::uint64_t>(state[2 * draw]), counter = static_cast<std::uint64_t>(state[2 * draw + 1]);
+      const auto key = static_cast<std::uint64_t>(state[2 * draw]),
+                 counter = static_cast<std::uint64_t>(state[2 * draw + 1]);
       const auto low = [](std::uint64_t v) { return static_cast<std::uint32_t>(v); };
       const std::uint64_t index = i + static_cast<std::uint64_t>(p.draw_id) * 1099511627776u;
-      const auto words = kernel::philox4x32({low(index), low(index >> 32), low(counter), low(counter >> 32)}, {low(key), low(key >> 32)});
+      const auto words = kernel::philox4x32({low(index), low(index >> 32), low(counter), low(counter >> 32)},
+                                            {low(key), low(key >> 32)});
       f(draw * count + i, words[0] + (std::uint64_t{words[1]} << 32));
     }
 }
@@ -62,7 +66,8 @@ std::vector<TensorType> random_float_type(const TypeArgs& args) {
 
 std::vector<Sample> random_samples(const RandomDraw& draw) {
   const auto state = [](Extents shape) {
-    return SampleInput{.shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64, .differentiable = false};
+    return SampleInput{
+        .shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64, .differentiable = false};
   };
   const auto build = [draw](std::int64_t id, Shape shape, DType dtype) {
     return [=](std::span<const Tensor> in) { return std::vector{draw(in[0], id, shape, dtype)}; };

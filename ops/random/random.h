@@ -1,10 +1,10 @@
-// Random numbers: the scalar instruction philox(key, counter, index), 64 bits of Philox 4x32-10 (Salmon, Moraes, Dror, Shaw,
-// "Parallel random numbers: as easy as 1, 2, 3", 2011).
+// Random numbers: the scalar instruction philox(key, counter, index), 64 bits of Philox 4x32-10 (Salmon, Moraes, Dror,
+// Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011).
 //
-// Layout. `state` is int64 [2]: key and counter, used as they are (whoever advances a state adds to its counter). The index is
-// draw_id * 2^40 + the element's row-major position in the result: so draws of one state with different ids, and elements of one
-// draw, never share a block. draw_id is in [0, 2^24), a draw has at most 2^40 elements. Every element takes one block, so
-// the numbers depend on neither threads, isa nor device.
+// Layout. `state` is int64 [2]: key and counter, used as they are (whoever advances a state adds to its counter). The
+// index is draw_id * 2^40 + the element's row-major position in the result: so draws of one state with different ids,
+// and elements of one draw, never share a block. draw_id is in [0, 2^24), a draw has at most 2^40 elements. Every
+// element takes one block, so the numbers depend on neither threads, isa nor device.
 //
 // A state [..., 2] gives a result with its leading axes first: one draw of `shape` per state.
 #pragma once

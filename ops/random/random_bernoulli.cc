@@ -41,14 +41,17 @@ const OpDef random_bernoulli_op{
     .reference = reference,
     .samples =
         [] {
-          return random_samples([](const Tensor& s, std::int64_t id, Shape shape, DType) { return random_bernoulli(s, id, 0.3, std::move(shape)); });
+          return random_samples([](const Tensor& s, std::int64_t id, Shape shape, DType) {
+            return random_bernoulli(s, id, 0.3, std::move(shape));
+          });
         },
     .dtypes = {DType::f32},
     .default_params = [] { return make_params(RandomParams{0, DType::bool_, {}, 0}); },
 };
 
 Tensor random_bernoulli(const Tensor& state, std::int64_t draw_id, double p, Shape shape, SourceLine line) {
-  return apply1(random_bernoulli_op, make_params(RandomParams{draw_id, DType::bool_, std::move(shape), p}), {state}, line);
+  return apply1(random_bernoulli_op, make_params(RandomParams{draw_id, DType::bool_, std::move(shape), p}), {state},
+                line);
 }
 
 }  // namespace bitale::ops

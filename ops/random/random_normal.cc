@@ -9,7 +9,8 @@ using namespace ir;
 
 namespace {
 
-// Box and Muller (1958): sqrt(-2 log u) * cos(2 pi v) with u in (0, 1] from the low and v in [0, 1) from the high 32 bits.
+// Box and Muller (1958): sqrt(-2 log u) * cos(2 pi v) with u in (0, 1] from the low and v in [0, 1) from the high 32
+// bits.
 Expr element(Element& e) {
   const DType dtype = e.node().type().dtype;
   const Expr bits = random_bits(e);
@@ -20,10 +21,13 @@ Expr element(Element& e) {
 
 void reference(const Reference& r) {
   visit_bits(r, [&](std::size_t i, std::uint64_t bits) {
-    const double u = (static_cast<double>(bits % 4294967296u) + 0.5) / 4294967296.0, v = static_cast<double>(bits / 4294967296u) / 4294967296.0;
+    const double u = (static_cast<double>(bits % 4294967296u) + 0.5) / 4294967296.0,
+                 v = static_cast<double>(bits / 4294967296u) / 4294967296.0;
     const double z = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
-    if (r.outputs[0].dtype() == DType::f32) r.outputs[0].view<float>()[i] = static_cast<float>(z);
-    else r.outputs[0].view<double>()[i] = z;
+    if (r.outputs[0].dtype() == DType::f32)
+      r.outputs[0].view<float>()[i] = static_cast<float>(z);
+    else
+      r.outputs[0].view<double>()[i] = z;
   });
 }
 
@@ -40,7 +44,9 @@ const OpDef random_normal_op{
     .reference = reference,
     .samples =
         [] {
-          return random_samples([](const Tensor& s, std::int64_t id, Shape shape, DType dtype) { return random_normal(s, id, std::move(shape), dtype); });
+          return random_samples([](const Tensor& s, std::int64_t id, Shape shape, DType dtype) {
+            return random_normal(s, id, std::move(shape), dtype);
+          });
         },
     .dtypes = {DType::f32},
     .default_params = [] { return make_params(RandomParams{}); },

@@ -17,16 +17,18 @@ Expr element(Element& e) {
 
 void reference(const Reference& r) {
   visit_bits(r, [&](std::size_t i, std::uint64_t bits) {
-    if (r.outputs[0].dtype() == DType::f32) r.outputs[0].view<float>()[i] = static_cast<float>(bits / 1099511627776u) / 16777216.0f;
-    else r.outputs[0].view<double>()[i] = static_cast<double>(bits / 2048u) / 9007199254740992.0;
+    if (r.outputs[0].dtype() == DType::f32)
+      r.outputs[0].view<float>()[i] = static_cast<float>(bits / 1099511627776u) / 16777216.0f;
+    else
+      r.outputs[0].view<double>()[i] = static_cast<double>(bits / 2048u) / 9007199254740992.0;
   });
 }
 
 }  // namespace
 
-// random_uniform(state; draw_id, shape, dtype) -> dtype shape: uniform on [0, 1), from 24 bits (float32) or 53 (float64).
-// Errors of all three: a state that is not int64 [..., 2], a draw id or number of elements out of range, a dtype not float (bernoulli:
-// p outside [0, 1]).
+// random_uniform(state; draw_id, shape, dtype) -> dtype shape: uniform on [0, 1), from 24 bits (float32) or 53
+// (float64). Errors of all three: a state that is not int64 [..., 2], a draw id or number of elements out of range, a
+// dtype not float (bernoulli: p outside [0, 1]).
 const OpDef random_uniform_op{
     .name = "random_uniform",
     .type = random_float_type,
@@ -37,7 +39,9 @@ const OpDef random_uniform_op{
     .reference = reference,
     .samples =
         [] {
-          return random_samples([](const Tensor& s, std::int64_t id, Shape shape, DType dtype) { return random_uniform(s, id, std::move(shape), dtype); });
+          return random_samples([](const Tensor& s, std::int64_t id, Shape shape, DType dtype) {
+            return random_uniform(s, id, std::move(shape), dtype);
+          });
         },
     .dtypes = {DType::f32},
     .default_params = [] { return make_params(RandomParams{}); },

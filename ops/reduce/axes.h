@@ -30,7 +30,8 @@ inline Axes normalised_axes(const char* op, const ir::Tensor& x, Axes axes, Sour
 }
 
 // A reduction's result with the reduced axes put back as extents of 1.
-inline ir::Tensor with_kept_axes(const ir::Tensor& y, const ir::Tensor& x, const Axes& axes, bool keepdims, SourceLine line) {
+inline ir::Tensor with_kept_axes(const ir::Tensor& y, const ir::Tensor& x, const Axes& axes, bool keepdims,
+                                 SourceLine line) {
   if (!keepdims) return y;
   ir::Shape shape = x.shape();
   for (std::int64_t a : axes) shape[static_cast<std::size_t>(a)] = ir::Dim(1);

@@ -25,7 +25,8 @@ Expr shift_of(Expr highest) {
 
 Expr logsumexp_element(ir::Element& e) {
   const auto extents = ir::reduced_extents(e.node());
-  const Expr shift = shift_of(e.reduce(Combiner::max, extents, [&](auto inner) { return e.input(0, ir::full_index(e, inner)); }));
+  const Expr shift =
+      shift_of(e.reduce(Combiner::max, extents, [&](auto inner) { return e.input(0, ir::full_index(e, inner)); }));
   const Expr total = e.reduce(Combiner::sum, extents, [&](auto inner) {
     return ir::call(ScalarOp::exp, {e.input(0, ir::full_index(e, inner)) - shift});
   });
@@ -66,7 +67,8 @@ const OpDef logsumexp_op{
           return std::vector<ir::Sample>{
               ir::sample("rows", {ir::uniform({3, 4}, -3, 3)}, [](auto x) { return logsumexp(x[0], {1}); }),
               ir::sample("all", {ir::uniform({2, 3}, -3, 3)}, [](auto x) { return logsumexp(x[0]); }),
-              ir::sample("large", {ir::uniform({3, 4}, 700, 1000)}, [](auto x) { return logsumexp(x[0], {-1}, true); }, 10)};
+              ir::sample(
+                  "large", {ir::uniform({3, 4}, 700, 1000)}, [](auto x) { return logsumexp(x[0], {-1}, true); }, 10)};
         },
     .default_params = [] { return ir::make_params(ir::AxesParams{}); },
 };
@@ -75,7 +77,8 @@ Tensor logsumexp(const Tensor& x, Axes axes, bool keepdims, SourceLine line) {
   axes = normalised_axes("logsumexp", x, std::move(axes), line);
   const Operand operand = x;
   const Tensor f = cast(x, ir::float_dtype({&operand, 1}), line);
-  return with_kept_axes(apply1(logsumexp_op, ir::make_params(ir::AxesParams{axes}), {f}, line), x, axes, keepdims, line);
+  return with_kept_axes(apply1(logsumexp_op, ir::make_params(ir::AxesParams{axes}), {f}, line), x, axes, keepdims,
+                        line);
 }
 
 }  // namespace bitale::ops

@@ -30,7 +30,11 @@ Tensor min(const Tensor& x, Axes axes, bool keepdims, SourceLine line) {
   return with_kept_axes(ir::min(x, axes, line), x, axes, keepdims, line);
 }
 
-Tensor argmax(const Tensor& x, int axis, SourceLine line) { return ir::argmax(x, normalised_axes("argmax", x, {axis}, line), line); }
-Tensor argmin(const Tensor& x, int axis, SourceLine line) { return ir::argmin(x, normalised_axes("argmin", x, {axis}, line), line); }
+Tensor argmax(const Tensor& x, int axis, SourceLine line) {
+  return ir::argmax(x, normalised_axes("argmax", x, {axis}, line), line);
+}
+Tensor argmin(const Tensor& x, int axis, SourceLine line) {
+  return ir::argmin(x, normalised_axes("argmin", x, {axis}, line), line);
+}
 
 }  // namespace bitale::ops

@@ -40,7 +40,8 @@ template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
   switch (dtype) {
 #define BITALE_DTYPE(id, type, text, kind) \
-  case DType::id: return f(std::type_identity<type>{});
+  case DType::id:                          \
+    return f(std::type_identity<type>{});
 #include "runtime/base/dtypes.def"
 #undef BITALE_DTYPE
   }

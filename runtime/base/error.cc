@@ -3,7 +3,8 @@
 namespace bitale {
 
 void throw_internal(const char* condition, const char* file, int line, const std::string& detail) {
-  throw InternalError("internal error: " + detail + " [" + condition + " at " + file + ":" + std::to_string(line) + "]");
+  throw InternalError("internal error: " + detail + " [" + condition + " at " + file + ":" + std::to_string(line) +
+                      "]");
 }
 
 }  // namespace bitale

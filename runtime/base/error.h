@@ -1,7 +1,8 @@
 // The two kinds of failure, told apart by type.
 //
-// Error: the user's program, data or machine is at fault; the message says what was given, where it was made and what was
-// expected. InternalError: an invariant of Bitale is broken; the message carries the IR at hand. Nothing else is thrown.
+// Error: the user's program, data or machine is at fault; the message says what was given, where it was made and what
+// was expected. InternalError: an invariant of Bitale is broken; the message carries the IR at hand. Nothing else is
+// thrown.
 #pragma once
 
 #include <stdexcept>

@@ -31,9 +31,12 @@ void parse(const std::string& variable, const char* text, std::int64_t& out) {
 
 void parse(const std::string& variable, const char* text, bool& out) {
   const std::string t = text;
-  if (t == "1" || t == "true" || t == "on") out = true;
-  else if (t == "0" || t == "false" || t == "off" || t.empty()) out = false;
-  else reject(variable, text, "0 or 1");
+  if (t == "1" || t == "true" || t == "on")
+    out = true;
+  else if (t == "0" || t == "false" || t == "off" || t.empty())
+    out = false;
+  else
+    reject(variable, text, "0 or 1");
 }
 
 std::string show(const std::string& v) { return v; }

@@ -1,9 +1,9 @@
 #include "runtime/base/hash.h"
 
+#include <new>
+
 #include <fmt/format.h>
 #include <xxhash.h>
-
-#include <new>
 
 namespace bitale {
 
@@ -25,7 +25,9 @@ Hasher& Hasher::bytes(const void* data, std::size_t size) {
   return *this;
 }
 
-Hasher& Hasher::text(std::string_view text) { return number(static_cast<std::int64_t>(text.size())).bytes(text.data(), text.size()); }
+Hasher& Hasher::text(std::string_view text) {
+  return number(static_cast<std::int64_t>(text.size())).bytes(text.data(), text.size());
+}
 
 Hasher& Hasher::number(std::int64_t value) { return bytes(&value, sizeof value); }
 

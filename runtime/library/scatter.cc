@@ -20,12 +20,15 @@ std::int64_t row_of(std::int64_t index, std::int64_t rows) {
 
 template <class T>
 void add_rows(const Extents& e, const std::int64_t* indices, const T* updates, T* out) {
-  using Sum = std::conditional_t<std::is_integral_v<T>, std::make_unsigned_t<std::conditional_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, T, int>>, T>;
+  using Sum = std::conditional_t<
+      std::is_integral_v<T>,
+      std::make_unsigned_t<std::conditional_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, T, int>>, T>;
   for (std::int64_t o = 0; o < e.outer; ++o)
     for (std::int64_t k = 0; k < e.count; ++k) {
       T* to = out + (o * e.rows + row_of(indices[k], e.rows)) * e.inner;
       const T* from = updates + (o * e.count + k) * e.inner;
-      for (std::int64_t i = 0; i < e.inner; ++i) to[i] = static_cast<T>(static_cast<Sum>(to[i]) + static_cast<Sum>(from[i]));  // integers wrap
+      for (std::int64_t i = 0; i < e.inner; ++i)
+        to[i] = static_cast<T>(static_cast<Sum>(to[i]) + static_cast<Sum>(from[i]));  // integers wrap
     }
 }
 
@@ -46,7 +49,8 @@ int scatter_add(Context* context, const Arguments& a) {
   if (out != a.buffers[0] && bytes > 0) std::memcpy(out, a.buffers[0], bytes);
   dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (!std::is_same_v<T, bool>) add_rows(e, indices, static_cast<const T*>(a.buffers[2]), static_cast<T*>(out));
+    if constexpr (!std::is_same_v<T, bool>)
+      add_rows(e, indices, static_cast<const T*>(a.buffers[2]), static_cast<T*>(out));
   });
   return 0;
 }

@@ -1,10 +1,11 @@
-// The public API as a user meets it: symbolic extents, updates, givens, threads, derivatives, and the errors of bad use.
-#include <bitale/bitale.h>
-
+// The public API as a user meets it: symbolic extents, updates, givens, threads, derivatives, and the errors of bad
+// use.
 #include <atomic>
 #include <cmath>
 #include <functional>
 #include <thread>
+
+#include <bitale/bitale.h>
 
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
@@ -34,7 +35,8 @@ TEST_CASE("one compilation serves every batch size") {
   const Function f = function({x}, {sum(tanh(dot(x, w)), {1})});
   for (std::int64_t batch : {0, 1, 7, 64, 1000}) {
     Array in(float32, {batch, 4});
-    for (std::int64_t i = 0; i < in.size(); ++i) in.view<float>()[static_cast<std::size_t>(i)] = 0.01f * static_cast<float>(i % 13 - 6);
+    for (std::int64_t i = 0; i < in.size(); ++i)
+      in.view<float>()[static_cast<std::size_t>(i)] = 0.01f * static_cast<float>(i % 13 - 6);
     const Array out = f(in)[0];
     REQUIRE(out.shape() == Extents{batch});
     for (std::int64_t b = 0; b < batch; ++b) {
@@ -73,7 +75,8 @@ TEST_CASE("a graph keeps its Shared alive, and gradients pass their check") {
   CHECK(scaled.rank() == 1);
   const Tensor x = input("x", float64, {2, 3});
   Array v(float64, {2, 3});
-  for (std::int64_t i = 0; i < 6; ++i) v.view<double>()[static_cast<std::size_t>(i)] = 0.3 * static_cast<double>(i) - 0.7;
+  for (std::int64_t i = 0; i < 6; ++i)
+    v.view<double>()[static_cast<std::size_t>(i)] = 0.3 * static_cast<double>(i) - 0.7;
   const GradientCheck check = gradient_check({sum(tanh(x) * softmax(x))}, {x}, {{x, v}});
   INFO(check.where);
   CHECK(check.worst < 1e-7);
@@ -119,7 +122,8 @@ TEST_CASE("messages of bad use name what was given") {
   CHECK_THAT(message_of([&] { function({x, x}, {sum(x)}); }), contains("given twice"));
   CHECK_THAT(message_of([&] { function({x, w}, {sum(x)}); }), contains("is not used"));
   Shared s("s", Array::scalar(1.0f));
-  CHECK_THAT(message_of([&] { function({}, {}, {.updates = {{s, s + 1.0}, {s, s + 2.0}}}); }), contains("updated twice"));
+  CHECK_THAT(message_of([&] { function({}, {}, {.updates = {{s, s + 1.0}, {s, s + 2.0}}}); }),
+             contains("updated twice"));
   CHECK_THAT(message_of([&] { grad(sum(x), w); }), contains("w"));
   const Function f = function({x}, {sum(x)}, {.name = "total"});
   CHECK_THAT(message_of([&] { f(); }), contains("takes 1 arguments (x), got 0"));
@@ -133,7 +137,7 @@ TEST_CASE("messages of bad use name what was given") {
 TEST_CASE("extents that meet under two names are checked at call entry, also when rewriting drops the node") {
   Dim n("n"), m("m");
   const Tensor x = input("x", float32, {n}), y = input("y", float32, {m});
-  const Function f = function({x, y}, {where(equal(x, x) , x + y * 0.0, x + y)});
+  const Function f = function({x, y}, {where(equal(x, x), x + y * 0.0, x + y)});
   CHECK(f({1, 2}, {3, 4})[0].size() == 2);
   CHECK_THAT(message_of([&] { f({1, 2}, {3, 4, 5}); }), contains("must be equal"));
 }

@@ -30,7 +30,8 @@ void check_batching(const OpCase& c, const std::vector<bool>& batched, std::int6
   const auto got = eval::evaluate(outputs, bindings);
   for (std::int64_t k = 0; k < size; ++k) {
     std::vector<eval::Binding> plain;
-    for (std::size_t i = 0; i < values.size(); ++i) plain.push_back({first.inputs[i], values[i][static_cast<std::size_t>(k)]});
+    for (std::size_t i = 0; i < values.size(); ++i)
+      plain.push_back({first.inputs[i], values[i][static_cast<std::size_t>(k)]});
     const auto expected = eval::evaluate(first.outputs, plain);
     for (std::size_t i = 0; i < expected.size(); ++i) {
       INFO("output " << i << ", place " << k);

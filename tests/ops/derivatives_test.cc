@@ -101,7 +101,8 @@ TEST_CASE("ops with operands have derivatives and batching rules") {
     CHECK(op->jvp);
     bool operands = false;
     for (const OpCase& c : op_cases(*op))
-      for (const ir::NodePtr& node : ir::topological(build(c).outputs)) operands = operands || (&node->op() == op && !node->inputs().empty());
+      for (const ir::NodePtr& node : ir::topological(build(c).outputs))
+        operands = operands || (&node->op() == op && !node->inputs().empty());
     if (operands) CHECK(op->batch);
   }
 }
@@ -114,8 +115,8 @@ TEST_CASE("vjp and jvp agree with finite differences") {
   });
 }
 
-// Rules have a branch for each operand that has a tangent, and one for all: the comparison with differences takes the operands
-// one by one.
+// Rules have a branch for each operand that has a tangent, and one for all: the comparison with differences takes the
+// operands one by one.
 TEST_CASE("the jvp of all operands is the sum of those of each") {
   for (const ir::OpDef* op : tested_ops()) {
     for (const OpCase& c : op_cases(*op)) {
@@ -128,7 +129,8 @@ TEST_CASE("the jvp of all operands is the sum of those of each") {
         auto bindings = built.bindings();
         std::vector<Tensor> dxs;
         for (const Tensor& x : wrt) {
-          const auto i = static_cast<std::size_t>(std::find(built.inputs.begin(), built.inputs.end(), x) - built.inputs.begin());
+          const auto i =
+              static_cast<std::size_t>(std::find(built.inputs.begin(), built.inputs.end(), x) - built.inputs.begin());
           dxs.push_back(ir::input("dx" + std::to_string(i), x.type()));
           bindings.push_back({dxs.back(), random_array(x.dtype(), built.values[i].shape(), -1, 1, 7 + i)});
         }
@@ -137,7 +139,8 @@ TEST_CASE("the jvp of all operands is the sum of those of each") {
           const auto alone = ad::jvp(outputs, {&wrt[i], 1}, {&dxs[i], 1});
           for (std::size_t k = 0; k < totals.size(); ++k) totals[k] = ir::accumulate(totals[k], alone[k]);
         }
-        const auto got = eval::evaluate(ad::jvp(outputs, wrt, dxs), bindings), expected = eval::evaluate(totals, bindings);
+        const auto got = eval::evaluate(ad::jvp(outputs, wrt, dxs), bindings),
+                   expected = eval::evaluate(totals, bindings);
         for (std::size_t k = 0; k < got.size(); ++k) CHECK(difference(got[k], expected[k], c.sample.tolerance) == "");
       } catch (const std::exception& e) {
         FAIL_CHECK(e.what());

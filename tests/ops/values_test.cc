@@ -46,7 +46,8 @@ TEST_CASE("values agree on all backends") {
         for (const Backend& backend : backends()) {
           INFO(backend.name);
           const auto got = backend.run(built.outputs, bindings);
-          for (std::size_t i = 0; i < expected.size(); ++i) CHECK(difference(got[i], expected[i], c.sample.tolerance) == "");
+          for (std::size_t i = 0; i < expected.size(); ++i)
+            CHECK(difference(got[i], expected[i], c.sample.tolerance) == "");
         }
       } catch (const std::exception& e) {
         FAIL_CHECK(e.what());
@@ -64,7 +65,8 @@ TEST_CASE("symbolic extents give the values that constant ones give") {
         OpCase constant = c;
         constant.symbolic = false;
         const BuiltCase a = build(c), b = build(constant);
-        const auto got = eval::evaluate(a.outputs, a.bindings(), false), expected = eval::evaluate(b.outputs, b.bindings(), false);
+        const auto got = eval::evaluate(a.outputs, a.bindings(), false),
+                   expected = eval::evaluate(b.outputs, b.bindings(), false);
         for (std::size_t i = 0; i < expected.size(); ++i) CHECK(difference(got[i], expected[i]) == "");
       } catch (const std::exception& e) {
         FAIL_CHECK(e.what());

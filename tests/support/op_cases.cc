@@ -10,8 +10,8 @@
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
 #include "runtime/base/error.h"
-#include "runtime/base/hash.h"
 #include "runtime/base/flags.h"
+#include "runtime/base/hash.h"
 #include "runtime/device/cpu.h"
 #include "tests/support/compiled_backend.h"
 
@@ -28,7 +28,9 @@ std::uint64_t next_random(std::uint64_t& state) {
 
 double next_uniform(std::uint64_t& state) { return static_cast<double>(next_random(state) >> 11) * 0x1p-53; }
 
-std::vector<DType> dtypes_of(const ir::OpDef& op) { return op.dtypes.empty() ? std::vector<DType>{DType::f32, DType::f64} : op.dtypes; }
+std::vector<DType> dtypes_of(const ir::OpDef& op) {
+  return op.dtypes.empty() ? std::vector<DType>{DType::f32, DType::f64} : op.dtypes;
+}
 
 // The op takes the extents, and the values that are drawn for them (indices may be too large for a smaller extent).
 bool is_valid(const OpCase& c) {
@@ -71,8 +73,10 @@ BuiltCase build(const OpCase& c, std::uint64_t seed) {
     const DType dtype = input.dtype.value_or(c.dtype);
     ir::Shape shape;
     for (std::int64_t e : input.shape) {
-      if (c.symbolic && e > 1) shape.push_back(symbols.try_emplace(e, ir::Dim::symbol("n" + std::to_string(e))).first->second);
-      else shape.emplace_back(e);
+      if (c.symbolic && e > 1)
+        shape.push_back(symbols.try_emplace(e, ir::Dim::symbol("n" + std::to_string(e))).first->second);
+      else
+        shape.emplace_back(e);
     }
     built.inputs.push_back(ir::input("x" + std::to_string(built.inputs.size()), {dtype, shape}));
     built.values.push_back(random_array(dtype, input.shape, input.low, input.high, next_random(stream)));
@@ -89,10 +93,12 @@ std::vector<OpCase> op_cases(const ir::OpDef& op) {
     for (const ir::SampleInput& input : sample.inputs) extents.insert(input.shape.begin(), input.shape.end());
     for (DType dtype : dtypes_of(op)) {
       cases.push_back({&op, sample, dtype, "", false});
-      if (OpCase symbolic{&op, sample, dtype, "", true}; !extents.empty() && is_valid(symbolic)) cases.push_back(symbolic);
+      if (OpCase symbolic{&op, sample, dtype, "", true}; !extents.empty() && is_valid(symbolic))
+        cases.push_back(symbolic);
       for (std::int64_t from : extents) {
         for (std::int64_t to : {0, 1}) {
-          OpCase c{&op, with_extent(sample, from, to), dtype, std::to_string(from) + " -> " + std::to_string(to), false};
+          OpCase c{&op, with_extent(sample, from, to), dtype, std::to_string(from) + " -> " + std::to_string(to),
+                   false};
           if (from != to && is_valid(c)) cases.push_back(std::move(c));
         }
       }
@@ -117,10 +123,12 @@ constexpr bool sanitized = false;
 const std::vector<Backend>& backends() {
   static const std::vector<Backend> list = [] {
     std::vector<Backend> all{
-        {"bodies", [](std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings) { return eval::evaluate(outputs, bindings, false); }},
+        {"bodies", [](std::span<const ir::Tensor> outputs,
+                      std::span<const eval::Binding> bindings) { return eval::evaluate(outputs, bindings, false); }},
     };
     // The best instruction set in both forms and with two threads; the others as optimised programs.
-    // The debug placement and the sanitizers (which do not see generated code) are about memory: one instruction set will do.
+    // The debug placement and the sanitizers (which do not see generated code) are about memory: one instruction set
+    // will do.
     std::vector<Isa> isas = executable_isas();
     if (flags().guard || sanitized) isas = {isas.back()};
     for (Isa isa : isas) all.push_back(compiled(to_string(isa), 2, isa == isas.back() ? 2 : 1));
@@ -132,8 +140,8 @@ const std::vector<Backend>& backends() {
 
 std::string difference(const Array& got, const Array& expected, double tolerance) {
   if (got.dtype() != expected.dtype() || got.shape() != expected.shape())
-    return "got " + std::string(name_of(got.dtype())) + shape_text(got.shape()) + ", expected " + std::string(name_of(expected.dtype())) +
-           shape_text(expected.shape());
+    return "got " + std::string(name_of(got.dtype())) + shape_text(got.shape()) + ", expected " +
+           std::string(name_of(expected.dtype())) + shape_text(expected.shape());
   if (!is_floating(got.dtype())) {
     if (got.same_bits(expected)) return {};
     return "got " + to_string(got) + ", expected " + to_string(expected);
@@ -146,7 +154,8 @@ std::string difference(const Array& got, const Array& expected, double tolerance
     const double g = got.at(i), e = expected.at(i);
     if (g == e || (std::isnan(g) && std::isnan(e))) continue;
     if (!(std::fabs(g - e) <= tolerance * unit * std::max({std::fabs(e), 1e-2 * largest, 1e-2})))
-      return "element " + std::to_string(i) + " of " + shape_text(got.shape()) + ": got " + std::to_string(g) + ", expected " + std::to_string(e);
+      return "element " + std::to_string(i) + " of " + shape_text(got.shape()) + ": got " + std::to_string(g) +
+             ", expected " + std::to_string(e);
   }
   return {};
 }
@@ -176,13 +185,16 @@ Array stacked(std::span<const Array> parts) {
   shape.insert(shape.begin(), static_cast<std::int64_t>(parts.size()));
   Array whole(parts[0].dtype(), shape);
   for (std::size_t i = 0; i < parts.size(); ++i)
-    if (parts[i].bytes()) std::memcpy(static_cast<char*>(whole.data()) + i * parts[i].bytes(), parts[i].data(), parts[i].bytes());
+    if (parts[i].bytes())
+      std::memcpy(static_cast<char*>(whole.data()) + i * parts[i].bytes(), parts[i].data(), parts[i].bytes());
   return whole;
 }
 
 Array part(const Array& whole, std::int64_t index) {
   Array a(whole.dtype(), Extents(whole.shape().begin() + 1, whole.shape().end()));
-  if (a.bytes()) std::memcpy(a.data(), static_cast<const char*>(whole.data()) + static_cast<std::size_t>(index) * a.bytes(), a.bytes());
+  if (a.bytes())
+    std::memcpy(a.data(), static_cast<const char*>(whole.data()) + static_cast<std::size_t>(index) * a.bytes(),
+                a.bytes());
   return a;
 }
 

@@ -35,22 +35,24 @@ struct BuiltCase {
 // Throws Error where the op rejects the extents.
 BuiltCase build(const OpCase& c, std::uint64_t seed = 1);
 
-// All cases of an op: samples x dtypes, each as it is, with symbolic extents, and with each of its extents replaced by 0 and by 1.
-// Variants that the op rejects, while the graph is built or for its values, are left out; the sample as it is must do.
+// All cases of an op: samples x dtypes, each as it is, with symbolic extents, and with each of its extents replaced by
+// 0 and by 1. Variants that the op rejects, while the graph is built or for its values, are left out; the sample as it
+// is must do.
 std::vector<OpCase> op_cases(const ir::OpDef& op);
 
 // The ops that there are, without those that have nothing to test (inputs and Shared).
 std::vector<const ir::OpDef*> tested_ops();
 
-// Something that computes values of a graph. Every backend is compared with the interpreter, which runs references where there are any.
+// Something that computes values of a graph. Every backend is compared with the interpreter, which runs references
+// where there are any.
 struct Backend {
   std::string name;
   std::function<std::vector<Array>(std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings)> run;
 };
 const std::vector<Backend>& backends();
 
-// An empty string if both are equal to within `tolerance` times what their dtype allows (integers: exactly; NaN equals NaN), else
-// what differs where.
+// An empty string if both are equal to within `tolerance` times what their dtype allows (integers: exactly; NaN equals
+// NaN), else what differs where.
 std::string difference(const Array& got, const Array& expected, double tolerance = 1);
 
 // Uniform values in [low, high], whole numbers for integers; deterministic.

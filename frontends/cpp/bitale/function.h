@@ -20,10 +20,10 @@ struct FunctionOptions {
   std::vector<std::pair<Tensor, Tensor>> givens{};
   std::string name = "function";
   std::string device = "cpu";
-  int threads = 0;          // 0: BITALE_THREADS, else the CPUs of this process
-  int level = 2;            // optimisation level 0..3
-  std::string isa{};        // "v2", "v3", "v4"; empty: the best this CPU executes
-  bool relaxed = false;     // also rewrites that hold for finite values only
+  int threads = 0;             // 0: BITALE_THREADS, else the CPUs of this process
+  int level = 2;               // optimisation level 0..3
+  std::string isa{};           // "v2", "v3", "v4"; empty: the best this CPU executes
+  bool relaxed = false;        // also rewrites that hold for finite values only
   bool unused_inputs = false;  // allow inputs that nothing reads
   bool cache = true;
 };
@@ -31,18 +31,19 @@ struct FunctionOptions {
 // One argument of a call: an Array, a span, a number, or nested lists of numbers.
 class Argument {
  public:
-  Argument() = default;                                        // absent
-  Argument(const Array& a) : array_(a) {}                      // NOLINT
-  Argument(double v);                                          // NOLINT: numbers and lists take the input's dtype
-  Argument(float v) : Argument(static_cast<double>(v)) {}      // NOLINT
-  Argument(int v);                                             // NOLINT
-  Argument(std::int64_t v);                                    // NOLINT
-  Argument(std::initializer_list<double> row);                 // NOLINT
-  Argument(std::initializer_list<std::initializer_list<double>> rows);  // NOLINT
+  Argument() = default;                                    // absent
+  Argument(const Array& a) : array_(a) {}                  // NOLINT
+  Argument(double v);                                      // NOLINT: numbers and lists take the input's dtype
+  Argument(float v) : Argument(static_cast<double>(v)) {}  // NOLINT
+  Argument(int v);                                         // NOLINT
+  Argument(std::int64_t v);                                // NOLINT
+  Argument(std::initializer_list<double> row);             // NOLINT
+  Argument(std::initializer_list<std::initializer_list<double>> rows);                           // NOLINT
   Argument(std::initializer_list<std::initializer_list<std::initializer_list<double>>> planes);  // NOLINT
   // Elements in memory of the caller, copied at the call; rank 1.
   template <class T>
-  Argument(std::span<const T> values) : array_(Array::of(values, {static_cast<std::int64_t>(values.size())})) {}  // NOLINT
+  Argument(std::span<const T> values)
+      : array_(Array::of(values, {static_cast<std::int64_t>(values.size())})) {}  // NOLINT
   template <class T>
   Argument(const std::vector<T>& values) : Argument(std::span<const T>(values)) {}  // NOLINT
 
@@ -65,18 +66,19 @@ class Function {
 
   // Results are new Arrays. Arguments of wrong number, dtype, rank or extents are an Error that names the input.
   std::vector<Array> call(std::span<const Argument> arguments) const;
-  std::vector<Array> operator()(const Argument& a = {}, const Argument& b = {}, const Argument& c = {}, const Argument& d = {},
-                                const Argument& e = {}, const Argument& f = {}, const Argument& g = {}, const Argument& h = {}) const;
+  std::vector<Array> operator()(const Argument& a = {}, const Argument& b = {}, const Argument& c = {},
+                                const Argument& d = {}, const Argument& e = {}, const Argument& f = {},
+                                const Argument& g = {}, const Argument& h = {}) const;
 
   const std::string& name() const;
   int threads() const;
   double compile_seconds() const;
   bool from_cache() const;
-  std::string compile_report() const;       // a table
+  std::string compile_report() const;  // a table
   std::string compile_report_json() const;
-  std::string compile_trace() const;        // Chrome's trace format
+  std::string compile_trace() const;  // Chrome's trace format
   std::string program_text() const;
-  std::string profile() const;              // per step, if BITALE_PROFILE is set
+  std::string profile() const;                              // per step, if BITALE_PROFILE is set
   double flops(std::span<const Argument> arguments) const;  // of contractions: 2 per multiply-add
   PlannedMemory planned_memory(std::span<const Argument> arguments) const;
 
@@ -87,16 +89,16 @@ class Function {
   std::shared_ptr<const State> state_;
 };
 
-// Compiles. Errors: an input that is not an input() tensor, given twice, or that nothing reads; one that the outputs read and that is
-// missing; a Shared updated twice or with another type; a given of another type; an unknown device.
-Function function(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const FunctionOptions& options = {},
-                  Where at = Where::current());
+// Compiles. Errors: an input that is not an input() tensor, given twice, or that nothing reads; one that the outputs
+// read and that is missing; a Shared updated twice or with another type; a given of another type; an unknown device.
+Function function(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+                  const FunctionOptions& options = {}, Where at = Where::current());
 
 // The compiler's stages as text, for looking at: input, optimised, kernels, program (and GraphViz of the first two).
 struct Stages {
   std::string input, optimised, kernels, program, input_dot, optimised_dot;
 };
-Stages stages(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const FunctionOptions& options = {},
-              Where at = Where::current());
+Stages stages(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+              const FunctionOptions& options = {}, Where at = Where::current());
 
 }  // namespace bitale

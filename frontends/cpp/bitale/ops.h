@@ -57,19 +57,21 @@ Tensor expand_dims(const Tensor& x, int axis, Where at = Where::current());
 Tensor concatenate(const std::vector<Tensor>& parts, int axis = 0, Where at = Where::current());
 Tensor flip(const Tensor& x, const Axes& axes, Where at = Where::current());
 // Rows [start, stop) of one axis; constants may be negative and are clipped as in NumPy.
-Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step = 1, Where at = Where::current());
+Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step = 1,
+             Where at = Where::current());
 // The same with symbolic bounds: `count` elements from `start`, both within the axis (checked at call entry).
 Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& count, Where at = Where::current());
 
 // ---- indexing ----
 Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0, Where at = Where::current());
-Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, Where at = Where::current());
+Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0,
+                   Where at = Where::current());
 Tensor pick(const Tensor& x, const Tensor& indices, Where at = Where::current());  // x[i, indices[i]]
 Tensor one_hot(const Tensor& indices, const Dim& classes, DType dtype = float32, Where at = Where::current());
 
 // ---- linear algebra ----
-Tensor dot(const Tensor& a, const Tensor& b, Where at = Where::current());             // ranks 1 and 2
-Tensor batched_dot(const Tensor& a, const Tensor& b, Where at = Where::current());     // [b, m, k] x [b, k, n]
+Tensor dot(const Tensor& a, const Tensor& b, Where at = Where::current());          // ranks 1 and 2
+Tensor batched_dot(const Tensor& a, const Tensor& b, Where at = Where::current());  // [b, m, k] x [b, k, n]
 
 // ---- convolution and pooling: images [n, c, h, w], filters [out, in/groups, kh, kw] ----
 struct Conv2d {
@@ -90,17 +92,18 @@ Tensor average_pool2d(const Tensor& images, const Pool2d& options = {}, Where at
 // ---- networks ----
 Tensor softmax(const Tensor& x, int axis = -1, Where at = Where::current());
 Tensor log_softmax(const Tensor& x, int axis = -1, Where at = Where::current());
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Where at = Where::current());  // [n, c], integers [n] -> [n]
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
+                     Where at = Where::current());  // [n, c], integers [n] -> [n]
 
 // ---- random numbers ----
-// A stream of draws from a seed. Two draws are two different nodes; every function that reads the stream advances it by one
-// step per call. The numbers do not depend on threads or instruction set.
+// A stream of draws from a seed. Two draws are two different nodes; every function that reads the stream advances it by
+// one step per call. The numbers do not depend on threads or instruction set.
 class RandomStream {
  public:
   explicit RandomStream(std::uint64_t seed, const std::string& name = "random");
   Tensor uniform(const Shape& shape, DType dtype = float32, Where at = Where::current());  // [0, 1)
   Tensor normal(const Shape& shape, DType dtype = float32, Where at = Where::current());
-  Tensor bernoulli(double p, const Shape& shape, Where at = Where::current());             // bool
+  Tensor bernoulli(double p, const Shape& shape, Where at = Where::current());  // bool
   const Shared& state() const { return state_; }
 
  private:

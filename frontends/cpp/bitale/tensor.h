@@ -1,8 +1,8 @@
 // Symbolic tensors: extents, inputs, constants, and the operators that build graphs from them.
 //
-// A Tensor is a cheap handle. Building functions check their operands at once and throw bitale::Error, whose message names the
-// op, the operands' types and the source lines where they were made. Binary operators promote dtypes and broadcast as NumPy does;
-// C++ numbers are weak (they take the other operand's dtype).
+// A Tensor is a cheap handle. Building functions check their operands at once and throw bitale::Error, whose message
+// names the op, the operands' types and the source lines where they were made. Binary operators promote dtypes and
+// broadcast as NumPy does; C++ numbers are weak (they take the other operand's dtype).
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ namespace bitale {
 
 using Where = std::source_location;
 
-inline constexpr DType boolean = DType::bool_, int8 = DType::i8, int16 = DType::i16, int32 = DType::i32, int64 = DType::i64,
-                       uint8 = DType::u8, float32 = DType::f32, float64 = DType::f64;
+inline constexpr DType boolean = DType::bool_, int8 = DType::i8, int16 = DType::i16, int32 = DType::i32,
+                       int64 = DType::i64, uint8 = DType::u8, float32 = DType::f32, float64 = DType::f64;
 
 namespace detail {
 struct DimHandle;
@@ -30,8 +30,8 @@ struct Access;
 // The extent of an axis: a constant, a named symbol, or an integer expression over them.
 class Dim {
  public:
-  Dim(int value);           // NOLINT: a constant extent
-  Dim(std::int64_t value);  // NOLINT
+  Dim(int value);                                                      // NOLINT: a constant extent
+  Dim(std::int64_t value);                                             // NOLINT
   explicit Dim(const std::string& name, Where at = Where::current());  // a fresh symbol
 
   std::string text() const;
@@ -66,9 +66,9 @@ class Tensor {
   std::shared_ptr<const detail::TensorHandle> handle_;
 };
 
-// A named mutable variable that lives between calls. A handle: copies are the same variable, which lives as long as a handle, a
-// graph that reads it or a function compiled from one. get, set and calls of functions
-// may come from several threads; each sees the value before or after an update, never one in between.
+// A named mutable variable that lives between calls. A handle: copies are the same variable, which lives as long as a
+// handle, a graph that reads it or a function compiled from one. get, set and calls of functions may come from several
+// threads; each sees the value before or after an update, never one in between.
 class Shared {
  public:
   // The extents are fixed by the value, or by `shape`, whose symbolic dims may change with set().

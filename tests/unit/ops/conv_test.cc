@@ -1,5 +1,4 @@
 #include "ops/conv/conv2d.h"
-
 #include "ops/conv/pool2d.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
@@ -12,10 +11,12 @@ using tests::contains;
 namespace {
 
 const std::vector<const ir::OpDef*> convolutions{&conv2d_op, &conv2d_backward_data_op, &conv2d_backward_filters_op};
-const std::vector<const ir::OpDef*> pools{&max_pool2d_op,       &max_pool2d_index_op, &max_pool2d_gather_op, &max_pool2d_backward_op,
-                                          &average_pool2d_op, &average_pool2d_backward_op};
+const std::vector<const ir::OpDef*> pools{&max_pool2d_op,          &max_pool2d_index_op, &max_pool2d_gather_op,
+                                          &max_pool2d_backward_op, &average_pool2d_op,   &average_pool2d_backward_op};
 
-Tensor image(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) { return ir::input("x", {DType::f32, {n, c, h, w}}); }
+Tensor image(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
+  return ir::input("x", {DType::f32, {n, c, h, w}});
+}
 
 Array array(std::vector<double> values, Extents shape) { return Array::of<double>(values, std::move(shape)); }
 
@@ -66,7 +67,8 @@ TEST_CASE("disjoint covering windows need no accumulation") {
   const auto overlapping = [](std::int64_t k, std::int64_t stride, std::int64_t size) {
     const Tensor w = ir::input("w", {DType::f32, {1, 1, k, k}});
     const std::int64_t positions = (size - k) / stride + 1;
-    const Tensor dx = conv2d_backward_data(image(1, 1, positions, positions), w, size, size, {.stride = {stride, stride}});
+    const Tensor dx =
+        conv2d_backward_data(image(1, 1, positions, positions), w, size, size, {.stride = {stride, stride}});
     return dx.node().op().contraction(dx.node()).overlapping;
   };
   CHECK_FALSE(overlapping(1, 1, 5));
@@ -97,7 +99,8 @@ TEST_CASE("a window larger than a symbolic image is found at run time") {
   const Tensor x = ir::input("x", {DType::f64, {1, 1, h, 4}}), w = ir::input("w", {DType::f64, {1, 1, 3, 3}});
   const Tensor y = conv2d(x, w);
   const Tensor outputs[] = {y};
-  const eval::Binding bindings[] = {{x, Array::zeros(DType::f64, {1, 1, 2, 4})}, {w, Array::zeros(DType::f64, {1, 1, 3, 3})}};
+  const eval::Binding bindings[] = {{x, Array::zeros(DType::f64, {1, 1, 2, 4})},
+                                    {w, Array::zeros(DType::f64, {1, 1, 3, 3})}};
   CHECK_THROWS_AS(eval::evaluate(outputs, bindings), Error);
 }
 
@@ -105,14 +108,21 @@ TEST_CASE("max_pool2d takes the first maximum, a NaN first of all, and never pad
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
   const auto index = [](Array x, const Pool2dOptions& options, bool reference) {
     const Array in[] = {std::move(x)};
-    return tests::run([&](std::span<const Tensor> t) { return std::vector{max_pool2d_index(t[0], pool2d_params("", t[0], options, {}))}; }, in, reference)[0];
+    return tests::run(
+        [&](std::span<const Tensor> t) {
+          return std::vector{max_pool2d_index(t[0], pool2d_params("", t[0], options, {}))};
+        },
+        in, reference)[0];
   };
-  const auto i32 = [](std::vector<std::int32_t> v, Extents shape) { return Array::of<std::int32_t>(v, std::move(shape)); };
+  const auto i32 = [](std::vector<std::int32_t> v, Extents shape) {
+    return Array::of<std::int32_t>(v, std::move(shape));
+  };
   for (const bool reference : {false, true}) {
     CHECK(index(array({1, 2, 2, 1}, {1, 1, 2, 2}), {}, reference).same_bits(i32({1}, {1, 1, 1, 1})));
     CHECK(index(array({1, nan, 3, nan}, {1, 1, 2, 2}), {}, reference).same_bits(i32({1}, {1, 1, 1, 1})));
     CHECK(index(array({-inf}, {1, 1, 1, 1}), {.padding = {1, 0, 1, 0}}, reference).same_bits(i32({3}, {1, 1, 1, 1})));
-    CHECK(index(array({-inf, -inf}, {1, 1, 1, 2}), {.window = {2, 3}, .stride = {1, 1}, .padding = {1, 0, 1, 0}}, reference)
+    CHECK(index(array({-inf, -inf}, {1, 1, 1, 2}), {.window = {2, 3}, .stride = {1, 1}, .padding = {1, 0, 1, 0}},
+                reference)
               .same_bits(i32({4}, {1, 1, 1, 1})));
   }
 }
@@ -129,11 +139,14 @@ TEST_CASE("the gradient of max_pool2d goes to the first maximum, and is an index
 }
 
 TEST_CASE("pooling gives the extents of Caffe and PyTorch") {
-  const auto shape = [](std::int64_t h, const Pool2dOptions& options) { return max_pool2d(image(1, 1, h, h), options).dim(2); };
+  const auto shape = [](std::int64_t h, const Pool2dOptions& options) {
+    return max_pool2d(image(1, 1, h, h), options).dim(2);
+  };
   CHECK(shape(7, {.window = {3, 3}}) == Dim(3));
   CHECK(shape(8, {.window = {3, 3}}) == Dim(3));
   CHECK(shape(8, {.window = {3, 3}, .ceil = true}) == Dim(4));
-  CHECK(shape(3, {.window = {2, 2}, .padding = {1, 1, 1, 1}, .ceil = true}) == Dim(2));  // no window begins in the trailing padding
+  CHECK(shape(3, {.window = {2, 2}, .padding = {1, 1, 1, 1}, .ceil = true}) ==
+        Dim(2));  // no window begins in the trailing padding
   CHECK(shape(112, {.window = {3, 3}, .padding = {1, 1, 1, 1}}) == Dim(56));
 }
 
@@ -141,9 +154,12 @@ TEST_CASE("average_pool2d divides by the image's elements, or by those of image 
   const Array x = array({2, 4, 6, 8}, {1, 1, 2, 2});
   const Array in[] = {x};
   const auto pool = [&](bool count_padding) {
-    return tests::run([&](std::span<const Tensor> t) {
-      return std::vector{average_pool2d(t[0], {.window = {2, 2}, .stride = {2, 2}, .padding = {1, 1, 1, 1}, .count_padding = count_padding})};
-    }, in)[0];
+    return tests::run(
+        [&](std::span<const Tensor> t) {
+          return std::vector{average_pool2d(
+              t[0], {.window = {2, 2}, .stride = {2, 2}, .padding = {1, 1, 1, 1}, .count_padding = count_padding})};
+        },
+        in)[0];
   };
   tests::check_close(pool(false), array({2, 4, 6, 8}, {1, 1, 2, 2}), 0);
   tests::check_close(pool(true), array({0.5, 1, 1.5, 2}, {1, 1, 2, 2}), 0);

@@ -17,7 +17,9 @@ namespace {
 constexpr double inf = std::numeric_limits<double>::infinity();
 const double not_a_number = std::nan("");
 
-Array vector(std::vector<double> values) { return Array::of<double>(std::span<const double>(values), {static_cast<std::int64_t>(values.size())}); }
+Array vector(std::vector<double> values) {
+  return Array::of<double>(std::span<const double>(values), {static_cast<std::int64_t>(values.size())});
+}
 
 Tensor operand(std::size_t size) {
   ops::register_all();
@@ -52,9 +54,12 @@ void check_same(const std::vector<double>& got, const std::vector<double>& expec
   REQUIRE(got.size() == expected.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     INFO("element " << i);
-    if (std::isnan(expected[i])) CHECK(std::isnan(got[i]));
-    else if (std::isinf(expected[i])) CHECK(got[i] == expected[i]);
-    else CHECK(got[i] == Approx(expected[i]).margin(1e-15));
+    if (std::isnan(expected[i]))
+      CHECK(std::isnan(got[i]));
+    else if (std::isinf(expected[i]))
+      CHECK(got[i] == expected[i]);
+    else
+      CHECK(got[i] == Approx(expected[i]).margin(1e-15));
   }
 }
 
@@ -83,7 +88,9 @@ TEST_CASE("elementwise ops have the values of their functions") {
   check("ceil", [](auto x) { return ops::ceil(x); }, std::ceil);
   check("round", [](auto x) { return ops::round(x); }, std::nearbyint);
   check("sigmoid", [](auto x) { return ops::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); });
-  check("softplus", [](auto x) { return ops::softplus(x); }, [](double x) { return x > 30 ? x : std::log1p(std::exp(x)); });
+  check(
+      "softplus", [](auto x) { return ops::softplus(x); },
+      [](double x) { return x > 30 ? x : std::log1p(std::exp(x)); });
   check("relu", [](auto x) { return ops::relu(x); }, [](double x) { return x > 0 || std::isnan(x) ? x : 0.0; });
 }
 
@@ -105,10 +112,11 @@ TEST_CASE("integers: rounding keeps them, other functions take default_float") {
 TEST_CASE("conventions at kinks") {
   check_same(derivatives([](auto x) { return ops::relu(x); }, {-1, 0, 2}), {0, 0, 1});
   check_same(derivatives([](auto x) { return abs(x); }, {-1, 0, 2}), {-1, 0, 1});
-  check_same(derivatives([](auto x) { return maximum(x, 1); }, {0, 1, 2}), {0, 1, 1});   // a tie: the first operand
+  check_same(derivatives([](auto x) { return maximum(x, 1); }, {0, 1, 2}), {0, 1, 1});  // a tie: the first operand
   check_same(derivatives([](auto x) { return maximum(1, x); }, {0, 1, 2}), {0, 0, 1});
   check_same(derivatives([](auto x) { return minimum(x, 1); }, {0, 1, 2}), {1, 1, 0});
-  check_same(derivatives([](auto x) { return minimum(maximum(x, -1), 1); }, {-2, -1, 0, 1, 2}), {0, 1, 1, 1, 0});  // clip
+  check_same(derivatives([](auto x) { return minimum(maximum(x, -1), 1); }, {-2, -1, 0, 1, 2}),
+             {0, 1, 1, 1, 0});  // clip
   check_same(derivatives([](auto x) { return ops::floor(x) + x; }, {0, 0.5}), {1, 1});
   check_same(derivatives([](auto x) { return ops::max(x); }, {1, 3, 3, 2}), {0, 1, 0, 0});
   check_same(derivatives([](auto x) { return ops::min(x); }, {1, 3, 1, 2}), {1, 0, 0, 0});
@@ -120,8 +128,10 @@ TEST_CASE("conventions at kinks") {
 TEST_CASE("where keeps the infinite derivative of the untaken side out of the gradient") {
   check_same(derivatives([](auto x) { return where(less(0, x), ops::sqrt(x), 0); }, {-1, 0, 4}), {0, 0, 0.25});
   check_same(derivatives([](auto x) { return where(less(0, x), ops::log(x), 0); }, {-1, 0, 4}), {0, 0, 0.25});
-  check_same(derivatives([](auto x) { return where(equal(x, 0), 1, div(ops::sin(x), x)); }, {0, std::numbers::pi}), {0, -1 / std::numbers::pi});
-  check_same(second_derivatives([](auto x) { return where(less(0, x), ops::sqrt(x), 0); }, {-1, 0, 4}), {0, 0, -1.0 / 32});
+  check_same(derivatives([](auto x) { return where(equal(x, 0), 1, div(ops::sin(x), x)); }, {0, std::numbers::pi}),
+             {0, -1 / std::numbers::pi});
+  check_same(second_derivatives([](auto x) { return where(less(0, x), ops::sqrt(x), 0); }, {-1, 0, 4}),
+             {0, 0, -1.0 / 32});
 }
 
 TEST_CASE("second derivatives at stationary points") {

@@ -33,19 +33,23 @@ TEST_CASE("indexing: batching agrees with a loop") {
 }
 
 TEST_CASE("gather and scatter_add on numbers, with negative and repeated indices") {
-  const Array in[] = {doubles({1, 2, 3, 4, 5, 6}, {3, 2}), integers({-1, 0, -1}, {3}), doubles({10, 20, 30, 40, 50, 60}, {3, 2})};
-  const auto out = tests::run([](std::span<const Tensor> t) { return std::vector{gather(t[0], t[1]), scatter_add(t[0], t[1], t[2])}; }, in);
+  const Array in[] = {doubles({1, 2, 3, 4, 5, 6}, {3, 2}), integers({-1, 0, -1}, {3}),
+                      doubles({10, 20, 30, 40, 50, 60}, {3, 2})};
+  const auto out = tests::run(
+      [](std::span<const Tensor> t) { return std::vector{gather(t[0], t[1]), scatter_add(t[0], t[1], t[2])}; }, in);
   tests::check_close(out[0], doubles({5, 6, 1, 2, 5, 6}, {3, 2}), 0);
   tests::check_close(out[1], doubles({31, 42, 3, 4, 65, 86}, {3, 2}), 0);
 }
 
 TEST_CASE("pick and one_hot on numbers") {
   const Array in[] = {doubles({1, 2, 3, 4, 5, 6}, {2, 3}), integers({2, -2}, {2})};
-  const auto out = tests::run([](std::span<const Tensor> t) { return std::vector{pick(t[0], t[1]), one_hot(t[1], 3, DType::f64)}; }, in);
+  const auto out = tests::run(
+      [](std::span<const Tensor> t) { return std::vector{pick(t[0], t[1]), one_hot(t[1], 3, DType::f64)}; }, in);
   tests::check_close(out[0], doubles({3, 5}, {2}), 0);
   tests::check_close(out[1], doubles({0, 0, 1, 0, 0, 0}, {2, 3}), 0);
   const Array labels[] = {Array::of<std::int8_t>(std::vector<std::int8_t>{100}, {1})};
-  const auto wide = tests::run([](std::span<const Tensor> t) { return std::vector{one_hot(t[0], 300, DType::bool_)}; }, labels)[0];
+  const auto wide =
+      tests::run([](std::span<const Tensor> t) { return std::vector{one_hot(t[0], 300, DType::bool_)}; }, labels)[0];
   double total = 0;
   for (std::int64_t i = 0; i < 300; ++i) total += wide.at(i);
   CHECK(wide.at(100) == 1);
@@ -60,7 +64,8 @@ TEST_CASE("an index outside its axis is an error of the reference and is clamped
 }
 
 TEST_CASE("scatter_add tells the library its extents and dtype") {
-  const Tensor out = scatter_add(ir::input("x", {DType::f32, {2, 5, 3, 4}}), indices({7, 2}), ir::input("u", {DType::f32, {2, 7, 2, 3, 4}}), 1);
+  const Tensor out = scatter_add(ir::input("x", {DType::f32, {2, 5, 3, 4}}), indices({7, 2}),
+                                 ir::input("u", {DType::f32, {2, 7, 2, 3, 4}}), 1);
   const ir::Node& node = out.node().op().view ? out.node().input(0).node() : out.node();
   REQUIRE(&node.op() == &scatter_add_op);
   CHECK(node.op().library_extents(node) == std::vector<Dim>{2, 5, 12, 14});

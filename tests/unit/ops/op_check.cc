@@ -22,8 +22,11 @@ Array draw_array(const Extents& shape, DType dtype, double low, double high, std
   dispatch(dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     for (T& v : a.view<T>()) {
-      if constexpr (std::is_floating_point_v<T>) v = static_cast<T>(std::uniform_real_distribution<double>(low, high)(random));
-      else v = static_cast<T>(std::uniform_int_distribution<std::int64_t>(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high))(random));
+      if constexpr (std::is_floating_point_v<T>)
+        v = static_cast<T>(std::uniform_real_distribution<double>(low, high)(random));
+      else
+        v = static_cast<T>(std::uniform_int_distribution<std::int64_t>(static_cast<std::int64_t>(low),
+                                                                       static_cast<std::int64_t>(high))(random));
     }
   });
   return a;
@@ -67,14 +70,16 @@ std::vector<Array> difference(const Build& build, std::vector<Array> values, std
   std::vector<Array> out;
   for (std::size_t o = 0; o < above.size(); ++o) {
     Array d = above[o].clone();
-    for (std::int64_t i = 0; i < d.size(); ++i) d.view<double>()[static_cast<std::size_t>(i)] = (above[o].at(i) - below[o].at(i)) / (2 * step);
+    for (std::int64_t i = 0; i < d.size(); ++i)
+      d.view<double>()[static_cast<std::size_t>(i)] = (above[o].at(i) - below[o].at(i)) / (2 * step);
     out.push_back(std::move(d));
   }
   return out;
 }
 
 // vjp and jvp of build by the differentiable values, against differences.
-void check_first(const Build& build, const std::vector<Array>& values, const std::vector<bool>& differentiable, double tolerance) {
+void check_first(const Build& build, const std::vector<Array>& values, const std::vector<bool>& differentiable,
+                 double tolerance) {
   std::mt19937_64 random(7);
   const std::vector<Array> outputs = run(build, values);
   std::vector<Array> with_dys = values;
@@ -123,12 +128,15 @@ Array member(const Array& a, std::int64_t b) {
   const Extents shape(a.shape().begin() + 1, a.shape().end());
   Array out(a.dtype(), shape);
   const std::size_t bytes = out.bytes();
-  if (bytes > 0) std::copy_n(static_cast<const char*>(a.data()) + static_cast<std::size_t>(b) * bytes, bytes, static_cast<char*>(out.data()));
+  if (bytes > 0)
+    std::copy_n(static_cast<const char*>(a.data()) + static_cast<std::size_t>(b) * bytes, bytes,
+                static_cast<char*>(out.data()));
   return out;
 }
 
 // The sample's graph over one more axis of extent `size` of the batched inputs, whose values have it.
-std::vector<Array> run_batched(const Sample& s, const std::vector<Array>& values, const std::vector<bool>& batched, const Dim& size) {
+std::vector<Array> run_batched(const Sample& s, const std::vector<Array>& values, const std::vector<bool>& batched,
+                               const Dim& size) {
   std::vector<Tensor> members, leaves;
   std::vector<eval::Binding> bindings;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -164,7 +172,8 @@ void check_batched(const Sample& s, const std::vector<bool>& batched, std::int64
 std::vector<Array> draw(const Sample& sample, DType dtype) {
   std::mt19937_64 random(42);
   std::vector<Array> out;
-  for (const ir::SampleInput& i : sample.inputs) out.push_back(draw_array(i.shape, i.dtype.value_or(dtype), i.low, i.high, random));
+  for (const ir::SampleInput& i : sample.inputs)
+    out.push_back(draw_array(i.shape, i.dtype.value_or(dtype), i.low, i.high, random));
   return out;
 }
 

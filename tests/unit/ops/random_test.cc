@@ -94,7 +94,8 @@ TEST_CASE("random_normal is normal") {
 
 TEST_CASE("random_bernoulli is true with probability p") {
   for (const double p : {0.0, 0.1, 0.5, 1.0}) {
-    const auto v = values([=](std::span<const Tensor> t) { return std::vector{random_bernoulli(t[0], 1, p, {many})}; }, state(9, 9));
+    const auto v = values([=](std::span<const Tensor> t) { return std::vector{random_bernoulli(t[0], 1, p, {many})}; },
+                          state(9, 9));
     CHECK(moment(v, 1) == Approx(p).margin(p == 0 || p == 1 ? 0 : 0.012));
   }
 }
@@ -102,7 +103,8 @@ TEST_CASE("random_bernoulli is true with probability p") {
 TEST_CASE("draws that differ in id, counter or key have nothing in common") {
   const auto a = uniform(0, DType::f64, state(1, 0));
   CHECK(uniform(0, DType::f64, state(1, 0)) == a);
-  for (const auto& b : {uniform(1, DType::f64, state(1, 0)), uniform(0, DType::f64, state(1, 1)), uniform(0, DType::f64, state(2, 0))}) {
+  for (const auto& b : {uniform(1, DType::f64, state(1, 0)), uniform(0, DType::f64, state(1, 1)),
+                        uniform(0, DType::f64, state(2, 0))}) {
     std::set<double> seen(a.begin(), a.end());
     seen.insert(b.begin(), b.end());
     CHECK(seen.size() == 2 * static_cast<std::size_t>(many));
@@ -112,7 +114,8 @@ TEST_CASE("draws that differ in id, counter or key have nothing in common") {
 
 TEST_CASE("elements depend on their position alone") {
   const auto draw = [](Shape shape) {
-    return values([=](std::span<const Tensor> t) { return std::vector{random_uniform(t[0], 2, shape, DType::f64)}; }, state(7, 7), false);
+    return values([=](std::span<const Tensor> t) { return std::vector{random_uniform(t[0], 2, shape, DType::f64)}; },
+                  state(7, 7), false);
   };
   const auto whole = draw({6, 4});
   CHECK(draw({24}) == whole);

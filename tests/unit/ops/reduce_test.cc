@@ -28,7 +28,9 @@ std::vector<double> run(const Tensor& y, const Tensor& x, const Array& value) {
   return out;
 }
 
-Array floats(std::vector<float> values, Extents shape) { return Array::of<float>(std::span<const float>(values), std::move(shape)); }
+Array floats(std::vector<float> values, Extents shape) {
+  return Array::of<float>(std::span<const float>(values), std::move(shape));
+}
 
 using Numbers = std::vector<double>;
 
@@ -48,7 +50,9 @@ TEST_CASE("axes may be negative, absent, and kept") {
 
 TEST_CASE("axes that there are not are errors that name the operand") {
   const Tensor x = matrix(DType::f32, 2, 3);
-  CHECK_THROWS_WITH(ops::sum(x, {2}, false, {"model.cc", 9}), contains("sum") && contains("axis 2") && contains("x (float32[2, 3], made at model.cc:4)") && contains("model.cc:9"));
+  CHECK_THROWS_WITH(ops::sum(x, {2}, false, {"model.cc", 9}), contains("sum") && contains("axis 2") &&
+                                                                  contains("x (float32[2, 3], made at model.cc:4)") &&
+                                                                  contains("model.cc:9"));
   CHECK_THROWS_AS(ops::mean(x, {0, -2}), Error);
   CHECK_THROWS_AS(ops::argmax(x, 5), Error);
   CHECK_THROWS_AS(ops::logsumexp(Tensor()), Error);

@@ -15,8 +15,10 @@ using rewrite::Rule;
 
 namespace {
 
-std::vector<Tensor> rewritten(std::span<const Tensor> outputs, std::vector<const Rule*> rules, rewrite::Counts& counts) {
-  return rewrite::apply_rules(outputs, rewrite::RuleSet(std::move(rules)), {.relaxed = false, .disabled = {}, .max_sweeps = 8}, counts);
+std::vector<Tensor> rewritten(std::span<const Tensor> outputs, std::vector<const Rule*> rules,
+                              rewrite::Counts& counts) {
+  return rewrite::apply_rules(outputs, rewrite::RuleSet(std::move(rules)),
+                              {.relaxed = false, .disabled = {}, .max_sweeps = 8}, counts);
 }
 
 std::vector<Tensor> with_nn_rules(std::span<const Tensor> outputs, rewrite::Counts& counts) {
@@ -49,7 +51,8 @@ TEST_CASE("rules of ops/nn keep the values of what they replace") {
     INFO(rule->name);
     std::vector<eval::Binding> bindings;
     const auto sides = left_sides(*rule, [&](DType dtype, ir::Shape shape) {
-      ir::Sample sample{"", {{.shape = {}, .low = rule->low, .high = rule->high, .dtype = dtype, .differentiable = false}}, {}};
+      ir::Sample sample{
+          "", {{.shape = {}, .low = rule->low, .high = rule->high, .dtype = dtype, .differentiable = false}}, {}};
       for (const ir::Dim& d : shape) sample.inputs[0].shape.push_back(d.value());
       const Tensor x = ir::input("x", {dtype, std::move(shape)});
       bindings.push_back({x, tests::draw(sample, dtype)[0]});
@@ -92,7 +95,8 @@ TEST_CASE("the gradient of log(softmax) does not divide by the softmax") {
 
 TEST_CASE("the gradient of cross_entropy sums nothing") {
   const ir::Dim n = ir::Dim::symbol("n");
-  const Tensor x = ir::input("x", {DType::f32, {n, 10}}), labels = ir::input("y", {DType::u8, {n}}), g = ir::input("g", {DType::f32, {n}});
+  const Tensor x = ir::input("x", {DType::f32, {n, 10}}), labels = ir::input("y", {DType::u8, {n}}),
+               g = ir::input("g", {DType::f32, {n}});
   const Tensor losses[] = {ops::cross_entropy(x, labels)}, dys[] = {g}, wrt[] = {x};
   rewrite::Counts counts;
   const auto r = with_nn_rules(ad::vjp(losses, dys, wrt), counts);

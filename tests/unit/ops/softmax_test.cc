@@ -34,14 +34,16 @@ TEST_CASE("softmax neither overflows nor loses small logarithms") {
   const double inf = std::numeric_limits<double>::infinity();
   const Array in[] = {doubles({1000, 0, -1000, -inf}, {1, 4})};
   for (const bool reference : {false, true}) {
-    const auto out = tests::run([](std::span<const Tensor> t) { return std::vector{softmax(t[0]), log_softmax(t[0])}; }, in, reference);
+    const auto out = tests::run([](std::span<const Tensor> t) { return std::vector{softmax(t[0]), log_softmax(t[0])}; },
+                                in, reference);
     tests::check_close(out[0], doubles({1, 0, 0, 0}, {1, 4}), 1e-15);
     tests::check_close(out[1], doubles({0, -1000, -2000, -inf}, {1, 4}), 1e-15);
   }
 }
 
 TEST_CASE("the gradient of cross_entropy is softmax - one_hot") {
-  ir::Sample s{"", {{{4, 3}, -3, 3}, {.shape = {4}, .low = 0, .high = 2, .dtype = DType::u8, .differentiable = false}}, {}};
+  ir::Sample s{
+      "", {{{4, 3}, -3, 3}, {.shape = {4}, .low = 0, .high = 2, .dtype = DType::u8, .differentiable = false}}, {}};
   const std::vector<Array> in = tests::draw(s, DType::f64);
   const auto out = tests::run(
       [](std::span<const Tensor> t) {
@@ -57,5 +59,6 @@ TEST_CASE("softmax rejects what does not fit") {
   CHECK_THROWS_WITH(softmax(ir::input("x", {DType::i32, {3}})), contains("float"));
   CHECK_THROWS_WITH(log_softmax(ir::input("x", {DType::f32, {3}}), 1), contains("axis 1"));
   CHECK_THROWS_WITH(softmax(ir::input("x", {DType::f32, {}})), contains("axis"));
-  CHECK_THROWS_WITH(cross_entropy(ir::input("x", {DType::f32, {3, 2}}), ir::input("y", {DType::f32, {3}})), contains("integer"));
+  CHECK_THROWS_WITH(cross_entropy(ir::input("x", {DType::f32, {3, 2}}), ir::input("y", {DType::f32, {3}})),
+                    contains("integer"));
 }

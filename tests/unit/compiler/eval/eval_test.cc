@@ -14,7 +14,9 @@ using eval::evaluate;
 
 namespace {
 
-Array floats(std::vector<float> values, Extents shape) { return Array::of<float>(std::span<const float>(values), std::move(shape)); }
+Array floats(std::vector<float> values, Extents shape) {
+  return Array::of<float>(std::span<const float>(values), std::move(shape));
+}
 
 Array run(const Tensor& y, std::vector<eval::Binding> bindings) { return evaluate({&y, 1}, bindings)[0]; }
 
@@ -43,7 +45,8 @@ TEST_CASE("extents that must agree and do not are an error") {
   const Array three = floats({1, 2, 3}, {3}), two = floats({1, 2}, {2});
   CHECK(elements(run(y, {{a, three}, {b, three}})) == Numbers{2, 4, 6});
   CHECK_THROWS_AS(run(y, {{a, three}, {b, two}}), Error);
-  CHECK_THROWS_WITH(run(y, {{a, three}, {b, two}}), contains("n = 3") && contains("m = 2") && contains("model.cc:1") && contains("model.cc:3"));
+  CHECK_THROWS_WITH(run(y, {{a, three}, {b, two}}),
+                    contains("n = 3") && contains("m = 2") && contains("model.cc:1") && contains("model.cc:3"));
   const Tensor square_input = input("s", {DType::f32, {n, n}});
   CHECK_THROWS_AS(run(square_input + 1, {{square_input, floats({1, 2}, {1, 2})}}), Error);
 }

@@ -181,8 +181,7 @@ TEST_CASE("Jacobians have the dims of y and then of x") {
 TEST_CASE("The jacobian of a matrix in a matrix") {
   const Tensor x = f64("x", {2, 3});
   const Tensor y = ir::transpose(ops::exp(x));
-  const Array j =
-      value_of(ad::jacobian(y, x), {{x, Array::of<double>(std::vector<double>{0, 1, 2, 3, 4, 5}, {2, 3})}});
+  const Array j = value_of(ad::jacobian(y, x), {{x, Array::of<double>(std::vector<double>{0, 1, 2, 3, 4, 5}, {2, 3})}});
   CHECK(j.shape() == Extents{3, 2, 2, 3});
   for (std::int64_t i = 0; i < 36; ++i) {
     const std::int64_t row = i / 6, column = i % 6, at = (row % 2) * 3 + row / 2;
@@ -199,8 +198,8 @@ TEST_CASE("Hessians are symmetric jacobians of gradients, and products with them
   CHECK(values.shape() == Extents{4, 4});
   for (std::int64_t i = 0; i < 4; ++i)
     for (std::int64_t k = 0; k < 4; ++k) CHECK(values.at(i * 4 + k) == Approx(values.at(k * 4 + i)).margin(1e-12));
-  check_close(value_of(ir::dot(h, v), leaves),
-              value_of(ad::hessian_vector_product(cost, {&x, 1}, {&v, 1})[0], leaves), 1e-10);
+  check_close(value_of(ir::dot(h, v), leaves), value_of(ad::hessian_vector_product(cost, {&x, 1}, {&v, 1})[0], leaves),
+              1e-10);
   const Tensor gradient_of_cost = gradient(cost, x);
   const auto result = ad::check_gradient({&gradient_of_cost, 1}, {&x, 1}, leaves, values_of);
   INFO(result.where);

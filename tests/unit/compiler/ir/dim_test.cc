@@ -76,7 +76,9 @@ TEST_CASE("exact quotients of dims") {
 
 TEST_CASE("substitution in dims") {
   const Dim e = floordiv(n * Dim(2) + m, Dim(3)) + max(n, m);
-  const auto five = [&](const ir::DimSymbol& s) { return s.id == n.as_symbol()->id ? std::optional(Dim(5)) : std::nullopt; };
+  const auto five = [&](const ir::DimSymbol& s) {
+    return s.id == n.as_symbol()->id ? std::optional(Dim(5)) : std::nullopt;
+  };
   CHECK(e.substitute(five) == floordiv(m + Dim(10), Dim(3)) + max(Dim(5), m));
   const auto both = [&](const ir::DimSymbol& s) { return std::optional(Dim(s.id == n.as_symbol()->id ? 5 : 4)); };
   CHECK(e.substitute(both) == Dim(4 + 5));
@@ -91,7 +93,8 @@ TEST_CASE("dims have the value of the expression they came from") {
     const std::int64_t values[] = {pick(6), pick(6)};
     auto value_of = [&](const ir::DimSymbol& s) { return s.id == n.as_symbol()->id ? values[0] : values[1]; };
     auto floor_divide = [](std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && a < 0 ? 1 : 0); };
-    std::vector<std::pair<Dim, std::int64_t>> made{{n, values[0]}, {m, values[1]}, {Dim(1), 1}, {Dim(-2), -2}, {Dim(3), 3}};
+    std::vector<std::pair<Dim, std::int64_t>> made{
+        {n, values[0]}, {m, values[1]}, {Dim(1), 1}, {Dim(-2), -2}, {Dim(3), 3}};
     for (int step = 0; step < 12; ++step) {
       const auto& [a, x] = made[static_cast<std::size_t>(pick(static_cast<int>(made.size())))];
       const auto& [b, y] = made[static_cast<std::size_t>(pick(static_cast<int>(made.size())))];
@@ -99,17 +102,30 @@ TEST_CASE("dims have the value of the expression they came from") {
       const std::int64_t divisor = 1 + pick(5);
       std::pair<Dim, std::int64_t> next;
       switch (pick(6)) {
-        case 0: next = {a + b, x + y}; break;
-        case 1: next = {a - b, x - y}; break;
-        case 2: next = {a * b, x * y}; break;
-        case 3: next = {floordiv(a, Dim(divisor)), floor_divide(x, divisor)}; break;
-        case 4: next = {min(a, b), std::min(x, y)}; break;
-        default: next = {max(a, b), std::max(x, y)}; break;
+        case 0:
+          next = {a + b, x + y};
+          break;
+        case 1:
+          next = {a - b, x - y};
+          break;
+        case 2:
+          next = {a * b, x * y};
+          break;
+        case 3:
+          next = {floordiv(a, Dim(divisor)), floor_divide(x, divisor)};
+          break;
+        case 4:
+          next = {min(a, b), std::min(x, y)};
+          break;
+        default:
+          next = {max(a, b), std::max(x, y)};
+          break;
       }
       INFO(to_string(next.first) << " for n = " << values[0] << ", m = " << values[1]);
       REQUIRE(next.first.evaluate(value_of) == next.second);
       if (const auto low = next.first.lower_bound()) REQUIRE(*low <= next.second);
-      REQUIRE(next.first.substitute([&](const ir::DimSymbol& s) { return std::optional(Dim(value_of(s))); }) == Dim(next.second));
+      REQUIRE(next.first.substitute([&](const ir::DimSymbol& s) { return std::optional(Dim(value_of(s))); }) ==
+              Dim(next.second));
       made.push_back(next);
     }
   }

@@ -19,9 +19,12 @@ namespace {
 std::int64_t value_of(const Formula& f, int id, const std::map<int, std::int64_t>& vars) {
   const ir::ExprNode& n = f.node(id);
   switch (n.op) {
-    case ir::ScalarOp::constant: return n.integer;
-    case ir::ScalarOp::var: return vars.at(id);
-    default: break;
+    case ir::ScalarOp::constant:
+      return n.integer;
+    case ir::ScalarOp::var:
+      return vars.at(id);
+    default:
+      break;
   }
   std::vector<kernel::Lane> args;
   for (int a : n.args)
@@ -70,7 +73,9 @@ TEST_CASE("an index that does not divide becomes an expression") {
 
 TEST_CASE("floordiv and mod of an index are exact") {
   std::mt19937 random(2);
-  auto pick = [&](int low, int high) { return low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1)); };
+  auto pick = [&](int low, int high) {
+    return low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1));
+  };
   for (int round = 0; round < 300; ++round) {
     Formula f;
     const int ranges[] = {pick(1, 4), pick(1, 4)};
@@ -80,7 +85,8 @@ TEST_CASE("floordiv and mod of an index are exact") {
     const Index q = floordiv(index, divisor), r = mod(index, divisor);
     for (int x = 0; x < ranges[0]; ++x) {
       for (int y = 0; y < ranges[1]; ++y) {
-        const std::map<int, std::int64_t> at{{vars[0].terms.empty() ? -1 : vars[0].terms[0].first, x}, {vars[1].terms.empty() ? -2 : vars[1].terms[0].first, y}};
+        const std::map<int, std::int64_t> at{{vars[0].terms.empty() ? -1 : vars[0].terms[0].first, x},
+                                             {vars[1].terms.empty() ? -2 : vars[1].terms[0].first, y}};
         const std::int64_t v = value_of(index, at), expected_r = ((v % divisor) + divisor) % divisor;
         REQUIRE(value_of(r, at) == expected_r);
         REQUIRE(value_of(q, at) == (v - expected_r) / divisor);

@@ -104,7 +104,9 @@ TEST_CASE("substitution of dims reaches parameters") {
   const Tensor y = ir::broadcast_to(ir::full(ir::Literal::real(1, DType::f32), {}), {n}) + x;
   ir::TensorMap<Tensor> replacement;
   replacement[x] = ir::input("z", {DType::f32, {Dim(7)}});
-  const auto dims = [&](const Dim& d) { return d.substitute([&](const ir::DimSymbol&) { return std::optional(Dim(7)); }); };
+  const auto dims = [&](const Dim& d) {
+    return d.substitute([&](const ir::DimSymbol&) { return std::optional(Dim(7)); });
+  };
   const auto out = ir::substitute({&y, 1}, replacement, dims);
   CHECK(out[0].shape() == ir::Shape{Dim(7)});
   CHECK(out[0].node().equalities().empty());

@@ -8,7 +8,9 @@ using bitale::tests::contains;
 
 namespace {
 
-Tensor made(const std::string& name, DType dtype, Shape shape, unsigned line) { return input(name, {dtype, std::move(shape)}, {"model.cc", line}); }
+Tensor made(const std::string& name, DType dtype, Shape shape, unsigned line) {
+  return input(name, {dtype, std::move(shape)}, {"model.cc", line});
+}
 
 template <class F>
 std::string message(F f) {
@@ -27,20 +29,23 @@ const Dim batch = Dim::symbol("batch");
 TEST_CASE("dot of unfitting operands names both, their dims and lines") {
   const Tensor x = made("x", DType::f32, {batch, 784}, 12), w = made("w", DType::f32, {800, 500}, 15);
   const std::string text = message([&] { dot(x, w, {"model.cc", 20}); });
-  for (const char* part : {"dot", "x (float32[batch, 784], made at model.cc:12)", "w (float32[800, 500], made at model.cc:15)", "784", "800", "model.cc:20"})
+  for (const char* part : {"dot", "x (float32[batch, 784], made at model.cc:12)",
+                           "w (float32[800, 500], made at model.cc:15)", "784", "800", "model.cc:20"})
     CHECK_THAT(text, contains(part));
 }
 
 TEST_CASE("elementwise operands that do not broadcast are named") {
   const Tensor a = made("a", DType::f32, {3, 4}, 1), b = made("b", DType::f32, {3, 5}, 2);
   const std::string text = message([&] { add(a, b, {"model.cc", 3}); });
-  for (const char* part : {"add", "a (float32[3, 4], made at model.cc:1)", "b (float32[3, 5], made at model.cc:2)", "4 and 5", "model.cc:3"})
+  for (const char* part : {"add", "a (float32[3, 4], made at model.cc:1)", "b (float32[3, 5], made at model.cc:2)",
+                           "4 and 5", "model.cc:3"})
     CHECK_THAT(text, contains(part));
 }
 
 TEST_CASE("an empty Tensor is an error, not a crash") {
   const Tensor x = made("x", DType::f32, {3}, 1);
-  CHECK_THROWS_WITH(add(x, Tensor(), {"model.cc", 4}), contains("add: an operand is an empty Tensor") && contains("model.cc:4"));
+  CHECK_THROWS_WITH(add(x, Tensor(), {"model.cc", 4}),
+                    contains("add: an operand is an empty Tensor") && contains("model.cc:4"));
   CHECK_THROWS_AS(cast(Tensor(), DType::f32), Error);
   CHECK_THROWS_AS(sum(Tensor(), {}), Error);
   CHECK_THROWS_AS(dot(x, Tensor()), Error);
@@ -67,21 +72,24 @@ TEST_CASE("operands of an elementwise op are promoted and broadcast") {
 }
 
 TEST_CASE("numbers take the tensor's dtype") {
-  const Tensor small = made("small", DType::i8, {4}, 1), wide = made("wide", DType::f64, {4}, 2), single = made("single", DType::f32, {4}, 3);
+  const Tensor small = made("small", DType::i8, {4}, 1), wide = made("wide", DType::f64, {4}, 2),
+               single = made("single", DType::f32, {4}, 3);
   CHECK((small + 100).dtype() == DType::i8);
   CHECK((small + 0.5).dtype() == DType::f32);
   CHECK((wide + 0.5).dtype() == DType::f64);
   CHECK((single + 1).dtype() == DType::f32);
   CHECK((single * true).dtype() == DType::f32);
   const std::string text = message([&] { add(small, 300, {"model.cc", 9}); });
-  for (const char* part : {"add", "300", "int8", "small (int8[4], made at model.cc:1)", "model.cc:9"}) CHECK_THAT(text, contains(part));
+  for (const char* part : {"add", "300", "int8", "small (int8[4], made at model.cc:1)", "model.cc:9"})
+    CHECK_THAT(text, contains(part));
   CHECK_THROWS_AS(add(single, 1e300), Error);
   CHECK_THROWS_AS(less(made("u", DType::u8, {4}, 1), -1), Error);
 }
 
 TEST_CASE("two symbols that meet are unified and checked later") {
   const Dim n = Dim::symbol("n");
-  const Tensor a = made("a", DType::f32, {n}, 1), b = made("b", DType::f32, {batch}, 2), c = made("c", DType::f32, {7}, 3);
+  const Tensor a = made("a", DType::f32, {n}, 1), b = made("b", DType::f32, {batch}, 2),
+               c = made("c", DType::f32, {7}, 3);
   const Tensor y = a + b;
   REQUIRE(y.node().equalities().size() == 1);
   CHECK(y.shape() == Shape{n});

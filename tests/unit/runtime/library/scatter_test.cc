@@ -14,8 +14,8 @@ struct Call {
 };
 
 template <class T>
-Call scatter_add(const std::vector<T>& x, std::vector<std::int64_t> indices, std::vector<T> updates, std::vector<T>& out,
-                 const std::vector<std::int64_t>& extents) {
+Call scatter_add(const std::vector<T>& x, std::vector<std::int64_t> indices, std::vector<T> updates,
+                 std::vector<T>& out, const std::vector<std::int64_t>& extents) {
   Call call;
   std::vector<T> copy = x;
   void* const buffers[] = {copy.data(), indices.data(), updates.data(), out.data()};
