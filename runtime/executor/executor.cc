@@ -116,6 +116,7 @@ struct Runnable::State {
   const std::shared_ptr<const LoadedCode> code;
   const Layout layout;
   std::vector<const Step*> steps;  // by id
+  std::shared_ptr<const StepChecker> checker;
 
   std::mutex mutex;                  // of what follows
   std::list<Remembered> remembered;  // latest first
@@ -242,11 +243,14 @@ Runnable& Runnable::operator=(Runnable&&) noexcept = default;
 
 const Program& Runnable::program() const { return *state_->program; }
 
+void Runnable::check_steps(std::shared_ptr<const StepChecker> checker) { state_->checker = std::move(checker); }
+
 CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> shareds,
                           const CallOptions& options) const {
   if (options.threads < 1) throw Error(fmt::format("a call on {} threads", options.threads));
   std::unique_ptr<Frame> frame = state_->take_frame(state_->extents_of(inputs, shareds), options.threads);
   frame->begin();
+  frame->checker = state_->checker.get();
   if (flags().profile) frame->costs.assign(state_->steps.size(), {});
   const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds);
   run_region(frame->threads, [&](int thread) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/executor/step_check.h"
 #include "runtime/memory/array.h"
 #include "runtime/program/program.h"
 
@@ -48,6 +49,10 @@ class Runnable {
   Runnable& operator=(Runnable&&) noexcept;
 
   const program::Program& program() const;
+
+  // From now on every step of every call is compared; the first that differs makes the call fail with its label, what
+  // differs and its source lines. Before the first call.
+  void check_steps(std::shared_ptr<const StepChecker> checker);
 
   // Shapes, dtypes and data checks that fail are Errors; nothing has changed then. Inputs are not modified.
   CallResult call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
