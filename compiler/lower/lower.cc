@@ -8,6 +8,7 @@
 #include "compiler/lower/contract.h"
 #include "compiler/lower/extents.h"
 #include "compiler/lower/fuse.h"
+#include "compiler/lower/in_place.h"
 #include "compiler/lower/schedule.h"
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
@@ -38,6 +39,7 @@ class Lowering {
     name_destinations();
     for (const Group& g : fusion_.groups) emit(g);
     emit_copies();
+    mark_in_place(p(), out_.kernels);
     out_.groups = static_cast<int>(fusion_.groups.size());
     out_.symbols = slots_.symbols();
     return std::move(out_);

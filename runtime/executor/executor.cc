@@ -126,8 +126,9 @@ struct Runnable::State {
   std::shared_ptr<const Prepared> prepare(std::vector<std::int64_t> extents, int threads);
   std::unique_ptr<Frame> take_frame(std::vector<std::int64_t> extents, int threads);
   void give_back(std::unique_ptr<Frame> frame);
-  std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs,
-                                  std::span<const Array> shareds) const;
+  bool in_place(std::size_t buffer) const;
+  std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs, std::span<const Array> shareds,
+                                  const std::vector<bool>& owned) const;
   CallResult results(const Frame& frame, const std::vector<Array>& arrays) const;
 };
 
@@ -187,9 +188,14 @@ void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
   if (home != remembered.end()) home->idle.push_back(std::move(frame));
 }
 
+// With a guard that looks at results any step can fail, and what it compares with must stay.
+bool Runnable::State::in_place(std::size_t buffer) const {
+  return program->buffers[buffer].in_place && !flags().nan_guard && !checker;
+}
+
 // Per root buffer: the array that is its memory, for those that are not in the frame.
 std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<const Array> inputs,
-                                                 std::span<const Array> shareds) const {
+                                                 std::span<const Array> shareds, const std::vector<bool>& owned) const {
   std::vector<Array> arrays(program->buffers.size());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (layout.groups.root[i] != static_cast<int>(i)) continue;
@@ -198,6 +204,10 @@ std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<c
     if (role == Role::input) arrays[i] = inputs[at(b.index)];
     if (role == Role::shared) arrays[i] = shareds[at(b.index)];
     if (role != Role::output && role != Role::update) continue;
+    if (in_place(i) && at(b.index) < owned.size() && owned[at(b.index)]) {
+      arrays[i] = shareds[at(b.index)];
+      continue;
+    }
     Extents shape;
     for (const int slot : b.dims) shape.push_back(frame.prepared->placement.extents[at(slot)]);
     arrays[i] = frame.nan_guard ? Array::zeros(b.storage, std::move(shape)) : Array(b.storage, std::move(shape));
@@ -252,7 +262,7 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   frame->begin();
   frame->checker = state_->checker.get();
   if (flags().profile) frame->costs.assign(state_->steps.size(), {});
-  const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds);
+  const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds, options.owned);
   run_region(frame->threads, [&](int thread) {
     ThreadState& s = frame->states[at(thread)];
     for (std::size_t i = 0; i < arrays.size(); ++i)
@@ -277,7 +287,8 @@ Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<con
   planned.arena_bytes = prepared->placement.arena_bytes;
   const Groups& groups = state_->layout.groups;
   for (std::size_t i = 0; i < program().buffers.size(); ++i)
-    if (groups.root[i] == static_cast<int>(i) && (groups.role[i] == Role::output || groups.role[i] == Role::update))
+    if (groups.root[i] == static_cast<int>(i) && !state_->in_place(i) &&
+        (groups.role[i] == Role::output || groups.role[i] == Role::update))
       planned.output_bytes += prepared->placement.bytes[i];
   planned.constant_bytes = constant_bytes(state_->layout);
   return planned;

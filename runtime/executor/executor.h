@@ -31,6 +31,9 @@ struct StepProfile {
 
 struct CallOptions {
   int threads = 1;
+  // By Shared number (missing: false): nobody else reads its value or has its memory while the call lasts. An update
+  // that may be in place is then written into it, and is the same Array in the result.
+  std::vector<bool> owned{};
 };
 
 struct CallResult {
@@ -54,10 +57,12 @@ class Runnable {
   // differs and its source lines. Before the first call.
   void check_steps(std::shared_ptr<const StepChecker> checker);
 
-  // Shapes, dtypes and data checks that fail are Errors; nothing has changed then. Inputs are not modified.
+  // Shapes, dtypes and data checks that fail are Errors; nothing has changed then. Inputs are not modified, nor are
+  // Shareds that are not owned.
   CallResult call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
 
-  // The planned peak for these shapes: what call() will allocate for temporaries, workspaces and outputs.
+  // The planned peak for these shapes: what call() will allocate for temporaries, workspaces, outputs and updates,
+  // those in place left out.
   struct Planned {
     std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
   };
