@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <list>
 #include <mutex>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -91,6 +92,10 @@ std::int64_t integer_of(const Array& array) {
   });
 }
 
+[[noreturn]] void no_memory(const Program& program, const std::string& what, const char* why) {
+  throw Error(fmt::format("program '{}' has no memory for {}: {}", program.name, what, why));
+}
+
 std::vector<ShapeView> shapes_of(std::span<const Array> arrays) {
   std::vector<ShapeView> shapes;
   shapes.reserve(arrays.size());
@@ -177,7 +182,14 @@ std::unique_ptr<Frame> Runnable::State::take_frame(std::vector<std::int64_t> ext
       if (frame->guard == flags().guard) return frame;
     }
   }
-  return std::make_unique<Frame>(layout, std::move(prepared), entries);
+  const std::int64_t bytes = prepared->placement.arena_bytes;
+  try {
+    return std::make_unique<Frame>(layout, std::move(prepared), entries);
+  } catch (const Error& e) {
+    no_memory(*program, "its temporaries", e.what());
+  } catch (const std::bad_alloc&) {
+    no_memory(*program, fmt::format("its temporaries, {} bytes", bytes), "the system refuses it");
+  }
 }
 
 void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
@@ -215,7 +227,11 @@ std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<c
     }
     Extents shape;
     for (const int slot : b.dims) shape.push_back(frame.prepared->placement.extents[at(slot)]);
-    arrays[i] = frame.nan_guard ? Array::zeros(b.storage, std::move(shape)) : Array(b.storage, std::move(shape));
+    try {
+      arrays[i] = frame.nan_guard ? Array::zeros(b.storage, shape) : Array(b.storage, shape);
+    } catch (const Error& e) {
+      no_memory(*program, fmt::format("'{}' {}{}", b.name, name_of(b.storage), shape_text(shape)), e.what());
+    }
   }
   return arrays;
 }
