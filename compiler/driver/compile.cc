@@ -13,6 +13,8 @@
 #include "compiler/driver/cache.h"
 #include "compiler/driver/key.h"
 #include "compiler/driver/pipeline.h"
+#include "compiler/driver/step_check.h"
+#include "compiler/driver/tuned.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 #include "runtime/base/log.h"
@@ -113,6 +115,13 @@ std::vector<codegen::Leaf> choose_tiles(program::Program& p, Isa isa) {
   return leaves;
 }
 
+// At the highest level of optimisation every contraction runs by its fastest candidate.
+void leave_to_tuner(program::Program& p, int level) {
+  for (program::Step& step : p.steps)
+    if (auto* c = std::get_if<program::ContractionStep>(&step.node); c && level >= 3 && !c->accumulating)
+      c->candidate = program::ContractionCandidate::tuned;
+}
+
 void dump(const std::string& function, const std::string& stage, const std::string& text) {
   if (flags().dump.empty()) return;
   std::error_code ignored;
@@ -161,20 +170,23 @@ void count_steps(const program::Program& p, CompileReport& report) {
   for (const program::Blob& b : p.blobs) report.code_bytes += static_cast<std::int64_t>(b.bytes.size());
 }
 
-program::Program build(const lower::FunctionGraph& graph, const CompileOptions& options, Isa isa,
-                       CompileReport& report) {
+// With the step checker for the program, if there is to be one.
+std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(const lower::FunctionGraph& graph,
+                                                                                const CompileOptions& options, Isa isa,
+                                                                                CompileReport& report) {
   const lower::FunctionGraph optimised = optimise(graph, options, report);
   const Clock clock;
   lower::Lowered l = lower::lower(optimised);
   report.phases.push_back(
       {"lower", clock.seconds(), 0,
        fmt::format("{} nodes -> {} groups, {} distinct kernels", l.nodes, l.groups, l.kernels.size())});
+  leave_to_tuner(l.program, options.level);
   for (const kernel::Kernel& k : l.kernels) kernel::verify(k);
   dump(graph.name, "kernels", text_of(l.kernels));
   generate(l, options, isa, report);
   program::verify(l.program);
   dump(graph.name, "program", program::to_string(l.program));
-  return std::move(l.program);
+  return {std::move(l.program), flags().check ? step_checker(l) : nullptr};
 }
 
 }  // namespace
@@ -185,7 +197,7 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
   CompileReport& report = out.report;
   report.function = graph.name;
   const Isa isa = options.isa.empty() ? default_isa() : isa_from_text(options.isa);
-  const Cache cache = options.use_cache ? Cache::from_flags() : Cache("");
+  const Cache cache = options.use_cache && !flags().check ? Cache::from_flags() : Cache("");
   const std::vector<SourceLine> lines = canonical_lines(graph);
   std::optional<program::Program> program;
   Digest key;
@@ -198,7 +210,7 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
   }
   report.cache = !cache.enabled() ? "off" : program ? "hit" : "miss";
   if (!program) {
-    program = build(graph, options, isa, report);
+    std::tie(program, out.checker) = build(graph, options, isa, report);
     if (cache.enabled()) {
       const Clock clock;
       program::Program stored = *program;
@@ -209,7 +221,10 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
   }
   const Clock load;
   out.program = std::make_shared<const program::Program>(std::move(*program));
-  out.runnable = std::make_shared<const executor::Runnable>(out.program, target_of(isa));
+  auto runnable = std::make_shared<executor::Runnable>(out.program, target_of(isa));
+  runnable->tune_with(tuning_records(cache));
+  if (out.checker) runnable->check_steps(out.checker);
+  out.runnable = std::move(runnable);
   report.phases.push_back({"load", load.seconds(), 0, ""});
   count_steps(*out.program, report);
   report.seconds = total.seconds();
@@ -230,7 +245,8 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   const lower::FunctionGraph optimised = optimise(graph, options, ignored);
   s.optimised = ir::to_string(as_graph(optimised), true);
   s.optimised_dot = ir::to_dot(as_graph(optimised));
-  const lower::Lowered l = lower::lower(optimised);
+  lower::Lowered l = lower::lower(optimised);
+  leave_to_tuner(l.program, options.level);
   s.kernels = text_of(l.kernels);
   s.program = program::to_string(l.program);
   return s;

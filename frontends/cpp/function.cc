@@ -263,14 +263,16 @@ std::vector<Array> Function::call(std::span<const Argument> given) const {
   std::vector<std::shared_lock<std::shared_mutex>> readers;
   std::vector<std::unique_lock<std::shared_mutex>> writers;
   std::vector<Array> values;
+  executor::CallOptions options{s.threads, std::vector<bool>(s.shareds.size())};
   for (std::size_t i = 0; i < s.shareds.size(); ++i) {
     if (s.updated[i])
       writers.emplace_back(s.shareds[i]->mutex);
     else
       readers.emplace_back(s.shareds[i]->mutex);
+    options.owned[i] = s.updated[i] && s.shareds[i]->value.storage().use_count() == 1;
     values.push_back(s.shareds[i]->value);
   }
-  executor::CallResult result = s.compiled.runnable->call(inputs, values, {s.threads});
+  executor::CallResult result = s.compiled.runnable->call(inputs, values, options);
   for (std::size_t i = 0; i < s.shareds.size(); ++i) {
     if (!s.updated[i]) continue;
     s.shareds[i]->value = std::move(result.updates[i]);
@@ -286,12 +288,22 @@ std::vector<Array> Function::operator()(const Argument& a, const Argument& b, co
   return call(list);
 }
 
+namespace {
+
+driver::CompileReport report_of(const Function::State& state) {
+  driver::CompileReport report = state.compiled.report;
+  for (const executor::TuningChoice& c : state.compiled.runnable->choices()) report.tuned.push_back(to_string(c));
+  return report;
+}
+
+}  // namespace
+
 const std::string& Function::name() const { return state_->name; }
 int Function::threads() const { return state_->threads; }
 double Function::compile_seconds() const { return state_->compiled.report.seconds; }
 bool Function::from_cache() const { return state_->compiled.report.cache == "hit"; }
-std::string Function::compile_report() const { return state_->compiled.report.table(); }
-std::string Function::compile_report_json() const { return state_->compiled.report.json(); }
+std::string Function::compile_report() const { return report_of(*state_).table(); }
+std::string Function::compile_report_json() const { return report_of(*state_).json(); }
 std::string Function::compile_trace() const { return state_->compiled.report.chrome_trace(); }
 std::string Function::program_text() const { return program::to_string(*state_->compiled.program); }
 

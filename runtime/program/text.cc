@@ -110,9 +110,9 @@ class Printer {
 
   void buffer(std::size_t i) {
     const Buffer& b = program_.buffers[i];
-    line("%{} {}: {} [{}] {}{}{}{}", i, b.name, dtype_text(b.storage), slots(b.dims), text_of(b.role),
+    line("%{} {}: {} [{}] {}{}{}{}{}", i, b.name, dtype_text(b.storage), slots(b.dims), text_of(b.role),
          b.index >= 0 ? fmt::format(" {}", b.index) : "", b.alias_of >= 0 ? fmt::format(", is %{}", b.alias_of) : "",
-         b.keep ? ", kept" : "");
+         b.keep ? ", kept" : "", b.in_place ? ", in place" : "");
   }
 
   std::string arguments(const std::vector<int>& buffers, const std::vector<bool>& writes,
@@ -155,6 +155,7 @@ class Printer {
          slot_name(s.a_offset), name(s.b), slot_name(s.b_offset), s.accumulating ? ", accumulating" : "", head_);
     ++depth_;
     if (s.candidate == ContractionCandidate::openblas) line("by OpenBLAS where the operands are plain matrices");
+    if (s.candidate == ContractionCandidate::tuned) line("tuned: generated code or OpenBLAS, as measured");
     dims("batch", s.batch);
     dims("m", s.m);
     dims("n", s.n);

@@ -21,7 +21,7 @@ struct FunctionOptions {
   std::string name = "function";
   std::string device = "cpu";
   int threads = 0;             // 0: BITALE_THREADS, else the CPUs of this process
-  int level = 2;               // optimisation level 0..3
+  int level = 2;               // optimisation level 0..3; 3: candidates are timed at the first call of each shape
   std::string isa{};           // "v2", "v3", "v4"; empty: the best this CPU executes
   bool relaxed = false;        // also rewrites that hold for finite values only
   bool unused_inputs = false;  // allow inputs that nothing reads
@@ -53,7 +53,8 @@ class Argument {
   bool weak_ = false;
 };
 
-// The time and memory that a function takes, and what compiling it cost.
+// What a call takes: temporaries, results and new values of Shared variables (those that are written over the old ones
+// take nothing), and the program's constants.
 struct PlannedMemory {
   std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
   std::int64_t total() const { return arena_bytes + output_bytes + constant_bytes; }
