@@ -70,6 +70,7 @@ class ContractionLowering {
       std::swap(result_.a, result_.b);
       result_.swapped = true;
     }
+    walk_forward();
     result_.a_offset = a_.constant;
     result_.b_offset = b_.constant;
     make_epilogue(name);
@@ -89,11 +90,26 @@ class ContractionLowering {
     return Group::k;
   }
 
+  // A flipped dim is walked from its other end, such that the output, else b, else a is walked towards higher
+  // addresses.
+  void walk_forward() {
+    for (std::size_t d = 0; d < def_.extents.size(); ++d) {
+      const Linear& first = !out_.strides[d].is(0) ? out_ : !b_.strides[d].is(0) ? b_ : a_;
+      const auto back = (Dim(0) - first.strides[d]).lower_bound();
+      if (!back || *back <= 0) continue;
+      for (Linear* l : {&a_, &b_, &out_}) {
+        l->constant = l->constant + l->strides[d] * (def_.extents[d] - Dim(1));
+        l->strides[d] = Dim(0) - l->strides[d];
+      }
+    }
+  }
+
   // The innermost n dim ought to be the output's contiguous one.
   bool lanes_favour_swap() const {
     if (def_.overlapping) return false;
     for (std::size_t d = def_.extents.size(); d-- > 0;)
-      if (!trivial(def_.extents[d]) && out_.strides[d].is(1)) return group_of(d) == Group::m;
+      if (!trivial(def_.extents[d]) && (out_.strides[d].is(1) || out_.strides[d].is(-1)))
+        return group_of(d) == Group::m;
     return false;
   }
 

@@ -29,7 +29,7 @@ std::int64_t round_down(std::int64_t a, std::int64_t b) { return std::max(b, a /
 std::int64_t chunk(std::int64_t k, std::int64_t nr, std::int64_t element) {
   const std::int64_t most = std::max<std::int64_t>(64, cpu_info().l1d_bytes * 3 / 4 / (nr * element));
   if (k <= 2 * most) return std::max<std::int64_t>(k, 1);
-  return round_up(ceil_div(k, ceil_div(k, most)), 4);
+  return round_up(ceil_div(k, ceil_div(k, most)), 16);  // packing works along k in blocks of at most 16
 }
 
 class Planner {

@@ -2,10 +2,9 @@
 //
 // The lanes are packed in groups of one vector, the last group narrower if the width leaves a rest. For each group the
 // code looks at the offsets and takes the first way that fits:
-//   segments    the lanes are at most four runs of neighbouring elements (rows of an image that a group spans): one
-//   load, or
-//               a masked load per run (v3 and v4);
-//   transpose   a vector's worth of consecutive k are neighbours: loads along k, and transposes in registers;
+//   segments    the lanes are one or two runs of neighbouring elements: a load, or a masked load per run (v3 and v4);
+//   transpose   `depth_` consecutive k are neighbours: loads along k, and transposes in registers;
+//   segments    of up to four runs (rows of a filter that a group spans; v3 and v4);
 //   gather      element by element.
 
 #include <algorithm>
@@ -31,6 +30,7 @@ class Group {
         count_(count),
         width_(width),
         lanes_(lanes_of(unit.isa(), bytes)),
+        depth_(std::min(lanes_, 32 / bytes)),
         src_(f->getArg(0)),
         lane_offsets_(f->getArg(1)),
         present_(f->getArg(2)),
@@ -53,6 +53,7 @@ class Group {
   Value* offset_at(Value* table, Value* i) { return ir_.CreateLoad(i64(), ir_.CreateGEP(i64(), table, i)); }
   Value* row(Value* k) { return element_at(dst_, ir_.CreateMul(k, number(width_))); }
   llvm::Type* full() { return vector_of(element_, lanes_); }
+  llvm::Type* block() { return vector_of(element_, depth_); }
   llvm::Constant* zero() { return llvm::Constant::getNullValue(full()); }
 
   void store(Value* vector, Value* at);
@@ -62,7 +63,7 @@ class Group {
   }
 
   void find_runs();
-  void segments(int most);
+  void segments(int most, Value* begin, Value* end);
   void whole();
   void blocks();
   Value* consecutive(Value* k);
@@ -71,6 +72,7 @@ class Group {
   void transpose_piece(Value* k, Value* first, int used);
   Value* interleave(Value* a, Value* b, int w, bool high);
   void gather(Value* k);
+  void singly(Value* begin, Value* end);
 
   // if (condition) { body; return }
   void way(Value* condition, const std::function<void()>& body) {
@@ -86,6 +88,7 @@ class Group {
   Isa isa_;
   llvm::Type* element_;
   int bytes_, count_, width_, lanes_;
+  int depth_;  // k that are transposed together: a row of 8 pixels is one block, and stores bound the speed anyhow
   Value *src_, *lane_offsets_, *present_, *k_offsets_, *kc_, *dst_;
   llvm::GlobalVariable* zeros_;
 
@@ -144,7 +147,7 @@ void Group::whole() {
 }
 
 // Masked loads do not touch the lanes that are off, so the runs may start before the buffer.
-void Group::segments(int most) {
+void Group::segments(int most, Value* begin, Value* end) {
   std::vector<Value*> masks, from;
   for (int s = 0; s < most; ++s) {
     const auto i = static_cast<std::size_t>(s);
@@ -152,7 +155,7 @@ void Group::segments(int most) {
     masks.push_back(s == 0 ? below : ir_.CreateAnd(below, lanes_from(ir_, start_[i], lanes_)));
     from.push_back(element_at(src_, base_[i]));
   }
-  rows(number(0), kc_, [&](Value* k) {
+  rows(begin, end, [&](Value* k) {
     Value* offset = offset_at(k_offsets_, k);
     Value* v = zero();
     for (std::size_t s = 0; s < masks.size(); ++s)
@@ -161,18 +164,18 @@ void Group::segments(int most) {
   });
 }
 
-// Whether the vector of k that starts at k are neighbours.
+// Whether the depth_ k that start at k are neighbours.
 Value* Group::consecutive(Value* k) {
-  llvm::Type* offsets = vector_of(i64(), lanes_);
+  llvm::Type* offsets = vector_of(i64(), depth_);
   Value* at = ir_.CreateGEP(i64(), k_offsets_, k);
   Value* seen = ir_.CreateAlignedLoad(offsets, at, llvm::MaybeAlign(8));
-  Value* first = ir_.CreateVectorSplat(static_cast<unsigned>(lanes_), ir_.CreateLoad(i64(), at));
-  Value* equal = ir_.CreateICmpEQ(seen, ir_.CreateAdd(first, iota(i64(), lanes_)));
-  return ir_.CreateICmpEQ(ir_.CreateBitCast(equal, ir_.getIntNTy(static_cast<unsigned>(lanes_))),
-                          llvm::Constant::getAllOnesValue(ir_.getIntNTy(static_cast<unsigned>(lanes_))));
+  Value* first = ir_.CreateVectorSplat(static_cast<unsigned>(depth_), ir_.CreateLoad(i64(), at));
+  Value* equal = ir_.CreateICmpEQ(seen, ir_.CreateAdd(first, iota(i64(), depth_)));
+  return ir_.CreateICmpEQ(ir_.CreateBitCast(equal, ir_.getIntNTy(static_cast<unsigned>(depth_))),
+                          llvm::Constant::getAllOnesValue(ir_.getIntNTy(static_cast<unsigned>(depth_))));
 }
 
-// A vector's worth of k: the lanes four (float64: two) at a time, so that what is stored at once is a piece of 128
+// depth_ of k: the lanes four (float64: two) at a time, so that what is stored at once is a piece of 128
 // bits. Whole vectors in the other direction are no faster, and take the code generator several times as long.
 void Group::transpose(Value* k) {
   const int whole = count_ / piece() * piece();
@@ -181,10 +184,10 @@ void Group::transpose(Value* k) {
   if (count_ > whole) transpose_piece(k, number(whole), count_ - whole);
 }
 
-// Lanes first .. first + used of the rows k .. k + lanes_.
+// Lanes first .. first + used of the rows k .. k + depth_.
 void Group::transpose_piece(Value* k, Value* first, int used) {
   Value* offset = offset_at(k_offsets_, k);
-  std::vector<Value*> v(static_cast<std::size_t>(piece()), llvm::PoisonValue::get(full()));
+  std::vector<Value*> v(static_cast<std::size_t>(piece()), llvm::PoisonValue::get(block()));
   for (int j = 0; j < used; ++j) {
     Value* lane = ir_.CreateAdd(first, number(j));
     Value* is_present = ir_.CreateICmpSLT(lane, present_);
@@ -192,7 +195,7 @@ void Group::transpose_piece(Value* k, Value* first, int used) {
     Value* known = ir_.CreateSelect(is_present, lane, number(0));
     Value* from = element_at(src_, ir_.CreateAdd(offset, offset_at(lane_offsets_, known)));
     v[static_cast<std::size_t>(j)] =
-        ir_.CreateAlignedLoad(full(), ir_.CreateSelect(is_present, from, zeros_), alignment());
+        ir_.CreateAlignedLoad(block(), ir_.CreateSelect(is_present, from, zeros_), alignment());
   }
   if (piece() == 2) {
     v = {interleave(v[0], v[1], 1, false), interleave(v[0], v[1], 1, true)};
@@ -203,7 +206,7 @@ void Group::transpose_piece(Value* k, Value* first, int used) {
          interleave(hi01, hi23, 2, true)};
   }
   Value* to = element_at(row(k), first);
-  for (int i = 0; i < lanes_; ++i) {  // k + i is piece i / piece() of v[i % piece()]
+  for (int i = 0; i < depth_; ++i) {  // k + i is piece i / piece() of v[i % piece()]
     std::vector<int> mask;
     for (int j = 0; j < used; ++j) mask.push_back(i / piece() * piece() + j);
     Value* from = v[static_cast<std::size_t>(i % piece())];
@@ -214,9 +217,9 @@ void Group::transpose_piece(Value* k, Value* first, int used) {
 // Runs of w elements of a and b in turn, from the low or high half of each 128 bits: one instruction.
 Value* Group::interleave(Value* a, Value* b, int w, bool high) {
   std::vector<int> mask;
-  for (int i = 0; i < lanes_; ++i) {
+  for (int i = 0; i < depth_; ++i) {
     const int start = i / piece() * piece() + (high ? piece() / 2 : 0), turn = i % piece() / w;
-    mask.push_back((turn % 2 ? lanes_ : 0) + start + turn / 2 * w + i % w);
+    mask.push_back((turn % 2 ? depth_ : 0) + start + turn / 2 * w + i % w);
   }
   return shuffle(a, b, mask);
 }
@@ -243,14 +246,22 @@ void Group::gather(Value* k) {
   ir_.SetInsertPoint(after);
 }
 
+void Group::singly(Value* begin, Value* end) {
+  const auto gathered = [&] { rows(begin, end, [&](Value* k) { gather(k); }); };
+  if (isa_ == Isa::v2) return gathered();
+  Value* few = ir_.CreateICmpSLE(breaks_, number(max_segments - 1));
+  emit_if(ir_, few, {}, [&](Carried&) { segments(max_segments, begin, end); });
+  emit_if(ir_, ir_.CreateNot(few), {}, [&](Carried&) { gathered(); });
+}
+
 void Group::blocks() {
-  emit_loop(ir_, number(0), kc_, lanes_, {}, [&](Value* k, Carried&) {
+  emit_loop(ir_, number(0), kc_, depth_, {}, [&](Value* k, Carried&) {
     llvm::Function* f = ir_.GetInsertBlock()->getParent();
     llvm::BasicBlock* full = llvm::BasicBlock::Create(ir_.getContext(), "full", f);
     llvm::BasicBlock* along = llvm::BasicBlock::Create(ir_.getContext(), "along", f);
     llvm::BasicBlock* single = llvm::BasicBlock::Create(ir_.getContext(), "single", f);
     llvm::BasicBlock* after = llvm::BasicBlock::Create(ir_.getContext(), "after", f);
-    Value* next = ir_.CreateAdd(k, number(lanes_));
+    Value* next = ir_.CreateAdd(k, number(depth_));
     ir_.CreateCondBr(ir_.CreateICmpSLE(next, kc_), full, single);
     ir_.SetInsertPoint(full);
     ir_.CreateCondBr(consecutive(k), along, single);
@@ -258,7 +269,7 @@ void Group::blocks() {
     transpose(k);
     ir_.CreateBr(after);
     ir_.SetInsertPoint(single);
-    rows(k, smin(ir_, next, kc_), [&](Value* i) { gather(i); });
+    singly(k, smin(ir_, next, kc_));
     ir_.CreateBr(after);
     ir_.SetInsertPoint(after);
   });
@@ -269,10 +280,7 @@ void Group::emit() {
   find_runs();
   Value* one_run = ir_.CreateICmpEQ(breaks_, number(0));
   way(ir_.CreateAnd(one_run, ir_.CreateICmpEQ(present_, number(count_))), [&] { whole(); });
-  if (isa_ != Isa::v2) {
-    way(ir_.CreateICmpSLE(breaks_, number(1)), [&] { segments(2); });
-    way(ir_.CreateICmpSLE(breaks_, number(max_segments - 1)), [&] { segments(max_segments); });
-  }
+  if (isa_ != Isa::v2) way(ir_.CreateICmpSLE(breaks_, number(1)), [&] { segments(2, number(0), kc_); });
   blocks();
   ir_.CreateRetVoid();
 }
