@@ -17,7 +17,6 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
 
-constexpr std::int64_t unpacked_rows = 64;  // a block of at most so many rows reads B where it lies, if it can
 // Below this depth the epilogue's memory traffic matters: it follows tile by tile.
 constexpr std::int64_t shallow = 384;
 // Bytes of accumulators between the micro-kernels and the epilogue of the same rows.
@@ -220,10 +219,19 @@ class Driver {
     }
     const std::int64_t* offsets = table(w_.depth, kc_, 1);
     ldb_ = depth > 1 ? offsets[1] - offsets[0] : nr_;
-    const bool paged = ldb_ * element_ % 4096 == 0;  // every row on another page and in the same cache sets
-    in_place_ = rows_ <= (paged ? mr_ : std::max(unpacked_rows, mr_)) &&
-                uniform(table(w_.columns, nc_, 0), columns_, 1) && uniform(offsets, depth, ldb_);
+    in_place_ = rows_ <= rows_in_place(offsets[0]) && uniform(table(w_.columns, nc_, 0), columns_, 1) &&
+                uniform(offsets, depth, ldb_);
     if (in_place_) b_held_ = {};
+  }
+
+  // A block of at most so many rows reads B where it lies, if the lanes are neighbours: more rows repay a copy. They do
+  // so sooner where rows of B lie on other pages but in the same cache sets, or where vectors straddle cache lines.
+  std::int64_t rows_in_place(std::int64_t offset) const {
+    const std::int64_t row = ldb_ * element_;
+    if (row % 4096 == 0) return mr_;
+    const auto start = reinterpret_cast<std::uintptr_t>(b_ + (table(w_.columns, nc_, 0)[0] + offset) * element_);
+    const bool straddles = nr_ * element_ % 64 == 0 && (start % 64 != 0 || row % 64 != 0);
+    return straddles ? 2 * mr_ : std::max<std::int64_t>(64, mr_);
   }
 
   // All tiles, `together` panels of rows at a time; a full panel of B may be read where it lies, a partial one is
