@@ -52,7 +52,7 @@ void check(const BuiltCase& graph, std::uint64_t seed, const std::string& what) 
 
 TEST_CASE("random graphs and their gradients give what the interpreter gives") {
   const std::uint64_t first = from_environment("BITALE_FUZZ_FIRST", 1);
-  const std::uint64_t seeds = from_environment("BITALE_FUZZ_SEEDS", flags().guard || sanitized ? 25 : 120);
+  const std::uint64_t seeds = from_environment("BITALE_FUZZ_SEEDS", flags().guard || sanitized ? 25 : 100);
   const bool loud = std::getenv("BITALE_FUZZ_SEEDS") != nullptr;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     INFO("seed " << seed);
