@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/gemm/commands.h"
 #include "bench/harness/process.h"
+#include "bench/micro/contraction_leaves.h"
 #include "bench/study/commands.h"
 #include "frontends/cpp/command.h"
 #include "frontends/cpp/commands.h"
@@ -22,15 +24,28 @@ int print_version(std::span<const std::string>) {
   return 0;
 }
 
+// What else than a network can be measured.
+const Command subjects[] = {
+    {"gemm", "matrix products against OpenBLAS", bench::bench_gemm_command},
+    {"leaves", "the micro-kernels and packing routines of contractions alone", bench::bench_leaves_command},
+};
+
+int bench_command(std::span<const std::string> arguments) {
+  for (const Command& subject : subjects)
+    if (!arguments.empty() && arguments[0] == subject.name) return subject.run(arguments.subspan(1));
+  return bench::bench_model_command(arguments);
+}
+
 const Command commands[] = {
     {"train", "train a network on MNIST", models::train_command},
-    {"bench", "measure a network: running times, compile times, memory", bench::bench_command},
+    {"bench", "measure a network, matrix products (gemm) or their micro-kernels (leaves)", bench_command},
     {"graph", "print a network as the compiler sees it, stage by stage", models::graph_command},
     {"cache", "where the compiled functions are kept, which they are, remove them", cache_command},
     {"doctor", "what this build is, and what this machine has for it", doctor_command},
     {"version", "print the version", print_version},
     {"bench-compile", nullptr, bench::bench_compile_command},
     {"bench-worker", nullptr, bench::bench_worker_command},
+    {"bench-gemm-worker", nullptr, bench::bench_gemm_worker_command},
 };
 
 void print_help(std::FILE* out) {

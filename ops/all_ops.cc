@@ -18,7 +18,8 @@ namespace bitale::ops {
   /* reduce */                                                         \
   OP(logsumexp)                                                        \
   /* index */                                                          \
-  OP(gather) OP(scatter_add) OP(pick) OP(pick_backward)                \
+  OP(checked_rows) OP(gather) OP(scatter_add) OP(pick)                 \
+  OP(pick_backward)                                                    \
   /* conv */                                                           \
   OP(conv2d) OP(conv2d_backward_data) OP(conv2d_backward_filters)      \
   OP(max_pool2d) OP(max_pool2d_index) OP(max_pool2d_gather)            \

@@ -2,18 +2,24 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/harness/options.h"
 #include "compiler/codegen/codegen.h"
+#include "frontends/cpp/command.h"
 #include "runtime/program/abi.h"
 #include "runtime/program/code.h"
 
 namespace bitale::bench {
 namespace {
 
+using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -68,69 +74,143 @@ double peak_of(Isa isa) {
   return best;
 }
 
-void run_isa(Isa isa) {
-  using codegen::Leaf;
-  using codegen::TileShape;
-  const std::vector<TileShape> shapes =
-      isa == Isa::v4
-          ? std::vector<TileShape>{{14, 32}, {8, 48}, {6, 64}, {28, 16}, {25, 16}, {10, 32}, {13, 32}, {7, 32}}
-      : isa == Isa::v3 ? std::vector<TileShape>{{6, 16}, {4, 24}, {5, 16}, {4, 16}, {12, 8}}
-                       : std::vector<TileShape>{{6, 8}, {4, 12}, {12, 4}, {5, 8}};
-  codegen::Request request;
-  request.isa = isa;
-  for (TileShape t : shapes) request.leaves.push_back({Leaf::Kind::micro, DType::f32, t.mr, t.nr, 0});
-  const std::size_t first_pack = request.leaves.size();
-  for (int width : {shapes[0].mr, shapes[0].nr}) request.leaves.push_back({Leaf::Kind::pack, DType::f32, 0, 0, width});
+std::vector<codegen::TileShape> tiles_of(Isa isa) {
+  switch (isa) {
+    case Isa::v4:
+      return {{14, 32}, {8, 48}, {6, 64}, {28, 16}, {25, 16}, {10, 32}, {13, 32}, {7, 32}};
+    case Isa::v3:
+      return {{6, 16}, {4, 24}, {5, 16}, {4, 16}, {12, 8}};
+    default:
+      return {{6, 8}, {4, 12}, {12, 4}, {5, 8}};
+  }
+}
 
-  auto start = Clock::now();
-  const codegen::Generated generated = codegen::host_generator().generate(request);
+// The leaves' code, and where it came from.
+struct Leaves {
+  codegen::Request request;
+  codegen::Generated generated;
+  std::shared_ptr<const program::LoadedCode> code;
+  std::vector<codegen::TileShape> tiles;  // of the first leaves; packing follows
+
+  template <class F>
+  F entry(std::size_t i) const {
+    return reinterpret_cast<F>(const_cast<void*>(code->entry(static_cast<int>(i))));
+  }
+};
+
+// Micro-kernels of all tiles, and packing for the first; notes what making them cost.
+Leaves generate(Isa isa, Json& out) {
+  using codegen::Leaf;
+  Leaves l;
+  l.tiles = tiles_of(isa);
+  l.request.isa = isa;
+  for (codegen::TileShape t : l.tiles) l.request.leaves.push_back({Leaf::Kind::micro, DType::f32, t.mr, t.nr, 0});
+  for (int width : {l.tiles[0].mr, l.tiles[0].nr})
+    l.request.leaves.push_back({Leaf::Kind::pack, DType::f32, 0, 0, width});
+  const auto start = Clock::now();
+  l.generated = codegen::host_generator().generate(l.request);
   const double generating = since(start);
-  start = Clock::now();
-  const auto code = program::LoadedCode::load(generated.blob);
-  std::printf("%s: generate %.1f ms on %d threads (link %.3f), load %.3f ms, %zu leaves, %zu bytes\n",
-              to_string(isa).c_str(), generating * 1e3, request.threads, generated.link_seconds * 1e3,
-              since(start) * 1e3, request.leaves.size(), generated.blob.bytes.size());
-  for (std::size_t i = 0; i < first_pack; ++i) {
-    const auto micro = reinterpret_cast<MicroKernelFn>(const_cast<void*>(code->entry(static_cast<int>(i))));
-    const double peak = peak_of(isa);
-    const double l1 = micro_gflops<float>(micro, shapes[i].mr, shapes[i].nr, 1);
-    const double l2 = micro_gflops<float>(micro, shapes[i].mr, shapes[i].nr, 400 * 1024 / (128 * 4 * shapes[i].mr));
-    std::printf("  %-18s %6.1f GFLOP/s (%3.0f%% of %.0f) in L1, %6.1f (%3.0f%%) with A in L2, %5.2f ms\n",
-                name_of(request.leaves[i]).c_str(), l1, 100 * l1 / peak, peak, l2, 100 * l2 / peak,
-                generated.seconds[i] * 1e3);
+  const auto loading = Clock::now();
+  l.code = program::LoadedCode::load(l.generated.blob);
+  out["generate_ms"] = generating * 1e3;
+  out["generate_threads"] = l.request.threads;
+  out["link_ms"] = l.generated.link_seconds * 1e3;
+  out["load_ms"] = since(loading) * 1e3;
+  out["code_bytes"] = l.generated.blob.bytes.size();
+  return l;
+}
+
+Json micro_kernels(const Leaves& l, Isa isa) {
+  Json rows = Json::array();
+  for (std::size_t i = 0; i < l.tiles.size(); ++i) {
+    const auto [mr, nr] = l.tiles[i];
+    const auto micro = l.entry<MicroKernelFn>(i);
+    const double peak = peak_of(isa), l1 = micro_gflops<float>(micro, mr, nr, 1),
+                 l2 = micro_gflops<float>(micro, mr, nr, 400 * 1024 / (128 * 4 * mr));
+    rows.push_back({{"leaf", codegen::name_of(l.request.leaves[i])},
+                    {"generate_ms", l.generated.seconds[i] * 1e3},
+                    {"peak_gflops", peak},
+                    {"gflops", {{"L1", l1}, {"L2", l2}}},
+                    {"share_of_peak", {{"L1", l1 / peak}, {"L2", l2 / peak}}}});
   }
-  for (std::size_t i = first_pack; i < request.leaves.size(); ++i) {
-    const auto pack = reinterpret_cast<PackFn>(const_cast<void*>(code->entry(static_cast<int>(i))));
-    const int width = request.leaves[i].width;
-    constexpr std::int64_t kc = 128, stride = 144;
-    auto src = allocate<float>(static_cast<std::size_t>(stride * std::max<std::int64_t>(kc, width) * 2));
-    auto dst = allocate<float>(static_cast<std::size_t>(kc * width));
-    const auto table = [](std::int64_t count, std::int64_t run, std::int64_t step) {
-      std::vector<std::int64_t> t;
-      for (std::int64_t j = 0; j < count; ++j) t.push_back(j / run * step + j % run);
-      return t;
-    };
-    const struct {
-      const char* name;
-      std::vector<std::int64_t> lanes, ks;
-    } ways[] = {{"lanes contiguous", table(width, 1000, 1), table(kc, 1, stride)},
-                {"lanes in runs of 8", table(width, 8, 12), table(kc, 1, stride)},
-                {"lanes in runs of 13", table(width, 13, 15), table(kc, 1, stride)},
-                {"k contiguous", table(width, 1, stride), table(kc, 1000, 1)},
-                {"every second lane", table(width, 1, 2), table(kc, 1, stride)}};
-    std::printf("  %-18s %5.2f ms;  ns per element:", name_of(request.leaves[i]).c_str(), generated.seconds[i] * 1e3);
-    for (const auto& w : ways) {
-      const double s = seconds_of([&] { pack(src.get(), w.lanes.data(), width, w.ks.data(), kc, dst.get()); });
-      std::printf(" %s %.3f;", w.name, s / (static_cast<double>(kc) * width) * 1e9);
-    }
-    std::printf("\n");
+  return rows;
+}
+
+Json packing(const Leaves& l, std::size_t leaf) {
+  const auto pack = l.entry<PackFn>(leaf);
+  const int width = l.request.leaves[leaf].width;
+  constexpr std::int64_t kc = 128, stride = 144;
+  auto src = allocate<float>(static_cast<std::size_t>(stride * std::max<std::int64_t>(kc, width) * 2));
+  auto dst = allocate<float>(static_cast<std::size_t>(kc * width));
+  const auto table = [](std::int64_t count, std::int64_t run, std::int64_t step) {
+    std::vector<std::int64_t> t;
+    for (std::int64_t j = 0; j < count; ++j) t.push_back(j / run * step + j % run);
+    return t;
+  };
+  const struct {
+    const char* name;
+    std::vector<std::int64_t> lanes, ks;
+  } ways[] = {{"lanes contiguous", table(width, 1000, 1), table(kc, 1, stride)},
+              {"lanes in runs of 8", table(width, 8, 12), table(kc, 1, stride)},
+              {"lanes in runs of 13", table(width, 13, 15), table(kc, 1, stride)},
+              {"k contiguous", table(width, 1, stride), table(kc, 1000, 1)},
+              {"every second lane", table(width, 1, 2), table(kc, 1, stride)}};
+  Json row = {{"leaf", codegen::name_of(l.request.leaves[leaf])},
+              {"generate_ms", l.generated.seconds[leaf] * 1e3},
+              {"ns_per_element", Json::object()}};
+  for (const auto& w : ways) {
+    const double s = seconds_of([&] { pack(src.get(), w.lanes.data(), width, w.ks.data(), kc, dst.get()); });
+    row["ns_per_element"][w.name] = s / (static_cast<double>(kc) * width) * 1e9;
   }
+  return row;
+}
+
+Json measure(Isa isa) {
+  Json out = {{"isa", to_string(isa)}};
+  const Leaves l = generate(isa, out);
+  out["micro_kernels"] = micro_kernels(l, isa);
+  for (std::size_t i = l.tiles.size(); i < l.request.leaves.size(); ++i) out["packing"].push_back(packing(l, i));
+  return out;
+}
+
+void print(const Json& isa) {
+  fmt::print("{}: generated in {:.1f} ms on {} threads (linking {:.3f}), loaded in {:.3f} ms, {} bytes\n\n",
+             isa["isa"].get<std::string>(), isa["generate_ms"].get<double>(), isa["generate_threads"].get<int>(),
+             isa["link_ms"].get<double>(), isa["load_ms"].get<double>(), isa["code_bytes"].get<std::int64_t>());
+  fmt::print("{:<18}{:>10}{:>12}{:>10}{:>12}{:>10}{:>16}\n", "GFLOP/s", "in L1", "of peak", "A in L2", "of peak",
+             "peak", "to generate");
+  for (const Json& row : isa["micro_kernels"]) {
+    const auto figure = [&](const char* what, const char* where) { return row[what][where].get<double>(); };
+    fmt::print("{:<18}{:>10.1f}{:>10.1f} %{:>10.1f}{:>10.1f} %{:>10.1f}{:>13.2f} ms\n", row["leaf"].get<std::string>(),
+               figure("gflops", "L1"), figure("share_of_peak", "L1") * 100, figure("gflops", "L2"),
+               figure("share_of_peak", "L2") * 100, row["peak_gflops"].get<double>(), row["generate_ms"].get<double>());
+  }
+  fmt::print("\nns per packed element\n");
+  for (const Json& row : isa["packing"])
+    for (const auto& [way, ns] : row["ns_per_element"].items())
+      fmt::print("{:<18}{:<22}{:.3f}\n", row["leaf"].get<std::string>(), way, ns.get<double>());
+  fmt::print("\n");
 }
 
 }  // namespace
 
-int contraction_leaves(std::span<const std::string>) {
-  for (Isa isa : executable_isas()) run_isa(isa);
+int bench_leaves_command(std::span<const std::string> arguments) {
+  std::vector<std::string> names;
+  std::string json;
+  CLI::App app(
+      "Measures the generated leaves of contractions alone, on one thread: micro-kernels with both operands in L1 and\n"
+      "with A in L2, packing for several orders of the source. The best of many rounds.",
+      "bitale bench leaves");
+  app.add_option("--isa", names, "instruction sets: v2, v3, v4 (those that this CPU executes, v2 left out)");
+  app.add_option("--json", json, json_help);
+  if (!parse_command_line(app, arguments)) return 0;
+
+  Json report = {{"cpu", cpu_info().model}, {"code_generator", codegen::host_generator_version()}};
+  for (const Isa isa : isas_to_measure(names)) {
+    report["isas"].push_back(measure(isa));
+    if (json != "-") print(report["isas"].back());
+  }
+  if (!json.empty()) write_text(json, report.dump(2) + "\n");
   return 0;
 }
 

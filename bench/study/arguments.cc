@@ -1,10 +1,8 @@
 #include "bench/study/arguments.h"
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
-#include "frontends/cpp/command.h"
-#include "runtime/device/cpu.h"
+#include "bench/harness/options.h"
 
 namespace bitale::bench {
 
@@ -25,14 +23,7 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
 void finish_subject_options(SubjectOptions& options) {
   const models::ModelRow& row = models::find_model(options.model);
   if (options.batch == 0) options.batch = row.batch;
-  if (options.isa.empty()) return;
-
-  std::string names;
-  for (const Isa isa : executable_isas()) {
-    if (to_string(isa) == options.isa) return;
-    names += (names.empty() ? "" : ", ") + to_string(isa);
-  }
-  throw UsageError(fmt::format("--isa {}: this CPU executes {}.", options.isa, names));
+  if (!options.isa.empty()) executable_isa(options.isa);
 }
 
 }  // namespace bitale::bench

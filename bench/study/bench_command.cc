@@ -1,15 +1,11 @@
 // bitale bench MODEL: what a network costs to run and to compile.
 
-#include <cerrno>
-#include <cstdio>
-#include <fstream>
-#include <system_error>
-
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
+#include "bench/harness/options.h"
 #include "bench/harness/statistics.h"
 #include "bench/study/arguments.h"
 #include "bench/study/commands.h"
@@ -50,8 +46,11 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--iterations", s.iterations, "timed calls of each function (those of the study)")
       ->check(CLI::PositiveNumber);
   app.add_option("--warmup", s.warmup, "calls before them (those of the study)")->check(CLI::NonNegativeNumber);
-  app.add_option("--json", s.json,
-                 "write the figures to this file as JSON ('-': standard output, and nothing else there)");
+  app.add_option("--json", s.json, json_help);
+  app.footer(
+      "Not networks, but what they are made of:\n"
+      "  bitale bench gemm      matrix products against OpenBLAS\n"
+      "  bitale bench leaves    the generated micro-kernels and packing routines alone");
   if (!parse_command_line(app, arguments)) return false;
   finish_subject_options(s.subject);
   const models::ModelRow& row = models::find_model(s.subject.model);
@@ -93,14 +92,6 @@ Json both(T forward, T gradient) {
   return {{"forward", forward}, {"gradient", gradient}};
 }
 
-std::string compiler() {
-#ifdef __clang__
-  return "clang " __clang_version__;
-#else
-  return "g++ " __VERSION__;
-#endif
-}
-
 Json to_json(const Report& r) {
   Json j;
   j["model"] = r.model;
@@ -120,7 +111,7 @@ Json to_json(const Report& r) {
   j["peak_rss_bytes"] = r.peak_rss_bytes;
   j["loss"] = r.subject.loss_in_forward ? Json(r.timing.loss) : Json();
   j["versions"] = {
-      {"bitale", version()}, {"code_generator", codegen::host_generator_version()}, {"compiler", compiler()}};
+      {"bitale", version()}, {"code_generator", codegen::host_generator_version()}, {"compiler", building_compiler()}};
   return j;
 }
 
@@ -151,26 +142,14 @@ void print_table(const Report& r, int iterations) {
   fmt::print("\n");
 }
 
-void write_json(const std::string& path, const Report& r) {
-  const std::string text = to_json(r).dump(2) + "\n";
-  if (path == "-") {
-    std::fputs(text.c_str(), stdout);
-    return;
-  }
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw Error(fmt::format("'{}' cannot be written: {}.", path, std::generic_category().message(errno)));
-}
-
 }  // namespace
 
-int bench_command(std::span<const std::string> arguments) {
+int bench_model_command(std::span<const std::string> arguments) {
   Settings settings;
   if (!parse(settings, arguments)) return 0;
   const Report report = measure(settings);
   if (settings.json != "-") print_table(report, settings.iterations);
-  if (!settings.json.empty()) write_json(settings.json, report);
+  if (!settings.json.empty()) write_text(settings.json, to_json(report).dump(2) + "\n");
   return 0;
 }
 

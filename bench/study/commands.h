@@ -1,4 +1,4 @@
-// The commands of the `bitale` program that live here.
+// The commands of the `bitale` program that measure networks.
 #pragma once
 
 #include <span>
@@ -6,8 +6,8 @@
 
 namespace bitale::bench {
 
-int bench_command(std::span<const std::string> arguments);
-int bench_compile_command(std::span<const std::string> arguments);  // hidden: started by bench_command
+int bench_model_command(std::span<const std::string> arguments);
+int bench_compile_command(std::span<const std::string> arguments);  // hidden: started by bench_model_command
 int bench_worker_command(std::span<const std::string> arguments);   // hidden: started by bench/compare
 
 }  // namespace bitale::bench

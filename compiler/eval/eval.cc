@@ -169,7 +169,7 @@ std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs
     outputs.emplace_back(type.dtype, extents_of(type.shape, symbols, node));
   const bool has_body = op.element || op.contraction || op.view;
   if (op.reference && (prefer_reference || !has_body)) {
-    op.reference({node, inputs, outputs});
+    op.reference({node, inputs, outputs, symbols});
   } else if (op.view && (prefer_reference || !op.element)) {
     outputs[0] = inputs[0].reshaped(outputs[0].shape());
   } else if (op.element) {

@@ -106,7 +106,8 @@ using ContractionRule = std::function<ContractionDef(const Node&)>;
 struct Reference {
   const Node& node;
   std::span<const Array> inputs;
-  std::span<Array> outputs;  // of the right dtype and shape, uninitialised
+  std::span<Array> outputs;                                      // of the right dtype and shape, uninitialised
+  const std::function<std::int64_t(const DimSymbol&)>& symbols;  // of dims in parameters
 };
 using ReferenceRule = std::function<void(const Reference&)>;
 
@@ -137,6 +138,7 @@ struct OpDef {
   std::function<std::vector<Dim>(const Node&)> library_extents = {};
   std::function<std::vector<std::int64_t>(const Node&)> library_integers = {};
   Leaf leaf = Leaf::none;
+  std::function<std::string(const Node&)> label = {};  // what steps and messages call a node, if not by the op's name
 
   // Elementwise ops: the output's element from the inputs' at the same index. Implies `element`.
   std::function<Expr(std::span<const Expr>)> scalar = {};

@@ -308,9 +308,8 @@ class Lowering {
     if (n.op().library_extents)
       for (const Dim& d : n.op().library_extents(n)) s.extents.push_back(slots_.slot(d));
     if (n.op().library_integers) s.integers = n.op().library_integers(n);
-    if (n.op().library_integers) s.integers = n.op().library_integers(n);
     program::Step step;
-    step.label = n.op().name;
+    step.label = n.op().label ? n.op().label(n) : n.op().name;
     step.origins = n.origins();
     step.node = std::move(s);
     p().steps.push_back(std::move(step));

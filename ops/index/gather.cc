@@ -41,7 +41,8 @@ std::vector<Tensor> batch(const Batch& v) {
   const Dim n = merged[before + 1];
   merged[before] = merged[before] * n;
   merged.erase(merged.begin() + axis + 1);
-  return {move_axis(gather(reshape(x, merged), rows_of_all(v.inputs[1], n), static_cast<int>(axis)), before, 0)};
+  const Tensor rows = rows_of_all(v.inputs[1], n, v.node.op().name);
+  return {move_axis(apply1(v.node.op(), v.node.params(), {reshape(x, merged), rows}), before, 0)};
 }
 
 void reference(const Reference& r) {
@@ -58,7 +59,7 @@ void reference(const Reference& r) {
     for (std::int64_t o = 0; o < outer; ++o)
       for (std::int64_t k = 0; k < count; ++k)
         for (std::int64_t i = 0; i < inner; ++i)
-          out[(o * count + k) * inner + i] = x[(o * rows + reference_row(r.inputs[1], k, rows)) * inner + i];
+          out[(o * count + k) * inner + i] = x[(o * rows + reference_row(r.node, r.inputs[1], k, rows)) * inner + i];
   });
 }
 
@@ -104,7 +105,8 @@ const OpDef gather_op{
 };
 
 Tensor gather(const Tensor& x, const Tensor& indices, int axis, SourceLine line) {
-  return apply1(gather_op, make_params(GatherParams{normal_axis("gather", axis, x.rank(), line)}), {x, indices}, line);
+  const int a = normal_axis("gather", axis, x.rank(), line);
+  return apply_checked(gather_op, make_params(GatherParams{a}), {x, indices}, x.dim(a), line);
 }
 
 }  // namespace bitale::ops

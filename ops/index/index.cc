@@ -14,20 +14,27 @@ Expr row_of(Element& e, Expr index, const Dim& n, bool clamp) {
   return call(ScalarOp::max, {zero, call(ScalarOp::min, {row, e.extent(n - 1)})});
 }
 
-std::int64_t reference_row(const Array& indices, std::int64_t position, std::int64_t n) {
+std::int64_t reference_row(const Node& node, const Array& indices, std::int64_t position, std::int64_t n) {
   const std::int64_t i = static_cast<std::int64_t>(indices.at(position));
-  if (i < -n || i >= n) throw Error("index " + std::to_string(i) + " of an axis of extent " + std::to_string(n));
-  return i < 0 ? i + n : i;
+  if (i >= -n && i < n) return i < 0 ? i + n : i;
+  std::string lines;
+  for (const SourceLine& line : node.origins()) lines += (lines.empty() ? ", computed at " : ", ") + to_string(line);
+  throw Error((node.op().label ? node.op().label(node) : node.op().name) + ": index " + std::to_string(i) +
+              " is out of range for an extent of " + std::to_string(n) + lines);
+}
+
+Tensor apply_checked(const OpDef& op, Params params, std::vector<Tensor> inputs, const Dim& n, SourceLine line) {
+  apply1(op, params, inputs, line);  // its type rule judges what the user gave
+  inputs[1] = checked_rows(inputs[1], n, op.name, line);
+  return apply1(op, std::move(params), std::move(inputs), line);
 }
 
 void require_rows(const TypeArgs& args, const Dim& n, const Dim& count) {
   require_at_least(args, n, min(count, 1), "an axis of extent 0 has nothing to index");
 }
 
-Tensor rows_of_all(const Tensor& indices, const Dim& n) {
-  const Tensor i = ir::cast(indices, DType::i64);
-  const Tensor row = where(less(i, 0), i + extent(n), i);
-  return row + iota(DType::i64, i.shape(), 0) * extent(n);
+Tensor rows_of_all(const Tensor& indices, const Dim& n, const std::string& user) {
+  return checked_rows(indices, n, user) + iota(DType::i64, indices.shape(), 0) * extent(n);
 }
 
 Tensor move_axis(const Tensor& t, std::size_t from, std::size_t to) {

@@ -31,7 +31,7 @@ void reference(const Reference& r) {
     const auto out = r.outputs[0].view<T>();
     for (std::size_t k = 0; k < out.size(); ++k) {
       const auto row = static_cast<std::int64_t>(k);
-      out[k] = x[static_cast<std::size_t>(row * c + reference_row(r.inputs[1], row, c))];
+      out[k] = x[static_cast<std::size_t>(row * c + reference_row(r.node, r.inputs[1], row, c))];
     }
   });
 }
@@ -66,7 +66,8 @@ const OpDef pick_op{
 };
 
 Tensor pick(const Tensor& x, const Tensor& indices, SourceLine line) {
-  return apply1(pick_op, make_params(NoParams{}), {x, indices}, line);
+  const Dim classes = x.rank() > 0 ? x.shape().back() : Dim(0);  // a scalar is refused
+  return apply_checked(pick_op, make_params(NoParams{}), {x, indices}, classes, line);
 }
 
 }  // namespace bitale::ops

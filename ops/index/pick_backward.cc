@@ -36,7 +36,7 @@ void reference(const Reference& r) {
     for (T& v : out) v = T{};
     for (std::size_t k = 0; k < dy.size(); ++k) {
       const auto row = static_cast<std::int64_t>(k);
-      out[static_cast<std::size_t>(row * c + reference_row(r.inputs[1], row, c))] = dy[k];
+      out[static_cast<std::size_t>(row * c + reference_row(r.node, r.inputs[1], row, c))] = dy[k];
     }
   });
 }
@@ -77,7 +77,7 @@ const OpDef pick_backward_op{
 };
 
 Tensor pick_backward(const Tensor& dy, const Tensor& indices, const Dim& extent, SourceLine line) {
-  return apply1(pick_backward_op, make_params(PickBackwardParams{extent}), {dy, indices}, line);
+  return apply_checked(pick_backward_op, make_params(PickBackwardParams{extent}), {dy, indices}, extent, line);
 }
 
 }  // namespace bitale::ops

@@ -34,8 +34,9 @@ std::vector<Tensor> batch(const Batch& v) {
   }
   const Tensor all_x = reshape(move_axis(x, 0, 1), {outer, v.size * rows, inner});
   const Tensor all_updates = reshape(move_axis(updates, 0, 1), {outer, v.size * count, inner});
-  const Tensor out = apply1(scatter_add_op, v.node.params(),
-                            {all_x, reshape(rows_of_all(indices, rows), {v.size * count}), all_updates});
+  const Tensor out =
+      apply1(scatter_add_op, v.node.params(),
+             {all_x, reshape(rows_of_all(indices, rows, v.node.op().name), {v.size * count}), all_updates});
   return {move_axis(reshape(out, {outer, v.size, rows, inner}), 1, 0)};
 }
 
@@ -50,7 +51,7 @@ void reference(const Reference& r) {
     for (std::int64_t o = 0; o < outer; ++o)
       for (std::int64_t k = 0; k < count; ++k)
         for (std::int64_t i = 0; i < inner; ++i) {
-          T& to = out[static_cast<std::size_t>((o * rows + reference_row(r.inputs[1], k, rows)) * inner + i)];
+          T& to = out[static_cast<std::size_t>((o * rows + reference_row(r.node, r.inputs[1], k, rows)) * inner + i)];
           to = static_cast<T>(to + updates[static_cast<std::size_t>((o * count + k) * inner + i)]);
         }
   });

@@ -37,6 +37,10 @@ LibraryFn find(const std::string& name);
 // the DType of x. An index in [-rows, 0) counts from the end; one outside [-rows, rows) is the data error
 // index_out_of_range and adds nothing.
 
+// checked_rows: int64 rows[k] in [0, extent) from indices[k] in [-extent, extent), k = 0, 1... Buffers indices [count]
+// of an integer dtype, rows [count]; extents extent, count; integers: the DType of indices. The first index outside is
+// the data error index_out_of_range, and the rows from there on are not written.
+
 struct LibraryStatus {
   std::string name, version, detail;
   bool available = false;

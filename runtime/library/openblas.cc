@@ -21,6 +21,7 @@ struct OpenBlas {
   Gemm<float> sgemm = nullptr;
   Gemm<double> dgemm = nullptr;
   const char* (*config)() = nullptr;
+  void (*set_threads)(int) = nullptr;
   std::string failure;  // empty if it is open
 
   OpenBlas() {
@@ -38,7 +39,7 @@ struct OpenBlas {
     sgemm = reinterpret_cast<Gemm<float>>(dlsym(handle, "cblas_sgemm"));
     dgemm = reinterpret_cast<Gemm<double>>(dlsym(handle, "cblas_dgemm"));
     config = reinterpret_cast<const char* (*)()>(dlsym(handle, "openblas_get_config"));
-    const auto set_threads = reinterpret_cast<void (*)(int)>(dlsym(handle, "openblas_set_num_threads"));
+    set_threads = reinterpret_cast<void (*)(int)>(dlsym(handle, "openblas_set_num_threads"));
     if (!sgemm || !dgemm || !set_threads) {
       failure = "OpenBLAS was opened but lacks cblas_sgemm, cblas_dgemm or openblas_set_num_threads";
       return;
@@ -86,6 +87,11 @@ LibraryFn find_openblas(const std::string& name) {
   const LibraryFn function = name == "sgemm" ? sgemm : name == "dgemm" ? dgemm : nullptr;
   if (function && !openblas().failure.empty()) throw Error(openblas().failure);
   return function;
+}
+
+void set_openblas_threads(int threads) {
+  if (!openblas().failure.empty()) throw Error(openblas().failure);
+  openblas().set_threads(threads);
 }
 
 LibraryStatus openblas_status() {

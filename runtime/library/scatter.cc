@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "runtime/base/dtype.h"
+#include "runtime/library/rows.h"
 
 namespace bitale::library {
 namespace {
@@ -11,12 +12,6 @@ namespace {
 struct Extents {
   std::int64_t outer, rows, inner, count;
 };
-
-// The row that an index means, or -1.
-std::int64_t row_of(std::int64_t index, std::int64_t rows) {
-  if (index < 0) index += rows;
-  return index >= 0 && index < rows ? index : -1;
-}
 
 template <class T>
 void add_rows(const Extents& e, const std::int64_t* indices, const T* updates, T* out) {
@@ -38,12 +33,7 @@ int scatter_add(Context* context, const Arguments& a) {
   const auto* indices = static_cast<const std::int64_t*>(a.buffers[1]);
   if (e.outer * e.inner > 0)
     for (std::int64_t k = 0; k < e.count; ++k)
-      if (row_of(indices[k], e.rows) < 0) {
-        context->error = static_cast<std::int32_t>(ErrorCode::index_out_of_range);
-        context->error_value = indices[k];
-        context->error_limit = e.rows;
-        return context->error;
-      }
+      if (row_of(indices[k], e.rows) < 0) return index_out_of_range(context, indices[k], e.rows);
   void* out = a.buffers[3];
   const auto bytes = static_cast<std::size_t>(e.outer * e.rows * e.inner) * size_of(dtype);
   if (out != a.buffers[0] && bytes > 0) std::memcpy(out, a.buffers[0], bytes);

@@ -56,6 +56,48 @@ TEST_CASE("bench prints one JSON object with the agreed keys and nothing else") 
   CHECK(json["first_compile_ms"]["gradient"].get<double>() > json["recompile_ms"]["gradient"].get<double>());
 }
 
+TEST_CASE("bench gemm compares with OpenBLAS, and says so as JSON") {
+  for (const std::string extents : {"constant", "symbolic"}) {
+    std::vector<std::string> arguments = {"bench", "gemm",     "--threads", "1",         "--shape", "7x30x20",
+                                          "--shape", "33x5x64", "--rounds",  "2", "--turn-ms", "0.1", "--json", "-"};
+    if (extents == "symbolic") arguments.emplace_back("--symbolic");
+    const Ran ran = run_bitale(arguments);
+    INFO(ran.err);
+    REQUIRE(ran.status == 0);
+    const Json json = Json::parse(ran.out);
+    CHECK(keys(json) ==
+          std::set<std::string>{"cpu", "threads", "level", "extents", "rounds", "versions", "shapes"});
+    CHECK(json["extents"] == extents);
+    REQUIRE(json["shapes"].size() == 2);
+    const Json& shape = json["shapes"][0];
+    CHECK(shape["shape"] == "7x30x20");
+    CHECK(shape["gflop"].get<double>() == Approx(2 * 7 * 30 * 20 * 1e-9));
+    REQUIRE(shape["programs"].size() >= 2);
+    CHECK_THAT(shape["programs"][0]["name"].get<std::string>(), contains("Bitale v"));
+    CHECK(shape["programs"].back()["name"] == "OpenBLAS");
+    for (const Json& row : shape["programs"]) {
+      CHECK(keys(row["ms"]) == figures);
+      CHECK(row["gflops"].get<double>() > 0);
+      CHECK(row["share_of_peak"].get<double>() > 0);
+    }
+    CHECK(shape["openblas_time_over_ours"].size() == shape["programs"].size() - 1);
+  }
+}
+
+TEST_CASE("bench leaves measures each micro-kernel of an instruction set") {
+  const Ran ran = run_bitale({"bench", "leaves", "--isa", "v2", "--json", "-"});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  const Json json = Json::parse(ran.out);
+  REQUIRE(json["isas"].size() == 1);
+  const Json& isa = json["isas"][0];
+  CHECK(isa["isa"] == "v2");
+  REQUIRE(isa["micro_kernels"].size() > 0);
+  for (const Json& row : isa["micro_kernels"]) CHECK(row["share_of_peak"]["L1"].get<double>() > 0);
+  REQUIRE(isa["packing"].size() == 2);
+  for (const Json& row : isa["packing"]) CHECK(row["ns_per_element"].size() == 5);
+}
+
 TEST_CASE("bench writes its figures to a file beside the table") {
   const TempFolder folder;
   const std::string file = folder.path() / "b.json";

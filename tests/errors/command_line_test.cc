@@ -50,6 +50,13 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"bench", "lenet", "--batch", "0"}, "--batch");
   check_usage({"bench", "alexnot"}, "there is no model 'alexnot'; there are: lenet");
   check_usage({"bench"}, "model is required");
+  check_usage({"bench", "gemm", "--shape", "64x784"}, "--shape 64x784: expected rows x depth x columns");
+  check_usage({"bench", "gemm", "--shape", "3x4x5x6"}, "--shape 3x4x5x6: expected");
+  check_usage({"bench", "gemm", "--shape", "3x0x5"}, "--shape 3x0x5: expected");
+  check_usage({"bench", "gemm", "--shape", "90000x90000x2"}, "a matrix may have");
+  check_usage({"bench", "gemm", "--isa", "v9"}, "--isa v9: this CPU executes v2");
+  check_usage({"bench", "leaves", "--isa", "v9"}, "--isa v9: this CPU executes v2");
+  check_usage({"bench", "leaves", "--threads", "2"}, "its options are: --help, --isa, --json");
   check_usage({"train", "lenet", "--batch", "many"}, "--batch");
   check_usage({"train", "lenet", "--momentum", "1.5"}, "--momentum");
   check_usage({"train", "lenet", "--resume"}, "--resume needs --checkpoint FILE");
@@ -73,4 +80,6 @@ TEST_CASE("help goes to standard output") {
     CHECK(ran.status == 0);
     CHECK_THAT(ran.out, contains("Usage: bitale " + std::string(command)));
   }
+  for (const char* subject : {"gemm", "leaves"})
+    CHECK_THAT(run_bitale({"bench", subject, "--help"}).out, contains("Usage: bitale bench " + std::string(subject)));
 }

@@ -63,6 +63,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, s
 Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& count, Where at = Where::current());
 
 // ---- indexing ----
+// An index is in [-n, n) for an axis of extent n. A call with one outside fails, naming the op, the index and the line
+// that asked for it; no update is stored then.
 Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0, Where at = Where::current());
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0,
                    Where at = Where::current());

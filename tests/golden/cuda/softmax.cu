@@ -4,34 +4,23 @@
 // softmax_phase0: one block for each iteration of the outer loop, its threads for the inner loops.
 
 // NaN if an operand is NaN.
-template <class T>
-__device__ inline T maximum(T a, T b) {
-  return a > b || a != a ? a : b;
-}
+template <class T> __device__ inline T maximum(T a, T b) { return a > b || a != a ? a : b; }
 struct Sum {
-  template <class T>
-  static __device__ T of(T a, T b) {
-    return (T)(a + b);
-  }
+  template <class T> static __device__ T of(T a, T b) { return (T)(a + b); }
   static __device__ int of(int a, int b) { return (int)((unsigned)a + (unsigned)b); }
   static __device__ long long of(long long a, long long b) {
     return (long long)((unsigned long long)a + (unsigned long long)b);
   }
 };
 struct Max {
-  template <class T>
-  static __device__ T of(T a, T b) {
-    return maximum(a, b);
-  }
+  template <class T> static __device__ T of(T a, T b) { return maximum(a, b); }
 };
-template <class T>
-__device__ inline T from_lane(T v, int mask) {
+template <class T> __device__ inline T from_lane(T v, int mask) {
   return (T)__shfl_xor_sync(0xffffffffu, v, mask);
 }
-// Combines the values of all threads of the block and gives every thread the result: first within warps, then the warps
-// in order. The number of threads is a multiple of 32.
-template <class Op, class T>
-__device__ T block_reduce(T v) {
+// Combines the values of all threads of the block and gives every thread the result: first within warps, then the warps in
+// order. The number of threads is a multiple of 32.
+template <class Op, class T> __device__ T block_reduce(T v) {
   __shared__ T of_warp[32];
   for (int mask = 16; mask > 0; mask /= 2) v = Op::of(v, from_lane(v, mask));
   if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = v;
@@ -42,7 +31,8 @@ __device__ T block_reduce(T v) {
   return v;
 }
 
-extern "C" __global__ void __launch_bounds__(256) softmax_phase0(const float* x, float* y, long long e0, long long e1) {
+extern "C" __global__ void __launch_bounds__(256)
+softmax_phase0(const float* x, float* y, long long e0, long long e1) {
   for (long long i = blockIdx.x; i < e0; i += gridDim.x) {
     float max1 = -__int_as_float(0x7f800000);
     for (long long j = threadIdx.x; j < e1; j += blockDim.x) {

@@ -1,5 +1,8 @@
 #include "ops/index/index.h"
 
+#include "compiler/eval/eval.h"
+#include "compiler/grad/grad.h"
+#include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/unit/ops/op_check.h"
@@ -10,7 +13,8 @@ using tests::contains;
 
 namespace {
 
-const std::vector<const ir::OpDef*> index_ops{&gather_op, &scatter_add_op, &pick_op, &pick_backward_op};
+const std::vector<const ir::OpDef*> index_ops{&checked_rows_op, &gather_op, &scatter_add_op, &pick_op,
+                                              &pick_backward_op};
 
 Tensor matrix(std::int64_t n, std::int64_t c) { return ir::input("x", {DType::f32, {n, c}}); }
 Tensor indices(Shape shape, DType dtype = DType::i64) { return ir::input("i", {dtype, std::move(shape)}); }
@@ -56,11 +60,55 @@ TEST_CASE("pick and one_hot on numbers") {
   CHECK(total == 1);
 }
 
-TEST_CASE("an index outside its axis is an error of the reference and is clamped by the body") {
+TEST_CASE("an index outside its axis is an error, whoever reads by it") {
+  const Array x = doubles({1, 2, 3}, {1, 3});
+  for (const auto& [index, message] : {std::pair(3, "index 3"), std::pair(-4, "index -4")}) {
+    const Array at = integers({index}, {1});
+    const auto gathered = [](std::span<const Tensor> t) { return std::vector{gather(t[0], t[1], 1)}; };
+    const auto picked = [](std::span<const Tensor> t) { return std::vector{pick(t[0], t[1])}; };
+    const auto unpicked = [](std::span<const Tensor> t) { return std::vector{pick_backward(t[1], t[0], 3)}; };
+    const auto scattered = [](std::span<const Tensor> t) {
+      return std::vector{scatter_add(t[0], t[1], ir::zeros(DType::f64, {1, 1}), 1)};
+    };
+    const Array in[] = {x, at}, rows[] = {at, doubles({1}, {1})};
+    const std::string text = std::string(message) + " is out of range for an extent of 3";
+    CHECK_THROWS_WITH(tests::run(gathered, in), contains("gather indices: " + text));
+    CHECK_THROWS_WITH(tests::run(picked, in), contains("pick indices: " + text));
+    CHECK_THROWS_WITH(tests::run(unpicked, rows), contains("pick_backward indices: " + text));
+    CHECK_THROWS_WITH(tests::run(scattered, in), contains("scatter_add: " + text));
+  }
+}
+
+TEST_CASE("an index that is a row of the batch, but not of its member, is an error") {
+  const Tensor x = ir::input("x", {DType::f64, {3}}), at = indices({2});
+  const Tensor all_x = ir::input("all_x", {DType::f64, {2, 3}}), all_at = indices({2, 2});
+  const Tensor ys[] = {gather(x, at), scatter_add(x, at, gather(x, at))};
+  for (const Tensor& y : ys) {
+    const Tensor out[] = {y}, members[] = {x, at}, batches[] = {all_x, all_at};
+    const std::vector<Tensor> batched = ad::vmap(out, members, batches, {true, true}, 2);
+    const auto run = [&](std::vector<std::int64_t> rows) {
+      return eval::evaluate(batched, std::vector<eval::Binding>{{all_x, doubles({1, 2, 3, 4, 5, 6}, {2, 3})},
+                                                                {all_at, integers(std::move(rows), {2, 2})}});
+    };
+    CHECK_NOTHROW(run({0, 2, -3, -1}));
+    CHECK_THROWS_WITH(run({0, 3, 0, 0}), contains("index 3 is out of range for an extent of 3"));
+  }
+}
+
+TEST_CASE("an element body clamps what nobody checked") {
   const Array in[] = {doubles({1, 2, 3}, {3}), integers({5, -7}, {2})};
-  const auto build = [](std::span<const Tensor> t) { return std::vector{gather(t[0], t[1])}; };
-  CHECK_THROWS_WITH(tests::run(build, in), contains("index 5"));
+  const auto build = [](std::span<const Tensor> t) {
+    return std::vector{ir::apply1(gather_op, ir::make_params(GatherParams{}), {t[0], t[1]})};
+  };
+  CHECK_THROWS_WITH(tests::run(build, in), contains("gather: index 5"));
   tests::check_close(tests::run(build, in, false)[0], doubles({3, 1}, {2}), 0);
+}
+
+TEST_CASE("indices are checked once for all that read by them") {
+  const Tensor x = matrix(4, 3), i = indices({4});
+  const Tensor a = pick(x, i), b = pick_backward(a, a.node().input(1), 3);
+  CHECK(b.node().input(1) == a.node().input(1));
+  CHECK(&a.node().input(1).node().op() == &checked_rows_op);
 }
 
 TEST_CASE("scatter_add tells the library its extents and dtype") {
