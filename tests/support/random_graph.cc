@@ -244,7 +244,7 @@ class Generator {
         for (T& v : value.view<T>())
           if (random_.chance(0.3))
             v = random_.pick<T>({Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), T(0), T(-0.0), T(1),
-                                 T(-1), Limits::denorm_min(), T(1e4)});
+                                 T(-1), T(1e-30), T(1e4)});
       }
     });
   }

@@ -16,7 +16,7 @@ namespace bitale::tests {
 struct RandomGraphOptions {
   int steps = 10;
   double symbolic = 0.3;  // share of extents that are symbols
-  double hostile = 0.06;  // share of float inputs with NaN, infinities, zeros of both signs, denormals
+  double hostile = 0.06;  // share of float inputs with NaN, infinities, zeros of both signs, tiny values
 };
 
 // Depends on the seed and the options alone. Has one output or more, and inputs in use or that bind a symbol.
