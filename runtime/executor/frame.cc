@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/base/flags.h"
+#include "runtime/executor/matrix_call.h"
 
 namespace bitale::executor {
 
@@ -34,6 +35,8 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
     facts.serial = is_small(*layout.program, p, *k);
   } else if (const auto* c = std::get_if<ContractionStep>(&s.node)) {
     facts.blocking = plan_contraction(*c, p.extents, threads);
+    if (candidate_of(*c) == ContractionCandidate::openblas) facts.matrix = matrix_form(*c, p.extents);
+    if (facts.matrix) facts.matrix_function = matrix_function(c->dtype);
     const ContractionBlocking& b = facts.blocking;
     facts.serial = static_cast<double>(b.batch) * static_cast<double>(b.m) * static_cast<double>(b.n) *
                        static_cast<double>(std::max<std::int64_t>(b.k, 1)) <

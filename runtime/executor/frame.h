@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,15 +13,18 @@
 #include "runtime/executor/layout.h"
 #include "runtime/program/abi.h"
 #include "runtime/program/contraction.h"
+#include "runtime/program/matrix_form.h"
 #include "runtime/program/placement.h"
 
 namespace bitale::executor {
 
 // What is known of a step once the extents are.
 struct StepFacts {
-  bool serial = false;                    // too small to share: runs on thread 0 alone
-  program::ContractionBlocking blocking;  // of a contraction
-  std::vector<StepFacts> inner;           // of a blocked step
+  bool serial = false;                        // too small to share: runs on thread 0 alone
+  program::ContractionBlocking blocking;      // of a contraction
+  std::optional<program::MatrixForm> matrix;  // of a contraction that OpenBLAS runs
+  library::LibraryFn matrix_function = nullptr;
+  std::vector<StepFacts> inner;  // of a blocked step
 };
 
 struct Facts {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/executor/contraction.h"
+#include "runtime/executor/matrix_call.h"
 #include "runtime/program/extents.h"
 
 namespace bitale::executor {
@@ -85,7 +86,8 @@ bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& fact
         .context = state_.context,
         .barrier = frame_.barrier,
     };
-    const int code = run_contraction(call, thread, threads);
+    const int code = facts.matrix ? run_matrix_call(call, *facts.matrix, facts.matrix_function, thread, threads)
+                                  : run_contraction(call, thread, threads);
     if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit);
   } else if (const auto* l = std::get_if<LibraryStep>(&node.node)) {
     library(scope, s, *l);

@@ -47,6 +47,10 @@ struct ContractionOperand {
   bool written = false;  // by the epilogue
 };
 
+// What runs a contraction. OpenBLAS can where the operands are plain matrices (runtime/program/matrix_form.h);
+// elsewhere it is the generated code whatever is asked for.
+enum class ContractionCandidate : std::uint8_t { generated, openblas };
+
 // The tile that the leaves were generated for.
 struct ContractionTile {
   int mr = 0, nr = 0;
@@ -61,6 +65,7 @@ struct ContractionStep {
   std::vector<ContractionOperand> operands;
   int epilogue = -1;  // entry of the code table
   bool accumulating = false;
+  ContractionCandidate candidate = ContractionCandidate::generated;
   ContractionTile tile;
   int workspace = -1;  // buffer of role workspace
 };

@@ -12,6 +12,7 @@
 #include "runtime/program/extents.h"
 #include "runtime/program/fit.h"
 #include "runtime/program/groups.h"
+#include "runtime/program/matrix_form.h"
 #include "runtime/program/placement.h"
 
 namespace bitale::program {
@@ -130,6 +131,8 @@ class Placer {
     if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
       std::int64_t& bytes = out_.bytes[at(c->workspace)];
       bytes = std::max(bytes, plan_contraction(*c, out_.extents, threads).workspace_bytes);
+      if (candidate_of(*c) != ContractionCandidate::generated)
+        if (const auto form = matrix_form(*c, out_.extents)) bytes = std::max(bytes, form->workspace_bytes);
       check_reach(*c, step.label);
     } else if (const auto* b = std::get_if<BlockedStep>(&step.node)) {
       for (const Step& inner : b->steps) contractions(inner, 1);

@@ -111,6 +111,10 @@ template <class A>
 void transfer(A& a, BindingKind& v) {
   transfer_enum(a, v, BindingKind::stacked);
 }
+template <class A>
+void transfer(A& a, ContractionCandidate& v) {
+  transfer_enum(a, v, ContractionCandidate::openblas);
+}
 
 template <class A>
 void transfer(A& a, std::string& text) {
@@ -234,7 +238,7 @@ void transfer(A& a, ContractionTile& v) {
 template <class A>
 void transfer(A& a, ContractionStep& v) {
   all(a, v.dtype, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.operands, v.epilogue, v.accumulating,
-      v.tile, v.workspace);
+      v.candidate, v.tile, v.workspace);
 }
 template <class A>
 void transfer(A& a, LoopBinding& v) {

@@ -154,6 +154,7 @@ class Printer {
     line("{}: contraction {} {}({} + {}, {} + {}){}{}", number_, dtype_text(s.dtype), entry(s.epilogue), name(s.a),
          slot_name(s.a_offset), name(s.b), slot_name(s.b_offset), s.accumulating ? ", accumulating" : "", head_);
     ++depth_;
+    if (s.candidate == ContractionCandidate::openblas) line("by OpenBLAS where the operands are plain matrices");
     dims("batch", s.batch);
     dims("m", s.m);
     dims("n", s.n);

@@ -118,7 +118,8 @@ void check(const Case& c, bool guard = false) {
       m.step(CopyStep{zeros, s.operands[0].buffer}, "clear");
     }
     m.step(s, "contraction");
-    const Runnable f(m.done(), leaves<T>());
+    const auto program = m.done();
+    const Runnable f(program, leaves<T>());
     std::vector<Array> in = {numbers<T>(c.a_size, 1), numbers<T>(c.b_size, 2)};
     if (c.fused) in.insert(in.end(), {numbers<T>(c.bias_size, 3), numbers<T>(c.scale_size, 4)});
     if (c.accumulating) in.push_back(Array::zeros(dtype_of<T>(), {c.out_size}));
@@ -129,6 +130,13 @@ void check(const Case& c, bool guard = false) {
       const auto r = f.call(in, {}, {.threads = threads});
       REQUIRE(values<T>(r.outputs[0]) == expected);
     }
+    flags().contraction = "openblas";  // where it is a product of plain matrices
+    const Runnable library(program, leaves<T>());
+    for (const int threads : {1, 2, 3}) {
+      const auto r = library.call(in, {}, {.threads = threads});
+      REQUIRE(values<T>(r.outputs[0]) == expected);
+    }
+    flags().contraction.clear();
     flags().guard = saved;
   }
 }

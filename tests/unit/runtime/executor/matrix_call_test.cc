@@ -1,0 +1,133 @@
+// Contractions of plain matrices as calls of OpenBLAS. That results are right is tested with the generated candidate,
+// in contraction_test.cc.
+#include "runtime/base/flags.h"
+#include "runtime/executor/executor.h"
+#include "runtime/program/matrix_form.h"
+#include "runtime/program/placement.h"
+#include "tests/support/catch.h"
+#include "tests/unit/runtime/executor/kernels.h"
+#include "tests/unit/runtime/executor/leaves.h"
+#include "tests/unit/runtime/program/make.h"
+
+using namespace bitale;
+using namespace bitale::program;
+using namespace bitale::tests;
+using executor::Runnable;
+
+namespace {
+
+struct Dim {
+  std::int64_t extent, a = 0, b = 0, out = 0;
+};
+
+ContractionStep step_of(Make& m, const std::vector<Dim>& batch, const std::vector<Dim>& rows,
+                        const std::vector<Dim>& columns, const std::vector<Dim>& depth, DType type = DType::f32) {
+  ContractionStep s;
+  s.dtype = type;
+  const auto group = [&](const std::vector<Dim>& dims) {
+    std::vector<ContractionDim> out;
+    const auto slot = [&](std::int64_t v) { return v == 0 ? -1 : m.constant(v); };
+    for (const Dim& d : dims) out.push_back({m.constant(d.extent), slot(d.a), slot(d.b), {slot(d.out)}});
+    return out;
+  };
+  s.batch = group(batch);
+  s.m = group(rows);
+  s.n = group(columns);
+  s.k = group(depth);
+  s.operands.resize(1);
+  return s;
+}
+
+std::optional<MatrixForm> form(const std::vector<Dim>& rows, const std::vector<Dim>& columns,
+                               const std::vector<Dim>& depth) {
+  Make m;
+  const ContractionStep s = step_of(m, {}, rows, columns, depth);
+  return matrix_form(s, evaluate_extents(m.p, {{}, {}, {}}));
+}
+
+int micro_kernels_run = 0;
+void counting_micro(std::int64_t kc, const void* a, const void* b, std::int64_t ldb, void* acc, std::int64_t ld,
+                    std::int64_t accumulate) {
+  ++micro_kernels_run;
+  micro_leaf<float, 6, 16>(kc, a, b, ldb, acc, ld, accumulate);
+}
+
+// A product of 70 x 50 by 50 x 90 on two threads; whether the generated micro-kernel had a part in it.
+bool runs_generated(ContractionCandidate candidate) {
+  Make m;
+  ContractionStep s = step_of(m, {}, {{70, 50, 0, 90}}, {{90, 0, 1, 1}}, {{50, 1, 90}});
+  s.a = m.input("a", {m.constant(70 * 50)}, DType::f32);
+  s.b = m.input("b", {m.constant(50 * 90)}, DType::f32);
+  s.operands = {{m.output("out", {m.constant(70 * 90)}, DType::f32), -1, true, true}};
+  s.tile = {6, 16, 0, 1, 2};
+  s.epilogue = 3;
+  s.candidate = candidate;
+  s.workspace = m.buffer(Role::workspace, "workspace", {});
+  for (int i = 0; i < 4; ++i) m.entry("leaf");
+  m.step(s, "product");
+  const Runnable f(m.done(), {address(counting_micro), address(pack_leaf<float, 6>), address(pack_leaf<float, 16>),
+                              address(store_epilogue<float>)});
+  Array a(DType::f32, {70 * 50}), b(DType::f32, {50 * 90});
+  for (float& v : a.view<float>()) v = 1;
+  for (float& v : b.view<float>()) v = 2;
+  micro_kernels_run = 0;
+  const auto result = f.call(std::vector{a, b}, {}, {.threads = 2});
+  for (const float v : result.outputs[0].view<float>()) REQUIRE(v == 100);
+  return micro_kernels_run > 0;
+}
+
+}  // namespace
+
+TEST_CASE("the step's candidate runs, unless the flag names another") {
+  CHECK(runs_generated(ContractionCandidate::generated));
+  CHECK_FALSE(runs_generated(ContractionCandidate::openblas));
+  flags().contraction = "openblas";
+  CHECK_FALSE(runs_generated(ContractionCandidate::generated));
+  flags().contraction = "generated";
+  CHECK(runs_generated(ContractionCandidate::openblas));
+  flags().contraction = "mkl";
+  CHECK_THROWS_WITH(runs_generated(ContractionCandidate::generated),
+                    "BITALE_CONTRACTION is 'mkl', expected generated or openblas");
+  flags().contraction.clear();
+}
+
+TEST_CASE("plain matrices are row-major or column-major, with any leading dimension") {
+  const auto plain = form({{7, 5}}, {{9, 0, 1}}, {{5, 1, 9}});
+  REQUIRE(plain);
+  CHECK((!plain->trans_a && !plain->trans_b && plain->lda == 5 && plain->ldb == 9));
+  const auto transposed = form({{7, 1}}, {{9, 0, 5}}, {{5, 7, 1}});
+  REQUIRE(transposed);
+  CHECK((transposed->trans_a && transposed->trans_b && transposed->lda == 7 && transposed->ldb == 5));
+  const auto wide = form({{7, 50}}, {{9, 0, 1}}, {{5, 1, 90}});
+  REQUIRE(wide);
+  CHECK((wide->lda == 50 && wide->ldb == 90));
+  // dims that are one dim in memory; extents of 1, whatever their stride
+  CHECK(form({{3, 20}, {4, 5}}, {{9, 0, 1}}, {{5, 1, 9}}));
+  CHECK(form({{7, 5}}, {{9, 0, 1}}, {{5, 1, 9}, {1, 77, 77}}));
+  const auto row = form({{1, 3}}, {{9, 0, 1}}, {{5, 1, 9}});
+  REQUIRE(row);
+  CHECK(row->lda == 5);
+}
+
+TEST_CASE("what is no product of plain matrices is left to the generated code") {
+  CHECK_FALSE(form({{3, 30}, {4, 5}}, {{9, 0, 1}}, {{5, 1, 9}}));             // rows with a gap
+  CHECK_FALSE(form({{7, 1}}, {{9, 0, 1}}, {{5, 1, 9}}));                      // a window that slides
+  CHECK_FALSE(form({{7, 5}}, {{9, 0, 2}}, {{5, 1, 18}}));                     // every second column
+  CHECK_FALSE(form({{7, 5}}, {{9, 0, 1}}, {{5, -1, 9}}));                     // backwards
+  CHECK_FALSE(form({{7, 9}}, {{9, 0, 1}}, {{3, 3, 9}, {3, 1, 50}}));          // k is one dim of a, but not of b
+  CHECK_FALSE(form({{7, 5}}, {{9, 0, 1}}, {{5, 0, 9}}));                      // a does not depend on k
+  CHECK_FALSE(form({{7, 5}}, {{9, 0, 1}}, {{0, 1, 9}}));                      // sums of nothing
+  CHECK_FALSE(form({{7, std::int64_t{1} << 33}}, {{9, 0, 1}}, {{5, 1, 9}}));  // beyond its integers
+  Make m;
+  ContractionStep s = step_of(m, {}, {{7, 5}}, {{9, 0, 1}}, {{5, 1, 9}});
+  s.accumulating = true;
+  CHECK_FALSE(matrix_form(s, evaluate_extents(m.p, {{}, {}, {}})));
+}
+
+TEST_CASE("a large result is computed in pieces of bounded size") {
+  const auto large = form({{100000, 5}}, {{90000, 0, 1}}, {{5, 1, 90000}});
+  REQUIRE(large);
+  CHECK(large->columns <= 4096);
+  CHECK(large->rows >= 64);
+  CHECK(large->workspace_bytes < (std::int64_t{8} << 20));
+}
