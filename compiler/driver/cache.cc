@@ -161,12 +161,17 @@ std::string Cache::function_of(const CacheEntry& entry) const {
 }
 
 std::int64_t Cache::clear() const {
+  std::vector<fs::path> files;
+  for (const CacheEntry& e : entries()) files.emplace_back(directory_ + "/" + e.key + suffix);
+  std::error_code ignored;
+  if (enabled())
+    for (const auto& file : fs::directory_iterator(directory_, ignored))
+      if (file.path().filename().string().starts_with(tuned_prefix)) files.push_back(file.path());
   std::int64_t removed = 0;
-  for (const CacheEntry& e : entries()) {
+  for (const fs::path& file : files) {
     std::error_code failed;
-    if (fs::remove(directory_ + "/" + e.key + suffix, failed)) ++removed;
-    if (failed)
-      throw Error("cannot remove the cache entry " + directory_ + "/" + e.key + suffix + ": " + failed.message());
+    if (fs::remove(file, failed)) ++removed;
+    if (failed) throw Error("cannot remove the cache entry " + file.string() + ": " + failed.message());
   }
   return removed;
 }

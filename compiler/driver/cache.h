@@ -15,6 +15,8 @@
 
 namespace bitale::driver {
 
+inline constexpr const char* tuned_prefix = "tuned_";  // of the names of the tuner's files
+
 struct CacheEntry {
   std::string key;
   std::int64_t bytes = 0;
@@ -34,7 +36,9 @@ class Cache {
   void store(const Digest& key, const program::Program& program) const;
   std::vector<CacheEntry> entries() const;
   std::string function_of(const CacheEntry& entry) const;  // its name; empty if the entry cannot be read
-  std::int64_t clear() const;  // returns the number of files removed; Error if one cannot be removed
+  // Removes the entries and what the tuner measured (tuned.h). Returns the number of files; Error if one cannot be
+  // removed.
+  std::int64_t clear() const;
 
  private:
   std::string directory_;  // empty: off

@@ -13,6 +13,7 @@
 #include "compiler/driver/cache.h"
 #include "compiler/driver/key.h"
 #include "compiler/driver/pipeline.h"
+#include "compiler/driver/tuned.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 #include "runtime/base/log.h"
@@ -113,6 +114,13 @@ std::vector<codegen::Leaf> choose_tiles(program::Program& p, Isa isa) {
   return leaves;
 }
 
+// At the highest level of optimisation every contraction runs by its fastest candidate.
+void leave_to_tuner(program::Program& p, int level) {
+  for (program::Step& step : p.steps)
+    if (auto* c = std::get_if<program::ContractionStep>(&step.node); c && level >= 3 && !c->accumulating)
+      c->candidate = program::ContractionCandidate::tuned;
+}
+
 void dump(const std::string& function, const std::string& stage, const std::string& text) {
   if (flags().dump.empty()) return;
   std::error_code ignored;
@@ -169,6 +177,7 @@ program::Program build(const lower::FunctionGraph& graph, const CompileOptions& 
   report.phases.push_back(
       {"lower", clock.seconds(), 0,
        fmt::format("{} nodes -> {} groups, {} distinct kernels", l.nodes, l.groups, l.kernels.size())});
+  leave_to_tuner(l.program, options.level);
   for (const kernel::Kernel& k : l.kernels) kernel::verify(k);
   dump(graph.name, "kernels", text_of(l.kernels));
   generate(l, options, isa, report);
@@ -209,7 +218,9 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
   }
   const Clock load;
   out.program = std::make_shared<const program::Program>(std::move(*program));
-  out.runnable = std::make_shared<const executor::Runnable>(out.program, target_of(isa));
+  auto runnable = std::make_shared<executor::Runnable>(out.program, target_of(isa));
+  runnable->tune_with(tuning_records(cache));
+  out.runnable = std::move(runnable);
   report.phases.push_back({"load", load.seconds(), 0, ""});
   count_steps(*out.program, report);
   report.seconds = total.seconds();
@@ -230,7 +241,8 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   const lower::FunctionGraph optimised = optimise(graph, options, ignored);
   s.optimised = ir::to_string(as_graph(optimised), true);
   s.optimised_dot = ir::to_dot(as_graph(optimised));
-  const lower::Lowered l = lower::lower(optimised);
+  lower::Lowered l = lower::lower(optimised);
+  leave_to_tuner(l.program, options.level);
   s.kernels = text_of(l.kernels);
   s.program = program::to_string(l.program);
   return s;

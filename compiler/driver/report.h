@@ -24,6 +24,7 @@ struct CompileReport {
   int kernels = 0, contractions = 0, library_calls = 0, steps = 0;
   std::map<std::string, std::int64_t> rules_fired;
   std::int64_t code_bytes = 0;
+  std::vector<std::string> tuned;  // what the tuner chose so far, a line each
 
   std::string table() const;
   std::string json() const;

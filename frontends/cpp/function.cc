@@ -286,12 +286,22 @@ std::vector<Array> Function::operator()(const Argument& a, const Argument& b, co
   return call(list);
 }
 
+namespace {
+
+driver::CompileReport report_of(const Function::State& state) {
+  driver::CompileReport report = state.compiled.report;
+  for (const executor::TuningChoice& c : state.compiled.runnable->choices()) report.tuned.push_back(to_string(c));
+  return report;
+}
+
+}  // namespace
+
 const std::string& Function::name() const { return state_->name; }
 int Function::threads() const { return state_->threads; }
 double Function::compile_seconds() const { return state_->compiled.report.seconds; }
 bool Function::from_cache() const { return state_->compiled.report.cache == "hit"; }
-std::string Function::compile_report() const { return state_->compiled.report.table(); }
-std::string Function::compile_report_json() const { return state_->compiled.report.json(); }
+std::string Function::compile_report() const { return report_of(*state_).table(); }
+std::string Function::compile_report_json() const { return report_of(*state_).json(); }
 std::string Function::compile_trace() const { return state_->compiled.report.chrome_trace(); }
 std::string Function::program_text() const { return program::to_string(*state_->compiled.program); }
 

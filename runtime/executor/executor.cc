@@ -9,6 +9,7 @@
 #include "runtime/base/flags.h"
 #include "runtime/device/pool.h"
 #include "runtime/executor/report.h"
+#include "runtime/executor/tune.h"
 #include "runtime/executor/walk.h"
 #include "runtime/program/code.h"
 #include "runtime/program/extents.h"
@@ -120,6 +121,9 @@ struct Runnable::State {
   std::mutex mutex;                  // of what follows
   std::list<Remembered> remembered;  // latest first
   std::vector<Cost> profile;         // by id
+  std::string target;                // of the code; empty for functions of this process
+  std::shared_ptr<TuningRecords> records = std::make_shared<TuningRecords>();
+  std::vector<TuningChoice> choices;
 
   std::vector<std::int64_t> extents_of(std::span<const Array> inputs, std::span<const Array> shareds) const;
   std::shared_ptr<const Prepared> prepare(std::vector<std::int64_t> extents, int threads);
@@ -152,7 +156,8 @@ std::shared_ptr<const Prepared> Runnable::State::prepare(std::vector<std::int64_
     remembered.splice(remembered.begin(), remembered, found);
     return found->prepared;
   }
-  auto prepared = std::make_shared<const Prepared>(layout, place(*program, std::move(extents), threads));
+  auto prepared = std::make_shared<Prepared>(layout, place(*program, std::move(extents), threads));
+  tune(layout, entries, target, prepared, *records, choices);
   remembered.push_front({prepared, {}});
   if (remembered.size() > remembered_placements) remembered.pop_back();
   return prepared;
@@ -227,6 +232,7 @@ Runnable::Runnable(std::shared_ptr<const Program> program, const std::string& ta
   std::vector<const void*> entries;
   for (std::size_t i = 0; i < program->entries.size(); ++i) entries.push_back(code->entry(static_cast<int>(i)));
   state_ = std::make_unique<State>(std::move(program), std::move(entries), code);
+  state_->target = target;
 }
 
 Runnable::Runnable(std::shared_ptr<const Program> program, std::vector<const void*> entries) {
@@ -277,6 +283,16 @@ Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<con
       planned.output_bytes += prepared->placement.bytes[i];
   planned.constant_bytes = constant_bytes(state_->layout);
   return planned;
+}
+
+void Runnable::tune_with(std::shared_ptr<TuningRecords> records) {
+  const std::lock_guard lock(state_->mutex);
+  state_->records = std::move(records);
+}
+
+std::vector<TuningChoice> Runnable::choices() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->choices;
 }
 
 std::vector<StepProfile> Runnable::profile() const {

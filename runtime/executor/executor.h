@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/executor/tuning.h"
 #include "runtime/memory/array.h"
 #include "runtime/program/program.h"
 
@@ -51,6 +52,11 @@ class Runnable {
 
   // Shapes, dtypes and data checks that fail are Errors; nothing has changed then. Inputs are not modified.
   CallResult call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
+
+  // Where choices that are measured (ContractionCandidate::tuned) are kept; else they are kept as long as this is.
+  // Before the first call.
+  void tune_with(std::shared_ptr<TuningRecords> records);
+  std::vector<TuningChoice> choices() const;  // so far
 
   // The planned peak for these shapes: what call() will allocate for temporaries, workspaces and outputs.
   struct Planned {

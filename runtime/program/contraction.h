@@ -48,8 +48,9 @@ struct ContractionOperand {
 };
 
 // What runs a contraction. OpenBLAS can where the operands are plain matrices (runtime/program/matrix_form.h);
-// elsewhere it is the generated code whatever is asked for.
-enum class ContractionCandidate : std::uint8_t { generated, openblas };
+// elsewhere it is the generated code whatever is asked for. tuned: the one that was measured to be faster for the
+// extents at hand (runtime/executor/tune.h).
+enum class ContractionCandidate : std::uint8_t { generated, openblas, tuned };
 
 // The tile that the leaves were generated for.
 struct ContractionTile {

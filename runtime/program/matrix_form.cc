@@ -84,7 +84,8 @@ ContractionCandidate candidate_of(const ContractionStep& step) {
   if (asked.empty()) return step.candidate;
   if (asked == "generated") return ContractionCandidate::generated;
   if (asked == "openblas") return ContractionCandidate::openblas;
-  throw Error("BITALE_CONTRACTION is '" + asked + "', expected generated or openblas");
+  if (asked == "tuned") return ContractionCandidate::tuned;
+  throw Error("BITALE_CONTRACTION is '" + asked + "', expected generated, openblas or tuned");
 }
 
 }  // namespace bitale::program

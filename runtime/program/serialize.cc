@@ -113,7 +113,7 @@ void transfer(A& a, BindingKind& v) {
 }
 template <class A>
 void transfer(A& a, ContractionCandidate& v) {
-  transfer_enum(a, v, ContractionCandidate::openblas);
+  transfer_enum(a, v, ContractionCandidate::tuned);
 }
 
 template <class A>

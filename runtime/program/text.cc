@@ -155,6 +155,7 @@ class Printer {
          slot_name(s.a_offset), name(s.b), slot_name(s.b_offset), s.accumulating ? ", accumulating" : "", head_);
     ++depth_;
     if (s.candidate == ContractionCandidate::openblas) line("by OpenBLAS where the operands are plain matrices");
+    if (s.candidate == ContractionCandidate::tuned) line("tuned: generated code or OpenBLAS, as measured");
     dims("batch", s.batch);
     dims("m", s.m);
     dims("n", s.n);

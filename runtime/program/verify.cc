@@ -357,7 +357,7 @@ class Verifier {
       offset(o.offset);
       o.written ? writes(o.buffer, "an operand") : reads(o.buffer, "an operand");
     }
-    require(s.candidate <= ContractionCandidate::openblas, "step '{}' has no candidate {}", label_,
+    require(s.candidate <= ContractionCandidate::tuned, "step '{}' has no candidate {}", label_,
             static_cast<int>(s.candidate));
     entry(s.epilogue, "the epilogue");
     entry(s.tile.micro, "the micro-kernel");

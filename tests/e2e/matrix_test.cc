@@ -1,10 +1,13 @@
 // Matrix products by OpenBLAS, as part of compiled functions, against the generated code.
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include <bitale/bitale.h>
 
 #include "runtime/base/flags.h"
 #include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
 
 using namespace bitale;
 
@@ -36,6 +39,29 @@ std::vector<Array> results(DType type, const std::string& candidate, int threads
   return out;
 }
 
+// A product with a bias, tuned, of a batch of three and of one of forty.
+Function tuned_product(const std::string& cache) {
+  flags().cache = cache;
+  const Dim n("n");
+  const Tensor x = input("x", float32, {n, 70});
+  const Shared w("w", numbers(float32, {70, 33})), b("b", numbers(float32, {33}));
+  const Function f = function({x}, {dot(x, w) + b}, {.name = "tuned", .threads = 1, .level = 3});
+  for (const std::int64_t rows : {3, 40, 3}) f(numbers(float32, {rows, 70}));
+  return f;
+}
+
+std::filesystem::path tuned_file(const std::string& cache) {
+  for (const auto& file : std::filesystem::directory_iterator(cache))
+    if (file.path().filename().string().starts_with("tuned_")) return file.path();
+  return {};
+}
+
+int count(const std::string& text, const std::string& word) {
+  int n = 0;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++n;
+  return n;
+}
+
 }  // namespace
 
 TEST_CASE("products by OpenBLAS are those of the generated code") {
@@ -52,4 +78,35 @@ TEST_CASE("products by OpenBLAS are those of the generated code") {
         CHECK(worst <= tolerance);
       }
     }
+}
+
+TEST_CASE("at level 3 each shape is measured once, and remembered beside the cache") {
+  const bitale::tests::TempFolder folder;
+  const std::string saved = flags().cache, first = folder.path() / "first", second = folder.path() / "second";
+  const Function f = tuned_product(first);
+  CHECK_THAT(f.program_text(), bitale::tests::contains("tuned: generated code or OpenBLAS"));
+  CHECK(count(f.compile_report(), "; measured)") == 2);
+  CHECK(count(f.compile_report_json(), "; measured)") == 2);
+  REQUIRE(std::filesystem::exists(tuned_file(first)));
+
+  // another process finds the file; here another folder stands for it
+  std::filesystem::create_directory(second);
+  std::filesystem::copy(tuned_file(first), second);
+  CHECK(count(tuned_product(second).compile_report(), "; remembered)") == 2);
+
+  // what cannot be read is measured again
+  const std::string third = folder.path() / "third";
+  std::filesystem::create_directory(third);
+  std::ofstream(std::filesystem::path(third) / tuned_file(first).filename())
+      << "nonsense\nx86-64-v4 float32 = fast slow\n = 1 -1\n\n";
+  CHECK(count(tuned_product(third).compile_report(), "; measured)") == 2);
+  flags().cache = saved;
+}
+
+TEST_CASE("level 2 measures nothing") {
+  const Tensor x = input("x", float32, {8, 70}), w = input("w", float32, {70, 33});
+  const Function f = function({x, w}, {dot(x, w)}, {.name = "plain"});
+  f(numbers(float32, {8, 70}), numbers(float32, {70, 33}));
+  CHECK(count(f.compile_report(), "tuned") == 0);
+  CHECK(count(f.program_text(), "tuned") == 0);
 }

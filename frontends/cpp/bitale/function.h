@@ -21,7 +21,7 @@ struct FunctionOptions {
   std::string name = "function";
   std::string device = "cpu";
   int threads = 0;             // 0: BITALE_THREADS, else the CPUs of this process
-  int level = 2;               // optimisation level 0..3
+  int level = 2;               // optimisation level 0..3; 3: candidates are timed at the first call of each shape
   std::string isa{};           // "v2", "v3", "v4"; empty: the best this CPU executes
   bool relaxed = false;        // also rewrites that hold for finite values only
   bool unused_inputs = false;  // allow inputs that nothing reads

@@ -52,8 +52,8 @@ void counting_micro(std::int64_t kc, const void* a, const void* b, std::int64_t 
   micro_leaf<float, 6, 16>(kc, a, b, ldb, acc, ld, accumulate);
 }
 
-// A product of 70 x 50 by 50 x 90 on two threads; whether the generated micro-kernel had a part in it.
-bool runs_generated(ContractionCandidate candidate) {
+// A product of 70 x 50 by 50 x 90.
+Runnable product(ContractionCandidate candidate) {
   Make m;
   ContractionStep s = step_of(m, {}, {{70, 50, 0, 90}}, {{90, 0, 1, 1}}, {{50, 1, 90}});
   s.a = m.input("a", {m.constant(70 * 50)}, DType::f32);
@@ -65,8 +65,12 @@ bool runs_generated(ContractionCandidate candidate) {
   s.workspace = m.buffer(Role::workspace, "workspace", {});
   for (int i = 0; i < 4; ++i) m.entry("leaf");
   m.step(s, "product");
-  const Runnable f(m.done(), {address(counting_micro), address(pack_leaf<float, 6>), address(pack_leaf<float, 16>),
-                              address(store_epilogue<float>)});
+  return Runnable(m.done(), {address(counting_micro), address(pack_leaf<float, 6>), address(pack_leaf<float, 16>),
+                             address(store_epilogue<float>)});
+}
+
+// Whether the generated micro-kernel had a part in a call on two threads.
+bool runs_generated(const Runnable& f) {
   Array a(DType::f32, {70 * 50}), b(DType::f32, {50 * 90});
   for (float& v : a.view<float>()) v = 1;
   for (float& v : b.view<float>()) v = 2;
@@ -75,6 +79,19 @@ bool runs_generated(ContractionCandidate candidate) {
   for (const float v : result.outputs[0].view<float>()) REQUIRE(v == 100);
   return micro_kernels_run > 0;
 }
+bool runs_generated(ContractionCandidate candidate) { return runs_generated(product(candidate)); }
+
+// Says of every key that it is known, or counts what is measured.
+struct Fixed final : executor::TuningRecords {
+  explicit Fixed(std::optional<executor::TuningRecord> r) : record(r) {}
+  std::optional<executor::TuningRecord> find(const std::string&) override { return record; }
+  void add(const std::string&, const executor::TuningRecord& r) override {
+    record = r;
+    ++added;
+  }
+  std::optional<executor::TuningRecord> record;
+  int added = 0;
+};
 
 }  // namespace
 
@@ -87,8 +104,41 @@ TEST_CASE("the step's candidate runs, unless the flag names another") {
   CHECK(runs_generated(ContractionCandidate::openblas));
   flags().contraction = "mkl";
   CHECK_THROWS_WITH(runs_generated(ContractionCandidate::generated),
-                    "BITALE_CONTRACTION is 'mkl', expected generated or openblas");
+                    "BITALE_CONTRACTION is 'mkl', expected generated, openblas or tuned");
   flags().contraction.clear();
+}
+
+TEST_CASE("a tuned step runs the faster candidate on record") {
+  for (const bool openblas_wins : {false, true}) {
+    Runnable f = product(ContractionCandidate::tuned);
+    f.tune_with(std::make_shared<Fixed>(executor::TuningRecord{2e-3, openblas_wins ? 1e-3 : 3e-3}));
+    CHECK(runs_generated(f) == !openblas_wins);
+    REQUIRE(f.choices().size() == 1);
+    CHECK_FALSE(f.choices()[0].measured);
+    CHECK_THAT(to_string(f.choices()[0]), contains(openblas_wins ? ", OpenBLAS (" : ", generated ("));
+    CHECK_THAT(f.choices()[0].key, contains("float32 1x70x50x90 nn tile 6x16 threads 2"));
+  }
+}
+
+TEST_CASE("a tuned step that is not on record is measured, once for each set of extents and threads") {
+  const auto records = std::make_shared<Fixed>(std::nullopt);
+  for (int i = 0; i < 2; ++i) {
+    Runnable f = product(ContractionCandidate::tuned);
+    f.tune_with(records);
+    for (int call = 0; call < 2; ++call) runs_generated(f);  // checks the result
+    REQUIRE(records->added == 1);
+    CHECK(records->record->generated > 0);
+    CHECK(records->record->openblas > 0);
+    REQUIRE(f.choices().size() == 1);
+    CHECK(f.choices()[0].measured == (i == 0));
+  }
+  flags().guard = true;
+  records->record.reset();
+  Runnable guarded = product(ContractionCandidate::tuned);
+  guarded.tune_with(records);
+  runs_generated(guarded);
+  flags().guard = false;
+  CHECK(records->added == 2);
 }
 
 TEST_CASE("plain matrices are row-major or column-major, with any leading dimension") {
