@@ -13,6 +13,7 @@
 #include "compiler/driver/cache.h"
 #include "compiler/driver/key.h"
 #include "compiler/driver/pipeline.h"
+#include "compiler/driver/step_check.h"
 #include "compiler/driver/tuned.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
@@ -169,8 +170,10 @@ void count_steps(const program::Program& p, CompileReport& report) {
   for (const program::Blob& b : p.blobs) report.code_bytes += static_cast<std::int64_t>(b.bytes.size());
 }
 
-program::Program build(const lower::FunctionGraph& graph, const CompileOptions& options, Isa isa,
-                       CompileReport& report) {
+// With the step checker for the program, if there is to be one.
+std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(const lower::FunctionGraph& graph,
+                                                                                const CompileOptions& options, Isa isa,
+                                                                                CompileReport& report) {
   const lower::FunctionGraph optimised = optimise(graph, options, report);
   const Clock clock;
   lower::Lowered l = lower::lower(optimised);
@@ -183,7 +186,7 @@ program::Program build(const lower::FunctionGraph& graph, const CompileOptions& 
   generate(l, options, isa, report);
   program::verify(l.program);
   dump(graph.name, "program", program::to_string(l.program));
-  return std::move(l.program);
+  return {std::move(l.program), flags().check ? step_checker(l) : nullptr};
 }
 
 }  // namespace
@@ -194,7 +197,7 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
   CompileReport& report = out.report;
   report.function = graph.name;
   const Isa isa = options.isa.empty() ? default_isa() : isa_from_text(options.isa);
-  const Cache cache = options.use_cache ? Cache::from_flags() : Cache("");
+  const Cache cache = options.use_cache && !flags().check ? Cache::from_flags() : Cache("");
   const std::vector<SourceLine> lines = canonical_lines(graph);
   std::optional<program::Program> program;
   Digest key;
@@ -207,7 +210,7 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
   }
   report.cache = !cache.enabled() ? "off" : program ? "hit" : "miss";
   if (!program) {
-    program = build(graph, options, isa, report);
+    std::tie(program, out.checker) = build(graph, options, isa, report);
     if (cache.enabled()) {
       const Clock clock;
       program::Program stored = *program;
@@ -220,6 +223,7 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
   out.program = std::make_shared<const program::Program>(std::move(*program));
   auto runnable = std::make_shared<executor::Runnable>(out.program, target_of(isa));
   runnable->tune_with(tuning_records(cache));
+  if (out.checker) runnable->check_steps(out.checker);
   out.runnable = std::move(runnable);
   report.phases.push_back({"load", load.seconds(), 0, ""});
   count_steps(*out.program, report);

@@ -21,6 +21,7 @@ struct CompileOptions {
 struct Compiled {
   std::shared_ptr<const executor::Runnable> runnable;
   std::shared_ptr<const program::Program> program;
+  std::shared_ptr<const executor::StepChecker> checker;  // what `runnable` asks after every step, if flag check is set
   CompileReport report;
 };
 

@@ -20,6 +20,7 @@ class ExtentSlots {
 
   // The slot that holds the dim's value; equal dims share one.
   int slot(const ir::Dim& dim);
+  const std::map<std::uint64_t, int>& symbols() const { return symbols_; }  // slots by id
   void check_equal(const ir::Dim& a, const ir::Dim& b, const std::string& message);
   // Adds a check unless the dim's form shows that it is never negative.
   void check_extent(const ir::Dim& dim, const std::string& message);

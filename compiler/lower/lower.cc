@@ -8,6 +8,7 @@
 #include "compiler/lower/contract.h"
 #include "compiler/lower/extents.h"
 #include "compiler/lower/fuse.h"
+#include "compiler/lower/in_place.h"
 #include "compiler/lower/schedule.h"
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
@@ -38,7 +39,9 @@ class Lowering {
     name_destinations();
     for (const Group& g : fusion_.groups) emit(g);
     emit_copies();
+    mark_in_place(p(), out_.kernels);
     out_.groups = static_cast<int>(fusion_.groups.size());
+    out_.symbols = slots_.symbols();
     return std::move(out_);
   }
 
@@ -310,6 +313,7 @@ class Lowering {
     if (n.op().library_integers) s.integers = n.op().library_integers(n);
     program::Step step;
     step.label = n.op().label ? n.op().label(n) : n.op().name;
+    out_.library_nodes.emplace(static_cast<int>(p().steps.size()), g.roots[0].node_ptr());
     step.origins = n.origins();
     step.node = std::move(s);
     p().steps.push_back(std::move(step));

@@ -1,6 +1,7 @@
 // Lowering: an optimised graph becomes a Program and the kernels it needs.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,10 @@ struct FunctionGraph {
 std::vector<Requirement> requirements_of(const FunctionGraph& graph);
 
 struct Lowered {
-  program::Program program;             // entries: one per kernel; contraction tiles still to be chosen; no code
-  std::vector<kernel::Kernel> kernels;  // in the order of the entries, structurally distinct
+  program::Program program;                  // entries: one per kernel; contraction tiles still to be chosen; no code
+  std::vector<kernel::Kernel> kernels;       // in the order of the entries, structurally distinct
+  std::map<int, ir::NodePtr> library_nodes;  // what a library call computes, by step
+  std::map<std::uint64_t, int> symbols;      // slots of the dim symbols, by id
   int nodes = 0, groups = 0;
 };
 

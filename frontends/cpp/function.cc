@@ -263,14 +263,16 @@ std::vector<Array> Function::call(std::span<const Argument> given) const {
   std::vector<std::shared_lock<std::shared_mutex>> readers;
   std::vector<std::unique_lock<std::shared_mutex>> writers;
   std::vector<Array> values;
+  executor::CallOptions options{s.threads, std::vector<bool>(s.shareds.size())};
   for (std::size_t i = 0; i < s.shareds.size(); ++i) {
     if (s.updated[i])
       writers.emplace_back(s.shareds[i]->mutex);
     else
       readers.emplace_back(s.shareds[i]->mutex);
+    options.owned[i] = s.updated[i] && s.shareds[i]->value.storage().use_count() == 1;
     values.push_back(s.shareds[i]->value);
   }
-  executor::CallResult result = s.compiled.runnable->call(inputs, values, {s.threads});
+  executor::CallResult result = s.compiled.runnable->call(inputs, values, options);
   for (std::size_t i = 0; i < s.shareds.size(); ++i) {
     if (!s.updated[i]) continue;
     s.shareds[i]->value = std::move(result.updates[i]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <list>
 #include <mutex>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -91,6 +92,10 @@ std::int64_t integer_of(const Array& array) {
   });
 }
 
+[[noreturn]] void no_memory(const Program& program, const std::string& what, const char* why) {
+  throw Error(fmt::format("program '{}' has no memory for {}: {}", program.name, what, why));
+}
+
 std::vector<ShapeView> shapes_of(std::span<const Array> arrays) {
   std::vector<ShapeView> shapes;
   shapes.reserve(arrays.size());
@@ -117,6 +122,7 @@ struct Runnable::State {
   const std::shared_ptr<const LoadedCode> code;
   const Layout layout;
   std::vector<const Step*> steps;  // by id
+  std::shared_ptr<const StepChecker> checker;
 
   std::mutex mutex;                  // of what follows
   std::list<Remembered> remembered;  // latest first
@@ -129,8 +135,9 @@ struct Runnable::State {
   std::shared_ptr<const Prepared> prepare(std::vector<std::int64_t> extents, int threads);
   std::unique_ptr<Frame> take_frame(std::vector<std::int64_t> extents, int threads);
   void give_back(std::unique_ptr<Frame> frame);
-  std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs,
-                                  std::span<const Array> shareds) const;
+  bool in_place(std::size_t buffer) const;
+  std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs, std::span<const Array> shareds,
+                                  const std::vector<bool>& owned) const;
   CallResult results(const Frame& frame, const std::vector<Array>& arrays) const;
 };
 
@@ -175,7 +182,14 @@ std::unique_ptr<Frame> Runnable::State::take_frame(std::vector<std::int64_t> ext
       if (frame->guard == flags().guard) return frame;
     }
   }
-  return std::make_unique<Frame>(layout, std::move(prepared), entries);
+  const std::int64_t bytes = prepared->placement.arena_bytes;
+  try {
+    return std::make_unique<Frame>(layout, std::move(prepared), entries);
+  } catch (const Error& e) {
+    no_memory(*program, "its temporaries", e.what());
+  } catch (const std::bad_alloc&) {
+    no_memory(*program, fmt::format("its temporaries, {} bytes", bytes), "the system refuses it");
+  }
 }
 
 void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
@@ -191,9 +205,14 @@ void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
   if (home != remembered.end()) home->idle.push_back(std::move(frame));
 }
 
+// With a guard that looks at results any step can fail, and what it compares with must stay.
+bool Runnable::State::in_place(std::size_t buffer) const {
+  return program->buffers[buffer].in_place && !flags().nan_guard && !checker;
+}
+
 // Per root buffer: the array that is its memory, for those that are not in the frame.
 std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<const Array> inputs,
-                                                 std::span<const Array> shareds) const {
+                                                 std::span<const Array> shareds, const std::vector<bool>& owned) const {
   std::vector<Array> arrays(program->buffers.size());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (layout.groups.root[i] != static_cast<int>(i)) continue;
@@ -202,9 +221,17 @@ std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<c
     if (role == Role::input) arrays[i] = inputs[at(b.index)];
     if (role == Role::shared) arrays[i] = shareds[at(b.index)];
     if (role != Role::output && role != Role::update) continue;
+    if (in_place(i) && at(b.index) < owned.size() && owned[at(b.index)]) {
+      arrays[i] = shareds[at(b.index)];
+      continue;
+    }
     Extents shape;
     for (const int slot : b.dims) shape.push_back(frame.prepared->placement.extents[at(slot)]);
-    arrays[i] = frame.nan_guard ? Array::zeros(b.storage, std::move(shape)) : Array(b.storage, std::move(shape));
+    try {
+      arrays[i] = frame.nan_guard ? Array::zeros(b.storage, shape) : Array(b.storage, shape);
+    } catch (const Error& e) {
+      no_memory(*program, fmt::format("'{}' {}{}", b.name, name_of(b.storage), shape_text(shape)), e.what());
+    }
   }
   return arrays;
 }
@@ -248,13 +275,16 @@ Runnable& Runnable::operator=(Runnable&&) noexcept = default;
 
 const Program& Runnable::program() const { return *state_->program; }
 
+void Runnable::check_steps(std::shared_ptr<const StepChecker> checker) { state_->checker = std::move(checker); }
+
 CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> shareds,
                           const CallOptions& options) const {
   if (options.threads < 1) throw Error(fmt::format("a call on {} threads", options.threads));
   std::unique_ptr<Frame> frame = state_->take_frame(state_->extents_of(inputs, shareds), options.threads);
   frame->begin();
+  frame->checker = state_->checker.get();
   if (flags().profile) frame->costs.assign(state_->steps.size(), {});
-  const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds);
+  const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds, options.owned);
   run_region(frame->threads, [&](int thread) {
     ThreadState& s = frame->states[at(thread)];
     for (std::size_t i = 0; i < arrays.size(); ++i)
@@ -279,7 +309,8 @@ Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<con
   planned.arena_bytes = prepared->placement.arena_bytes;
   const Groups& groups = state_->layout.groups;
   for (std::size_t i = 0; i < program().buffers.size(); ++i)
-    if (groups.root[i] == static_cast<int>(i) && (groups.role[i] == Role::output || groups.role[i] == Role::update))
+    if (groups.root[i] == static_cast<int>(i) && !state_->in_place(i) &&
+        (groups.role[i] == Role::output || groups.role[i] == Role::update))
       planned.output_bytes += prepared->placement.bytes[i];
   planned.constant_bytes = constant_bytes(state_->layout);
   return planned;

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/executor/step_check.h"
 #include "runtime/executor/tuning.h"
 #include "runtime/memory/array.h"
 #include "runtime/program/program.h"
@@ -31,6 +32,9 @@ struct StepProfile {
 
 struct CallOptions {
   int threads = 1;
+  // By Shared number (missing: false): nobody else reads its value or has its memory while the call lasts. An update
+  // that may be in place is then written into it, and is the same Array in the result.
+  std::vector<bool> owned{};
 };
 
 struct CallResult {
@@ -50,7 +54,12 @@ class Runnable {
 
   const program::Program& program() const;
 
-  // Shapes, dtypes and data checks that fail are Errors; nothing has changed then. Inputs are not modified.
+  // From now on every step of every call is compared; the first that differs makes the call fail with its label, what
+  // differs and its source lines. Before the first call.
+  void check_steps(std::shared_ptr<const StepChecker> checker);
+
+  // Shapes, dtypes and data checks that fail are Errors; nothing has changed then. Inputs are not modified, nor are
+  // Shareds that are not owned.
   CallResult call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
 
   // Where choices that are measured (ContractionCandidate::tuned) are kept; else they are kept as long as this is.
@@ -58,7 +67,8 @@ class Runnable {
   void tune_with(std::shared_ptr<TuningRecords> records);
   std::vector<TuningChoice> choices() const;  // so far
 
-  // The planned peak for these shapes: what call() will allocate for temporaries, workspaces and outputs.
+  // The planned peak for these shapes: what call() will allocate for temporaries, workspaces, outputs and updates,
+  // those in place left out.
   struct Planned {
     std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
   };

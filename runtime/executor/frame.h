@@ -11,6 +11,7 @@
 
 #include "runtime/device/pool.h"
 #include "runtime/executor/layout.h"
+#include "runtime/executor/step_check.h"
 #include "runtime/program/abi.h"
 #include "runtime/program/contraction.h"
 #include "runtime/program/matrix_form.h"
@@ -64,12 +65,13 @@ struct Prepared {
 
 struct Failure {
   std::int64_t sequence = std::numeric_limits<std::int64_t>::max();  // barriers that the thread had passed
-  int code = 0;                                                      // ErrorCode, or not_finite
+  int code = 0;                                                      // ErrorCode, or one of the two below
   const StepLayout* step = nullptr;
   std::int64_t value = 0, limit = 0;
   std::string detail;
 };
-inline constexpr int not_finite = 1000;  // found by the NaN guard
+inline constexpr int not_finite = 1000;      // found by the NaN guard
+inline constexpr int not_as_defined = 1001;  // found by the step checker
 
 struct Cost {
   std::int64_t calls = 0;
@@ -99,7 +101,8 @@ struct Frame {
   Barrier barrier;
   std::atomic<std::int64_t> stop_at;  // the least sequence number of a failure
   bool nan_guard = false, guard = false;
-  std::vector<Cost> costs;  // per step id; empty when not profiling
+  const StepChecker* checker = nullptr;  // asked after every step
+  std::vector<Cost> costs;               // per step id; empty when not profiling
 
   void begin();                    // before a call: no failure, flags as they are now
   const Failure* failure() const;  // the first one, after a call

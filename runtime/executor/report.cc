@@ -17,6 +17,8 @@ std::string reason(const Failure& f) {
       return fmt::format("the callback failed with status {}", f.value);
     case not_finite:
       return fmt::format("element {} of the {} of '{}' is not finite", f.value, f.limit, f.detail);
+    case not_as_defined:
+      return f.detail;
     default:
       return fmt::format("error {} (value {}, limit {})", f.code, f.value, f.limit);
   }

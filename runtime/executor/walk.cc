@@ -44,15 +44,21 @@ bool Walker::run(const Scope& scope, bool alone, bool meet_after) {
       if (alone || state_.thread == 0) poison(scope, s);
       if (!alone && !barrier()) return false;
     }
+    std::shared_ptr<StepUnderCheck> under_check;
+    if (frame_.checker) {
+      if ((alone || state_.thread == 0) && !failed()) under_check = before_step(scope, s);
+      if (!alone && !f.serial && !barrier()) return false;
+    }
     const bool timed = !frame_.costs.empty() && state_.thread == 0;
     const auto start = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
     if (alone || !f.serial || state_.thread == 0) {
       if (!failed() && !step(scope, s, f, alone || f.serial) && !alone && !f.serial) return false;
       if (alone && failed()) return false;
     }
-    if (frame_.nan_guard) {
+    if (frame_.nan_guard || frame_.checker) {
       if (!alone && !f.serial && !barrier()) return false;
-      if ((alone || state_.thread == 0) && !failed()) scan(scope, s);
+      if (under_check && !failed()) check_step(s, *under_check);
+      if (frame_.nan_guard && (alone || state_.thread == 0) && !failed()) scan(scope, s);
       if (alone && failed()) return false;
     }
     const bool last = i + 1 == steps.size();

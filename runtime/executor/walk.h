@@ -5,6 +5,8 @@
 
 namespace bitale::executor {
 
+struct StepUnderCheck;
+
 class Walker {
  public:
   explicit Walker(ThreadState& state) : state_(state), frame_(*state.frame) {}
@@ -54,6 +56,9 @@ class Walker {
   void clear(void* to, std::int64_t bytes, bool alone) const;
   void poison(const Scope& scope, const StepLayout& step) const;
   void scan(const Scope& scope, const StepLayout& step);
+  // The step checker's work, on one thread; null for a step that is made of others.
+  std::shared_ptr<StepUnderCheck> before_step(const Scope& scope, const StepLayout& step) const;
+  void check_step(const StepLayout& step, const StepUnderCheck& under_check);
 
   ThreadState& state_;
   Frame& frame_;

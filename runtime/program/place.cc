@@ -221,6 +221,18 @@ class Placer {
     return std::any_of(doubled_.begin(), doubled_.end(), [&](int b) { return groups_.root[at(b)] == root; });
   }
 
+  // Outputs and updates of a call: outside of the arena, and live to its end. Updates in place have their memory
+  // already.
+  std::vector<int> results() const {
+    std::vector<int> out;
+    for (std::size_t i = 0; i < program_.buffers.size() && !body_; ++i) {
+      const bool result = groups_.role[i] == Role::output || groups_.role[i] == Role::update;
+      if (result && groups_.root[i] == static_cast<int>(i) && !program_.buffers[i].in_place)
+        out.push_back(static_cast<int>(i));
+    }
+    return out;
+  }
+
   // At no step may more be live than the machine has: no placement could help. In double: sums of absurd sizes
   // overflow.
   void check_sizes() const {
@@ -229,23 +241,32 @@ class Placer {
       change[at(item.first)] += static_cast<double>(item.bytes);
       change[at(item.last) + 1] -= static_cast<double>(item.bytes);
     }
-    double live = 0, peak = 0;
+    double live = 0;
+    for (const int b : results()) live += static_cast<double>(out_.bytes[at(b)]);
+    double peak = live;
     for (const double c : change) peak = std::max(peak, live += c);
     if (peak > static_cast<double>(machine_limit())) too_large(peak);
   }
 
+  std::string described(int buffer) const {
+    const Buffer& b = program_.buffers[at(buffer)];
+    std::vector<std::int64_t> shape;
+    for (const int slot : b.dims) shape.push_back(out_.extents[at(slot)]);
+    return b.role == Role::workspace ? fmt::format("'{}'", b.name)
+                                     : fmt::format("'{}' {}{}", b.name, name_of(b.storage), shape_text(shape));
+  }
+
   [[noreturn]] void too_large(double bytes) const {
-    std::vector<std::size_t> order(items_.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return items_[a].bytes > items_[b].bytes; });
+    std::vector<std::pair<std::int64_t, std::string>> pieces;
+    for (std::size_t i = 0; i < items_.size(); ++i)
+      pieces.emplace_back(items_[i].bytes, owners_[i].buffer >= 0
+                                               ? described(owners_[i].buffer)
+                                               : fmt::format("'{}'", program_.steps[at(owners_[i].step)].label));
+    for (const int b : results()) pieces.emplace_back(out_.bytes[at(b)], described(b));
+    std::stable_sort(pieces.begin(), pieces.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     std::string largest;
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, order.size()); ++i) {
-      const Owner& o = owners_[order[i]];
-      largest += fmt::format("{}'{}' ({} MiB)", i ? ", " : "",
-                             o.buffer >= 0 ? program_.buffers[at(o.buffer)].name : program_.steps[at(o.step)].label,
-                             items_[order[i]].bytes >> 20);
-    }
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, pieces.size()); ++i)
+      largest += fmt::format("{}{} ({} MiB)", i ? ", " : "", pieces[i].second, pieces[i].first >> 20);
     throw Error(
         fmt::format("program '{}' needs {:.0f} MiB at once for these shapes, and this machine has {} MiB; the largest "
                     "buffers are {}",

@@ -7,7 +7,8 @@
 // one Program serves all shapes. `checks` are the equalities and bounds that the shapes must satisfy.
 //
 // Buffers. Dense, row-major. Roles: input (the caller's array), output (an array made for the caller), shared (the
-// value of a Shared), update (the new value of a Shared: committed after the last step if the error word is clear),
+// value of a Shared), update (the new value of a Shared: committed after the last step if the error word is clear; in
+// the memory of the present value if it is in_place and the caller owns that, else in memory of its own),
 // constant (bytes in the Program), temporary (in the arena, live from its first to its last step), workspace (in the
 // arena, one piece per thread, sized by the step that uses it). A buffer with alias_of >= 0 has no memory of its own:
 // it is the other buffer, with other dims (a reshape); elements must agree.
@@ -72,7 +73,8 @@ struct Buffer {
   Role role = Role::temporary;
   int index = -1;  // which input, output, Shared (also for update) or constant
   int alias_of = -1;
-  bool keep = false;  // temporary that keeps its contents between calls with the same placement
+  bool keep = false;      // temporary that keeps its contents between calls with the same placement
+  bool in_place = false;  // update that may be the memory of its Shared's present value; see in_place.h
 };
 
 // One kernel launch.

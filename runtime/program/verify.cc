@@ -8,6 +8,7 @@
 #include "runtime/program/check.h"
 #include "runtime/program/contraction_workspace.h"
 #include "runtime/program/groups.h"
+#include "runtime/program/in_place.h"
 
 namespace bitale::program {
 namespace {
@@ -52,6 +53,7 @@ class Verifier {
     blobs();
     for (std::size_t i = 0; i < p_.buffers.size(); ++i) sizes(i);
     steps();
+    updates_in_place();
   }
 
  private:
@@ -198,6 +200,14 @@ class Verifier {
       require(outputs[i] == 1, "output {} has {} buffers", i, outputs[i]);
     for (std::size_t i = 0; i < updates.size(); ++i)
       require(updates[i] <= 1, "shared variable {} has {} updates", i, updates[i]);
+  }
+
+  void updates_in_place() const {
+    for (std::size_t i = 0; i < p_.buffers.size(); ++i) {
+      if (!p_.buffers[i].in_place) continue;
+      const std::string why = why_not_in_place(p_, static_cast<int>(i));
+      require(why.empty(), "{} is updated in place, but {}", name(static_cast<int>(i)), why);
+    }
   }
 
   void checks() const {

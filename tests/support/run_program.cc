@@ -37,8 +37,8 @@ std::string content(const fs::path& path) {
 }  // namespace
 
 Ran run_bitale(const std::vector<std::string>& arguments,
-               const std::vector<std::pair<std::string, std::string>>& environment,
-               const std::string& interrupt_after) {
+               const std::vector<std::pair<std::string, std::string>>& environment, const std::string& interrupt_after,
+               const std::function<void()>& in_child) {
   const TempFolder folder;
   const fs::path out = folder.path() / "out", err = folder.path() / "err", path = program();
   const int out_file = open(out.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -51,6 +51,7 @@ Ran run_bitale(const std::vector<std::string>& arguments,
 
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("fork failed");
+  if (child == 0 && in_child) in_child();
   if (child == 0) become(path, std::move(argv), environment, out_file, err_file);
   close(out_file);
   close(err_file);

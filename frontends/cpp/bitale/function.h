@@ -53,7 +53,8 @@ class Argument {
   bool weak_ = false;
 };
 
-// The time and memory that a function takes, and what compiling it cost.
+// What a call takes: temporaries, results and new values of Shared variables (those that are written over the old ones
+// take nothing), and the program's constants.
 struct PlannedMemory {
   std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
   std::int64_t total() const { return arena_bytes + output_bytes + constant_bytes; }

@@ -122,6 +122,27 @@ TEST_CASE("updates are new arrays, and the old value stays") {
   REQUIRE(values<float>(before) == std::vector<float>{0, 1, 2, 3});
 }
 
+TEST_CASE("an update in place is written into what the caller owns, and into nothing else") {
+  const FlagSaver saver;
+  Make m;
+  const int n = m.extent(ExtentOp::shared_axis, 0, 0), w = m.shared("w", {n});
+  const int next = m.buffer(Role::update, "w next", {n}, DType::f32, 0);
+  m.p.buffers[static_cast<std::size_t>(next)].in_place = true;
+  m.kernel(m.entry("twice"), {w, next}, {n});
+  const Runnable f(m.done(), {address(twice_kernel)});
+  const Array w0 = ramp(4);
+  const auto kept = f.call({}, std::vector{w0}, {.threads = 2});
+  REQUIRE(values<float>(w0) == std::vector<float>{0, 1, 2, 3});
+  REQUIRE(kept.updates[0].storage() != w0.storage());
+  const auto written = f.call({}, std::vector{w0}, {.threads = 2, .owned = {true}});
+  REQUIRE(written.updates[0].storage() == w0.storage());
+  REQUIRE(values<float>(w0) == std::vector<float>{0, 2, 4, 6});
+  REQUIRE(f.planned({}, std::vector{w0}, {}).output_bytes == 0);
+  flags().nan_guard = true;  // may find something after the step
+  REQUIRE(f.call({}, std::vector{w0}, {.threads = 1, .owned = {true}}).updates[0].storage() != w0.storage());
+  REQUIRE(f.planned({}, std::vector{w0}, {}).output_bytes == 16);
+}
+
 TEST_CASE("a temporary that is returned under another shape outlives the frame") {
   Make m;
   const int n = m.axis(0, 0), one = m.constant(1), x = m.input("x", {n}), t = m.temporary("t", {n});

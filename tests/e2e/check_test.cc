@@ -1,0 +1,22 @@
+// BITALE_CHECK on a whole training step.
+#include <bitale/bitale.h>
+
+#include "models/optim/sgd.h"
+#include "models/zoo/lenet.h"
+#include "runtime/base/flags.h"
+#include "tests/support/catch.h"
+
+using namespace bitale;
+
+TEST_CASE("every step of LeNet's training step does what the interpreter says") {
+  const models::BuiltModel model = models::lenet({.last_layer = models::LeNetOptions::LastLayer::random});
+  const models::Sgd sgd =
+      models::step(model.loss, model.parameters, {.learning_rate = constant(Array::scalar(0.1f)), .momentum = 0.9});
+  flags().check = true;
+  const Function step = function(model.inputs, {model.loss}, {.updates = sgd.updates, .threads = 2});
+  flags().check = false;
+  const std::vector<Array> arrays = models::sample_lenet(2, 1);
+  const std::vector<Argument> arguments(arrays.begin(), arrays.end());
+  CHECK_FALSE(step.from_cache());
+  for (int i = 0; i < 2; ++i) CHECK_NOTHROW(step.call(arguments));
+}

@@ -1,0 +1,137 @@
+// Updates of Shared variables, in place or not: values, failures and readers cannot tell the difference.
+#include <atomic>
+#include <thread>
+
+#include <bitale/bitale.h>
+
+#include "runtime/base/error.h"
+#include "runtime/base/flags.h"
+#include "tests/support/catch.h"
+
+using namespace bitale;
+using bitale::tests::contains;
+
+namespace {
+
+Array filled(float value, Extents shape) {
+  Array a(float32, std::move(shape));
+  for (float& v : a.view<float>()) v = value;
+  return a;
+}
+
+bool all(const Array& a, float value) {
+  for (const float v : a.view<float>())
+    if (v != value) return false;
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("an update is in place where it may be, and what was read before stays") {
+  const Tensor g = input("g", float32, {64, 64});
+  const Shared w("w", filled(1, {64, 64}));
+  const Function step = function({g}, {sum(w * g)}, {.updates = {{w, w - 0.5 * g}}});
+  CHECK_THAT(step.program_text(), contains("in place"));
+  const std::vector<Argument> arguments{filled(2, {64, 64})};
+  CHECK(step.planned_memory(arguments).output_bytes == 4);  // the sum
+  const Array before = w.get();
+  CHECK(step.call(arguments)[0].at(0) == 2 * 64 * 64);
+  CHECK(step.call(arguments)[0].at(0) == 0);
+  CHECK(all(before, 1));
+  CHECK(all(w.get(), -1));
+  CHECK(w.version() == 2);
+}
+
+TEST_CASE("swaps, rotations and returned old values, call after call") {
+  const Shared a("a", filled(1, {3})), b("b", filled(2, {3})), c("c", filled(3, {3}));
+  const Function rotate = function({}, {a.tensor()}, {.updates = {{a, b}, {b, c}, {c, a}}});
+  const Function shift = function({}, {b.tensor(), a + b}, {.updates = {{a, a + b}, {b, a * 10.0}}});
+  for (int i = 0; i < 3; ++i) {
+    const float old = static_cast<float>(i % 3 + 1);
+    CHECK(all(rotate()[0], old));
+  }
+  CHECK(all(a.get(), 1));
+  const std::vector<Array> out = shift();
+  CHECK(all(out[0], 2));
+  CHECK(all(out[1], 3));
+  CHECK(all(a.get(), 3));
+  CHECK(all(b.get(), 10));
+}
+
+TEST_CASE("momentum: both updates come from the old values") {
+  const Tensor g = input("g", float32, {300, 70});
+  const Shared w("w", filled(1, {300, 70})), v("v", filled(0, {300, 70}));
+  const Tensor velocity = 0.5 * v - g;
+  const Function step = function({g}, {}, {.updates = {{v, velocity}, {w, w + velocity}}, .threads = 2});
+  const std::vector<Argument> ones{filled(1, {300, 70})};
+  float ew = 1, ev = 0;
+  for (int i = 0; i < 5; ++i) {
+    step.call(ones);
+    ev = 0.5f * ev - 1;
+    ew += ev;
+    CHECK(all(v.get(), ev));
+    CHECK(all(w.get(), ew));
+  }
+}
+
+TEST_CASE("a matrix product's epilogue updates in place, on several threads, as it does elsewhere") {
+  const Dim n("n");
+  const Tensor x = input("x", float32, {n, 70}), dy = input("dy", float32, {n, 90});
+  const Shared w("w", filled(0, {70, 90}));
+  const Function step = function({x, dy}, {}, {.updates = {{w, w - 0.25 * dot(transpose(x), dy)}}, .threads = 3});
+  CHECK_THAT(step.program_text(), contains("in place"));
+  const std::vector<Argument> arguments{filled(1, {500, 70}), filled(2, {500, 90})};
+  for (int i = 1; i <= 4; ++i) {
+    step.call(arguments);
+    CHECK(all(w.get(), static_cast<float>(-250 * i)));
+  }
+}
+
+TEST_CASE("a data check that fails leaves every Shared as it was, and the next call works") {
+  const Tensor at = input("at", int64, {1});
+  const Shared w("w", filled(1, {4})), u("u", filled(5, {4}));
+  const Function step =
+      function({at}, {gather(w, at)}, {.updates = {{w, w * 2.0}, {u, scatter_add(u, at, constant(filled(1, {1})))}}});
+  const Array bad = Array::of(std::span<const std::int64_t>(std::vector<std::int64_t>{4}), {1});
+  for (int i = 0; i < 3; ++i) {
+    CHECK_THROWS_AS(step(bad), Error);
+    CHECK(all(w.get(), 1));
+    CHECK(all(u.get(), 5));
+  }
+  CHECK(step({1})[0].at(0) == 1);
+  CHECK(all(w.get(), 2));
+  CHECK(u.get().at(1) == 6);
+}
+
+TEST_CASE("the NaN guard leaves a Shared as it was") {
+  const Tensor g = input("g", float32, {3});
+  const Shared w("w", filled(1, {3}));
+  const Function step = function({g}, {}, {.updates = {{w, w / g}}});
+  flags().nan_guard = true;
+  CHECK_THROWS_AS(step({1, 0, 1}), Error);
+  flags().nan_guard = false;
+  CHECK(all(w.get(), 1));
+}
+
+TEST_CASE("readers beside an update in place see one value or the other, never both") {
+  const Shared w("w", filled(0, {256, 256}));
+  const Function step = function({}, {}, {.updates = {{w, w + 1.0}}, .threads = 2});
+  const Function spread = function({}, {max(w) - min(w)}, {.threads = 1});
+  std::atomic<bool> done{false};
+  std::atomic<int> torn{0};
+  std::vector<std::thread> readers;
+  readers.emplace_back([&] {
+    while (!done) torn += spread()[0].at(0) != 0;
+  });
+  readers.emplace_back([&] {
+    while (!done) {
+      const Array value = w.get();
+      torn += !all(value, value.view<float>()[0]);
+    }
+  });
+  for (int i = 0; i < 200; ++i) step();
+  done = true;
+  for (std::thread& t : readers) t.join();
+  CHECK(torn == 0);
+  CHECK(all(w.get(), 200));
+}

@@ -1,0 +1,87 @@
+// Which updates the compiler writes over the old value.
+#include "compiler/lower/in_place.h"
+
+#include "compiler/kernel/builder.h"
+#include "compiler/lower/lower.h"
+#include "compiler/prim/prim.h"
+#include "ops/api/ops.h"
+#include "tests/support/catch.h"
+
+using namespace bitale;
+using ir::Dim;
+using ir::Tensor;
+
+namespace {
+
+Tensor shared(const std::string& name, std::int64_t key, ir::Shape shape = {4, 3}) {
+  return ir::shared(name, key, {DType::f32, std::move(shape)});
+}
+
+// Of the updates of these Shareds, which are in place.
+std::vector<bool> in_place(const std::vector<Tensor>& shareds, const std::vector<Tensor>& values,
+                           const std::vector<Tensor>& outputs = {}, const std::vector<Tensor>& inputs = {}) {
+  lower::FunctionGraph g;
+  g.name = "step";
+  g.inputs = inputs;
+  g.shareds = shareds;
+  g.outputs = outputs;
+  for (std::size_t i = 0; i < values.size(); ++i) g.updates.emplace_back(static_cast<int>(i), values[i]);
+  const lower::Lowered l = lower::lower(g);
+  std::vector<bool> out(values.size());
+  for (const program::Buffer& b : l.program.buffers)
+    if (b.role == program::Role::update) out[static_cast<std::size_t>(b.index)] = b.in_place;
+  return out;
+}
+
+using Bools = std::vector<bool>;
+
+}  // namespace
+
+TEST_CASE("elementwise updates are in place, by kernels and by epilogues") {
+  const Tensor w = shared("w", 1), g = ir::input("g", {DType::f32, {4, 3}});
+  const Tensor x = ir::input("x", {DType::f32, {Dim::symbol("n"), 4}}),
+               dy = ir::input("dy", {DType::f32, {x.dim(0), 3}});
+  CHECK(in_place({w}, {w - g}, {}, {g}) == Bools{true});
+  const Tensor update = w - ir::dot(ir::transpose(x, {1, 0}), dy);
+  CHECK(in_place({w}, {update}, {}, {x, dy}) == Bools{true});
+  const Tensor v = shared("v", 2), velocity = v * 0.9 - g;
+  CHECK(in_place({w, v}, {w + velocity, velocity}, {}, {g}) == Bools{true, true});
+}
+
+TEST_CASE("an update that reads other elements of the old value is not in place") {
+  const Tensor w = shared("w", 1, {4, 4});
+  CHECK(in_place({w}, {ir::transpose(w, {1, 0}) + 1.0}) == Bools{false});
+  CHECK(in_place({w}, {ops::softmax(w)}) == Bools{false});
+  CHECK(in_place({w}, {w - ops::sum(w, {0}, true)}) == Bools{true});  // a step before has read them
+  CHECK(in_place({w}, {ir::dot(w, w) + w}) == Bools{false});
+}
+
+TEST_CASE("of a swap one side is in place at most, and an old value that is returned stays") {
+  const Tensor a = shared("a", 1), b = shared("b", 2);
+  CHECK(in_place({a, b}, {b, a}) == Bools{false, true});
+  CHECK(in_place({a}, {a + 1.0}, {a}) == Bools{false});
+}
+
+TEST_CASE("an update is not in place before a step that checks data") {
+  const Tensor w = shared("w", 1), at = ir::input("at", {DType::i64, {2}});
+  const Tensor table = shared("table", 2, {5});
+  CHECK(in_place({table, w}, {table * 2.0, w + 1.0}, {ops::gather(table, at)}, {at}) == Bools{true, true});
+  const Tensor scattered = ops::scatter_add(table, at, ir::zeros(DType::f32, {2}));
+  CHECK(in_place({w, table}, {w * 2.0, scattered}, {}, {at}) == Bools{false, true});
+}
+
+TEST_CASE("a kernel reads what it stores") {
+  const auto kernel = [](bool shifted) {
+    kernel::Builder b("k");
+    const int from = b.buffer("from", DType::f32, false), to = b.buffer("to", DType::f32, true);
+    const kernel::Extent n = b.extent_argument();
+    b.loop(kernel::LoopKind::vector, n, [&](kernel::Scalar i) {
+      const kernel::Index here{kernel::Extent::constant(0), {{i.id, kernel::Extent::constant(1)}}};
+      const kernel::Index next{kernel::Extent::constant(1), {{i.id, kernel::Extent::constant(1)}}};
+      b.store(to, here, b.load(from, shifted ? next : here));
+    });
+    return b.finish();
+  };
+  CHECK(lower::reads_what_it_stores(kernel(false), 0, 1));
+  CHECK_FALSE(lower::reads_what_it_stores(kernel(true), 0, 1));
+}
