@@ -13,6 +13,7 @@
 #include "bench/study/timing.h"
 #include "compiler/codegen/codegen.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/flags.h"
 #include "runtime/base/version.h"
 
 namespace bitale::bench {
@@ -140,6 +141,9 @@ void print_table(const Report& r, int iterations) {
              r.compile.process_start_ms, mib(r.peak_rss_bytes), r.timing.peak_gflops);
   if (r.subject.loss_in_forward) fmt::print("; loss {:.6f}", r.timing.loss);
   fmt::print("\n");
+  if (flags().profile)
+    fmt::print("\nforward, step by step\n{}\ngradient, step by step\n{}", r.timing.forward_profile,
+               r.timing.gradient_profile);
 }
 
 }  // namespace

@@ -44,6 +44,8 @@ Timing measure(const models::BuiltModel& model, const SubjectOptions& options, i
     t.gradient_ms.push_back(time_ms(gradient, batch));
   }
   t.loss = forward.call(batch)[0].at(0);
+  t.forward_profile = forward.profile();
+  t.gradient_profile = gradient.profile();
   t.peak_gflops = std::max(t.peak_gflops, measured_peak(options, t.threads));
   return t;
 }

@@ -15,6 +15,7 @@ struct Timing {
   std::string isa;         // that code was generated for
   int threads = 0;
   PlannedMemory forward_memory, gradient_memory;
+  std::string forward_profile, gradient_profile;  // per step, if BITALE_PROFILE is set
 };
 
 // Both functions run `warmup` times, then `iterations` times with every call timed alone, forward and gradient

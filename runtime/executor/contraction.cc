@@ -18,10 +18,10 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
 
 constexpr std::int64_t unpacked_rows = 64;  // a block of at most so many rows reads B where it lies, if it can
-constexpr std::int64_t shallow =
-    384;  // below this depth the epilogue's memory traffic matters: it follows tile by tile
-constexpr std::int64_t l1_share =
-    24 << 10;  // bytes of accumulators between the micro-kernels and the epilogue of the same rows
+// Below this depth the epilogue's memory traffic matters: it follows tile by tile.
+constexpr std::int64_t shallow = 384;
+// Bytes of accumulators between the micro-kernels and the epilogue of the same rows.
+constexpr std::int64_t l1_share = 24 << 10;
 
 // One thread's work on one contraction. A block is rows x columns of the output of one batch index.
 class Driver {
@@ -47,6 +47,9 @@ class Driver {
     m_ = flattened(s_.m, c.extents);
     n_ = flattened(s_.n, c.extents);
     k_ = flattened(s_.k, c.extents);
+    run_ = std::max<std::int64_t>(n_, 1);
+    for (int o = 0; o < operands(); ++o)
+      run_ = std::min(run_, run_length(s_.n, c_.extents, 2 + o, s_.operands[at(o)].unit));
     blocks_m_ = ceil_div(m_, mc_);
     blocks_n_ = ceil_div(n_, nc_);
     // The operand that would be packed again for every block of the other is the cheaper one to repeat.
@@ -147,9 +150,6 @@ class Driver {
       n0_ = j * nc_;
       columns_ = std::min(nc_, n_ - n0_);
       fill_offsets(s_.n, c_.extents, 1, n0_, columns_, table(w_.columns, nc_, 0));
-      for (int o = 0; o < operands(); ++o)
-        fill_offsets(s_.n, c_.extents, 2 + o, n0_, columns_, table(w_.columns, nc_, 1 + o));
-      unit_lanes_ = uniform(table(w_.columns, nc_, 0), columns_, 1);
       find_runs();
     }
   }
@@ -169,26 +169,20 @@ class Driver {
   }
 
   static bool uniform(const std::int64_t* offsets, std::int64_t count, std::int64_t step) {
-    bool same = true;
-    for (std::int64_t i = 1; i < count; ++i) same &= offsets[i] - offsets[i - 1] == step;
-    return same;
+    for (std::int64_t i = 1; i < count; ++i)
+      if (offsets[i] - offsets[i - 1] != step) return false;
+    return true;
   }
 
   // Where the columns of some operand do not go on by its stride, a new run begins.
   void find_runs() {
     std::int64_t* starts = table(w_.runs, 0, 0);
     runs_ = 0;
-    starts[runs_++] = 0;
-    bool one = true;
-    for (int o = 0; o < operands(); ++o)
-      one = one && uniform(table(w_.columns, nc_, 1 + o), columns_, s_.operands[at(o)].unit);
-    for (std::int64_t j = 1; j < columns_ && !one; ++j)
-      for (int o = 0; o < operands(); ++o) {
-        const std::int64_t* offsets = table(w_.columns, nc_, 1 + o);
-        if (offsets[j] - offsets[j - 1] == static_cast<std::int64_t>(s_.operands[at(o)].unit)) continue;
-        starts[runs_++] = j;
-        break;
-      }
+    for (std::int64_t column = 0; column < columns_; column += run_ - (n0_ + column) % run_) {
+      for (int o = 0; o < operands(); ++o)
+        fill_offsets(s_.n, c_.extents, 2 + o, n0_ + column, 1, table(w_.columns, nc_, 1 + o) + runs_);
+      starts[runs_++] = column;
+    }
     starts[runs_] = columns_;
   }
 
@@ -227,7 +221,8 @@ class Driver {
     const std::int64_t* offsets = table(w_.depth, kc_, 1);
     ldb_ = depth > 1 ? offsets[1] - offsets[0] : nr_;
     const bool paged = ldb_ * element_ % 4096 == 0;  // every row on another page and in the same cache sets
-    in_place_ = unit_lanes_ && rows_ <= (paged ? mr_ : std::max(unpacked_rows, mr_)) && uniform(offsets, depth, ldb_);
+    in_place_ = rows_ <= (paged ? mr_ : std::max(unpacked_rows, mr_)) &&
+                uniform(table(w_.columns, nc_, 0), columns_, 1) && uniform(offsets, depth, ldb_);
     if (in_place_) b_held_ = {};
   }
 
@@ -264,7 +259,7 @@ class Driver {
       for (int o = 0; o < operands(); ++o) {
         const ContractionOperand& operand = s_.operands[at(o)];
         const std::int64_t constant = operand.offset < 0 ? 0 : c_.extents[at(operand.offset)];
-        const std::int64_t offset = constant + operand_offset_[o] + table(w_.columns, nc_, 1 + o)[column];
+        const std::int64_t offset = constant + operand_offset_[o] + table(w_.columns, nc_, 1 + o)[r];
         buffers[1 + 2 * o] =
             static_cast<std::uint8_t*>(c_.tables.pointer(c_.layout, operand.buffer)) +
             offset * static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
@@ -290,6 +285,7 @@ class Driver {
   const PackFn pack_a_, pack_b_;
   const KernelFn epilogue_;
   std::int64_t batches_, m_, n_, k_, blocks_m_, blocks_n_;
+  std::int64_t run_;  // columns along which all operands advance uniformly
   bool m_inside_;
 
   std::int64_t batch_ = -1, m0_ = -1, n0_ = -1, k0_ = -1;
@@ -297,7 +293,7 @@ class Driver {
   const std::uint8_t *a_ = nullptr, *b_ = nullptr;
   std::int64_t operand_offset_[most_contraction_operands] = {};
   Held a_held_, b_held_;
-  bool unit_lanes_ = false, in_place_ = false;
+  bool in_place_ = false;
   std::int64_t ldb_ = 0;
   int code_ = 0;
 };

@@ -28,7 +28,7 @@ void fill_offsets(const std::vector<ContractionDim>& dims, std::span<const std::
   }
   for (std::int64_t done = 0; done < count;) {
     const std::int64_t run = std::min(count - done, extent[last] - index[last]), step = stride[last];
-    for (std::int64_t j = 0; j < run; ++j) out[done + j] = base + j * step;
+    for (std::int64_t j = 0, value = base; j < run; ++j, value += step) out[done + j] = value;
     done += run;
     index[last] += run;
     base += run * step;
@@ -38,6 +38,19 @@ void fill_offsets(const std::vector<ContractionDim>& dims, std::span<const std::
       ++index[d - 1];
     }
   }
+}
+
+std::int64_t run_length(const std::vector<ContractionDim>& dims, std::span<const std::int64_t> extents, int whose,
+                        std::int64_t step) {
+  std::int64_t length = 1;
+  for (std::size_t d = dims.size(); d-- > 0;) {
+    const std::int64_t extent = extents[static_cast<std::size_t>(dims[d].extent)];
+    const int slot = stride_slot(dims[d], whose);
+    if (extent == 1) continue;
+    if ((slot < 0 ? 0 : extents[static_cast<std::size_t>(slot)]) != step * length) break;
+    length *= extent;
+  }
+  return length;
 }
 
 }  // namespace bitale::executor

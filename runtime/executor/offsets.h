@@ -18,4 +18,8 @@ inline int stride_slot(const program::ContractionDim& dim, int whose) {
 void fill_offsets(const std::vector<program::ContractionDim>& dims, std::span<const std::int64_t> extents, int whose,
                   std::int64_t first, std::int64_t count, std::int64_t* out);
 
+// The flattened indices fall into aligned runs of this length along which an offset advances by `step` (0 or 1).
+std::int64_t run_length(const std::vector<program::ContractionDim>& dims, std::span<const std::int64_t> extents,
+                        int whose, std::int64_t step);
+
 }  // namespace bitale::executor

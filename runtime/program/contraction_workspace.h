@@ -19,7 +19,7 @@ struct ContractionWorkspace {
   std::int64_t acc = 0;       // mc x ld elements
   std::int64_t a = 0, b = 0;  // packed: mc x kc and nc x kc elements
   std::int64_t rows = 0;      // int64, mc each: a, then every operand
-  std::int64_t columns = 0;   // int64, nc each: b, then every operand
+  std::int64_t columns = 0;   // int64, nc each: b, then every operand's, by run
   std::int64_t depth = 0;     // int64, kc each: a, b
   std::int64_t runs = 0;      // int64, nc + 1
   std::int64_t bytes = 0;

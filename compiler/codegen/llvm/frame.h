@@ -49,7 +49,8 @@ class Frame {
   Ir ir;
   Scalars scalars;
   int width = 1;
-  Value* active = nullptr;                      // lanes that run, as a vector of bool; null: all
+  Value* active = nullptr;                      // lanes that run, the first few, as a vector of bool; null: all
+  Value* active_lanes = nullptr;                // how many they are
   std::vector<llvm::Instruction*> before_loop;  // per open loop, the end of the block before it
 
  private:

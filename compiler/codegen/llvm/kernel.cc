@@ -77,6 +77,9 @@ class Emitter {
   // Opens the IR loop `i` belongs to for address arithmetic; see Frame::before_loop.
   template <class F>
   void inside_loop(Value* i, F body);
+  void masked_step(const Loop& loop, Value* i, Carried& partial);
+  Carried rest(const Loop& loop, Value* begin, Value* end, Carried partial);                      // in masked steps
+  Carried single_rest(const Loop& loop, Value* begin, Value* end, Value* mask, Carried partial);  // less than a vector
   Carried identities(const Loop& loop);
   void fold(const Loop& loop, Carried& partial);  // the yields of one iteration (vector) into the partial results
   Carried merge(const Loop& loop, const Carried& a, const Carried& b);
@@ -285,6 +288,44 @@ void Emitter::sequential(const Loop& l) {
   finish(l, partial, 1);
 }
 
+void Emitter::masked_step(const Loop& l, Value* i, Carried& partial) {
+  f_.set(l.var, f_.linear(i, 1));
+  const Carried before = partial;
+  region(l.body);
+  fold(l, partial);
+  for (std::size_t p = 0; p < partial.size(); ++p) partial[p] = f_.ir.CreateSelect(f_.active, partial[p], before[p]);
+  f_.active = f_.active_lanes = nullptr;
+}
+
+Carried Emitter::rest(const Loop& l, Value* begin, Value* end, Carried partial) {
+  return emit_loop(f_.ir, begin, end, f_.width, std::move(partial), [&](Value* i, Carried& c) {
+    inside_loop(i, [&] {
+      f_.active_lanes = f_.ir.CreateSub(end, i);
+      f_.active = lanes_below(f_.ir, f_.active_lanes, f_.width);
+      masked_step(l, i, c);
+    });
+  });
+}
+
+Carried Emitter::single_rest(const Loop& l, Value* begin, Value* end, Value* mask, Carried partial) {
+  Ir& ir = f_.ir;
+  return emit_if(ir, ir.CreateICmpSLT(begin, end), std::move(partial), [&](Carried& c) {
+    llvm::BasicBlock* block = ir.GetInsertBlock();
+    llvm::BasicBlock* before = block->getSinglePredecessor();
+    if (before == nullptr || !block->empty()) {  // the condition is known
+      before = block;
+      block = llvm::BasicBlock::Create(ir.getContext(), "rest", before->getParent());
+      ir.CreateBr(block);
+      ir.SetInsertPoint(block);
+    }
+    f_.before_loop.push_back(before->getTerminator());
+    f_.active_lanes = ir.CreateSub(end, begin);
+    f_.active = mask;
+    masked_step(l, begin, c);
+    f_.before_loop.pop_back();
+  });
+}
+
 void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
   const std::int64_t extent = l.extent.is_constant() ? l.extent.value : 0;
   const bool latency_bound = !l.reductions.empty() && cost_of(l.body) <= latency_bound_cost;
@@ -307,7 +348,13 @@ void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
     fold(l, c);
   };
 
-  Value* main_end = whole(begin, width * unroll);
+  Value *main_end = nullptr, *rest_mask = nullptr;
+  {  // Bounds that no loop changes are worked out before all of them.
+    const llvm::IRBuilderBase::InsertPointGuard here(ir);
+    if (llvm::isa<llvm::Constant>(begin) && !f_.before_loop.empty()) ir.SetInsertPoint(f_.before_loop[0]);
+    main_end = whole(begin, width * unroll);
+    if (masked && unroll == 1) rest_mask = lanes_below(ir, ir.CreateSub(end, main_end), width);
+  }
   unrolled = emit_loop(ir, begin, main_end, width * unroll, unrolled, [&](Value* i, Carried& c) {
     inside_loop(i, [&] {
       for (int u = 0; u < unroll; ++u) {
@@ -330,15 +377,7 @@ void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
   partial = unrolled;
 
   if (masked) {
-    partial = emit_loop(ir, main_end, end, width, partial, [&](Value* i, Carried& c) {
-      inside_loop(i, [&] {
-        f_.active = lanes_below(ir, ir.CreateSub(end, i), width);
-        const Carried before = c;
-        step(i, c);
-        for (std::size_t p = 0; p < c.size(); ++p) c[p] = ir.CreateSelect(f_.active, c[p], before[p]);
-        f_.active = nullptr;
-      });
-    });
+    partial = unroll == 1 ? single_rest(l, main_end, end, rest_mask, partial) : rest(l, main_end, end, partial);
     f_.width = 1;
     return finish(l, partial, width);
   }

@@ -5,7 +5,7 @@
 //   step of the address    load                                     store
 //   0                      scalar, shared by the lanes              lane by lane (a guard picks the lane)
 //   1, -1                  vector, masked if lanes are off          the same
-//   2 .. 4, all lanes on   vectors over the span, then shuffles     lane by lane
+//   2 .. 4, no lane guard  vectors over the span, then shuffles     lane by lane
 //   others, gathered       gather instruction, or lane by lane      scatter instruction (v4), or lane by lane
 
 #include <llvm/IR/Constants.h>
@@ -89,7 +89,7 @@ Value* Frame::load_lanes(const Place& place, const Offset& at, const Guard& guar
     if (mask != nullptr) mask = reversed(mask);
     return reversed(load_contiguous(place, start, mask, guard, guard.uniform || guard.lanes ? reversed(fill) : fill));
   }
-  for (int stride = 2; stride <= max_shuffled_stride && mask == nullptr; ++stride) {
+  for (int stride = 2; stride <= max_shuffled_stride && guard.lanes == nullptr; ++stride) {
     if (!at.has_step(stride)) continue;
     Value* start = pointer(place, at.base);
     if (guard.uniform == nullptr) return load_strided(place, start, stride);
@@ -111,21 +111,27 @@ Value* Frame::load_contiguous(const Place& place, Value* start, Value* mask, con
   return ir.CreateSelect(guard.uniform, seen, fill);
 }
 
-// Whole vectors from the first element to the last; the last vector ends with the last element.
+// Vectors from the first element to the last. If all lanes are on, they are whole, and the last one ends with the last
+// element; else each is masked to the elements before the last.
 Value* Frame::load_strided(const Place& place, Value* start, int stride) {
   llvm::Type* type = vector_of(place.type, width);
-  const int last = (width - 1) * stride + 1 - width;  // where the last vector starts
-  Value* result = nullptr;
+  const int last = active == nullptr ? (width - 1) * stride + 1 - width : (stride - 1) * width;
+  Value* span =
+      active == nullptr ? nullptr : ir.CreateSub(ir.CreateMul(active_lanes, number(stride)), number(stride - 1));
+  Value* result = llvm::PoisonValue::get(type);
   for (int part = 0; part < stride; ++part) {
     const int first = std::min(part * width, last);
-    Value* seen = ir.CreateAlignedLoad(type, ir.CreateGEP(place.type, start, number(first)), place.align());
+    Value* from = ir.CreateGEP(place.type, start, number(first));
+    Value* seen = active == nullptr ? static_cast<Value*>(ir.CreateAlignedLoad(type, from, place.align()))
+                                    : ir.CreateMaskedLoad(type, from, place.align(),
+                                                          lanes_below(ir, ir.CreateSub(span, number(first)), width),
+                                                          llvm::Constant::getNullValue(type));
     std::vector<int> mask;
     for (int l = 0; l < width; ++l) {
       const int element = l * stride;
       const bool here = element >= part * width && element < (part + 1) * width;
       mask.push_back(here ? width + element - first : l);
     }
-    result = result == nullptr ? llvm::PoisonValue::get(type) : result;
     result = ir.CreateShuffleVector(result, seen, mask);
   }
   return result;
