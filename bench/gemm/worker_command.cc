@@ -7,6 +7,7 @@
 //   quit
 // The first line it prints describes the worker.
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
@@ -58,7 +59,11 @@ class Worker {
   Json answer(const std::string& verb, const std::string& argument) const {
     if (verb == "write") return write(argument);
     if (verb == "check") return check(argument);
-    if (verb == "peak") return {{"gflops", measure_fma_peak(isa_, settings_.product.threads, 0.05)}};
+    if (verb == "peak") {  // the best of short bursts: on a shared machine a long one measures the neighbours
+      double best = 0;
+      for (int i = 0; i < 20; ++i) best = std::max(best, measure_fma_peak(isa_, settings_.product.threads, 0.002));
+      return {{"gflops", best}};
+    }
     for (const Row& row : rows_)
       if (row.shape.text() == verb) return {{"ms", times_ms(row.product, std::atoi(argument.c_str()))}};
     throw UsageError(

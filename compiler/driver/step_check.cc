@@ -42,11 +42,13 @@ class Memory {
   }
   std::vector<void*> pointers(const std::vector<int>& buffers) {
     std::vector<void*> out;
+    out.reserve(buffers.size());
     for (const int b : buffers) out.push_back(pointer(b));
     return out;
   }
   std::vector<std::int64_t> extents(const std::vector<int>& slots) const {
     std::vector<std::int64_t> out;
+    out.reserve(slots.size());
     for (const int s : slots) out.push_back(r_.extents[at(s)]);
     return out;
   }

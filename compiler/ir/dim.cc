@@ -30,8 +30,21 @@ namespace {
 
 using Kind = DimAtom::Kind;
 
+std::int64_t checked_add(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) throw Error("extent expression overflows 64 bits");
+  return sum;
+}
+
+std::int64_t checked_multiply(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product)) throw Error("extent expression overflows 64 bits");
+  return product;
+}
+
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
   if (b == 0) throw Error("extent expression divides by zero");
+  if (b == -1) return checked_multiply(a, -1);
   std::int64_t q = a / b;
   return (a % b != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;
 }
@@ -51,7 +64,7 @@ int compare_products(const DimTerm& x, const DimTerm& y) {
 }
 
 DimTerm multiply(const DimTerm& x, const DimTerm& y) {
-  DimTerm t{x.factor * y.factor, x.atoms};
+  DimTerm t{checked_multiply(x.factor, y.factor), x.atoms};
   t.atoms.insert(t.atoms.end(), y.atoms.begin(), y.atoms.end());
   std::sort(t.atoms.begin(), t.atoms.end(), [](const DimAtom& a, const DimAtom& b) { return compare_atoms(a, b) < 0; });
   return t;
@@ -63,7 +76,7 @@ void normalise(DimExpr& e) {
   std::vector<DimTerm> merged;
   for (DimTerm& t : e.terms) {
     if (!merged.empty() && compare_products(merged.back(), t) == 0)
-      merged.back().factor += t.factor;
+      merged.back().factor = checked_add(merged.back().factor, t.factor);
     else
       merged.push_back(std::move(t));
   }
@@ -134,26 +147,26 @@ std::uint64_t Dim::hash() const {
 }
 
 Dim operator+(const Dim& a, const Dim& b) {
-  if (!a.expr_ && !b.expr_) return Dim(a.value_ + b.value_);
+  if (!a.expr_ && !b.expr_) return Dim(checked_add(a.value_, b.value_));
   DimExpr e = a.expr_ ? *a.expr_ : constant_expr(a.value_);
   const DimExpr f = b.expr_ ? *b.expr_ : constant_expr(b.value_);
-  e.constant += f.constant;
+  e.constant = checked_add(e.constant, f.constant);
   e.terms.insert(e.terms.end(), f.terms.begin(), f.terms.end());
   return Dim::from(std::move(e));
 }
 
 Dim operator*(const Dim& a, const Dim& b) {
-  if (!a.expr_ && !b.expr_) return Dim(a.value_ * b.value_);
+  if (!a.expr_ && !b.expr_) return Dim(checked_multiply(a.value_, b.value_));
   const DimExpr x = a.expr_ ? *a.expr_ : constant_expr(a.value_);
   const DimExpr y = b.expr_ ? *b.expr_ : constant_expr(b.value_);
   DimExpr e;
-  e.constant = x.constant * y.constant;
+  e.constant = checked_multiply(x.constant, y.constant);
   for (const DimTerm& t : x.terms) {
-    if (y.constant != 0) e.terms.push_back({t.factor * y.constant, t.atoms});
+    if (y.constant != 0) e.terms.push_back({checked_multiply(t.factor, y.constant), t.atoms});
     for (const DimTerm& u : y.terms) e.terms.push_back(multiply(t, u));
   }
   if (x.constant != 0)
-    for (const DimTerm& u : y.terms) e.terms.push_back({u.factor * x.constant, u.atoms});
+    for (const DimTerm& u : y.terms) e.terms.push_back({checked_multiply(u.factor, x.constant), u.atoms});
   return Dim::from(std::move(e));
 }
 
@@ -247,9 +260,9 @@ std::optional<std::int64_t> Dim::lower_bound() const {
     for (const DimAtom& a : t.atoms) {
       const auto low = atom_lower_bound(a);
       if (!low || *low < 0) return std::nullopt;
-      p *= *low;
+      if (__builtin_mul_overflow(p, *low, &p)) return std::nullopt;
     }
-    total += p;
+    if (__builtin_add_overflow(total, p, &total)) return std::nullopt;
   }
   return total;
 }

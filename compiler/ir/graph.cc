@@ -1,5 +1,9 @@
 #include "compiler/ir/graph.h"
 
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <optional>
 #include <unordered_set>
 
 #include "compiler/ir/op.h"
@@ -75,16 +79,53 @@ std::vector<Tensor> substitute(std::span<const Tensor> outputs, const TensorMap<
 
 namespace {
 
-// Numbers the nodes of a graph for printing.
+// An identifier made of a symbol's name.
+std::string identifier(std::string name) {
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '.') c = '_';
+  if (name.empty() || !(std::isalpha(static_cast<unsigned char>(name[0])) || name[0] == '_')) name = "_" + name;
+  return name;
+}
+
+// Every symbol in the nodes' dims -> one made for the text: with a name of its own, and in order of these names, since
+// the order of symbols decides that of terms.
+std::map<std::uint64_t, Dim> symbols_for_text(const std::vector<NodePtr>& nodes) {
+  std::map<std::uint64_t, std::string> found;  // in order of id
+  const auto note = [&](const Dim& d) {
+    for (const DimSymbolPtr& s : d.symbols()) found.emplace(s->id, s->name);
+  };
+  for (const NodePtr& node : nodes) {
+    for (const TensorType& t : node->outputs()) std::for_each(t.shape.begin(), t.shape.end(), note);
+    if (node->params()) for_each_dim(*node->params(), note);
+  }
+  std::map<std::string, std::uint64_t> names;
+  for (const auto& [id, name] : found) {
+    const std::string plain = identifier(name);
+    std::string unique = plain;
+    for (int i = 2; names.contains(unique); ++i) unique = plain + "." + std::to_string(i);
+    names.emplace(unique, id);
+  }
+  std::map<std::uint64_t, Dim> out;
+  for (const auto& [name, id] : names) out.emplace(id, Dim::symbol(name));
+  return out;
+}
+
+// What printing a graph knows: the nodes' numbers and the symbols' names.
 struct Numbering {
   std::vector<NodePtr> order;
   std::unordered_map<const Node*, int> number;
+  std::map<std::uint64_t, Dim> symbols;
 
   explicit Numbering(const Graph& graph) {
     std::vector<Tensor> roots = graph.inputs;
     roots.insert(roots.end(), graph.outputs.begin(), graph.outputs.end());
     order = topological(roots);
     for (std::size_t i = 0; i < order.size(); ++i) number[order[i].get()] = static_cast<int>(i);
+    symbols = symbols_for_text(order);
+  }
+
+  Dim renamed(const Dim& d) const {
+    return d.substitute([&](const DimSymbol& s) { return std::optional<Dim>(symbols.at(s.id)); });
   }
 
   std::string name(const Tensor& t) const {
@@ -100,28 +141,29 @@ std::string list(const std::vector<Tensor>& tensors, const Numbering& names) {
   return s;
 }
 
-std::string right_side(const Node& node, const Numbering& names) {
-  std::string s = node.op().name + "(" + list(node.inputs(), names) + ")";
-  if (node.params()) {
-    const std::string p = to_string(*node.params());
-    if (!p.empty()) s += " {" + p + "}";
-  }
-  return s;
+std::string parameters(const Node& node, const Numbering& names, bool whole) {
+  if (!node.params()) return {};
+  return to_string(*map_dims(node.params(), [&](const Dim& d) { return names.renamed(d); }), whole);
 }
 
-std::string types(const Node& node) {
+std::string types(const Node& node, const Numbering& names) {
   std::string s;
-  for (const TensorType& t : node.outputs()) s += (s.empty() ? "" : ", ") + to_string(t);
+  for (TensorType t : node.outputs()) {
+    for (Dim& d : t.shape) d = names.renamed(d);
+    s += (s.empty() ? "" : ", ") + to_string(t);
+  }
   return s;
 }
 
 }  // namespace
 
-std::string to_string(const Graph& graph, bool lines) {
+std::string to_string(const Graph& graph, bool lines, bool whole) {
   const Numbering names(graph);
   std::string s;
   for (const NodePtr& node : names.order) {
-    s += "%" + std::to_string(names.number.at(node.get())) + ": " + types(*node) + " = " + right_side(*node, names);
+    s += "%" + std::to_string(names.number.at(node.get())) + ": " + types(*node, names) + " = " + node->op().name +
+         "(" + list(node->inputs(), names) + ")";
+    if (const std::string p = parameters(*node, names, whole); !p.empty()) s += " {" + p + "}";
     if (lines) {
       std::string where;
       for (const SourceLine& l : node->origins()) where += (where.empty() ? "  # " : ", ") + to_string(l);
@@ -137,11 +179,11 @@ std::string to_dot(const Graph& graph) {
   std::string s = "digraph graph_ {\n  node [shape=box, fontname=\"monospace\"];\n";
   for (const NodePtr& node : names.order) {
     const int n = names.number.at(node.get());
-    std::string params = node->params() ? to_string(*node->params()) : "";
+    std::string params = parameters(*node, names, false);
     if (params.size() > 60) params = params.substr(0, 57) + "...";
     for (char& c : params)
       if (c == '"') c = '\'';
-    s += "  n" + std::to_string(n) + " [label=\"" + node->op().name + "\\n" + types(*node) +
+    s += "  n" + std::to_string(n) + " [label=\"" + node->op().name + "\\n" + types(*node, names) +
          (params.empty() ? "" : "\\n" + params) + "\"];\n";
     for (const Tensor& t : node->inputs())
       s += "  n" + std::to_string(names.number.at(t.node_ptr().get())) + " -> n" + std::to_string(n) + ";\n";

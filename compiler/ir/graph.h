@@ -38,8 +38,11 @@ std::vector<Tensor> rebuild(std::span<const Tensor> outputs, const Rebuild& repl
 std::vector<Tensor> substitute(std::span<const Tensor> outputs, const TensorMap<Tensor>& replacements,
                                const std::function<Dim(const Dim&)>& dims = {});
 
-// Text, numbered by order: "%3: float32[n, 10] = dot(%1, %2)". With lines: the users' source lines as comments.
-std::string to_string(const Graph& graph, bool lines = false);
+// Text, numbered by order: "%3: float32[n, 10] = dot(%1, %2)". With lines: the users' source lines as comments. Whole:
+// with all elements of constants, so that parse.h reads the text back. Each dim symbol has a name of its own in the
+// text (its own, with a number behind if another has it); dims are written as if symbols were made in order of these
+// names.
+std::string to_string(const Graph& graph, bool lines = false, bool whole = false);
 
 // GraphViz.
 std::string to_dot(const Graph& graph);

@@ -93,17 +93,18 @@ struct HashReader : Reader<HashReader> {
 
 struct TextReader : Reader<TextReader> {
   std::string text;
+  bool whole = false;
   void add(const char* n, const std::string& v) { text += (text.empty() ? "" : ", ") + std::string(n) + "=" + v; }
   void on(const char* n, bool v) { add(n, v ? "true" : "false"); }
   void on(const char* n, std::int64_t v) { add(n, std::to_string(v)); }
   void on(const char* n, double v) { add(n, fmt::format("{}", v)); }
-  void on(const char* n, const std::string& v) { add(n, "\"" + v + "\""); }
+  void on(const char* n, const std::string& v) { add(n, quoted(v)); }
   void on(const char* n, DType v) { add(n, std::string(name_of(v))); }
   void on(const char* n, const Literal& v) { add(n, to_string(v)); }
   void on(const char* n, const Dim& v) { add(n, to_string(v)); }
   void on(const char* n, const Shape& v) { add(n, to_string(v)); }
   void on(const char* n, const std::vector<std::int64_t>& v) { add(n, fmt::format("[{}]", fmt::join(v, ", "))); }
-  void on(const char* n, const ArrayValue& v) { add(n, to_string(v.array)); }
+  void on(const char* n, const ArrayValue& v) { add(n, to_string(v.array, whole)); }
   void on(const char* n, const DimSymbolPtr& v) { add(n, v ? v->name : "?"); }
 };
 
@@ -132,8 +133,24 @@ std::uint64_t ParamsBase::hash() const {
   return r.h;
 }
 
-std::string to_string(const ParamsBase& params) {
+std::string quoted(const std::string& text) {
+  std::string s = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      s += {'\\', c};
+    else if (c == '\n')
+      s += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      s += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else
+      s += c;
+  }
+  return s + "\"";
+}
+
+std::string to_string(const ParamsBase& params, bool whole) {
   TextReader r;
+  r.whole = whole;
   const_cast<ParamsBase&>(params).visit(r);  // NOLINT: the reader does not write
   return r.text;
 }

@@ -101,6 +101,8 @@ Params make_params(P value) {
 // itself.
 Params map_dims(const Params& params, const std::function<Dim(const Dim&)>& f);
 void for_each_dim(const ParamsBase& params, const std::function<void(const Dim&)>& f);
-std::string to_string(const ParamsBase& params);  // "axes=[0, 1], keepdims=true"
+// "axes=[0, 1], keepdims=true"; array constants abbreviated or whole. parse.h reads it.
+std::string to_string(const ParamsBase& params, bool whole = false);
+std::string quoted(const std::string& text);  // in double quotes, with \" \\ \n and \xNN for what needs it
 
 }  // namespace bitale::ir

@@ -116,7 +116,7 @@ void find_free(Plan& p) {
   for (int e : p.live) {
     auto& free = p.free[static_cast<std::size_t>(e)];
     const ExprNode& n = p.f.node(e);
-    if (n.op == ScalarOp::var) free.insert(e);
+    if (n.op == ScalarOp::var && !p.f.range(n.var).is(1)) free.insert(e);  // the only value of the others is 0
     auto merge = [&](int x) {
       free.insert(p.free[static_cast<std::size_t>(x)].begin(), p.free[static_cast<std::size_t>(x)].end());
     };
@@ -164,6 +164,15 @@ void merge_loops(Plan& p, std::vector<LoopVar>& loops, std::size_t keep) {
     if (merge_pair(p, loops[i - 1], loops[i])) loops.erase(loops.begin() + static_cast<std::ptrdiff_t>(i) - 1);
 }
 
+// The loops of a reduction: those of extent 1 are not built, unless all are.
+std::vector<LoopVar> loops_of(const Plan& p, const std::vector<int>& vars) {
+  std::vector<LoopVar> loops;
+  for (int v : vars)
+    if (const Dim& extent = p.f.range(p.f.node(v).var); !extent.is(1)) loops.push_back({v, extent});
+  if (loops.empty() && !vars.empty()) loops.push_back({vars.back(), Dim(1)});
+  return loops;
+}
+
 Plan make_plan(const Composed& c, std::span<const Tensor> roots) {
   Plan p(c);
   auto* formula = const_cast<Formula*>(&c.formula);
@@ -187,8 +196,7 @@ Plan make_plan(const Composed& c, std::span<const Tensor> roots) {
     if (n.op != ScalarOp::result || !seen.insert(n.reduction).second) continue;
     if (static_cast<int>(p.reductions.size()) <= n.reduction)
       p.reductions.resize(static_cast<std::size_t>(n.reduction) + 1);
-    for (int v : p.f.reduction(n.reduction).vars)
-      p.reductions[static_cast<std::size_t>(n.reduction)].push_back({v, p.f.range(p.f.node(v).var)});
+    p.reductions[static_cast<std::size_t>(n.reduction)] = loops_of(p, p.f.reduction(n.reduction).vars);
   }
   // The outermost loop stays on its own where there are others, to be the parallel one.
   merge_loops(p, p.loops, p.loops.size() > 1 && !p.loops[0].extent.is(1) ? 1 : 0);

@@ -40,6 +40,7 @@ OpDef comparison(std::string name, std::function<Expr(Args)> body,
                  Tensor (*build)(const Operand&, const Operand&, SourceLine), bool commutative = false) {
   OpDef def = elementwise(
       {.name = std::move(name),
+       .operands = 2,
        .type = compare_type,
        .body = std::move(body),
        .partials = {},
@@ -56,8 +57,10 @@ OpDef comparison(std::string name, std::function<Expr(Args)> body,
   return def;
 }
 
-OpDef logical(std::string name, ScalarOp op, Tensor (*build)(const Operand&, const Operand&, SourceLine)) {
+OpDef logical(std::string name, int operands, ScalarOp op,
+              Tensor (*build)(const Operand&, const Operand&, SourceLine)) {
   OpDef def = elementwise({.name = std::move(name),
+                           .operands = operands,
                            .type =
                                [](const TypeArgs& args) {
                                  auto types = same_type(args);
@@ -83,6 +86,7 @@ OpDef extremum(std::string name, ScalarOp op, Tensor (*first)(const Tensor& a, c
                Tensor (*build)(const Operand&, const Operand&, SourceLine)) {
   return with_rules(
       elementwise({.name = std::move(name),
+                   .operands = 2,
                    .type = same_number,
                    .body = scalar(op),
                    .partials = {},
@@ -109,6 +113,7 @@ Tensor apply_number(const OpDef& op, std::initializer_list<Operand> operands, So
 
 const OpDef add_op = with_rules(
     elementwise({.name = "add",
+                 .operands = 2,
                  .type = same_number,
                  .body = scalar(ScalarOp::add),
                  .partials = {},
@@ -120,6 +125,7 @@ const OpDef add_op = with_rules(
 
 const OpDef sub_op = with_rules(
     elementwise({.name = "sub",
+                 .operands = 2,
                  .type = same_number,
                  .body = scalar(ScalarOp::sub),
                  .partials = {},
@@ -133,6 +139,7 @@ const OpDef sub_op = with_rules(
 
 const OpDef mul_op = elementwise({
     .name = "mul",
+    .operands = 2,
     .type = same_number,
     .body = scalar(ScalarOp::mul),
     .partials = {{[](const Node& n) { return in(n, 1); }}, {[](const Node& n) { return in(n, 0); }}},
@@ -148,6 +155,7 @@ const OpDef mul_op = elementwise({
 
 const OpDef div_op = elementwise({
     .name = "div",
+    .operands = 2,
     .type = same_float,
     .body = scalar(ScalarOp::div),
     .partials = {{[](const Node& n) { return div(1.0, in(n, 1)); }, true},
@@ -182,6 +190,7 @@ const OpDef abs_op = elementwise({
 // that second derivatives at stationary points stay right; in d it is dy.
 const OpDef strong_mul_op = with_rules(
     elementwise({.name = "strong_mul",
+                 .operands = 2,
                  .type = same_float,
                  .body = scalar(ScalarOp::strong_mul),
                  .partials = {},
@@ -203,11 +212,11 @@ const OpDef less_op = comparison("less", scalar(ScalarOp::lt), less);
 const OpDef less_equal_op = comparison("less_equal", scalar(ScalarOp::le), less_equal);
 const OpDef equal_op = comparison("equal", scalar(ScalarOp::eq), equal, true);
 const OpDef not_equal_op = comparison("not_equal", scalar(ScalarOp::ne), not_equal, true);
-const OpDef logical_and_op = logical("logical_and", ScalarOp::bit_and, logical_and);
-const OpDef logical_or_op = logical("logical_or", ScalarOp::bit_or, logical_or);
+const OpDef logical_and_op = logical("logical_and", 2, ScalarOp::bit_and, logical_and);
+const OpDef logical_or_op = logical("logical_or", 2, ScalarOp::bit_or, logical_or);
 
 const OpDef logical_not_op = [] {
-  OpDef def = logical("logical_not", ScalarOp::bit_not, nullptr);
+  OpDef def = logical("logical_not", 1, ScalarOp::bit_not, nullptr);
   def.commutative = false;
   def.samples = [] {
     return std::vector<Sample>{sample("matrix", {booleans({3, 4})}, [](auto x) { return logical_not(x[0]); })};
@@ -218,6 +227,7 @@ const OpDef logical_not_op = [] {
 const OpDef where_op = with_rules(
     elementwise(
         {.name = "where",
+         .operands = 3,
          .type =
              [](const TypeArgs& args) {
                args.require_count(3);

@@ -270,7 +270,10 @@ JvpRule jvp_from(std::vector<Partial> partials) {
 OpDef elementwise(ElementwiseOp op) {
   OpDef def;
   def.name = std::move(op.name);
-  def.type = std::move(op.type);
+  def.type = [count = op.operands, rule = std::move(op.type)](const TypeArgs& args) {
+    args.require_count(count);
+    return rule(args);
+  };
   def.scalar = op.body;
   def.element = [body = op.body](Element& e) {
     std::vector<Expr> in;

@@ -258,7 +258,8 @@ struct Partial {
 };
 struct ElementwiseOp {
   std::string name;
-  TypeRule type = {};
+  int operands = 1;
+  TypeRule type = {};  // may rely on their number
   std::function<Expr(std::span<const Expr>)> body = {};
   std::vector<Partial> partials = {};
   std::function<std::vector<Sample>()> samples = {};

@@ -27,6 +27,7 @@ std::vector<DType> tested() { return {DType::f32, DType::f64, DType::i32, DType:
 
 const OpDef floordiv_op = ir::elementwise({
     .name = "floordiv",
+    .operands = 2,
     .type = ir::same_number,
     .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::floordiv, {x[0], x[1]}); },
     .samples = division_samples(floordiv),
@@ -36,6 +37,7 @@ const OpDef floordiv_op = ir::elementwise({
 // mod(a, b) = a - floor(a / b) b.
 const OpDef mod_op = ir::elementwise({
     .name = "mod",
+    .operands = 2,
     .type = ir::same_number,
     .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::mod, {x[0], x[1]}); },
     .partials = {{[](const ir::Node& n) { return ones_like(n.input(0)); }},

@@ -37,6 +37,7 @@ Tensor pow_by_exponent(const Node& n) {
 
 const OpDef pow_op = ir::elementwise({
     .name = "pow",
+    .operands = 2,
     .type = ir::same_float,
     .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::pow, {x[0], x[1]}); },
     .partials = {{pow_by_base, true}, {pow_by_exponent, true}},

@@ -99,10 +99,10 @@ struct Frame {
   std::vector<std::shared_ptr<Storage>> memory;  // the arena; in guard mode one piece per buffer
   std::vector<ThreadState> states;
   Barrier barrier;
-  std::atomic<std::int64_t> stop_at;  // the least sequence number of a failure
-  bool nan_guard = false, guard = false;
+  std::atomic<std::int64_t> stop_at;     // the least sequence number of a failure
   const StepChecker* checker = nullptr;  // asked after every step
-  std::vector<Cost> costs;               // per step id; empty when not profiling
+  bool nan_guard = false, guard = false;
+  std::vector<Cost> costs;  // per step id; empty when not profiling
 
   void begin();                    // before a call: no failure, flags as they are now
   const Failure* failure() const;  // the first one, after a call

@@ -1,5 +1,7 @@
 #include "runtime/library/rows.h"
 
+#include <type_traits>
+
 #include "runtime/base/dtype.h"
 
 namespace bitale::library {
@@ -10,12 +12,14 @@ int checked_rows(Context* context, const Arguments& a) {
   auto* out = static_cast<std::int64_t*>(a.buffers[1]);
   return dispatch(static_cast<DType>(a.integers[0]), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto* indices = static_cast<const T*>(a.buffers[0]);
-    for (std::int64_t k = 0; k < count; ++k) {
-      const auto index = static_cast<std::int64_t>(indices[k]);
-      const std::int64_t row = row_of(index, rows);
-      if (row < 0) return index_out_of_range(context, index, rows);
-      out[k] = row;
+    if constexpr (std::is_integral_v<T>) {
+      const auto* indices = static_cast<const T*>(a.buffers[0]);
+      for (std::int64_t k = 0; k < count; ++k) {
+        const std::int64_t index{indices[k]};
+        const std::int64_t row = row_of(index, rows);
+        if (row < 0) return index_out_of_range(context, index, rows);
+        out[k] = row;
+      }
     }
     return 0;
   });

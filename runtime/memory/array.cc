@@ -129,12 +129,12 @@ void Array::require(DType expected) const {
   if (empty()) throw Error("view of an array that holds nothing");
 }
 
-std::string to_string(const Array& array) {
+std::string to_string(const Array& array, bool whole) {
   if (array.empty()) return "no array";
   constexpr std::int64_t shown = 16, edge = 6;
   std::string text = fmt::format("{} {} {{", name_of(array.dtype()), shape_text(array.shape()));
   for (std::int64_t i = 0; i < array.size(); ++i) {
-    if (array.size() > shown && i == edge) {
+    if (!whole && array.size() > shown && i == edge) {
       text += ", ...";
       i = array.size() - edge;
     }

@@ -87,7 +87,8 @@ class Array {
   std::shared_ptr<Storage> storage_;
 };
 
-std::string to_string(const Array& array);  // dtype, shape, and elements (long ones abbreviated)
+// Dtype, shape, and elements: of a large array the first and last ones, or all if it is wanted `whole`.
+std::string to_string(const Array& array, bool whole = false);
 
 template <class T>
 std::span<T> Array::view() {

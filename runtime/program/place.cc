@@ -70,9 +70,15 @@ class Placer {
     t.last = std::max(t.last, step);
   }
 
-  std::int64_t bytes_of(const Buffer& b) const {
+  std::vector<std::int64_t> shape_of(const Buffer& b) const {
     std::vector<std::int64_t> shape;
+    shape.reserve(b.dims.size());
     for (const int slot : b.dims) shape.push_back(out_.extents[at(slot)]);
+    return shape;
+  }
+
+  std::int64_t bytes_of(const Buffer& b) const {
+    const std::vector<std::int64_t> shape = shape_of(b);
     std::int64_t bytes = 0;
     try {
       if (__builtin_mul_overflow(element_count(shape), static_cast<std::int64_t>(size_of(b.storage)), &bytes) ||
@@ -250,14 +256,13 @@ class Placer {
 
   std::string described(int buffer) const {
     const Buffer& b = program_.buffers[at(buffer)];
-    std::vector<std::int64_t> shape;
-    for (const int slot : b.dims) shape.push_back(out_.extents[at(slot)]);
     return b.role == Role::workspace ? fmt::format("'{}'", b.name)
-                                     : fmt::format("'{}' {}{}", b.name, name_of(b.storage), shape_text(shape));
+                                     : fmt::format("'{}' {}{}", b.name, name_of(b.storage), shape_text(shape_of(b)));
   }
 
   [[noreturn]] void too_large(double bytes) const {
     std::vector<std::pair<std::int64_t, std::string>> pieces;
+    pieces.reserve(items_.size());
     for (std::size_t i = 0; i < items_.size(); ++i)
       pieces.emplace_back(items_[i].bytes, owners_[i].buffer >= 0
                                                ? described(owners_[i].buffer)

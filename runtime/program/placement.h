@@ -27,8 +27,8 @@ struct Placement {
 };
 
 // Temporaries share memory when their live intervals (first to last step that touches them) are disjoint: best fit in
-// order of size. Every offset is a multiple of 64. Sizes that overflow, or that with the results are over the limit of the
-// machine, are an Error that names the largest buffers.
+// order of size. Every offset is a multiple of 64. Sizes that overflow, or that with the results are over the limit of
+// the machine, are an Error that names the largest buffers.
 Placement place(const Program& program, std::vector<std::int64_t> extents, int threads);
 
 }  // namespace bitale::program

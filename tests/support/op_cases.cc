@@ -14,19 +14,10 @@
 #include "runtime/base/hash.h"
 #include "runtime/device/cpu.h"
 #include "tests/support/compiled_backend.h"
+#include "tests/support/random.h"
 
 namespace bitale::tests {
 namespace {
-
-// SplitMix64 (Steele, Lea, Flood 2014).
-std::uint64_t next_random(std::uint64_t& state) {
-  std::uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
-}
-
-double next_uniform(std::uint64_t& state) { return static_cast<double>(next_random(state) >> 11) * 0x1p-53; }
 
 std::vector<DType> dtypes_of(const ir::OpDef& op) {
   return op.dtypes.empty() ? std::vector<DType>{DType::f32, DType::f64} : op.dtypes;
@@ -68,7 +59,7 @@ std::vector<eval::Binding> BuiltCase::bindings() const {
 BuiltCase build(const OpCase& c, std::uint64_t seed) {
   BuiltCase built;
   std::map<std::int64_t, ir::Dim> symbols;
-  std::uint64_t stream = hash_combine(hash_text(c.op->name + "/" + c.sample.name), seed);
+  Random stream(hash_combine(hash_text(c.op->name + "/" + c.sample.name), seed));
   for (const ir::SampleInput& input : c.sample.inputs) {
     const DType dtype = input.dtype.value_or(c.dtype);
     ir::Shape shape;
@@ -79,7 +70,7 @@ BuiltCase build(const OpCase& c, std::uint64_t seed) {
         shape.emplace_back(e);
     }
     built.inputs.push_back(ir::input("x" + std::to_string(built.inputs.size()), {dtype, shape}));
-    built.values.push_back(random_array(dtype, input.shape, input.low, input.high, next_random(stream)));
+    built.values.push_back(random_array(dtype, input.shape, input.low, input.high, stream.next()));
   }
   built.outputs = c.sample.build(built.inputs);
   return built;
@@ -162,10 +153,11 @@ std::string difference(const Array& got, const Array& expected, double tolerance
 
 Array random_array(DType dtype, const Extents& shape, double low, double high, std::uint64_t seed) {
   Array a(dtype, shape);
+  Random random(seed);
   dispatch(dtype, [&](auto t) {
     using T = typename decltype(t)::type;
     for (T& v : a.view<T>()) {
-      const double u = next_uniform(seed);
+      const double u = random.uniform();
       if constexpr (std::is_floating_point_v<T>) {
         v = static_cast<T>(low + (high - low) * u);
       } else if constexpr (std::is_same_v<T, bool>) {
