@@ -65,6 +65,7 @@ class Group {
   void find_runs();
   void segments(int most, Value* begin, Value* end);
   void whole();
+  void prefetch(Value* p);
   void blocks();
   Value* consecutive(Value* k);
   int piece() const { return 16 / bytes_; }
@@ -137,11 +138,19 @@ void Group::find_runs() {
   }
 }
 
+// The next panel's lanes, most often: rows of a matrix are far apart, so no other prefetcher sees them coming.
+void Group::prefetch(Value* p) {
+  enum { read = 0, into_l2 = 2, data = 1 };
+  ir_.CreateIntrinsic(llvm::Intrinsic::prefetch, {p->getType()},
+                      {p, ir_.getInt32(read), ir_.getInt32(into_l2), ir_.getInt32(data)});
+}
+
 void Group::whole() {
   rows(number(0), kc_, [&](Value* k) {
     Value* from = element_at(src_, ir_.CreateAdd(offset_at(k_offsets_, k), base_[0]));
     // A rest as wide as the group: the narrow load is split by the code generator, the wide one would read behind it.
     llvm::Type* narrow = vector_of(element_, count_);
+    prefetch(element_at(from, number(width_)));
     ir_.CreateAlignedStore(ir_.CreateAlignedLoad(narrow, from, alignment()), row(k), alignment());
   });
 }
