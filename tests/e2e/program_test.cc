@@ -58,15 +58,15 @@ TEST_CASE("bench prints one JSON object with the agreed keys and nothing else") 
 
 TEST_CASE("bench gemm compares with OpenBLAS, and says so as JSON") {
   for (const std::string extents : {"constant", "symbolic"}) {
-    std::vector<std::string> arguments = {"bench", "gemm",     "--threads", "1",         "--shape", "7x30x20",
-                                          "--shape", "33x5x64", "--rounds",  "2", "--turn-ms", "0.1", "--json", "-"};
+    std::vector<std::string> arguments = {"bench",     "gemm",    "--threads", "1",        "--shape",
+                                          "7x30x20",   "--shape", "33x5x64",   "--rounds", "2",
+                                          "--turn-ms", "0.1",     "--json",    "-"};
     if (extents == "symbolic") arguments.emplace_back("--symbolic");
     const Ran ran = run_bitale(arguments);
     INFO(ran.err);
     REQUIRE(ran.status == 0);
     const Json json = Json::parse(ran.out);
-    CHECK(keys(json) ==
-          std::set<std::string>{"cpu", "threads", "level", "extents", "rounds", "versions", "shapes"});
+    CHECK(keys(json) == std::set<std::string>{"cpu", "threads", "level", "extents", "rounds", "versions", "shapes"});
     CHECK(json["extents"] == extents);
     REQUIRE(json["shapes"].size() == 2);
     const Json& shape = json["shapes"][0];
