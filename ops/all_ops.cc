@@ -3,48 +3,50 @@
 
 #include "compiler/driver/pipeline.h"
 #include "compiler/grad/grad.h"
+#include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
 #include "ops/nn/rules.h"
 
 namespace bitale::ops {
 
-// Every op: one row. OP(tanh) refers to the OpDef tanh_op of its own file.
+// Every op: one row, in the list of its family. OP(tanh) refers to the OpDef tanh_op of its own file.
 // clang-format off
-#define BITALE_OPS(OP)                                                 \
-  /* elementwise */                                                    \
-  OP(exp) OP(expm1) OP(log) OP(log1p) OP(sqrt) OP(pow)                 \
-  OP(tanh) OP(sigmoid) OP(softplus) OP(relu) OP(sin) OP(cos) OP(erf)   \
-  OP(floor) OP(ceil) OP(round) OP(floordiv) OP(mod)                    \
-  /* reduce */                                                         \
-  OP(logsumexp)                                                        \
-  /* index */                                                          \
-  OP(checked_rows) OP(gather) OP(scatter_add) OP(pick)                 \
-  OP(pick_backward)                                                    \
-  /* conv */                                                           \
-  OP(conv2d) OP(conv2d_backward_data) OP(conv2d_backward_filters)      \
-  OP(max_pool2d) OP(max_pool2d_index) OP(max_pool2d_gather)            \
-  OP(max_pool2d_backward)                                              \
-  OP(average_pool2d) OP(average_pool2d_backward)                       \
-  /* nn */                                                             \
-  OP(softmax) OP(log_softmax)                                          \
-  /* random */                                                         \
-  OP(random_uniform) OP(random_normal) OP(random_bernoulli)
+#define BITALE_OPS(FAMILY, OP)                                           \
+  FAMILY("elementwise",                                                  \
+    OP(exp) OP(expm1) OP(log) OP(log1p) OP(sqrt) OP(pow)                 \
+    OP(tanh) OP(sigmoid) OP(softplus) OP(relu) OP(sin) OP(cos) OP(erf)   \
+    OP(floor) OP(ceil) OP(round) OP(floordiv) OP(mod))                   \
+  FAMILY("reduce",                                                       \
+    OP(logsumexp))                                                       \
+  FAMILY("index",                                                        \
+    OP(checked_rows) OP(gather) OP(scatter_add) OP(pick)                 \
+    OP(pick_backward))                                                   \
+  FAMILY("conv",                                                         \
+    OP(conv2d) OP(conv2d_backward_data) OP(conv2d_backward_filters)      \
+    OP(max_pool2d) OP(max_pool2d_index) OP(max_pool2d_gather)            \
+    OP(max_pool2d_backward)                                              \
+    OP(average_pool2d) OP(average_pool2d_backward))                      \
+  FAMILY("nn",                                                           \
+    OP(softmax) OP(log_softmax))                                         \
+  FAMILY("random",                                                       \
+    OP(random_uniform) OP(random_normal) OP(random_bernoulli))
 // clang-format on
 
 #define OP(name) extern const ir::OpDef name##_op;
-BITALE_OPS(OP)
+#define FAMILY(name, ops) ops
+BITALE_OPS(FAMILY, OP)
+#undef FAMILY
 #undef OP
 
 void register_all() {
   static const bool once = [] {
-    ir::register_ops(ir::primitives());
-    ir::register_ops(ad::grad_ops());
-    const std::vector<const ir::OpDef*> list{
+    ir::register_primitives();
+    ir::register_ops("gradients", ad::grad_ops());
 #define OP(name) &name##_op,
-        BITALE_OPS(OP)
+#define FAMILY(name, ops) ir::register_ops(name, std::vector<const ir::OpDef*>{ops});
+    BITALE_OPS(FAMILY, OP)
+#undef FAMILY
 #undef OP
-    };
-    ir::register_ops(list);
     driver::add_rules(nn_rules());
     return true;
   }();

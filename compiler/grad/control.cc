@@ -40,9 +40,10 @@ std::function<std::vector<Sample>()> identity_samples(std::function<Tensor(const
   };
 }
 
-OpDef identity(std::string name, VjpRule vjp) {
+OpDef identity(std::string name, std::string doc, VjpRule vjp) {
   OpDef op;
   op.name = std::move(name);
+  op.doc = std::move(doc);
   op.type = same_float;
   op.scalar = [](std::span<const Expr> x) { return x[0]; };
   op.element = [](Element& e) { return e.input(0); };
@@ -53,7 +54,7 @@ OpDef identity(std::string name, VjpRule vjp) {
 }
 
 const OpDef clip_op = [] {
-  OpDef op = identity("grad_clip", [](const Vjp& v) {
+  OpDef op = identity("grad_clip", "grad_clip(x, low, high): x, whose cotangent is clipped", [](const Vjp& v) {
     const auto& p = v.node.params_as<ClipParams>();
     return std::vector{minimum(maximum(v.dy(), p.low), p.high)};
   });
@@ -63,7 +64,7 @@ const OpDef clip_op = [] {
 }();
 
 const OpDef scale_op = [] {
-  OpDef op = identity("grad_scale",
+  OpDef op = identity("grad_scale", "grad_scale(x, factor): x, whose cotangent is multiplied",
                       [](const Vjp& v) { return std::vector{mul(v.dy(), v.node.params_as<ScaleParams>().factor)}; });
   op.samples = identity_samples([](const Tensor& x) { return grad_scale(x, 2); });
   op.default_params = [] { return make_params(ScaleParams{}); };

@@ -1,5 +1,6 @@
 #include "compiler/ir/op.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -33,7 +34,7 @@ namespace {
 
 struct Registry {
   std::mutex mutex;
-  std::vector<const OpDef*> list;
+  std::vector<OpFamily> families;
   std::map<std::string, const OpDef*, std::less<>> by_name;
 };
 
@@ -44,12 +45,15 @@ Registry& registry() {
 
 }  // namespace
 
-void register_ops(std::span<const OpDef* const> ops) {
+void register_ops(std::string_view family, std::span<const OpDef* const> ops) {
   std::lock_guard lock(registry().mutex);
+  auto& families = registry().families;
+  auto to = std::find_if(families.begin(), families.end(), [&](const OpFamily& f) { return f.name == family; });
+  if (to == families.end()) to = families.insert(to, {std::string(family), {}});
   for (const OpDef* op : ops) {
     const auto [it, added] = registry().by_name.emplace(op->name, op);
     BITALE_ASSERT(added || it->second == op, "two ops are named " + op->name);
-    if (added) registry().list.push_back(op);
+    if (added) to->ops.push_back(op);
   }
 }
 
@@ -59,9 +63,15 @@ const OpDef* find_op(std::string_view name) {
   return it == registry().by_name.end() ? nullptr : it->second;
 }
 
-std::vector<const OpDef*> all_ops() {
+std::vector<OpFamily> op_families() {
   std::lock_guard lock(registry().mutex);
-  return registry().list;
+  return registry().families;
+}
+
+std::vector<const OpDef*> all_ops() {
+  std::vector<const OpDef*> all;
+  for (const OpFamily& family : op_families()) all.insert(all.end(), family.ops.begin(), family.ops.end());
+  return all;
 }
 
 }  // namespace bitale::ir

@@ -129,6 +129,10 @@ enum class Leaf : std::uint8_t { none, input, shared, constant };
 
 struct OpDef {
   std::string name = {};
+  // One line for docs/ops.md: how users call it, then what it is and what it does at its edges.
+  std::string doc = {};
+  // No node has this op: a builder writes it in terms of others. Has a name, a line, samples and nothing else.
+  bool composite = false;
   TypeRule type = {};
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
@@ -158,9 +162,15 @@ const P& Element::params_as() const {
   return node_.params_as<P>();
 }
 
-// The ops there are, by name: registered once, from ops/all_ops.cc.
-void register_ops(std::span<const OpDef* const> ops);
+// The ops there are: registered once, from ops/all_ops.cc, in families (the chapters of docs/ops.md). Registering more
+// under a family's name adds to it.
+struct OpFamily {
+  std::string name;
+  std::vector<const OpDef*> ops;
+};
+void register_ops(std::string_view family, std::span<const OpDef* const> ops);
 const OpDef* find_op(std::string_view name);
 std::vector<const OpDef*> all_ops();
+std::vector<OpFamily> op_families();
 
 }  // namespace bitale::ir

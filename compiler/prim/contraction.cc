@@ -201,6 +201,7 @@ std::vector<Sample> dot_samples() {
 
 const OpDef dot_op{
     .name = "dot",
+    .doc = "dot(a, b), batched_dot(a, b): sums of products over any axes, with batch axes",
     .type = dot_type,
     .contraction = dot_contraction,
     .vjp =

@@ -36,10 +36,11 @@ Tensor neg_if(const Tensor& x) { return x ? neg(x) : x; }
 
 std::vector<DType> numbers() { return {DType::f32, DType::f64, DType::i32, DType::u8}; }
 
-OpDef comparison(std::string name, std::function<Expr(Args)> body,
+OpDef comparison(std::string name, std::string doc, std::function<Expr(Args)> body,
                  Tensor (*build)(const Operand&, const Operand&, SourceLine), bool commutative = false) {
   OpDef def = elementwise(
       {.name = std::move(name),
+       .doc = std::move(doc),
        .operands = 2,
        .type = compare_type,
        .body = std::move(body),
@@ -57,9 +58,10 @@ OpDef comparison(std::string name, std::function<Expr(Args)> body,
   return def;
 }
 
-OpDef logical(std::string name, int operands, ScalarOp op,
+OpDef logical(std::string name, std::string doc, int operands, ScalarOp op,
               Tensor (*build)(const Operand&, const Operand&, SourceLine)) {
   OpDef def = elementwise({.name = std::move(name),
+                           .doc = std::move(doc),
                            .operands = operands,
                            .type =
                                [](const TypeArgs& args) {
@@ -82,10 +84,11 @@ OpDef logical(std::string name, int operands, ScalarOp op,
 }
 
 // maximum and minimum: the first operand is taken where `first` holds.
-OpDef extremum(std::string name, ScalarOp op, Tensor (*first)(const Tensor& a, const Tensor& b),
+OpDef extremum(std::string name, std::string doc, ScalarOp op, Tensor (*first)(const Tensor& a, const Tensor& b),
                Tensor (*build)(const Operand&, const Operand&, SourceLine)) {
   return with_rules(
       elementwise({.name = std::move(name),
+                   .doc = std::move(doc),
                    .operands = 2,
                    .type = same_number,
                    .body = scalar(op),
@@ -113,6 +116,7 @@ Tensor apply_number(const OpDef& op, std::initializer_list<Operand> operands, So
 
 const OpDef add_op = with_rules(
     elementwise({.name = "add",
+                 .doc = "a + b",
                  .operands = 2,
                  .type = same_number,
                  .body = scalar(ScalarOp::add),
@@ -125,6 +129,7 @@ const OpDef add_op = with_rules(
 
 const OpDef sub_op = with_rules(
     elementwise({.name = "sub",
+                 .doc = "a - b",
                  .operands = 2,
                  .type = same_number,
                  .body = scalar(ScalarOp::sub),
@@ -139,6 +144,7 @@ const OpDef sub_op = with_rules(
 
 const OpDef mul_op = elementwise({
     .name = "mul",
+    .doc = "a * b",
     .operands = 2,
     .type = same_number,
     .body = scalar(ScalarOp::mul),
@@ -155,6 +161,7 @@ const OpDef mul_op = elementwise({
 
 const OpDef div_op = elementwise({
     .name = "div",
+    .doc = "a / b: true division; integers are taken as the default float",
     .operands = 2,
     .type = same_float,
     .body = scalar(ScalarOp::div),
@@ -165,6 +172,7 @@ const OpDef div_op = elementwise({
 
 const OpDef neg_op = with_rules(
     elementwise({.name = "neg",
+                 .doc = "-x",
                  .type = same_number,
                  .body = scalar(ScalarOp::neg),
                  .partials = {},
@@ -176,6 +184,7 @@ const OpDef neg_op = with_rules(
 // The derivative at 0 is 0.
 const OpDef abs_op = elementwise({
     .name = "abs",
+    .doc = "abs(x): absolute value; its derivative at 0 is 0",
     .type = same_number,
     .body = scalar(ScalarOp::abs),
     .partials = {{[](const Node& n) {
@@ -190,6 +199,7 @@ const OpDef abs_op = elementwise({
 // that second derivatives at stationary points stay right; in d it is dy.
 const OpDef strong_mul_op = with_rules(
     elementwise({.name = "strong_mul",
+                 .doc = "dy * d, but 0 where dy is 0 whatever d is: how infinite derivatives meet zero cotangents",
                  .operands = 2,
                  .type = same_float,
                  .body = scalar(ScalarOp::strong_mul),
@@ -201,22 +211,26 @@ const OpDef strong_mul_op = with_rules(
                                             v.dx(1) ? strong_mul(v.in(0), v.dx(1)) : Tensor())};
     });
 
-const OpDef minimum_op =
-    extremum("minimum", ScalarOp::min, [](const Tensor& a, const Tensor& b) { return less_equal(a, b); }, minimum);
-const OpDef maximum_op =
-    extremum("maximum", ScalarOp::max, [](const Tensor& a, const Tensor& b) { return less_equal(b, a); }, maximum);
+const OpDef minimum_op = extremum(
+    "minimum", "minimum(a, b): NaN if either is; at a tie the gradient goes to a", ScalarOp::min,
+    [](const Tensor& a, const Tensor& b) { return less_equal(a, b); }, minimum);
+const OpDef maximum_op = extremum(
+    "maximum", "maximum(a, b): NaN if either is; at a tie the gradient goes to a", ScalarOp::max,
+    [](const Tensor& a, const Tensor& b) { return less_equal(b, a); }, maximum);
 
 // ---- comparisons and selection ----
 
-const OpDef less_op = comparison("less", scalar(ScalarOp::lt), less);
-const OpDef less_equal_op = comparison("less_equal", scalar(ScalarOp::le), less_equal);
-const OpDef equal_op = comparison("equal", scalar(ScalarOp::eq), equal, true);
-const OpDef not_equal_op = comparison("not_equal", scalar(ScalarOp::ne), not_equal, true);
-const OpDef logical_and_op = logical("logical_and", 2, ScalarOp::bit_and, logical_and);
-const OpDef logical_or_op = logical("logical_or", 2, ScalarOp::bit_or, logical_or);
+const OpDef less_op = comparison("less", "a < b", scalar(ScalarOp::lt), less);
+const OpDef less_equal_op = comparison("less_equal", "a <= b", scalar(ScalarOp::le), less_equal);
+const OpDef equal_op =
+    comparison("equal", "equal(a, b): false where an operand is NaN", scalar(ScalarOp::eq), equal, true);
+const OpDef not_equal_op =
+    comparison("not_equal", "not_equal(a, b): true where an operand is NaN", scalar(ScalarOp::ne), not_equal, true);
+const OpDef logical_and_op = logical("logical_and", "logical_and(a, b), of bools", 2, ScalarOp::bit_and, logical_and);
+const OpDef logical_or_op = logical("logical_or", "logical_or(a, b), of bools", 2, ScalarOp::bit_or, logical_or);
 
 const OpDef logical_not_op = [] {
-  OpDef def = logical("logical_not", 1, ScalarOp::bit_not, nullptr);
+  OpDef def = logical("logical_not", "logical_not(a), of a bool", 1, ScalarOp::bit_not, nullptr);
   def.commutative = false;
   def.samples = [] {
     return std::vector<Sample>{sample("matrix", {booleans({3, 4})}, [](auto x) { return logical_not(x[0]); })};
@@ -227,6 +241,8 @@ const OpDef logical_not_op = [] {
 const OpDef where_op = with_rules(
     elementwise(
         {.name = "where",
+         .doc = "where(condition, yes, no): elements of yes where the condition holds, of no elsewhere; the gradient "
+                "reaches only what was taken",
          .operands = 3,
          .type =
              [](const TypeArgs& args) {
@@ -267,13 +283,19 @@ const OpDef where_op = with_rules(
 // ---- cast, stop_gradient ----
 
 const OpDef cast_op = [] {
-  OpDef def = elementwise({.name = "cast", .type = {}, .body = {}, .partials = {}, .samples = [] {
-                             std::vector<Sample> list;
-                             for (DType to : {DType::f32, DType::f64, DType::i32, DType::bool_, DType::u8})
-                               list.push_back(sample("to " + std::string(name_of(to)), {uniform({3, 4}, -4, 4)},
-                                                     [to](auto x) { return cast(x[0], to); }));
-                             return list;
-                           }});
+  OpDef def =
+      elementwise({.name = "cast",
+                   .doc = "cast(x, dtype): float to integer truncates and saturates, NaN gives 0; to bool: x != 0",
+                   .type = {},
+                   .body = {},
+                   .partials = {},
+                   .samples = [] {
+                     std::vector<Sample> list;
+                     for (DType to : {DType::f32, DType::f64, DType::i32, DType::bool_, DType::u8})
+                       list.push_back(sample("to " + std::string(name_of(to)), {uniform({3, 4}, -4, 4)},
+                                             [to](auto x) { return cast(x[0], to); }));
+                     return list;
+                   }});
   def.type = [](const TypeArgs& args) {
     args.require_count(1);
     return std::vector<TensorType>{{args.params_as<CastParams>().dtype, args.type(0).shape}};
@@ -296,6 +318,7 @@ const OpDef cast_op = [] {
 const OpDef stop_gradient_op = [] {
   OpDef def =
       elementwise({.name = "stop_gradient",
+                   .doc = "stop_gradient(x): x, whose derivatives are zero",
                    .type = same_type,
                    .body = [](Args x) { return x[0]; },
                    .partials = {},

@@ -270,6 +270,7 @@ JvpRule jvp_from(std::vector<Partial> partials) {
 OpDef elementwise(ElementwiseOp op) {
   OpDef def;
   def.name = std::move(op.name);
+  def.doc = std::move(op.doc);
   def.type = [count = op.operands, rule = std::move(op.type)](const TypeArgs& args) {
     args.require_count(count);
     return rule(args);

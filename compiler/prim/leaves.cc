@@ -70,6 +70,7 @@ Literal first_element(const Array& a) {
 
 const OpDef input_op{
     .name = "input",
+    .doc = "input(name, dtype, shape): a value that the caller of a function gives",
     .type = declared_type<InputParams>,
     .leaf = Leaf::input,
     .default_params = [] { return make_params(InputParams{}); },
@@ -77,6 +78,7 @@ const OpDef input_op{
 
 const OpDef shared_op{
     .name = "shared",
+    .doc = "Shared(name, value): a variable that lives between calls",
     .type = declared_type<SharedParams>,
     .leaf = Leaf::shared,
     .default_params = [] { return make_params(SharedParams{}); },
@@ -84,6 +86,7 @@ const OpDef shared_op{
 
 const OpDef constant_op = operandless({
     .name = "constant",
+    .doc = "constant(value): a tensor of given values",
     .type =
         [](const TypeArgs& args) {
           args.require_count(0);
@@ -103,6 +106,7 @@ const OpDef constant_op = operandless({
 
 const OpDef full_op = operandless({
     .name = "full",
+    .doc = "full(value, dtype, shape): one value everywhere",
     .type =
         [](const TypeArgs& args) {
           args.require_count(0);
@@ -127,6 +131,7 @@ const OpDef full_op = operandless({
 
 const OpDef extent_op = operandless({
     .name = "extent",
+    .doc = "extent(dim): an extent as an int64 scalar",
     .type =
         [](const TypeArgs& args) {
           args.require_count(0);
@@ -143,6 +148,7 @@ const OpDef extent_op = operandless({
 
 const OpDef iota_op = operandless({
     .name = "iota",
+    .doc = "arange(n): 0, 1, 2... along an axis",
     .type =
         [](const TypeArgs& args) {
           auto types = declared_type<IotaParams>(args);

@@ -1,16 +1,17 @@
 #include "compiler/prim/list.h"
 
-#include <array>
+#include <vector>
 
 #include "compiler/prim/prim.h"
 
 namespace bitale::ir {
 
-std::span<const OpDef* const> primitives() {
+void register_primitives() {
 #define OP(name) &name##_op,
-  static const std::array list{BITALE_PRIMITIVES(OP)};
+#define FAMILY(name, ops) register_ops(name, std::vector<const OpDef*>{ops});
+  BITALE_PRIMITIVES(FAMILY, OP)
+#undef FAMILY
 #undef OP
-  return list;
 }
 
 }  // namespace bitale::ir

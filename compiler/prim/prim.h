@@ -258,6 +258,7 @@ struct Partial {
 };
 struct ElementwiseOp {
   std::string name;
+  std::string doc = {};
   int operands = 1;
   TypeRule type = {};  // may rely on their number
   std::function<Expr(std::span<const Expr>)> body = {};
@@ -282,7 +283,7 @@ std::vector<Tensor> batch_elementwise(const Batch& b);
 Index flatten(std::span<const Index> at, std::span<const Dim> shape);
 std::vector<Index> unflatten(Index position, std::span<const Dim> shape);
 
-// The primitives' OpDefs, for register_ops.
-std::span<const OpDef* const> primitives();
+// Registers the primitives' OpDefs, each in its family; idempotent.
+void register_primitives();
 
 }  // namespace bitale::ir

@@ -70,9 +70,11 @@ Samples reduction_samples(Tensor (*build)(const Tensor&, Axes, SourceLine)) {
 }
 
 // argmax and argmin.
-OpDef position_op(std::string name, Combiner combiner, Tensor (*build)(const Tensor&, Axes, SourceLine)) {
+OpDef position_op(std::string name, std::string doc, Combiner combiner,
+                  Tensor (*build)(const Tensor&, Axes, SourceLine)) {
   return {
       .name = std::move(name),
+      .doc = std::move(doc),
       .type = [](const TypeArgs& args) { return reduced_type(args, DType::i64); },
       .element =
           [combiner](Element& e) {
@@ -100,7 +102,8 @@ OpDef position_op(std::string name, Combiner combiner, Tensor (*build)(const Ten
 }
 
 // max and min: the gradient goes to the element at `position`, the first extremum.
-OpDef extremum_op(std::string name, Combiner combiner, Tensor (*position)(const Tensor&, Axes, SourceLine),
+OpDef extremum_op(std::string name, std::string doc, Combiner combiner,
+                  Tensor (*position)(const Tensor&, Axes, SourceLine),
                   Tensor (*build)(const Tensor&, Axes, SourceLine)) {
   auto mask = [position](const Node& node) {
     const Axes& axes = node.params_as<AxesParams>().axes;
@@ -108,6 +111,7 @@ OpDef extremum_op(std::string name, Combiner combiner, Tensor (*position)(const 
   };
   return {
       .name = std::move(name),
+      .doc = std::move(doc),
       .type =
           [](const TypeArgs& args) {
             auto types = reduced_type(args, args.count() == 1 ? args.type(0).dtype : DType::f32);
@@ -142,6 +146,7 @@ OpDef extremum_op(std::string name, Combiner combiner, Tensor (*position)(const 
 
 const OpDef sum_op{
     .name = "sum",
+    .doc = "sum(x, axes, keepdims): bools and small integers are summed in int64",
     .type =
         [](const TypeArgs& args) {
           return reduced_type(args, args.count() == 1 ? sum_dtype(args.type(0).dtype) : DType::f32);
@@ -165,10 +170,14 @@ const OpDef sum_op{
     .default_params = default_axes,
 };
 
-const OpDef max_op = extremum_op("max", Combiner::max, argmax, max);
-const OpDef min_op = extremum_op("min", Combiner::min, argmin, min);
-const OpDef argmax_op = position_op("argmax", Combiner::arg_max, argmax);
-const OpDef argmin_op = position_op("argmin", Combiner::arg_min, argmin);
+const OpDef max_op = extremum_op("max", "max(x, axes, keepdims): NaN wins; the gradient goes to the first maximum",
+                                 Combiner::max, argmax, max);
+const OpDef min_op = extremum_op("min", "min(x, axes, keepdims): NaN wins; the gradient goes to the first minimum",
+                                 Combiner::min, argmin, min);
+const OpDef argmax_op =
+    position_op("argmax", "argmax(x, axis): position of the first maximum, int64; NaN wins", Combiner::arg_max, argmax);
+const OpDef argmin_op =
+    position_op("argmin", "argmin(x, axis): position of the first minimum, int64; NaN wins", Combiner::arg_min, argmin);
 
 Tensor sum(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line) {
   if (x && axes.empty()) return cast(x, sum_dtype(x.dtype()), line);

@@ -79,6 +79,7 @@ Axes ones(std::size_t n) { return Axes(n, 1); }
 
 const OpDef broadcast_to_op{
     .name = "broadcast_to",
+    .doc = "broadcast_to(x, shape): repeats missing axes and those of constant extent 1",
     .type =
         [](const TypeArgs& args) {
           args.require_count(1);
@@ -129,6 +130,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape, SourceLine line) {
 
 const OpDef reshape_op{
     .name = "reshape",
+    .doc = "reshape(x, shape): the same elements in row-major order; one extent may be -1",
     .type =
         [](const TypeArgs& args) {
           args.require_count(1);
@@ -179,6 +181,7 @@ Tensor expand_dims(const Tensor& x, int axis, SourceLine line) {
 
 const OpDef transpose_op{
     .name = "transpose",
+    .doc = "transpose(x, axes): output axis i is input axis axes[i]; without axes, reversed",
     .type =
         [](const TypeArgs& args) {
           args.require_count(1);
@@ -240,6 +243,8 @@ Tensor transpose(const Tensor& x) {
 
 const OpDef slice_op{
     .name = "slice",
+    .doc =
+        "slice(x, axis, start, stop, step): elements of one axis; negative bounds count from the end and are clipped",
     .type =
         [](const TypeArgs& args) {
           args.require_count(1);
@@ -289,6 +294,7 @@ Tensor slice(const Tensor& x, Shape starts, Shape extents, std::vector<std::int6
 
 const OpDef pad_op{
     .name = "pad",
+    .doc = "zeros of a shape with x at start + i * step along each axis: the inverse of slice",
     .type =
         [](const TypeArgs& args) {
           args.require_count(1);
@@ -349,6 +355,7 @@ Tensor pad(const Tensor& x, Shape starts, Shape shape, std::vector<std::int64_t>
 
 const OpDef concat_op{
     .name = "concat",
+    .doc = "concatenate(parts, axis)",
     .type =
         [](const TypeArgs& args) {
           args.require(args.count() > 0, "expected at least one operand");
@@ -431,6 +438,7 @@ Tensor concat(std::vector<Tensor> parts, int axis, SourceLine line) {
 
 const OpDef flip_op{
     .name = "flip",
+    .doc = "flip(x, axes): reverses axes",
     .type =
         [](const TypeArgs& args) {
           args.require_count(1);

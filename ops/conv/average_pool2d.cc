@@ -97,6 +97,7 @@ std::vector<Sample> samples() {
 // count_padding the number includes elements of the padding. Errors: as max_pool2d.
 const OpDef average_pool2d_op{
     .name = "average_pool2d",
+    .doc = "average_pool2d(images, {window, stride, padding, ceil, count_padding})",
     .type = [](const TypeArgs& args) { return pooled_type(args); },
     .element = element,
     .vjp =

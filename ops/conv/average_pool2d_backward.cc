@@ -67,6 +67,7 @@ std::vector<Sample> samples() {
 // cover it. The transpose of average_pool2d.
 const OpDef average_pool2d_backward_op{
     .name = "average_pool2d_backward",
+    .doc = "the gradient of average_pool2d",
     .type = type_rule,
     .element = element,
     .vjp =

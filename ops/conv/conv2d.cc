@@ -79,6 +79,9 @@ std::vector<Sample> samples() {
 // dilations or groups below 1, a window that is empty or larger than the input.
 const OpDef conv2d_op{
     .name = "conv2d",
+    .doc =
+        "conv2d(images, filters, {stride, dilation, padding, groups, flip}): cross-correlation, or convolution if "
+        "flipped; NCHW",
     .type = type_rule,
     .contraction = contraction,
     .vjp = vjp,

@@ -95,6 +95,7 @@ std::vector<Sample> samples() {
 // are not the extents of conv2d's result for H, W.
 const OpDef conv2d_backward_data_op{
     .name = "conv2d_backward_data",
+    .doc = "the gradient of conv2d in its images",
     .type = type_rule,
     .contraction = contraction,
     .vjp = vjp,

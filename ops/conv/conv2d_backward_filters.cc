@@ -77,6 +77,7 @@ std::vector<Sample> samples() {
 // conv2d's filters. Errors: as conv2d, and OH, OW that are not the extents of conv2d's result.
 const OpDef conv2d_backward_filters_op{
     .name = "conv2d_backward_filters",
+    .doc = "the gradient of conv2d in its filters",
     .type = type_rule,
     .contraction = contraction,
     .vjp = vjp,

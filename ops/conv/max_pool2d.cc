@@ -53,6 +53,7 @@ std::vector<Sample> maximum_samples() {
 // padding that is negative or not smaller than the window, a window larger than the padded image.
 const OpDef max_pool2d_op{
     .name = "max_pool2d",
+    .doc = "max_pool2d(images, {window, stride, padding, ceil}): the gradient goes to the first maximum",
     .type = [](const TypeArgs& args) { return pooled_type(args); },
     .element = maximum_element,
     .vjp =

@@ -79,6 +79,7 @@ std::vector<Sample> samples() {
 // element at its window's position. Linear in dy; its transpose is max_pool2d_gather.
 const OpDef max_pool2d_backward_op{
     .name = "max_pool2d_backward",
+    .doc = "the gradient of max_pool2d, by the positions of max_pool2d_index",
     .type = backward_type,
     .element = backward_element,
     .vjp =

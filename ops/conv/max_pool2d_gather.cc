@@ -78,6 +78,7 @@ std::vector<Sample> samples() {
 // position as max_pool2d_index gives it. Linear in x; its transpose is max_pool2d_backward.
 const OpDef max_pool2d_gather_op{
     .name = "max_pool2d_gather",
+    .doc = "the elements of images at the positions of max_pool2d_index",
     .type = gather_type,
     .element = gather_element,
     .vjp =

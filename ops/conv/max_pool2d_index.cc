@@ -64,6 +64,7 @@ std::vector<Sample> index_samples() {
 // NaN) is.
 const OpDef max_pool2d_index_op{
     .name = "max_pool2d_index",
+    .doc = "the position in its image of each window's first maximum",
     .type = [](const TypeArgs& args) { return pooled_type(args, DType::i32); },
     .element = index_element,
     .vjp = zero_vjp,

@@ -13,6 +13,7 @@ extern const OpDef tanh_op, sigmoid_op, softplus_op, relu_op;
 
 const OpDef tanh_op = unary({
     .name = "tanh",
+    .doc = "tanh(x)",
     .op = ScalarOp::tanh,
     .partial = {[](const Node& n) { return 1 - square(result(n)); }},
     .samples = ir::unary_samples([](const Tensor& x) { return tanh(x); }),
@@ -20,6 +21,7 @@ const OpDef tanh_op = unary({
 
 const OpDef sigmoid_op = unary({
     .name = "sigmoid",
+    .doc = "sigmoid(x): 1 / (1 + exp(-x)), without overflow",
     .op = ScalarOp::sigmoid,
     .partial = {[](const Node& n) { return result(n) * (1 - result(n)); }},
     .samples = ir::unary_samples([](const Tensor& x) { return sigmoid(x); }),
@@ -27,6 +29,7 @@ const OpDef sigmoid_op = unary({
 
 const OpDef softplus_op = unary({
     .name = "softplus",
+    .doc = "softplus(x): log(1 + exp(x)), without overflow",
     .op = ScalarOp::softplus,
     .partial = {[](const Node& n) { return sigmoid(n.input(0)); }},
     .samples = ir::unary_samples([](const Tensor& x) { return softplus(x); }),
@@ -36,6 +39,7 @@ const OpDef softplus_op = unary({
 const OpDef relu_op = [] {
   OpDef def = ir::elementwise(
       {.name = "relu",
+       .doc = "relu(x): max(x, 0); its derivative at 0 is 0",
        .type = ir::same_number,
        .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::max, {x[0], ir::like(x[0], 0)}); },
        .samples = ir::unary_samples([](const Tensor& x) { return relu(x); }),

@@ -27,6 +27,7 @@ std::vector<DType> tested() { return {DType::f32, DType::f64, DType::i32, DType:
 
 const OpDef floordiv_op = ir::elementwise({
     .name = "floordiv",
+    .doc = "floordiv(a, b): rounds towards minus infinity; an integer divided by 0 gives 0",
     .operands = 2,
     .type = ir::same_number,
     .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::floordiv, {x[0], x[1]}); },
@@ -37,6 +38,7 @@ const OpDef floordiv_op = ir::elementwise({
 // mod(a, b) = a - floor(a / b) b.
 const OpDef mod_op = ir::elementwise({
     .name = "mod",
+    .doc = "mod(a, b): a - floordiv(a, b) * b, of the sign of b",
     .operands = 2,
     .type = ir::same_number,
     .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::mod, {x[0], x[1]}); },

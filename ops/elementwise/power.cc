@@ -13,6 +13,7 @@ extern const OpDef sqrt_op, pow_op;
 
 const OpDef sqrt_op = unary({
     .name = "sqrt",
+    .doc = "sqrt(x)",
     .op = ScalarOp::sqrt,
     .partial = {[](const Node& n) { return 0.5 / result(n); }, true},
     .samples = ir::unary_samples([](const Tensor& x) { return sqrt(x); }, 0.1, 4),
@@ -37,6 +38,7 @@ Tensor pow_by_exponent(const Node& n) {
 
 const OpDef pow_op = ir::elementwise({
     .name = "pow",
+    .doc = "pow(x, y): x to the power y; the derivative in y is 0 at x = 0",
     .operands = 2,
     .type = ir::same_float,
     .body = [](std::span<const ir::Expr> x) { return ir::call(ScalarOp::pow, {x[0], x[1]}); },

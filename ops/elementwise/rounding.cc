@@ -12,12 +12,14 @@ extern const OpDef floor_op, ceil_op, round_op;
 
 const OpDef floor_op = unary({
     .name = "floor",
+    .doc = "floor(x)",
     .op = ScalarOp::floor,
     .samples = ir::unary_samples([](const Tensor& x) { return floor(x); }),
 });
 
 const OpDef ceil_op = unary({
     .name = "ceil",
+    .doc = "ceil(x)",
     .op = ScalarOp::ceil,
     .samples = ir::unary_samples([](const Tensor& x) { return ceil(x); }),
 });
@@ -25,6 +27,7 @@ const OpDef ceil_op = unary({
 // Halves go to the even number.
 const OpDef round_op = unary({
     .name = "round",
+    .doc = "round(x): to the nearest integer, halves to the even one",
     .op = ScalarOp::round,
     .samples = ir::unary_samples([](const Tensor& x) { return round(x); }),
 });

@@ -16,6 +16,7 @@ extern const OpDef sin_op, cos_op, erf_op;
 
 const OpDef sin_op = unary({
     .name = "sin",
+    .doc = "sin(x)",
     .op = ScalarOp::sin,
     .partial = {[](const Node& n) { return cos(n.input(0)); }},
     .samples = ir::unary_samples([](const Tensor& x) { return sin(x); }),
@@ -23,6 +24,7 @@ const OpDef sin_op = unary({
 
 const OpDef cos_op = unary({
     .name = "cos",
+    .doc = "cos(x)",
     .op = ScalarOp::cos,
     .partial = {[](const Node& n) { return -sin(n.input(0)); }},
     .samples = ir::unary_samples([](const Tensor& x) { return cos(x); }),
@@ -30,6 +32,7 @@ const OpDef cos_op = unary({
 
 const OpDef erf_op = unary({
     .name = "erf",
+    .doc = "erf(x): the error function",
     .op = ScalarOp::erf,
     .partial = {[](const Node& n) { return 2 * std::numbers::inv_sqrtpi * exp(-square(n.input(0))); }},
     .samples = ir::unary_samples([](const Tensor& x) { return erf(x); }),

@@ -11,6 +11,7 @@ namespace bitale::ops {
 
 struct UnaryOp {
   std::string name = {};
+  std::string doc = {};
   ir::ScalarOp op = ir::ScalarOp::neg;
   ir::Partial partial = {};
   std::function<std::vector<ir::Sample>()> samples = {};
@@ -18,6 +19,7 @@ struct UnaryOp {
 
 inline ir::OpDef unary(UnaryOp u) {
   return ir::elementwise({.name = std::move(u.name),
+                          .doc = std::move(u.doc),
                           .type = ir::same_float,
                           .body = [op = u.op](std::span<const ir::Expr> x) { return ir::call(op, {x[0]}); },
                           .partials = {std::move(u.partial)},

@@ -40,6 +40,7 @@ std::vector<Sample> samples() {
 // anything reads by them; the indices are memory of their own then. Nobody's rows are not checked: the node is dead.
 const OpDef checked_rows_op{
     .name = "checked_rows",
+    .doc = "the indices, after a check that each is in [-n, n), with negative ones counted from the end",
     .type = type_rule,
     .library = "checked_rows",
     .library_extents =

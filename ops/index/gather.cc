@@ -87,6 +87,7 @@ std::vector<Sample> samples() {
 // index.h.
 const OpDef gather_op{
     .name = "gather",
+    .doc = "gather(x, indices, axis): rows of x along an axis",
     .type = type_rule,
     .element = element,
     .vjp =

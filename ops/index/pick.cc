@@ -55,6 +55,7 @@ std::vector<Sample> samples() {
 // no scatter. Errors: indices that are not integers or not one per row; out of range indices: index.h.
 const OpDef pick_op{
     .name = "pick",
+    .doc = "pick(x, indices): x[i, indices[i]], one element of each row",
     .type = type_rule,
     .element = element,
     .vjp = [](const Vjp& v) { return std::vector{pick_backward(v.dy(), v.in(1), v.in(0).shape().back()), Tensor{}}; },

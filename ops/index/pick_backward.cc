@@ -62,6 +62,7 @@ std::vector<Sample> samples() {
 // pick.
 const OpDef pick_backward_op{
     .name = "pick_backward",
+    .doc = "the transpose of pick: zeros with one element of each row set",
     .type = type_rule,
     .element = element,
     .vjp = [](const Vjp& v) { return std::vector{pick(v.dy(), v.in(1)), Tensor{}}; },

@@ -85,6 +85,7 @@ std::vector<Sample> samples() {
 // indices: index.h.
 const OpDef scatter_add_op{
     .name = "scatter_add",
+    .doc = "scatter_add(x, indices, updates, axis): x with updates added at rows; duplicates accumulate",
     .type = type_rule,
     .library = "scatter_add",
     .library_extents =

@@ -41,6 +41,7 @@ void reference(const Reference& r) {
 // Errors: x not float, an axis it does not have.
 const OpDef log_softmax_op{
     .name = "log_softmax",
+    .doc = "log_softmax(x, axis): log of softmax, without overflow",
     .type = softmax_type,
     .element =
         [](Element& e) {

@@ -43,6 +43,7 @@ void reference(const Reference& r) {
 // not have.
 const OpDef softmax_op{
     .name = "softmax",
+    .doc = "softmax(x, axis)",
     .type = softmax_type,
     .element =
         [](Element& e) {

@@ -33,6 +33,7 @@ void reference(const Reference& r) {
 // random_bernoulli(state; draw_id, p, shape) -> bool shape: true with probability p.
 const OpDef random_bernoulli_op{
     .name = "random_bernoulli",
+    .doc = "RandomStream::bernoulli(p, shape): true with probability p",
     .type = type_rule,
     .element = element,
     .vjp = zero_vjp,

@@ -36,6 +36,7 @@ void reference(const Reference& r) {
 // random_normal(state; draw_id, shape, dtype) -> dtype shape: mean 0, variance 1, magnitudes up to 6.8.
 const OpDef random_normal_op{
     .name = "random_normal",
+    .doc = "RandomStream::normal(shape, dtype): standard normal",
     .type = random_float_type,
     .element = element,
     .vjp = zero_vjp,

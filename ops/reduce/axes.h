@@ -10,8 +10,6 @@
 
 namespace bitale::ops {
 
-using Axes = std::vector<std::int64_t>;
-
 // Sorted, unique and >= 0. Negative axes count from the end; no axes are all axes. Errors speak of `op`.
 inline Axes normalised_axes(const char* op, const ir::Tensor& x, Axes axes, SourceLine line) {
   auto fail = [&](const std::string& what) {

@@ -44,6 +44,7 @@ Tensor weights(const ir::Node& node) {
 
 const OpDef logsumexp_op{
     .name = "logsumexp",
+    .doc = "logsumexp(x, axes, keepdims): log of the sum of exp(x), without overflow",
     .type =
         [](const ir::TypeArgs& args) {
           args.require_count(1);

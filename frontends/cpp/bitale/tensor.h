@@ -47,6 +47,7 @@ class Dim {
   std::shared_ptr<const detail::DimHandle> handle_;
 };
 using Shape = std::vector<Dim>;
+using Axes = std::vector<std::int64_t>;  // negative ones count from the end
 
 class Tensor {
  public:
