@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "compiler/ir/op.h"
-#include "ops/api/ops.h"
+#include "ops/api/conv.h"
 
 namespace bitale::ops {
 

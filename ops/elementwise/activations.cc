@@ -1,6 +1,6 @@
 // tanh, sigmoid, softplus, relu.
 #include "compiler/prim/samples.h"
-#include "ops/api/ops.h"
+#include "ops/api/elementwise.h"
 #include "ops/elementwise/unary.h"
 
 namespace bitale::ops {

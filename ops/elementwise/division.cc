@@ -1,6 +1,6 @@
 // floordiv and mod, rounding towards minus infinity. An integer divided by 0 gives 0.
 #include "compiler/prim/samples.h"
-#include "ops/api/ops.h"
+#include "ops/api/elementwise.h"
 
 namespace bitale::ops {
 

@@ -1,6 +1,6 @@
 // floor, ceil, round: their derivatives are zero. An integer is its own rounding.
 #include "compiler/prim/samples.h"
-#include "ops/api/ops.h"
+#include "ops/api/elementwise.h"
 #include "ops/elementwise/unary.h"
 
 namespace bitale::ops {

@@ -3,7 +3,7 @@
 #include <numbers>
 
 #include "compiler/prim/samples.h"
-#include "ops/api/ops.h"
+#include "ops/api/elementwise.h"
 #include "ops/elementwise/unary.h"
 
 namespace bitale::ops {

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "compiler/ir/op.h"
-#include "ops/api/ops.h"
+#include "ops/api/index.h"
 
 namespace bitale::ops {
 

@@ -1,4 +1,4 @@
-#include "ops/api/ops.h"
+#include "ops/api/index.h"
 #include "runtime/base/error.h"
 
 namespace bitale::ops {

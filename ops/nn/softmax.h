@@ -4,7 +4,7 @@
 #pragma once
 
 #include "compiler/ir/op.h"
-#include "ops/api/ops.h"
+#include "ops/api/nn.h"
 
 namespace bitale::ops {
 

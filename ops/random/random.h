@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "compiler/ir/op.h"
-#include "ops/api/ops.h"
+#include "ops/api/random.h"
 
 namespace bitale::ops {
 

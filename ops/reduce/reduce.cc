@@ -1,5 +1,5 @@
 // Reductions over axes as users name them, on the primitives.
-#include "ops/api/ops.h"
+#include "ops/api/reduce.h"
 #include "ops/reduce/axes.h"
 
 namespace bitale::ops {
