@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -102,6 +103,11 @@ std::vector<const ir::OpDef*> tested_ops() {
   ops::register_all();
   std::vector<const ir::OpDef*> list = ir::all_ops();
   std::erase_if(list, [](const ir::OpDef* op) { return op->leaf == ir::Leaf::input || op->leaf == ir::Leaf::shared; });
+  if (const char* names = std::getenv("BITALE_TEST_OPS")) {
+    const std::string wanted = "," + std::string(names) + ",";
+    std::erase_if(list, [&](const ir::OpDef* op) { return wanted.find("," + op->name + ",") == std::string::npos; });
+    if (list.empty()) throw Error("BITALE_TEST_OPS names no op: " + std::string(names));
+  }
   return list;
 }
 

@@ -40,7 +40,8 @@ BuiltCase build(const OpCase& c, std::uint64_t seed = 1);
 // is must do.
 std::vector<OpCase> op_cases(const ir::OpDef& op);
 
-// The ops that there are, without those that have nothing to test (inputs and Shared).
+// The ops that there are, without those that have nothing to test (inputs and Shared); of these, what the environment
+// variable BITALE_TEST_OPS lists ("sort,argsort"), for work on one op.
 std::vector<const ir::OpDef*> tested_ops();
 
 // Something that computes values of a graph. Every backend is compared with the interpreter, which runs references
