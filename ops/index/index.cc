@@ -1,6 +1,7 @@
 #include "ops/index/index.h"
 
 #include "ops/api/checks.h"
+#include "ops/api/elementwise.h"
 #include "runtime/base/error.h"
 
 namespace bitale::ops {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "ops/api/checks.h"
+#include "ops/api/index.h"
 #include "ops/nn/softmax.h"
 
 namespace bitale::ops {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "ops/api/elementwise.h"
+#include "ops/api/index.h"
+#include "ops/api/reduce.h"
 #include "ops/nn/softmax.h"
 
 namespace bitale::ops {

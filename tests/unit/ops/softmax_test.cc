@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "compiler/grad/grad.h"
+#include "ops/api/ops.h"
 #include "tests/support/catch.h"
 #include "tests/unit/ops/op_check.h"
 
