@@ -28,9 +28,9 @@ endif()
 if(TARGET bitale_runtime)
   set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/bitale)
   install(EXPORT bitaleTargets NAMESPACE bitale:: DESTINATION ${package_folder})
-  configure_package_config_file(cmake/bitaleConfig.cmake.in "${PROJECT_BINARY_DIR}/bitaleConfig.cmake"
+  configure_package_config_file(cmake/bitale-config.cmake.in "${PROJECT_BINARY_DIR}/bitale-config.cmake"
     INSTALL_DESTINATION ${package_folder})
-  write_basic_package_version_file("${PROJECT_BINARY_DIR}/bitaleConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
-  install(FILES "${PROJECT_BINARY_DIR}/bitaleConfig.cmake" "${PROJECT_BINARY_DIR}/bitaleConfigVersion.cmake"
+  write_basic_package_version_file("${PROJECT_BINARY_DIR}/bitale-config-version.cmake" COMPATIBILITY SameMinorVersion)
+  install(FILES "${PROJECT_BINARY_DIR}/bitale-config.cmake" "${PROJECT_BINARY_DIR}/bitale-config-version.cmake"
     DESTINATION ${package_folder})
 endif()

@@ -197,7 +197,7 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
   CompileReport& report = out.report;
   report.function = graph.name;
   const Isa isa = options.isa.empty() ? default_isa() : isa_from_text(options.isa);
-  const Cache cache = options.use_cache && !flags().check ? Cache::from_flags() : Cache("");
+  const Cache cache = options.use_cache && !flags().check && !is_process_local(graph) ? Cache::from_flags() : Cache("");
   const std::vector<SourceLine> lines = canonical_lines(graph);
   std::optional<program::Program> program;
   Digest key;

@@ -23,6 +23,12 @@ std::vector<Tensor> roots_of(const lower::FunctionGraph& g) {
 
 }  // namespace
 
+bool is_process_local(const lower::FunctionGraph& graph) {
+  const std::vector<Tensor> roots = roots_of(graph);
+  const auto nodes = ir::topological(roots);
+  return std::any_of(nodes.begin(), nodes.end(), [](const ir::NodePtr& n) { return n->op().process_local; });
+}
+
 Digest cache_key(const lower::FunctionGraph& graph, const std::string& settings) {
   Hasher h;
   h.text(settings).text(graph.name);

@@ -10,6 +10,9 @@
 
 namespace bitale::driver {
 
+// Whether an op of the graph runs code of this process, which no cache can hold.
+bool is_process_local(const lower::FunctionGraph& graph);
+
 Digest cache_key(const lower::FunctionGraph& graph, const std::string& settings);
 
 // Every source line of the graph in canonical order of nodes: entries of the cache refer to lines by their position

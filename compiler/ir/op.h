@@ -142,6 +142,8 @@ struct OpDef {
   std::function<std::vector<Dim>(const Node&)> library_extents = {};
   std::function<std::vector<std::int64_t>(const Node&)> library_integers = {};
   Leaf leaf = Leaf::none;
+  // What it runs lives in this process alone: programs with it are not cached.
+  bool process_local = false;
   std::function<std::string(const Node&)> label = {};  // what steps and messages call a node, if not by the op's name
 
   // Elementwise ops: the output's element from the inputs' at the same index. Implies `element`.

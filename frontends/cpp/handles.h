@@ -4,6 +4,7 @@
 #include <map>
 #include <shared_mutex>
 
+#include <bitale/custom.h>
 #include <bitale/tensor.h>
 
 #include "compiler/prim/prim.h"
@@ -45,6 +46,7 @@ struct Access {
   // The Shared behind a symbolic leaf, and the leaf as its handle named it.
   static std::shared_ptr<Shared::State> find(const ir::Tensor& leaf);
   static ir::Tensor named(const ir::Tensor& leaf);
+  static CustomOp custom(std::shared_ptr<const CustomOp::Definition> definition);
 };
 
 }  // namespace detail

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/library/callback.h"
+
 namespace bitale::executor {
 namespace {
 
@@ -14,7 +16,7 @@ std::string reason(const Failure& f) {
     case static_cast<int>(ErrorCode::library):
       return fmt::format("the library call {} failed with status {}", f.detail, f.value);
     case static_cast<int>(ErrorCode::callback):
-      return fmt::format("the callback failed with status {}", f.value);
+      return "the callback failed: " + library::callback_message(f.value);
     case not_finite:
       return fmt::format("element {} of the {} of '{}' is not finite", f.value, f.limit, f.detail);
     case not_as_defined:
