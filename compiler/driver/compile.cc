@@ -186,18 +186,20 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
   generate(l, options, isa, report);
   program::verify(l.program);
   dump(graph.name, "program", program::to_string(l.program));
-  return {std::move(l.program), flags().check ? step_checker(l) : nullptr};
+  return {std::move(l.program), options.check ? step_checker(l) : nullptr};
 }
 
 }  // namespace
 
-Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& options) {
+Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& given) {
+  CompileOptions options = given;
+  options.check = options.check || flags().check;
   const Clock total;
   Compiled out;
   CompileReport& report = out.report;
   report.function = graph.name;
   const Isa isa = options.isa.empty() ? default_isa() : isa_from_text(options.isa);
-  const Cache cache = options.use_cache && !flags().check && !is_process_local(graph) ? Cache::from_flags() : Cache("");
+  const Cache cache = options.use_cache && !options.check && !is_process_local(graph) ? Cache::from_flags() : Cache("");
   const std::vector<SourceLine> lines = canonical_lines(graph);
   std::optional<program::Program> program;
   Digest key;

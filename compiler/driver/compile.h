@@ -16,12 +16,13 @@ struct CompileOptions {
   std::string isa;       // "v2", "v3", "v4"; empty: default_isa()
   bool relaxed = false;  // relaxed rules
   bool use_cache = true;
+  bool check = false;  // every step of every call against the interpreter; also by the flag. Comes from no cache then
 };
 
 struct Compiled {
   std::shared_ptr<const executor::Runnable> runnable;
   std::shared_ptr<const program::Program> program;
-  std::shared_ptr<const executor::StepChecker> checker;  // what `runnable` asks after every step, if flag check is set
+  std::shared_ptr<const executor::StepChecker> checker;  // what `runnable` asks after every step, if it is to
   CompileReport report;
 };
 

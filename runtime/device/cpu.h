@@ -25,4 +25,8 @@ const CpuInfo& cpu_info();
 // about `seconds`. In GFLOP/s, float32.
 double measure_fma_peak(Isa isa, int threads, double seconds);
 
+// What `threads` threads read and write of main memory at once, in GB/s: a[i] = b[i] + s * c[i] over arrays that no
+// cache holds (McCalpin's STREAM triad, counted as three arrays), the best of the sweeps in about `seconds`.
+double measure_bandwidth(int threads, double seconds);
+
 }  // namespace bitale

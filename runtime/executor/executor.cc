@@ -139,7 +139,7 @@ struct Runnable::State {
   void give_back(std::unique_ptr<Frame> frame);
   Packs::Held take_packs(Frame& frame, std::span<const Array> shareds, const std::vector<std::int64_t>& versions) const;
   bool is_kept(const KeptPack& kept, const std::vector<std::int64_t>& versions) const;
-  bool in_place(std::size_t buffer) const;
+  bool in_place(std::size_t buffer, const CallOptions& options) const;
   std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs, std::span<const Array> shareds,
                                   const CallOptions& options) const;
   bool in_spare(const Frame& frame, const Buffer& b, std::int64_t bytes, const CallOptions& options) const;
@@ -203,6 +203,7 @@ void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
     profile[i].calls += frame->costs[i].calls;
     profile[i].seconds += frame->costs[i].seconds;
     profile[i].flops += frame->costs[i].flops;
+    profile[i].bytes += frame->costs[i].bytes;
   }
   frame->costs.clear();
   const auto home = std::find_if(remembered.begin(), remembered.end(),
@@ -257,8 +258,8 @@ Packs::Held Runnable::State::take_packs(Frame& frame, std::span<const Array> sha
 }
 
 // With a guard that looks at results any step can fail, and what it compares with must stay.
-bool Runnable::State::in_place(std::size_t buffer) const {
-  return program->buffers[buffer].in_place && !flags().nan_guard && !checker;
+bool Runnable::State::in_place(std::size_t buffer, const CallOptions& options) const {
+  return program->buffers[buffer].in_place && !options.nan_guard && !checker;
 }
 
 // The guards want fresh memory: bounded by a page of its own, or known to be finite.
@@ -280,7 +281,7 @@ std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<c
     if (role == Role::input) arrays[i] = inputs[at(b.index)];
     if (role == Role::shared) arrays[i] = shareds[at(b.index)];
     if (role != Role::output && role != Role::update) continue;
-    if (in_place(i) && at(b.index) < options.owned.size() && options.owned[at(b.index)]) {
+    if (in_place(i, options) && at(b.index) < options.owned.size() && options.owned[at(b.index)]) {
       arrays[i] = shareds[at(b.index)];
       continue;
     }
@@ -340,13 +341,24 @@ const Program& Runnable::program() const { return *state_->program; }
 
 void Runnable::check_steps(std::shared_ptr<const StepChecker> checker) { state_->checker = std::move(checker); }
 
+namespace {
+
+CallOptions with_flags(CallOptions options) {
+  options.profile = options.profile || flags().profile;
+  options.nan_guard = options.nan_guard || flags().nan_guard;
+  return options;
+}
+
+}  // namespace
+
 CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> shareds,
-                          const CallOptions& options) const {
+                          const CallOptions& given) const {
+  const CallOptions options = with_flags(given);
   if (options.threads < 1) throw Error(fmt::format("a call on {} threads", options.threads));
   std::unique_ptr<Frame> frame = state_->take_frame(state_->extents_of(inputs, shareds), options.threads);
-  frame->begin();
+  frame->begin(options.nan_guard);
   frame->checker = state_->checker.get();
-  if (flags().profile) frame->costs.assign(state_->steps.size(), {});
+  if (options.profile) frame->costs.assign(state_->steps.size(), {});
   const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds, options);
   frame->packs = state_->take_packs(*frame, shareds, options.versions);
   run_region(frame->threads, [&](int thread) {
@@ -367,14 +379,15 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
 }
 
 Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<const Array> shareds,
-                                    const CallOptions& options) const {
+                                    const CallOptions& given) const {
+  const CallOptions options = with_flags(given);
   const std::lock_guard lock(state_->mutex);
   const auto prepared = state_->prepare(state_->extents_of(inputs, shareds), options.threads);
   Planned planned;
   planned.arena_bytes = prepared->placement.arena_bytes;
   const Groups& groups = state_->layout.groups;
   for (std::size_t i = 0; i < program().buffers.size(); ++i)
-    if (groups.root[i] == static_cast<int>(i) && !state_->in_place(i) &&
+    if (groups.root[i] == static_cast<int>(i) && !state_->in_place(i, options) &&
         (groups.role[i] == Role::output || groups.role[i] == Role::update))
       planned.output_bytes += prepared->placement.bytes[i];
   planned.constant_bytes = constant_bytes(state_->layout);
@@ -398,7 +411,8 @@ std::vector<StepProfile> Runnable::profile() const {
   std::vector<StepProfile> rows;
   for (std::size_t i = 0; i < state_->profile.size(); ++i) {
     const Cost& c = state_->profile[i];
-    if (c.calls > 0) rows.push_back({state_->steps[i]->label, c.calls, c.seconds, c.flops});
+    if (c.calls > 0)
+      rows.push_back({state_->steps[i]->label, c.calls, c.seconds, c.flops, c.bytes, state_->steps[i]->origins});
   }
   return rows;
 }

@@ -31,6 +31,8 @@ struct StepProfile {
   std::int64_t calls = 0;
   double seconds = 0;
   double flops = 0;  // in all calls
+  double bytes = 0;  // in all calls: what its buffers hold, workspaces left out
+  std::vector<SourceLine> origins{};
 };
 
 struct CallOptions {
@@ -44,6 +46,8 @@ struct CallOptions {
   // By Shared number (missing or empty: none): an Array that nobody reads, of the Shared's dtype. An update that is not
   // in place is written into its memory if it has the right size, else into new memory.
   std::vector<Array> spare{};
+  bool profile = false;    // time every step; also by the flag
+  bool nan_guard = false;  // fail at the first step that writes something that is not finite; also by the flag
 };
 
 struct CallResult {
@@ -83,7 +87,7 @@ class Runnable {
   };
   Planned planned(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
 
-  std::vector<StepProfile> profile() const;  // empty unless BITALE_PROFILE
+  std::vector<StepProfile> profile() const;  // of the calls that were profiled
   void reset_profile() const;
 
  private:

@@ -181,9 +181,9 @@ void Frame::place(const Layout& l, const Placement& p, std::vector<Tables*> tabl
   }
 }
 
-void Frame::begin() {
+void Frame::begin(bool guard_values) {
   stop_at.store(std::numeric_limits<std::int64_t>::max(), std::memory_order_relaxed);
-  nan_guard = flags().nan_guard;
+  nan_guard = guard_values;
   for (ThreadState& s : states) {
     s.sequence = 0;
     s.failure = {};

@@ -85,7 +85,7 @@ inline constexpr int not_as_defined = 1001;  // found by the step checker
 
 struct Cost {
   std::int64_t calls = 0;
-  double seconds = 0, flops = 0;
+  double seconds = 0, flops = 0, bytes = 0;
 };
 
 struct Frame;
@@ -118,7 +118,7 @@ struct Frame {
   // The pack that a step reads in the present call; none if it packs itself.
   KeptOperand kept(const StepFacts& facts, Side side) const;
 
-  void begin();                    // before a call: no failure, flags as they are now
+  void begin(bool guard_values);   // before a call: no failure
   const Failure* failure() const;  // the first one, after a call
 
  private:

@@ -29,6 +29,20 @@ std::pair<std::int64_t, std::int64_t> share_of(std::int64_t bytes, int thread, i
 
 }  // namespace
 
+// What the buffers of a step hold, each once; workspaces stay in the caches.
+double Walker::bytes_of(const Scope& scope, const StepLayout& s) {
+  std::vector<int> roots;
+  for_each_buffer(*s.step, [&](int buffer, bool) {
+    const int root = scope.layout.groups.root[at(buffer)];
+    if (scope.layout.groups.role[at(buffer)] != Role::workspace &&
+        std::find(roots.begin(), roots.end(), root) == roots.end())
+      roots.push_back(root);
+  });
+  double bytes = 0;
+  for (int root : roots) bytes += static_cast<double>(scope.placement.bytes[at(root)]);
+  return bytes;
+}
+
 bool Walker::run_all() {
   const Prepared& p = *frame_.prepared;
   return run({frame_.layout, p.facts, state_.tables, p.placement}, frame_.threads == 1, false);
@@ -69,6 +83,7 @@ bool Walker::run(const Scope& scope, bool alone, bool meet_after) {
       ++c.calls;
       c.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (s.step->flops >= 0) c.flops += static_cast<double>(scope.tables.extents[at(s.step->flops)]);
+      c.bytes += bytes_of(scope, s);
     }
   }
   return true;

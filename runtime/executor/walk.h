@@ -56,6 +56,7 @@ class Walker {
   void clear(void* to, std::int64_t bytes, bool alone) const;
   void poison(const Scope& scope, const StepLayout& step) const;
   void scan(const Scope& scope, const StepLayout& step);
+  static double bytes_of(const Scope& scope, const StepLayout& step);
   // The step checker's work, on one thread; null for a step that is made of others.
   std::shared_ptr<StepUnderCheck> before_step(const Scope& scope, const StepLayout& step) const;
   void check_step(const StepLayout& step, const StepUnderCheck& under_check);

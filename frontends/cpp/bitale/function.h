@@ -26,6 +26,22 @@ struct FunctionOptions {
   bool relaxed = false;        // also rewrites that hold for finite values only
   bool unused_inputs = false;  // allow inputs that nothing reads
   bool cache = true;
+  // For debugging, each also by a flag for all functions of a process (docs/debugging.md):
+  bool profile = false;    // BITALE_PROFILE: time every step; Function::profile() shows it
+  bool nan_guard = false;  // BITALE_NAN_GUARD: a call fails at the first step that writes NaN or Inf, naming its lines
+  bool check = false;      // BITALE_CHECK: every step against the interpreter; the first that differs fails the call
+};
+
+// What profiles are sorted by: the steps of the program, the ops that steps are made of (a step of several is one row),
+// or the user's source lines (a step's time goes to its lines in equal parts).
+enum class ProfileBy : std::uint8_t { step, op, line };
+struct ProfileRow {
+  std::string name;
+  std::int64_t calls = 0;
+  double seconds = 0;  // of all calls
+  double share = 0;    // of the time of all rows
+  double flops = 0;    // of contractions: 2 per multiply-add; per second: flops / seconds
+  double bytes = 0;    // that the buffers of its steps hold: the least that is read and written
 };
 
 // One argument of a call: an Array, a span, a number, or nested lists of numbers.
@@ -80,7 +96,10 @@ class Function {
   std::string compile_report_json() const;
   std::string compile_trace() const;  // Chrome's trace format
   std::string program_text() const;
-  std::string profile() const;                              // per step, if BITALE_PROFILE is set
+  // What was timed so far, longest first (steps: in their order); nothing unless it is switched on. The text says how
+  // close rows come to the FMA peak and the memory bandwidth, which it measures at that moment.
+  std::vector<ProfileRow> profile_rows(ProfileBy by = ProfileBy::step) const;
+  std::string profile(ProfileBy by = ProfileBy::step) const;
   double flops(std::span<const Argument> arguments) const;  // of contractions: 2 per multiply-add
   PlannedMemory planned_memory(std::span<const Argument> arguments) const;
 
