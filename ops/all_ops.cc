@@ -5,6 +5,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
+#include "ops/elementwise/rules.h"
 #include "ops/nn/rules.h"
 
 namespace bitale::ops {
@@ -59,6 +60,7 @@ void register_all() {
 #undef FAMILY
 #undef OP
     driver::add_rules(nn_rules());
+    driver::add_rules(elementwise_rules());
     return true;
   }();
   (void)once;

@@ -14,44 +14,13 @@
 #include "compiler/kernel/special.h"
 #include "tests/support/catch.h"
 #include "tests/unit/compiler/kernel/tape.h"
+#include "tests/unit/compiler/kernel/ulps.h"
 
 using namespace bitale;
 using namespace bitale::kernel;
-using bitale::tests::Tape;
+using namespace bitale::tests;
 
 namespace {
-
-using Bits = std::vector<std::uint64_t>;
-
-constexpr Tape::Traits all_traits[] = {{true, true}, {true, false}, {false, false}};
-
-template <class T>
-using BitsOf = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-
-template <class T>
-T value_of(std::uint64_t word) {
-  return std::bit_cast<T>(static_cast<BitsOf<T>>(word));
-}
-
-template <class T>
-std::uint64_t word_of(T value) {
-  return std::bit_cast<BitsOf<T>>(value);
-}
-
-// How far `got` is from the exact value, in units in the last place of the exact value. Infinity and NaN must be met;
-// infinity counts as the next number after the largest. With `parts`, the units are those of a number that large.
-template <class T, class Wide>
-double ulps(T got, Wide exact, Wide parts = 0) {
-  using Limits = std::numeric_limits<T>;
-  if (std::isnan(exact)) return std::isnan(got) ? 0 : Limits::infinity();
-  if (std::isnan(got)) return Limits::infinity();
-  const Wide beyond = std::ldexp(Wide{1}, Limits::max_exponent);
-  const auto finite = [&](Wide v) { return std::fabs(v) < beyond ? v : std::copysign(beyond, v); };
-  const Wide reference = finite(exact);
-  const Wide unit_of = std::max(std::fabs(reference), finite(parts));
-  const int exponent = unit_of == 0 ? Limits::min_exponent : std::max(std::ilogb(unit_of), Limits::min_exponent - 1);
-  return static_cast<double>(std::fabs(finite(got) - reference) / std::ldexp(Wide{1}, exponent - (Limits::digits - 1)));
-}
 
 template <class Wide>
 struct Function {
@@ -229,7 +198,7 @@ Measured measure(const Function<Wide>& f, Tape::Traits traits, const Bits& input
     const double error = ulps<T, Wide>(result, exact[i], f.parts ? static_cast<Wide>(f.parts(at)) : 0);
     if (!(error <= m.worst)) m.worst = error, m.worst_at = static_cast<double>(at);
     if (exact[i] == 0) m.exact_limits &= std::signbit(result) == std::signbit(exact[i]);
-    if (std::isinf(at)) m.exact_limits &= static_cast<Wide>(result) == exact[i] || std::isnan(exact[i]);
+    if (std::isinf(at)) m.exact_limits &= result == static_cast<T>(exact[i]) || std::isnan(exact[i]);
   }
   return m;
 }
