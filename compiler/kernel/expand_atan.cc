@@ -9,13 +9,12 @@ struct Octant {
   Expr quarters, part;
 };
 
-// The angle whose tangent is n / m, for 0 <= n <= m. Either n / m or, past the tangent of pi/8, (n - m) / (n + m) is
-// small: pi/4 less.
+// The angle whose tangent is n / m, for 0 <= n <= m, m > 0, not both infinite. Either n / m or, past the tangent of
+// pi/8, (n - m) / (n + m) is small: pi/4 less.
 Octant octant_of(Expr n, Expr m) {
   const Expr zero = n.constant(0), one = n.constant(1);
   const Expr steep = less(m * 0.41421356, n);
-  const Expr difference = select(equal(n, m), zero, n - m);  // of infinities too
-  const Expr q = select(steep, difference, n) / select(equal(m, zero), one, select(steep, n + m, m));
+  const Expr q = select(steep, n - m, n) / select(steep, n + m, m);
   const Expr z = q * q;
   const Expr tail =
       n.wide()
@@ -52,7 +51,10 @@ Expr atan(Expr x) {
 Expr atan2(Expr y, Expr x) {
   const Expr a = abs(x), b = abs(y);
   const Expr swapped = less(a, b);
-  const Expr n = select(swapped, a, b), m = select(swapped, b, a);
+  const Expr one = x.constant(1), zero = x.constant(0);
+  const Expr same = equal(a, b);
+  const Expr n = select(same, select(less(zero, a), one, zero), select(swapped, a, b));
+  const Expr m = select(same, one, select(swapped, b, a));
   const Expr scale = select(less(m.constant(x.wide() ? 0x1p1000 : 0x1p100), m), m.constant(0x1p-24), m.constant(1));
   const Octant acute = mirrored(swapped, octant_of(n * scale, m * scale), 2);
   const Expr negative = less(bits(x), bits(x).integer(0));
