@@ -70,12 +70,13 @@ Expr digamma_far(Expr w) {
                         0.0075687072609683711, -0.020689157787903527, 0.069904291222845957, -0.18132708677320469});
 }
 
-// For v > 0: a polynomial times the distance from the root on [1, 2], to which [0, 1] is raised by 1/v; the series from
-// 5 on, to which [2, 5] is raised by 1/v + 1/(v + 1) + 1/(v + 2).
+// For v > 0: a polynomial times the distance from the root on [1, 2], to which [0, 1] is raised by 1/v and [2, 3] is
+// lowered by 1/(v - 1); the series from 5 on, to which [3, 5] is raised by 1/v + 1/(v + 1) + 1/(v + 2).
 Expr digamma_of_positive(Expr v) {
   const Expr zero = v.constant(0), one = v.constant(1);
-  const Expr near = less(v, v.constant(2)), below = less(v, one), middle = less(v, v.constant(5));
-  const Expr y = select(below, v + 1, v);
+  const Expr below = less(v, one), inside = less(v, v.constant(2)), near = less(v, v.constant(3));
+  const Expr middle = less(v, v.constant(5));
+  const Expr y = select(below, v + 1, select(inside, v, v - 1));
   const double root_high = v.wide() ? 1.4616321449683622 : 1.4616321325302124;
   const double root_low = v.wide() ? 9.5499954299656974e-17 : 1.2438149938918909e-08;
   const Expr from_root = ((y - root_high) - root_low) * digamma_slope(y - 1.5);
@@ -84,8 +85,9 @@ Expr digamma_of_positive(Expr v) {
   const Expr inverse = one / z;
   const Expr series = log(z) - fma(inverse * inverse, digamma_far(inverse * inverse), inverse * 0.5);
 
-  const Expr sum = select(near, select(below, one, zero), select(middle, fma(v, fma(v, 3, 6), v.constant(2)), zero));
-  const Expr raised = sum / select(near, v, v * (v + 1) * (v + 2));
+  const Expr near_part = select(below, one, select(inside, zero, -one));
+  const Expr sum = select(near, near_part, select(middle, fma(v, fma(v, 3, 6), v.constant(2)), zero));
+  const Expr raised = sum / select(near, select(inside, v, y), v * (v + 1) * (v + 2));
   return select(near, from_root, series) - raised;
 }
 
