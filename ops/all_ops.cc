@@ -5,6 +5,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
+#include "ops/elementwise/rules.h"
 #include "ops/nn/rules.h"
 
 namespace bitale::ops {
@@ -15,7 +16,18 @@ namespace bitale::ops {
   FAMILY("elementwise",                                                  \
     OP(exp) OP(expm1) OP(log) OP(log1p) OP(sqrt) OP(pow)                 \
     OP(tanh) OP(sigmoid) OP(softplus) OP(relu) OP(sin) OP(cos) OP(erf)   \
-    OP(floor) OP(ceil) OP(round) OP(floordiv) OP(mod))                   \
+    OP(floor) OP(ceil) OP(round) OP(floordiv) OP(mod)                    \
+    OP(exp2) OP(log2) OP(log10) OP(square) OP(cube) OP(reciprocal)       \
+    OP(rsqrt) OP(hypot) OP(logaddexp) OP(log1mexp) OP(xlogy)             \
+    OP(tan) OP(asin) OP(acos) OP(atan) OP(atan2) OP(deg2rad) OP(rad2deg) \
+    OP(sinh) OP(cosh) OP(asinh) OP(acosh) OP(atanh)                      \
+    OP(erfc) OP(erfinv) OP(lgamma) OP(digamma) OP(polygamma)             \
+    OP(leaky_relu) OP(elu) OP(selu) OP(gelu) OP(gelu_tanh) OP(silu)      \
+    OP(mish) OP(hard_sigmoid) OP(softsign) OP(log_sigmoid)               \
+    OP(sign) OP(trunc) OP(clip) OP(isnan) OP(isinf) OP(isfinite)         \
+    OP(nan_to_num) OP(greater) OP(greater_equal)                         \
+    OP(bitwise_and) OP(bitwise_or) OP(bitwise_xor) OP(bitwise_not)       \
+    OP(shift_left) OP(shift_right) OP(logical_xor))                      \
   FAMILY("reduce",                                                       \
     OP(logsumexp))                                                       \
   FAMILY("index",                                                        \
@@ -48,6 +60,7 @@ void register_all() {
 #undef FAMILY
 #undef OP
     driver::add_rules(nn_rules());
+    driver::add_rules(elementwise_rules());
     return true;
   }();
   (void)once;

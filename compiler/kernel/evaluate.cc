@@ -4,6 +4,7 @@
 
 #include "compiler/kernel/interpret.h"
 #include "compiler/kernel/philox.h"
+#include "compiler/kernel/special.h"
 
 namespace bitale::kernel {
 namespace {
@@ -137,6 +138,26 @@ double real_op(ScalarOp op, std::span<const Lane> args) {
       return std::sin(a);
     case ScalarOp::cos:
       return std::cos(a);
+    case ScalarOp::exp2:
+      return std::exp2(a);
+    case ScalarOp::log2:
+      return std::log2(a);
+    case ScalarOp::log10:
+      return std::log10(a);
+    case ScalarOp::erfc:
+      return std::erfc(a);
+    case ScalarOp::erfinv:
+      return static_cast<double>(erfinv(a));
+    case ScalarOp::lgamma:
+      return kernel::lgamma(a);
+    case ScalarOp::digamma:
+      return static_cast<double>(digamma(a));
+    case ScalarOp::tan:
+      return std::tan(a);
+    case ScalarOp::atan:
+      return std::atan(a);
+    case ScalarOp::atan2:
+      return std::atan2(a, b);
     case ScalarOp::pow:
       return std::pow(a, b);
     default:

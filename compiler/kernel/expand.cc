@@ -29,6 +29,7 @@ Expr operator^(Expr a, Expr b) { return emit(ScalarOp::bit_xor, a.type, {a, b});
 Expr operator<<(Expr a, int amount) { return emit(ScalarOp::shl, a.type, {a, a.integer(amount)}); }
 Expr operator>>(Expr a, int amount) { return emit(ScalarOp::shr, a.type, {a, a.integer(amount)}); }
 Expr fma(Expr a, Expr b, Expr c) { return emit(ScalarOp::fma, a.type, {a, b, c}); }
+Expr sqrt(Expr a) { return emit(ScalarOp::sqrt, a.type, {a}); }
 Expr abs(Expr a) { return emit(ScalarOp::abs, a.type, {a}); }
 Expr floor(Expr a) { return emit(ScalarOp::floor, a.type, {a}); }
 Expr less(Expr a, Expr b) { return emit(ScalarOp::lt, DType::bool_, {a, b}); }
@@ -59,6 +60,23 @@ Expr at_most(Expr x, double high) {
 Expr at_least(Expr x, double low) {
   const Expr bound = x.constant(low);
   return select(less(x, bound), bound, x);
+}
+
+std::vector<Expr> rarely(Expr condition, const std::vector<Expr>& common,
+                         const std::function<std::vector<Expr>()>& rare) {
+  const auto handles = [](const std::vector<Expr>& list) {
+    std::vector<Emitter::Handle> out;
+    for (const Expr& e : list) out.push_back(e.handle);
+    return out;
+  };
+  const auto values = condition.emitter->rarely(condition.handle, handles(common), [&] { return handles(rare()); });
+  std::vector<Expr> out;
+  for (std::size_t i = 0; i < common.size(); ++i) out.push_back({condition.emitter, values[i], common[i].type});
+  return out;
+}
+
+Expr rarely(Expr condition, Expr common, const std::function<Expr()>& rare) {
+  return rarely(condition, std::vector{common}, [&] { return std::vector{rare()}; })[0];
 }
 
 // n + constant + bias has n + bias in its low bits; the shift into the exponent drops all others.
@@ -99,6 +117,16 @@ Emitter::Handle Emitter::scale_by_power(Handle x, Handle n) {
   return (value * from_bits(half << fraction) * from_bits((both - half) << fraction)).handle;
 }
 
+std::vector<Emitter::Handle> Emitter::rarely(Handle condition, const std::vector<Handle>& common,
+                                             const std::function<std::vector<Handle>()>& rare) {
+  std::vector<Handle> out = rare();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const Handle args[] = {condition, out[i], common[i]};
+    out[i] = emit(ScalarOp::select, type_of(common[i]), args);
+  }
+  return out;
+}
+
 Emitter::Handle expand(Emitter& emitter, ScalarOp op, std::span<const Emitter::Handle> args) {
   BITALE_ASSERT(static_cast<int>(args.size()) == arity_of(op) && !args.empty(), std::string(name_of(op)));
   const auto arg = [&](std::size_t i) { return expansion::Expr{&emitter, args[i], emitter.type_of(args[i])}; };
@@ -124,6 +152,26 @@ Emitter::Handle expand(Emitter& emitter, ScalarOp op, std::span<const Emitter::H
       return expansion::sin(x).handle;
     case ScalarOp::cos:
       return expansion::cos(x).handle;
+    case ScalarOp::exp2:
+      return expansion::exp2(x).handle;
+    case ScalarOp::log2:
+      return expansion::log2(x).handle;
+    case ScalarOp::log10:
+      return expansion::log10(x).handle;
+    case ScalarOp::erfc:
+      return expansion::erfc(x).handle;
+    case ScalarOp::erfinv:
+      return expansion::erfinv(x).handle;
+    case ScalarOp::lgamma:
+      return expansion::lgamma(x).handle;
+    case ScalarOp::digamma:
+      return expansion::digamma(x).handle;
+    case ScalarOp::tan:
+      return expansion::tan(x).handle;
+    case ScalarOp::atan:
+      return expansion::atan(x).handle;
+    case ScalarOp::atan2:
+      return expansion::atan2(x, arg(1)).handle;
     case ScalarOp::pow:
       return expansion::pow(x, arg(1)).handle;
     case ScalarOp::philox:

@@ -1,4 +1,4 @@
-// exp, expm1, tanh, sigmoid, softplus: x = n ln 2 + r, a polynomial in r, and 2^n put together with it.
+// exp, exp2, expm1, tanh, sigmoid, softplus: x = n ln 2 + r, a polynomial in r, and 2^n put together with it.
 #include <span>
 #include <vector>
 
@@ -10,7 +10,6 @@ namespace {
 constexpr double log2_e = 1.4426950408889634;
 
 // What the result is past these is the same as at them: exp gives 0 and infinity.
-double lowest_exp(DType type) { return type == DType::f64 ? -746 : -104; }
 double highest_exp(DType type) { return type == DType::f64 ? 710 : 89; }
 
 // t q(t r) for expm1(r) = r + r^2 q(r), so that expm1(t r) / t = r + r^2 (the result).
@@ -70,6 +69,13 @@ Expr exp_of_negative(Expr x) {
 Expr exp(Expr x) {
   const Reduced x2 = reduce_exp(at_least(at_most(x, highest_exp(x.type)), lowest_exp(x.type)));
   return scale_by_power(exp_of_reduced(x2.r), x2.n, Scale::full);
+}
+
+Expr exp2(Expr x) {
+  const double magic = rounding_constant(x.type);
+  const Expr bounded = at_least(at_most(x, x.wide() ? 1025 : 129), x.wide() ? -1080 : -155);
+  const Expr n = (bounded + magic) - magic;
+  return scale_by_power(exp_of_reduced((bounded - n) * 0.6931471805599453), n, Scale::full);
 }
 
 // 2^n p + (2^n - 1), at half its size so that 2^n does not overflow; tiny x, where halves may be lost, is its own

@@ -1,4 +1,4 @@
-// log and log1p: u = 2^k (1 + f), a polynomial in f, and k ln 2 added in two parts.
+// log, log2, log10 and log1p: u = 2^k (1 + f), a polynomial in f, and k ln 2 added in two parts.
 #include <limits>
 
 #include "compiler/kernel/expand_parts.h"
@@ -59,13 +59,49 @@ Expr log_of_split(Expr negative_k, Expr f) {
   return fma(negative_k, -ln2_high(f.type), f + low);
 }
 
+namespace {
+
 // Denormals are scaled up first.
-Expr log(Expr x) {
+Split split_any(Expr x) {
   const int by = x.wide() ? 54 : 25;
   const Expr denormal = less(x, x.constant(x.wide() ? 0x1p-1022 : 0x1p-126));
-  const Split u = split_exponent(select(denormal, x * (x.wide() ? 0x1p54 : 0x1p25), x));
-  const Expr negative_k = u.negative_k + select(denormal, x.constant(by), x.constant(0));
-  return with_limits(log_of_split(negative_k, u.f), x);
+  Split u = split_exponent(select(denormal, x * (x.wide() ? 0x1p54 : 0x1p25), x));
+  u.negative_k = u.negative_k + select(denormal, x.constant(by), x.constant(0));
+  return u;
+}
+
+// A number in two parts.
+struct Parts {
+  double high, low;
+};
+
+// The logarithm to another base from that of 2 (the product of its high part with an exponent is exact) and that of e,
+// both to this base. The product of f with the latter is kept in two parts where fma rounds once.
+Expr log_to_base(Expr x, Parts of_two, Parts of_e) {
+  const Split u = split_any(x);
+  const Expr product = u.f * of_e.high;
+  const Expr rest = fma(u.f, of_e.high, -product);
+  const Expr low = fma(u.f, of_e.low, fma(log_tail(u.f), of_e.high, fma(u.negative_k, -of_two.low, rest)));
+  return with_limits(fma(u.negative_k, -of_two.high, product + low), x);
+}
+
+}  // namespace
+
+Expr log(Expr x) {
+  const Split u = split_any(x);
+  return with_limits(log_of_split(u.negative_k, u.f), x);
+}
+
+Expr log2(Expr x) {
+  const Parts of_e =
+      x.wide() ? Parts{1.4426950408889634, 2.0355273740931033e-17} : Parts{1.4426950216293335, 1.9259629911266175e-08};
+  return log_to_base(x, {1, 0}, of_e);
+}
+
+Expr log10(Expr x) {
+  if (x.wide())
+    return log_to_base(x, {0.30102999566395283, 2.8363394551044964e-14}, {0.43429448190325182, 1.0983196502167651e-17});
+  return log_to_base(x, {0.30103302001953125, -3.0243555500547862e-06}, {0.43429449200630188, -1.0103050052231683e-08});
 }
 
 // u = 1 + x and the rounding error c of this sum: log1p(x) = k ln 2 + log(1 + f + c / 2^k).

@@ -2,8 +2,10 @@
 // Coefficients come from tests/tools/fit_polynomials.py unless a source is named.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <span>
+#include <vector>
 
 #include "compiler/kernel/expand.h"
 
@@ -39,12 +41,18 @@ inline Expr operator*(Expr a, double b) { return a * a.constant(b); }
 Expr fma(Expr a, Expr b, Expr c);
 inline Expr fma(Expr a, double b, Expr c) { return fma(a, a.constant(b), c); }
 inline Expr fma(Expr a, double b, double c) { return fma(a, a.constant(b), a.constant(c)); }
+Expr sqrt(Expr a);
 Expr abs(Expr a);
 Expr floor(Expr a);
 Expr less(Expr a, Expr b);
 Expr equal(Expr a, Expr b);
 Expr select(Expr condition, Expr a, Expr b);
 Expr cast(Expr a, DType type);
+
+// `common`, but what `rare` gives where the condition holds; code that few calls need goes there (Emitter::rarely).
+std::vector<Expr> rarely(Expr condition, const std::vector<Expr>& common,
+                         const std::function<std::vector<Expr>()>& rare);
+Expr rarely(Expr condition, Expr common, const std::function<Expr()>& rare);
 
 // The bits of a float as an integer of its size, and back.
 Expr bits(Expr a);
@@ -80,6 +88,7 @@ struct Reduced {
 };
 Reduced reduce_exp(Expr x, int parts = 2, double t = 1);
 Reduced reduce_exp(Expr x, Expr low);  // of x + low, where low is at most an ulp of x
+inline double lowest_exp(DType type) { return type == DType::f64 ? -746 : -104; }  // below, exp is 0
 
 // x * 2^n for 0.25 <= |x| <= 4 and integral n: down to the smallest denormal / 4, n <= 0; or full: |n| <= 252, float64
 // 2044.
@@ -104,6 +113,19 @@ Expr log_of_split(Expr negative_k, Expr f);
 // log1p of e for 0 <= e <= 1 or NaN.
 Expr log1p_of_unit(Expr e);
 
+Expr erf_slope(Expr z);  // erf(x) / x for z = x^2 <= 1, float64
+
+// x = n pi/2 + r with |r| <= pi/4, nearly, for |x| beyond 2^19 (float64: 2^29); n modulo 4, as a number of x's type.
+Reduced reduce_large_angle(Expr x);
+// For |r| <= 0.9 and z = r^2.
+Expr sin_of_reduced(Expr r, Expr z);
+Expr cos_of_reduced(Expr z);
+// pi |x| modulo pi: the angle's sine and cosine, of which the first is positive.
+struct Angle {
+  Expr sin, cos;
+};
+Angle half_turns(Expr x);
+
 // One function per expanding instruction.
 Expr exp(Expr x);
 Expr expm1(Expr x);
@@ -112,9 +134,19 @@ Expr sigmoid(Expr x);
 Expr softplus(Expr x);
 Expr log(Expr x);
 Expr log1p(Expr x);
+Expr exp2(Expr x);
+Expr log2(Expr x);
+Expr log10(Expr x);
 Expr sin(Expr x);
 Expr cos(Expr x);
+Expr tan(Expr x);
+Expr atan(Expr x);
+Expr atan2(Expr y, Expr x);
 Expr erf(Expr x);
+Expr erfc(Expr x);
+Expr erfinv(Expr x);
+Expr lgamma(Expr x);
+Expr digamma(Expr x);
 Expr pow(Expr x, Expr y);
 Expr philox(Expr key, Expr counter, Expr index);
 

@@ -1,4 +1,5 @@
-// sin and cos: x = n pi/2 + r, polynomials for sin(r) and cos(r), chosen and signed by n modulo 4.
+// sin, cos and tan: x = n pi/2 + r, polynomials for sin(r) and cos(r), chosen and signed by n modulo 4. half_turns: the
+// same for multiples of pi.
 #include "compiler/kernel/expand_parts.h"
 
 namespace bitale::kernel::expansion {
@@ -29,14 +30,20 @@ Expr reduce(Expr x, Expr n) {
   return cast(r, x.type);
 }
 
-// r is kept near [-pi/4, pi/4] also where x is too large for the reduction, so that results never leave [-1, 1] by
-// much.
 Quadrant quadrant_of(Expr x) {
   constexpr double two_by_pi = 0.6366197723675814;
   const double magic = rounding_constant(x.type);
   const Expr t = fma(x, two_by_pi, magic);
-  return {bits(t), at_least(at_most(reduce(x, t - magic), 0.9), -0.9)};
+  const Expr near = reduce(x, t - magic);
+  const Expr large = less(x.constant(x.wide() ? 0x1p29 : 0x1p19), abs(x));
+  const auto q = rarely(large, {t, near}, [&] {
+    const Reduced r = reduce_large_angle(x);
+    return std::vector{r.n + magic, r.r};
+  });
+  return {bits(q[0]), q[1]};
 }
+
+}  // namespace
 
 Expr sin_of_reduced(Expr r, Expr z) {
   const Expr tail = r.wide() ? polynomial(z, {-0.1666666666666663, 0.0083333333333218424, -0.00019841269829360745,
@@ -52,11 +59,14 @@ Expr cos_of_reduced(Expr z) {
   return fma(z * z, tail, fma(z, -0.5, 1));
 }
 
+namespace {
+
+Expr is_odd(Expr n) { return equal(n & n.integer(1), n.integer(1)); }
+
 // sin of r + n pi/2.
 Expr sin_of(Expr n, Expr r) {
   const Expr z = r * r;
-  const Expr odd = equal(n & n.integer(1), n.integer(1));
-  const Expr value = select(odd, cos_of_reduced(z), sin_of_reduced(r, z));
+  const Expr value = select(is_odd(n), cos_of_reduced(z), sin_of_reduced(r, z));
   const int to_sign = r.wide() ? 62 : 30;
   return from_bits(bits(value) ^ ((n & n.integer(2)) << to_sign));
 }
@@ -71,6 +81,28 @@ Expr sin(Expr x) {
 Expr cos(Expr x) {
   const Quadrant q = quadrant_of(x);
   return sin_of(q.n + q.n.integer(1), q.r);
+}
+
+Expr tan(Expr x) {
+  const Quadrant q = quadrant_of(x);
+  const Expr z = q.r * q.r;
+  const Expr s = sin_of_reduced(q.r, z), c = cos_of_reduced(z), odd = is_odd(q.n);
+  return select(odd, c, s) / select(odd, -s, c);
+}
+
+// Where f, the fraction of |x|, is past 1/2 or nearer to it than to 0, by its complements.
+Angle half_turns(Expr x) {
+  const Expr a = abs(x);
+  const Expr f = a - floor(a);
+  const Expr half = x.constant(0.5);
+  const Expr folded = less(half, f);
+  const Expr g = select(folded, 1 - f, f);
+  const Expr steep = less(x.constant(0.25), g);
+  const Expr r = select(steep, half - g, g) * 3.141592653589793;
+  const Expr z = r * r;
+  const Expr s = sin_of_reduced(r, z), c = cos_of_reduced(z);
+  const Expr cos = select(steep, s, c);
+  return {select(steep, c, s), select(folded, -cos, cos)};
 }
 
 }  // namespace bitale::kernel::expansion

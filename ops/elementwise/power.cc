@@ -1,15 +1,18 @@
-// sqrt and pow. Integers are taken as default_float.
+// Powers, roots and hypot. Integers are taken as default_float.
+#include <limits>
+
 #include "compiler/prim/samples.h"
 #include "ops/api/elementwise.h"
 #include "ops/elementwise/unary.h"
 
 namespace bitale::ops {
 
+using ir::Expr;
 using ir::Node;
 using ir::OpDef;
 using ir::ScalarOp;
 
-extern const OpDef sqrt_op, pow_op;
+extern const OpDef sqrt_op, pow_op, hypot_op, square_op, cube_op, reciprocal_op, rsqrt_op;
 
 const OpDef sqrt_op = unary({
     .name = "sqrt",
@@ -51,6 +54,77 @@ const OpDef pow_op = ir::elementwise({
           return list;
         },
 });
+
+namespace {
+
+// The larger magnitude times the root of 1 + the quotient's square, which neither overflows nor vanishes.
+Expr hypot_formula(std::span<const Expr> x) {
+  const Expr a = ir::call(ScalarOp::abs, {x[0]}), b = ir::call(ScalarOp::abs, {x[1]});
+  const Expr large = ir::call(ScalarOp::max, {a, b}), small = ir::call(ScalarOp::min, {a, b});
+  const Expr q = small / large;
+  const Expr result = large * ir::call(ScalarOp::sqrt, {1 + q * q});
+  const Expr is_zero = ir::call(ScalarOp::eq, {large, ir::like(large, 0)});
+  const Expr is_infinite = ir::call(ScalarOp::eq, {large, ir::like(large, std::numeric_limits<double>::infinity())});
+  return ir::select(ir::call(ScalarOp::bit_or, {is_zero, is_infinite}), large, result);
+}
+
+// x / hypot(x, y), and 0 where both are 0.
+Tensor leg(const Node& n, int i) {
+  const Tensor zero = equal(result(n), 0);
+  return where(zero, 0, n.input(i) / where(zero, 1, result(n)));
+}
+
+}  // namespace
+
+const OpDef hypot_op = ir::elementwise({
+    .name = "hypot",
+    .doc = "hypot(x, y): sqrt(x^2 + y^2) without overflow; its derivatives at (0, 0) are 0",
+    .operands = 2,
+    .type = ir::same_float,
+    .body = hypot_formula,
+    .partials = {{[](const Node& n) { return leg(n, 0); }}, {[](const Node& n) { return leg(n, 1); }}},
+    .samples = ir::binary_samples([](const Tensor& x, const Tensor& y) { return hypot(x, y); }, 0.3, 3, -3, 3),
+    .commutative = true,
+});
+
+const OpDef square_op{
+    .name = "square",
+    .doc = "square(x): x * x",
+    .composite = true,
+    .samples = ir::unary_samples([](const Tensor& x) { return ir::square(x); }),
+    .dtypes = {DType::f32, DType::f64, DType::i32},
+};
+
+const OpDef cube_op{
+    .name = "cube",
+    .doc = "cube(x): x * x * x",
+    .composite = true,
+    .samples = ir::unary_samples([](const Tensor& x) { return cube(x); }),
+    .dtypes = {DType::f32, DType::f64, DType::i32},
+};
+
+const OpDef reciprocal_op{
+    .name = "reciprocal",
+    .doc = "reciprocal(x): 1 / x; integers are taken as the default float",
+    .composite = true,
+    .samples = ir::unary_samples([](const Tensor& x) { return reciprocal(x); }, 0.3, 3),
+};
+
+const OpDef rsqrt_op{
+    .name = "rsqrt",
+    .doc = "rsqrt(x): 1 / sqrt(x)",
+    .composite = true,
+    .samples = ir::unary_samples([](const Tensor& x) { return rsqrt(x); }, 0.3, 3),
+};
+
+Tensor cube(const Tensor& x, SourceLine line) { return mul(mul(x, x, line), x, line); }
+Tensor reciprocal(const Tensor& x, SourceLine line) { return div(1, x, line); }
+Tensor rsqrt(const Tensor& x, SourceLine line) { return div(1, sqrt(x, line), line); }
+
+Tensor hypot(const Operand& x, const Operand& y, SourceLine line) {
+  const Operand operands[] = {x, y};
+  return apply_elementwise(hypot_op, operands, line, ir::float_dtype(operands));
+}
 
 Tensor sqrt(const Tensor& x, SourceLine line) { return apply_float(sqrt_op, x, line); }
 

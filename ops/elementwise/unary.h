@@ -1,4 +1,4 @@
-// Ops of one float operand that are one scalar instruction.
+// Ops of one float operand: one scalar instruction, or a formula.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@ struct UnaryOp {
   std::string name = {};
   std::string doc = {};
   ir::ScalarOp op = ir::ScalarOp::neg;
+  std::function<ir::Expr(ir::Expr)> body = {};  // instead of `op`
   ir::Partial partial = {};
   std::function<std::vector<ir::Sample>()> samples = {};
 };
@@ -21,7 +22,8 @@ inline ir::OpDef unary(UnaryOp u) {
   return ir::elementwise({.name = std::move(u.name),
                           .doc = std::move(u.doc),
                           .type = ir::same_float,
-                          .body = [op = u.op](std::span<const ir::Expr> x) { return ir::call(op, {x[0]}); },
+                          .body = [op = u.op, body = std::move(u.body)](
+                                      std::span<const ir::Expr> x) { return body ? body(x[0]) : ir::call(op, {x[0]}); },
                           .partials = {std::move(u.partial)},
                           .samples = std::move(u.samples)});
 }

@@ -144,6 +144,67 @@ def log1p_row(terms, bits):  # (log1p(e) / s - 2) / s^2 in s^2 for s = e / (2 + 
             lambda z: z * mp.sqrt(z) / mp.atanh(mp.sqrt(z)) / 2, mpf("1e-12"), mpf(1) / 9, bits)
 
 
+def atan_row(terms, bits):  # (atan(q) / q - 1) / q^2 in q^2, |q| <= tan(pi/8)
+    return (lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, list(range(0, terms)),
+            lambda z: z * mp.sqrt(z) / mp.atan(mp.sqrt(z)), mpf("1e-12"), mpf("0.4143") ** 2, bits)
+
+
+def erfcx_row(terms, middle, high, bits):  # exp(a^2) erfc(a) (a + middle) in (a - middle) / (a + middle), 0 <= a <= high
+    def f(u):
+        a = middle * (1 + u) / (1 - u)
+        return mp.erfc(a) * mp.exp(a * a) * (a + middle)
+
+    middle, high = mpf(middle), mpf(high)
+    return f, list(range(0, terms)), relative(f), mpf(-1), (high - middle) / (high + middle), bits
+
+
+def erfinv_by(w):  # erfinv(x) / x for w = -log(1 - x^2)
+    if w < mpf("1e-12"):
+        return mp.sqrt(mp.pi) / 2 * (1 + w * (mp.pi / 12))
+    x = mp.sqrt(-mp.expm1(-w))
+    return mp.erfinv(x) / x
+
+
+def erfinv_row(terms, high, bits):  # in w - high / 2, 0 <= w <= high
+    f = lambda t: erfinv_by(t + mpf(high) / 2)
+    return f, list(range(0, terms)), relative(f), -mpf(high) / 2, mpf(high) / 2, bits
+
+
+def erfinv_tail_row(terms, low, high, bits):  # in sqrt(w) - (low + high) / 2, low <= sqrt(w) <= high
+    middle = (mpf(low) + mpf(high)) / 2
+    f = lambda t: erfinv_by((t + middle) ** 2)
+    return f, list(range(0, terms)), relative(f), mpf(low) - middle, mpf(high) - middle, bits
+
+
+def lgamma_row(terms, bits):  # lgamma(2 + t) / t, |t| <= 1/2
+    f = lambda t: mp.loggamma(2 + t) / t if t else mp.digamma(2)
+    return f, list(range(0, terms)), relative(f), mpf("-0.5"), mpf("0.5"), bits
+
+
+def stirling_row(terms, low, bits):  # z (lgamma(z) - (z - 1/2) log z + z - log(2 pi) / 2) in 1 / z^2, z >= low
+    def f(w):
+        z = 1 / mp.sqrt(w)
+        return z * (mp.loggamma(z) - (z - mpf(1) / 2) * mp.log(z) + z - mp.log(2 * mp.pi) / 2)
+
+    return f, list(range(0, terms)), relative(f), mpf("1e-10"), mpf(low) ** -2, bits
+
+
+digamma_root = mp.findroot(mp.digamma, 1.46)
+
+
+def digamma_row(terms, bits):  # digamma(3/2 + t) / (3/2 + t - root), |t| <= 1/2
+    f = lambda t: mp.digamma(t + mpf(3) / 2) / (t + mpf(3) / 2 - digamma_root)
+    return f, list(range(0, terms)), relative(f), mpf("-0.5"), mpf("0.5"), bits
+
+
+def digamma_far_row(terms, low, bits):  # z^2 (log z - 1 / (2 z) - digamma(z)) in 1 / z^2, z >= low
+    def f(w):
+        z = 1 / mp.sqrt(w)
+        return z * z * (mp.log(z) - 1 / (2 * z) - mp.digamma(z))
+
+    return f, list(range(0, terms)), relative(f), mpf("1e-10"), mpf(low) ** -2, bits
+
+
 FITS = {
     "exp32": exp_row(5, 24),
     "exp32_6": exp_row(6, 24),
@@ -171,6 +232,23 @@ FITS = {
     "log64": log_atanh_row(7, 53),
     "sin64": sin_row(6, 53),
     "cos64": cos_row(6, 53),
+    "atan32": atan_row(5, 24),
+    "atan64": atan_row(11, 53),
+    "erf32_small": erf_row(5, "0.5", 24),
+    "erfcx32": erfcx_row(11, 3, "10.3", 24),
+    "erfcx64": erfcx_row(23, 4, 28, 53),
+    "erfinv32": erfinv_row(11, 5, 24),
+    "erfinv32_tail": erfinv_tail_row(11, "2.2", "4.1", 24),
+    "erfinv64": erfinv_row(25, "6.25", 53),
+    "erfinv64_tail": erfinv_tail_row(29, "2.5", "6.1", 53),
+    "lgamma32": lgamma_row(9, 24),
+    "lgamma64": lgamma_row(18, 53),
+    "stirling32": stirling_row(3, 8, 24),
+    "stirling64": stirling_row(7, 8, 53),
+    "digamma32": digamma_row(11, 24),
+    "digamma64": digamma_row(22, 53),
+    "digamma32_far": digamma_far_row(3, 5, 24),
+    "digamma64_far": digamma_far_row(8, 5, 53),
 }
 
 if __name__ == "__main__":

@@ -86,6 +86,22 @@ __device__ inline double sigmoid(double x) {
      R"(__device__ inline float softplus(float x) { return (x < 0.0f ? 0.0f : x) + log1pf(expf(-fabsf(x))); }
 __device__ inline double softplus(double x) { return (x < 0.0 ? 0.0 : x) + log1p(exp(-fabs(x))); }
 )"},
+    {"digamma", R"(// Raised to 10 by the recurrence, where the asymptotic series holds; NaN at the poles but 0.
+__device__ inline double digamma(double x) {
+  double sum = 0.0;
+  if (x < 0.0) {
+    const double f = -x - floor(-x), g = f > 0.5 ? f - 1.0 : f;
+    sum = f == 0.0 ? __longlong_as_double(0x7ff8000000000000) : -3.141592653589793 / tan(3.141592653589793 * g);
+    x = 1.0 - x;
+  }
+  for (; x < 10.0; x += 1.0) sum += 1.0 / x;
+  const double w = 1.0 / (x * x);
+  const double tail =
+      w * (1.0 / 12 - w * (1.0 / 120 - w * (1.0 / 252 - w * (1.0 / 240 - w * (1.0 / 132 - w * (691.0 / 32760))))));
+  return log(x) - 0.5 / x - tail - sum;
+}
+__device__ inline float digamma(float x) { return (float)digamma((double)x); }
+)"},
     {"philox",
      R"(// Philox 4x32-10 (Salmon et al. 2011): the first two words of the block (index, counter) under the key.
 __device__ inline long long philox(long long key, long long counter, long long index) {

@@ -66,6 +66,20 @@ class Scalars::Expansion : public kernel::Emitter {
   }
   DType type_of(Handle h) override { return static_cast<Slot*>(h)->type; }
 
+  std::vector<Handle> rarely(Handle condition, const std::vector<Handle>& common,
+                             const std::function<std::vector<Handle>()>& rare) override {
+    Value* lanes = value(condition);
+    Carried values;
+    for (Handle h : common) values.push_back(value(h));
+    values = emit_if(s_.ir_, width_ == 1 ? lanes : s_.ir_.CreateOrReduce(lanes), values, [&](Carried& changed) {
+      const std::vector<Handle> found = rare();
+      for (std::size_t i = 0; i < changed.size(); ++i) changed[i] = s_.pick(lanes, value(found[i]), changed[i]);
+    });
+    std::vector<Handle> out;
+    for (std::size_t i = 0; i < common.size(); ++i) out.push_back(hold(values[i], type_of(common[i])));
+    return out;
+  }
+
   bool fuses() const override { return s_.isa_ != Isa::v2; }
   bool scales() const override { return s_.isa_ == Isa::v4; }
   Handle scale_by_power(Handle x, Handle n) override {

@@ -91,6 +91,21 @@ TEST_CASE("elementwise ops have the values of their functions") {
   check(
       "softplus", [](auto x) { return ops::softplus(x); },
       [](double x) { return x > 30 ? x : std::log1p(std::exp(x)); });
+  check("exp2", [](auto x) { return ops::exp2(x); }, std::exp2);
+  check("log2", [](auto x) { return ops::log2(x); }, std::log2);
+  check("log10", [](auto x) { return ops::log10(x); }, std::log10);
+  check("tan", [](auto x) { return ops::tan(x); }, std::tan);
+  check("asin", [](auto x) { return ops::asin(x); }, std::asin);
+  check("acos", [](auto x) { return ops::acos(x); }, std::acos);
+  check("atan", [](auto x) { return ops::atan(x); }, std::atan);
+  check("sinh", [](auto x) { return ops::sinh(x); }, std::sinh);
+  check("cosh", [](auto x) { return ops::cosh(x); }, std::cosh);
+  check("asinh", [](auto x) { return ops::asinh(x); }, std::asinh);
+  check("acosh", [](auto x) { return ops::acosh(x); }, std::acosh);
+  check("atanh", [](auto x) { return ops::atanh(x); }, std::atanh);
+  check("erfc", [](auto x) { return ops::erfc(x); }, std::erfc);
+  check("lgamma", [](auto x) { return ops::lgamma(x); }, [](double x) { return std::lgamma(x); });
+  check("trunc", [](auto x) { return ops::trunc(x); }, std::trunc);
   check("relu", [](auto x) { return ops::relu(x); }, [](double x) { return x > 0 || std::isnan(x) ? x : 0.0; });
 }
 
@@ -139,4 +154,101 @@ TEST_CASE("second derivatives at stationary points") {
   check_same(second_derivatives([](auto x) { return ops::sqrt(1 + square(x)); }, {0, 1}), {1, std::pow(2.0, -1.5)});
   check_same(second_derivatives([](auto x) { return ops::pow(x, 2); }, {0, 1}), {2, 2});
   check_same(second_derivatives([](auto x) { return ops::log(1 + square(x)); }, {0}), {2});
+}
+
+namespace {
+
+// The largest error of a formula over instructions that the interpreter computes nearly exactly, in epsilons.
+template <class F>
+double worst(F op, long double (*exact)(long double), const Numbers& at) {
+  const Numbers got = values(op, at);
+  double largest = 0;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const long double e = exact(at[i]);
+    if (std::isnan(e) ? std::isnan(got[i]) : static_cast<long double>(got[i]) == e) continue;
+    const long double error = std::fabs((static_cast<long double>(got[i]) - e) / e);
+    largest = std::isnan(error) ? inf : std::max(largest, static_cast<double>(error / 2.220446049250313e-16L));
+  }
+  return largest;
+}
+
+// Magnitudes from 1e-300 to `high`, densest around 1, and their negatives.
+Numbers spread(double high) {
+  Numbers at{0.0, -0.0, 1, -1};
+  for (double exponent = -300; exponent < std::log10(high); exponent += std::fabs(exponent) < 2 ? 0.01 : 1.7)
+    for (const double sign : {1, -1}) at.push_back(sign * std::pow(10, exponent));
+  return at;
+}
+
+}  // namespace
+
+TEST_CASE("formulas lose at most a few units beside what their instructions lose") {
+  CHECK(worst([](auto x) { return ops::asin(x); }, std::asin, spread(1)) <= 2);
+  CHECK(worst([](auto x) { return ops::acos(x); }, std::acos, spread(1)) <= 2);
+  CHECK(worst([](auto x) { return ops::sinh(x); }, std::sinh, spread(710)) <= 3);
+  CHECK(worst([](auto x) { return ops::cosh(x); }, std::cosh, spread(710)) <= 3);
+  CHECK(worst([](auto x) { return ops::asinh(x); }, std::asinh, spread(1e300)) <= 3);
+  CHECK(worst([](auto x) { return ops::acosh(1 + abs(x)); },
+              [](long double x) { return std::acosh(static_cast<long double>(1 + std::fabs(static_cast<double>(x)))); },
+              spread(1e300)) <= 3);
+  CHECK(worst([](auto x) { return ops::atanh(x); }, std::atanh, spread(1)) <= 3);
+  CHECK(worst([](auto x) { return ops::hypot(x, 1); }, [](long double x) { return std::hypot(x, 1.0L); },
+              spread(1e300)) <= 2);
+  CHECK(worst([](auto x) { return ops::log1mexp(-abs(x)); },
+              [](long double x) {
+                const long double a = std::fabs(x);
+                return a < 0.69L ? std::log(-std::expm1(-a)) : std::log1p(-std::exp(-a));
+              },
+              spread(700)) <= 3);
+}
+
+TEST_CASE("edges of binary functions") {
+  check_same(values([](auto x) { return ops::logaddexp(x, x); }, {-inf, inf, 1000, not_a_number}),
+             {-inf, inf, 1000 + std::numbers::ln2, not_a_number});
+  check_same(derivatives([](auto x) { return ops::logaddexp(x, inf); }, {inf, 0}), {0.5, 0});
+  check_same(second_derivatives([](auto x) { return ops::logaddexp(x, 1); }, {1}), {0.25});
+  check_same(values([](auto x) { return ops::xlogy(x, 0); }, {0, 1}), {0, -inf});
+  check_same(values([](auto x) { return ops::xlogy(0, x); }, {not_a_number, inf}), {not_a_number, 0});
+  check_same(derivatives([](auto x) { return ops::xlogy(0, x); }, {0, 2}), {0, 0});
+  check_same(values([](auto x) { return ops::hypot(x, x); }, {0, inf, 1e300}), {0, inf, std::sqrt(2.0) * 1e300});
+  check_same(derivatives([](auto x) { return ops::hypot(x, 0); }, {0, -2}), {0, -1});
+  check_same(values([](auto x) { return ops::atan2(x, -1); }, {0.0, -0.0}), {std::numbers::pi, -std::numbers::pi});
+  check_same(derivatives([](auto y) { return ops::atan2(y, 1e200); }, {1e200}), {0.5e-200});
+}
+
+TEST_CASE("derivatives of lgamma of every order are polygammas") {
+  const double pi = std::numbers::pi, zeta3 = 1.2020569031595942, gamma = 0.57721566490153286;
+  check_same(values([](auto x) { return ops::digamma(x); }, {1}), {-gamma});
+  check_same(derivatives([](auto x) { return ops::lgamma(x); }, {1}), {-gamma});
+  check_same(second_derivatives([](auto x) { return ops::lgamma(x); }, {1, 0.5}), {pi * pi / 6, pi * pi / 2});
+  check_same(second_derivatives([](auto x) { return ops::digamma(x); }, {1}), {-2 * zeta3});
+  check_same(derivatives([](auto x) { return ops::polygamma(2, x); }, {1}), {std::pow(pi, 4) / 15});
+  check_same(values([](auto x) { return ops::polygamma(1, x); }, {-0.5, -2, 0}), {pi * pi / 2 + 4, inf, inf});
+  CHECK(std::isnan(values([](auto x) { return ops::polygamma(2, x); }, {-1})[0]));
+  CHECK(ops::polygamma(0, operand(1)).node().op().name == "digamma");
+  CHECK_THROWS_WITH(ops::polygamma(61, operand(1)), "polygamma: the order must be 0 to 60, and is 61");
+}
+
+TEST_CASE("activations at their edges") {
+  check_same(derivatives([](auto x) { return ops::leaky_relu(x, 0.1); }, {-1, 0, 2}), {0.1, 0.1, 1});
+  check_same(derivatives([](auto x) { return ops::elu(x); }, {-inf, 0, 1000}), {0, 1, 1});
+  check_same(derivatives([](auto x) { return ops::clip(x, -1, 1); }, {-2, -1, 0, 1, 2}), {0, 1, 1, 1, 0});
+  check_same(derivatives([](auto x) { return ops::softsign(x); }, {0}), {1});
+  check_same(values([](auto x) { return ops::log_sigmoid(x); }, {-1000, 1000}), {-1000, 0});
+  // The tail keeps its digits: -10 times the normal distribution function of -10.
+  check_same(values([](auto x) { return ops::gelu(x) * 1e20; }, {-10}), {-7.619853024160525e-3});
+  check_same(values([](auto x) { return ops::sign(x); }, {-inf, -2, 0, 3, not_a_number}), {-1, -1, 0, 1, not_a_number});
+  check_same(values([](auto x) { return ops::nan_to_num(x); }, {-inf, 2, inf, not_a_number}),
+             {std::numeric_limits<double>::lowest(), 2, std::numeric_limits<double>::max(), 0});
+}
+
+TEST_CASE("bits of integers; of bools they are the logical ops") {
+  const Tensor b = ir::input("b", {DType::bool_, {ir::Dim(3)}}), i = ir::input("i", {DType::i32, {ir::Dim(3)}});
+  CHECK(ops::bitwise_and(b, b).node().op().name == "logical_and");
+  CHECK(ops::bitwise_not(b).node().op().name == "logical_not");
+  CHECK(ops::bitwise_or(i, 1).dtype() == DType::i32);
+  CHECK(ops::logical_xor(b, true).dtype() == DType::bool_);
+  const Tensor f = ir::input("f", {DType::f32, {ir::Dim(3)}});
+  CHECK_THROWS_AS(ops::shift_left(f, 1), Error);
+  CHECK_THROWS_AS(ops::bitwise_and(f, f), Error);
 }

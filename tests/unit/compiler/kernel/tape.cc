@@ -96,6 +96,8 @@ void real(ScalarOp op, bool fuses, const Args& args, Block& out) {
       return each<T>(args, out, [](T a) { return -a; });
     case ScalarOp::abs:
       return each<T>(args, out, [](T a) { return std::fabs(a); });
+    case ScalarOp::sqrt:
+      return each<T>(args, out, [](T a) { return std::sqrt(a); });
     case ScalarOp::floor:
       return each<T>(args, out, [](T a) { return std::floor(a); });
     case ScalarOp::fma:
