@@ -12,7 +12,7 @@ namespace {
 using rewrite::Rule;
 using rewrite::RuleSet;
 
-std::vector<const Rule*>& rules_of_ops() {
+std::vector<const Rule*>& added_rules() {
   static auto* rules = new std::vector<const Rule*>;
   return *rules;
 }
@@ -22,7 +22,7 @@ std::vector<const Rule*>& rules_of_ops() {
 RuleSet tables(bool algebra) {
   std::vector<const Rule*> list;
   const auto take = [&](std::span<const Rule* const> rules) { list.insert(list.end(), rules.begin(), rules.end()); };
-  take(rules_of_ops());
+  take(added_rules());
   take(passes::stabilising_rules());
   if (algebra) take(passes::algebra_rules());
   return RuleSet(list);
@@ -41,8 +41,10 @@ ir::Graph simplify(const ir::Graph& graph, rewrite::PassContext& context) {
 }  // namespace
 
 void add_rules(std::span<const Rule* const> rules) {
-  rules_of_ops().insert(rules_of_ops().end(), rules.begin(), rules.end());
+  added_rules().insert(added_rules().end(), rules.begin(), rules.end());
 }
+
+std::span<const Rule* const> rules_of_ops() { return added_rules(); }
 
 const rewrite::Pipeline& pipeline() {
   static const rewrite::Pipeline rows{

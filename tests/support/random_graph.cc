@@ -8,12 +8,12 @@
 #include <set>
 #include <unordered_set>
 
+#include "compiler/driver/pipeline.h"
 #include "compiler/grad/grad.h"
 #include "compiler/ir/graph.h"
 #include "compiler/passes/rules.h"
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
-#include "ops/nn/rules.h"
 #include "runtime/base/error.h"
 #include "tests/support/random.h"
 
@@ -30,7 +30,7 @@ constexpr std::int64_t largest_tensor = 6000;  // elements
 const std::vector<const rewrite::Rule*>& rules() {
   static const std::vector<const rewrite::Rule*> list = [] {
     std::vector<const rewrite::Rule*> all;
-    for (const auto& table : {passes::algebra_rules(), passes::stabilising_rules(), ops::nn_rules()})
+    for (const auto& table : {passes::algebra_rules(), passes::stabilising_rules(), driver::rules_of_ops()})
       all.insert(all.end(), table.begin(), table.end());
     return all;
   }();

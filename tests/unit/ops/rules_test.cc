@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "compiler/driver/pipeline.h"
 #include "compiler/grad/grad.h"
 #include "ops/api/ops.h"
-#include "ops/elementwise/rules.h"
 #include "tests/support/catch.h"
 #include "tests/unit/ops/op_check.h"
 
@@ -48,9 +48,7 @@ int count_of(std::span<const Tensor> outputs, const std::string& op) {
 
 TEST_CASE("rules of ops keep the values of what they replace") {
   ops::register_all();
-  std::vector<const Rule*> all{ops::nn_rules().begin(), ops::nn_rules().end()};
-  all.insert(all.end(), ops::elementwise_rules().begin(), ops::elementwise_rules().end());
-  for (const Rule* rule : all) {
+  for (const Rule* rule : driver::rules_of_ops()) {
     INFO(rule->name);
     std::vector<eval::Binding> bindings;
     const auto sides = left_sides(*rule, [&](DType dtype, ir::Shape shape) {
