@@ -29,7 +29,13 @@ namespace bitale::ops {
   FAMILY("nn",                                                           \
     OP(softmax) OP(log_softmax))                                         \
   FAMILY("random",                                                       \
-    OP(random_uniform) OP(random_normal) OP(random_bernoulli))
+    OP(random_uniform) OP(random_normal) OP(random_bernoulli)            \
+    OP(random_exponential) OP(random_laplace) OP(random_logistic)        \
+    OP(random_cauchy) OP(random_gumbel) OP(random_located)               \
+    OP(random_integers) OP(random_truncated_normal)                      \
+    OP(random_gamma) OP(random_log_gamma) OP(random_chi2)                \
+    OP(random_beta)                                                      \
+    OP(random_dirichlet) OP(random_poisson) OP(random_categorical))
 // clang-format on
 
 #define OP(name) extern const ir::OpDef name##_op;
