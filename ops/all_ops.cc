@@ -47,9 +47,24 @@ namespace bitale::ops {
     OP(max_pool2d_backward)                                              \
     OP(average_pool2d) OP(average_pool2d_backward))                      \
   FAMILY("nn",                                                           \
-    OP(softmax) OP(log_softmax))                                         \
+    OP(softmax) OP(log_softmax)                                          \
+    OP(nll_loss) OP(cross_entropy) OP(categorical_cross_entropy)         \
+    OP(multiclass_hinge) OP(binary_cross_entropy)                        \
+    OP(binary_cross_entropy_with_logits) OP(hinge) OP(huber)             \
+    OP(smooth_l1) OP(mean_squared_error) OP(mean_absolute_error)         \
+    OP(kl_divergence) OP(cosine_similarity) OP(l2_normalize)             \
+    OP(variance_about) OP(standardise) OP(layer_norm) OP(rms_norm)    \
+    OP(group_norm)                                                       \
+    OP(instance_norm) OP(batch_norm) OP(batch_norm_inference)            \
+    OP(dropout) OP(embedding) OP(attention))                             \
   FAMILY("random",                                                       \
-    OP(random_uniform) OP(random_normal) OP(random_bernoulli))
+    OP(random_uniform) OP(random_normal) OP(random_bernoulli)            \
+    OP(random_exponential) OP(random_laplace) OP(random_logistic)        \
+    OP(random_cauchy) OP(random_gumbel) OP(random_located)               \
+    OP(random_integers) OP(random_truncated_normal)                      \
+    OP(random_gamma) OP(random_log_gamma) OP(random_chi2)                \
+    OP(random_beta)                                                      \
+    OP(random_dirichlet) OP(random_poisson) OP(random_categorical))
 // clang-format on
 
 #define OP(name) extern const ir::OpDef name##_op;

@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "ops/api/checks.h"
-#include "ops/api/index.h"
 #include "ops/nn/softmax.h"
 
 namespace bitale::ops {
@@ -67,11 +66,6 @@ const OpDef log_softmax_op{
 Tensor log_softmax(const Tensor& x, int axis, SourceLine line) {
   return apply1(log_softmax_op, make_params(SoftmaxParams{normal_axis("log_softmax", axis, x.rank(), line)}), {x},
                 line);
-}
-
-// A composition: its gradient is dy * (softmax(logits) - one_hot(labels)) through the rules of log_softmax and pick.
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels, SourceLine line) {
-  return neg(pick(log_softmax(logits, -1, line), labels, line), line);
 }
 
 }  // namespace bitale::ops

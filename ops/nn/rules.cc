@@ -63,6 +63,22 @@ Tensor sum_of_picked(const Match& m) {
   return axes.empty() ? dy : ir::sum(dy, axes);
 }
 
+// log(pick(softmax(x), i)): along the last axis.
+Tensor log_of_picked(const Match& m) {
+  const Tensor& p = m.root().node().input(0).node().input(0);
+  const auto axis = static_cast<int>(p.node().params_as<SoftmaxParams>().axis);
+  return pick(log_softmax(m["x"], axis), m["i"]);
+}
+
+// y * (pick_backward(g / pick(y, i), i) - x).
+Tensor difference_from_picked(const Match& m) {
+  const Tensor &y = m["y"], &s = m["s"], &i = m["i"];
+  if (!is_op(s, "pick") || !(s.node().input(0) == y) || !(s.node().input(1) == i)) return {};
+  return pick_backward(m["g"], i, y.shape().back()) - y * m["x"];
+}
+
+Tensor picked_rows(const FreshInput& fresh, std::int64_t n) { return fresh(DType::i64, {n}); }
+
 Tensor logits(const FreshInput& fresh) { return fresh(DType::f64, {3, 4}); }
 
 const std::vector<Rule>& table() {
@@ -104,6 +120,35 @@ const std::vector<Rule>& table() {
       {"scaled-by-quotient", y * op("strong_mul", {g, 1.0 / y}), [](const Match& m) { return m["g"]; }, stabilising},
       {"scaled-difference-from-quotient", y * (op("strong_mul", {g, 1.0 / y}) - s),
        [](const Match& m) { return m["g"] - m["y"] * m["s"]; }, stabilising},
+      {.name = "log-of-picked-softmax",
+       .pattern = op("log", {op("pick", {op("softmax", {x}), i})}),
+       .result = log_of_picked,
+       .rule_class = stabilising,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{log(pick(softmax(logits(fresh), 1), picked_rows(fresh, 3)))};
+           }},
+      // The gradient of log(pick(y, i)) for a softmax y: its quotients by what was picked cancel before they underflow.
+      {.name = "product-with-picked",
+       .pattern = y * op("pick_backward", {dy, i}),
+       .result =
+           [](const Match& m) { return pick_backward(m["dy"] * pick(m["y"], m["i"]), m["i"], m["y"].shape().back()); },
+       .rule_class = stabilising,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{logits(fresh) * pick_backward(fresh(DType::f64, {3}), picked_rows(fresh, 3), 4)};
+           }},
+      {.name = "difference-from-picked-quotient",
+       .pattern = y * (op("pick_backward", {op("strong_mul", {g, 1.0 / s}), i}) - x),
+       .result = difference_from_picked,
+       .rule_class = stabilising,
+       .low = 0.1,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             const Tensor z = logits(fresh), rows = picked_rows(fresh, 3), cotangent = fresh(DType::f64, {3});
+             return std::vector{z * (pick_backward(ir::strong_mul(cotangent, 1 / pick(z, rows)), rows, 4) -
+                                     fresh(DType::f64, {3, 4}))};
+           }},
       // The gradient of cross_entropy in the logits: softmax * sum(picked) - picked. Indices outside are data errors.
       {.name = "sum-of-picked",
        .pattern = op("sum", {op("pick_backward", {dy, i})}),

@@ -7,22 +7,38 @@ namespace bitale::ops {
 
 using namespace ir;
 
-std::vector<TensorType> random_type(const TypeArgs& args) {
-  args.require_count(1);
+std::vector<TensorType> random_type(const TypeArgs& args, int operands, int ids) {
+  args.require_count(1 + operands);
   const auto& p = args.params_as<RandomParams>();
   const Shape& state = args.type(0).shape;
   args.require(args.type(0).dtype == DType::i64 && !state.empty(), "a state is int64 [2]");
   args.unify(state.back(), 2, "a state is int64 [2]");
-  args.require(p.draw_id >= 0 && p.draw_id < (std::int64_t{1} << draw_id_bits), "draw ids are in [0, 2^24)");
+  args.require(p.draw_id >= 0 && p.draw_id + ids <= (std::int64_t{1} << draw_id_bits), "draw ids are in [0, 2^24)");
   const Dim count = product(p.shape);
   args.require(!count.is_constant() || count.value() <= (std::int64_t{1} << draw_id_shift),
                "a draw has at most 2^40 elements");
   Shape out(state.begin(), state.end() - 1);
   out.insert(out.end(), p.shape.begin(), p.shape.end());
+  for (int k = 1; k <= operands; ++k) {
+    const Shape& shape = args.type(k).shape;
+    args.require(shape.size() == out.size(), "parameters must have the shape of the result");
+    for (std::size_t a = 0; a < out.size(); ++a)
+      args.unify(shape[a], out[a], "parameters must have the shape of the result");
+  }
   return {{p.dtype, out}};
 }
 
-Expr random_bits(Element& e) {
+Tensor parameter(const OpDef& op, const Tensor& state, const Shape& shape, const Operand& value, DType dtype,
+                 SourceLine line) {
+  require_operand(op.name.c_str(), state, line);
+  Shape whole(state.shape().begin(), state.shape().end() - (state.rank() > 0 ? 1 : 0));
+  whole.insert(whole.end(), shape.begin(), shape.end());
+  const Operand operands[] = {value, zeros(dtype, whole)};
+  const DType dtypes[] = {dtype, dtype};
+  return broadcast_operands(op, operands, dtypes, line)[0];
+}
+
+Expr random_bits(Element& e, const Index& id) {
   const auto& p = e.node().params_as<RandomParams>();
   const std::size_t lead = e.index().size() - p.shape.size();
   const auto word = [&](int i) {
@@ -32,25 +48,33 @@ Expr random_bits(Element& e) {
   };
   Index position = 0;
   for (std::size_t a = 0; a < p.shape.size(); ++a) position = position * p.shape[a] + e.index()[lead + a];
-  const Dim base = p.draw_id << draw_id_shift;
-  return call(ScalarOp::philox, {word(0), word(1), e.value(position + Index(base))});
+  const Index block = (id + Index(Dim(p.draw_id))) * Dim(std::int64_t{1} << draw_id_shift);
+  return call(ScalarOp::philox, {word(0), word(1), e.value(position + block)});
+}
+
+std::uint64_t reference_bits(const Reference& r, std::size_t position, int id) {
+  const auto state = r.inputs[0].view<std::int64_t>();
+  const std::size_t draws = state.size() / 2, count = static_cast<std::size_t>(r.outputs[0].size()) / draws,
+                    draw = position / count;
+  const auto key = static_cast<std::uint64_t>(state[2 * draw]),
+             counter = static_cast<std::uint64_t>(state[2 * draw + 1]);
+  const auto low = [](std::uint64_t v) { return static_cast<std::uint32_t>(v); };
+  const auto draw_id = static_cast<std::uint64_t>(r.node.params_as<RandomParams>().draw_id + id);
+  const std::uint64_t index = position % count + draw_id * 1099511627776u;
+  const auto words =
+      kernel::philox4x32({low(index), low(index >> 32), low(counter), low(counter >> 32)}, {low(key), low(key >> 32)});
+  return words[0] + (std::uint64_t{words[1]} << 32);
 }
 
 void visit_bits(const Reference& r, const std::function<void(std::size_t, std::uint64_t)>& f) {
-  const auto& p = r.node.params_as<RandomParams>();
-  const auto state = r.inputs[0].view<std::int64_t>();
-  const std::size_t draws = state.size() / 2,
-                    count = draws == 0 ? 0 : static_cast<std::size_t>(r.outputs[0].size()) / draws;
-  for (std::size_t draw = 0; draw < draws; ++draw)
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto key = static_cast<std::uint64_t>(state[2 * draw]),
-                 counter = static_cast<std::uint64_t>(state[2 * draw + 1]);
-      const auto low = [](std::uint64_t v) { return static_cast<std::uint32_t>(v); };
-      const std::uint64_t index = i + static_cast<std::uint64_t>(p.draw_id) * 1099511627776u;
-      const auto words = kernel::philox4x32({low(index), low(index >> 32), low(counter), low(counter >> 32)},
-                                            {low(key), low(key >> 32)});
-      f(draw * count + i, words[0] + (std::uint64_t{words[1]} << 32));
-    }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(r.outputs[0].size()); ++i) f(i, reference_bits(r, i));
+}
+
+void store(Array& out, std::size_t position, double value) {
+  if (out.dtype() == DType::f32)
+    out.view<float>()[position] = static_cast<float>(value);
+  else
+    out.view<double>()[position] = value;
 }
 
 Expr bit_field(Element& e, Expr bits, int first, int count, DType dtype) {
@@ -62,6 +86,24 @@ Expr bit_field(Element& e, Expr bits, int first, int count, DType dtype) {
 std::vector<TensorType> random_float_type(const TypeArgs& args) {
   args.require(is_floating(args.params_as<RandomParams>().dtype), "the result must be float");
   return random_type(args);
+}
+
+OpDef standard_draw(StandardDraw draw) {
+  return {
+      .name = std::move(draw.name),
+      .doc = std::move(draw.doc),
+      .type = random_float_type,
+      .element = [body = std::move(draw.body)](Element& e) { return body(e, random_bits(e), e.node().type().dtype); },
+      .vjp = zero_vjp,
+      .jvp = zero_jvp,
+      .batch = batch_elementwise,
+      .reference =
+          [f = draw.reference](const Reference& r) {
+            visit_bits(r, [&](std::size_t i, std::uint64_t bits) { store(r.outputs[0], i, f(bits)); });
+          },
+      .samples = std::move(draw.samples),
+      .dtypes = {DType::f32},
+      .default_params = [] { return make_params(RandomParams{}); }};
 }
 
 std::vector<Sample> random_samples(const RandomDraw& draw) {

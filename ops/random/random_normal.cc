@@ -7,51 +7,33 @@ namespace bitale::ops {
 
 using namespace ir;
 
-namespace {
-
 // Box and Muller (1958): sqrt(-2 log u) * cos(2 pi v) with u in (0, 1] from the low and v in [0, 1) from the high 32
 // bits.
-Expr element(Element& e) {
-  const DType dtype = e.node().type().dtype;
-  const Expr bits = random_bits(e);
+Expr normal_of(Element& e, Expr bits, DType dtype) {
   const Expr u = (bit_field(e, bits, 0, 32, dtype) + 0.5) * std::ldexp(1.0, -32);
   const Expr v = bit_field(e, bits, 32, 32, dtype) * (2 * std::numbers::pi * std::ldexp(1.0, -32));
   return call(ScalarOp::sqrt, {call(ScalarOp::log, {u}) * -2.0}) * call(ScalarOp::cos, {v});
 }
 
-void reference(const Reference& r) {
-  visit_bits(r, [&](std::size_t i, std::uint64_t bits) {
-    const double u = (static_cast<double>(bits % 4294967296u) + 0.5) / 4294967296.0,
-                 v = static_cast<double>(bits / 4294967296u) / 4294967296.0;
-    const double z = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
-    if (r.outputs[0].dtype() == DType::f32)
-      r.outputs[0].view<float>()[i] = static_cast<float>(z);
-    else
-      r.outputs[0].view<double>()[i] = z;
-  });
+double reference_normal(std::uint64_t bits) {
+  const double u = (static_cast<double>(bits % 4294967296u) + 0.5) / 4294967296.0,
+               v = static_cast<double>(bits / 4294967296u) / 4294967296.0;
+  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
 }
 
-}  // namespace
-
 // random_normal(state; draw_id, shape, dtype) -> dtype shape: mean 0, variance 1, magnitudes up to 6.8.
-const OpDef random_normal_op{
+const OpDef random_normal_op = standard_draw({
     .name = "random_normal",
     .doc = "RandomStream::normal(shape, dtype): standard normal",
-    .type = random_float_type,
-    .element = element,
-    .vjp = zero_vjp,
-    .jvp = zero_jvp,
-    .batch = batch_elementwise,
-    .reference = reference,
+    .body = normal_of,
+    .reference = reference_normal,
     .samples =
         [] {
           return random_samples([](const Tensor& s, std::int64_t id, Shape shape, DType dtype) {
             return random_normal(s, id, std::move(shape), dtype);
           });
         },
-    .dtypes = {DType::f32},
-    .default_params = [] { return make_params(RandomParams{}); },
-};
+});
 
 Tensor random_normal(const Tensor& state, std::int64_t draw_id, Shape shape, DType dtype, SourceLine line) {
   return apply1(random_normal_op, make_params(RandomParams{draw_id, dtype, std::move(shape)}), {state}, line);

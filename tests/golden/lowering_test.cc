@@ -53,6 +53,16 @@ TEST_CASE("lowering of the gradient of softmax and cross-entropy") {
   check("cross_entropy_gradient", g);
 }
 
+TEST_CASE("lowering of the gradient of layer_norm") {
+  Small g;
+  const Dim n = Dim::symbol("n");
+  const Tensor x = g.input("x", DType::f32, {n, 64}), scale = g.input("scale", DType::f32, {64}),
+               shift = g.input("shift", DType::f32, {64}), dy = g.input("dy", DType::f32, {n, 64});
+  const Tensor ys[] = {ops::layer_norm(x, scale, shift)}, dys[] = {dy}, wrt[] = {x, scale, shift};
+  g.outputs = ad::vjp(ys, dys, wrt);
+  check("layer_norm_gradient", g);
+}
+
 TEST_CASE("lowering of a product with a bias and tanh") {
   Small g;
   const Tensor x = g.input("x", DType::f32, {Dim::symbol("n"), 7}), w = g.input("w", DType::f32, {7, 5}),

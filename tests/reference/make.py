@@ -11,13 +11,16 @@ Needs numpy and scipy (and torch for some families). Each tests/reference/<famil
 A function gets a sample's operands as NumPy arrays and gives an array, or a tuple of one for each output. The
 operands come from the test program, so that they are those that the tests will use.
 """
+import sys
+
+sys.path.append(sys.path.pop(0))  # a family may be named as a module of the standard library is: random
+
 import argparse
 import importlib.util
 import json
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 
 import numpy
@@ -55,7 +58,6 @@ def load_family(name):
         return {}, {}
     spec = importlib.util.spec_from_file_location(f"reference_{name}", path)
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(HERE))
     spec.loader.exec_module(module)
     return module.REFERENCES, getattr(module, "WITHOUT", {})
 

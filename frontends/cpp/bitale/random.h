@@ -8,17 +8,68 @@
 
 namespace bitale {
 
-// A stream of draws from a seed. Two draws are two different nodes; every function that reads the stream advances it by
-// one step per call. The numbers do not depend on threads or instruction set.
+// A stream of draws from a seed (Philox 4x32-10). Two draws are two different nodes; every function that reads the
+// stream advances it by one step per call. The random bits depend on neither threads nor instruction set, and neither
+// do uniform (without bounds), bernoulli and integers; results that take a logarithm may differ in the last places
+// between instruction sets.
+//
+// `shape` is that of the result. Parameters are numbers or tensors that broadcast to it. Derivatives go through low,
+// high, mean, location and scale, as far as they are arithmetic on a standard draw; not through those of gamma, beta,
+// dirichlet, the bounds of truncated_normal, and discrete draws, where they count as zero.
 class RandomStream {
  public:
   explicit RandomStream(std::uint64_t seed, const std::string& name = "random");
+
+  // ---- continuous ----
   Tensor uniform(const Shape& shape, DType dtype = float32, Where at = Where::current());  // [0, 1)
+  // low + (high - low) * uniform: [low, high), though high may come out by rounding.
+  Tensor uniform(const Operand& low, const Operand& high, const Shape& shape, DType dtype = float32,
+                 Where at = Where::current());
   Tensor normal(const Shape& shape, DType dtype = float32, Where at = Where::current());
-  Tensor bernoulli(double p, const Shape& shape, Where at = Where::current());  // bool
+  Tensor normal(const Operand& mean, const Operand& deviation, const Shape& shape, DType dtype = float32,
+                Where at = Where::current());
+  // exp of a normal draw.
+  Tensor lognormal(const Operand& mean, const Operand& deviation, const Shape& shape, DType dtype = float32,
+                   Where at = Where::current());
+  // Standard normal under the condition that it is in [low, high]; NaN where low > high.
+  Tensor truncated_normal(const Operand& low, const Operand& high, const Shape& shape, DType dtype = float32,
+                          Where at = Where::current());
+  Tensor exponential(const Operand& scale, const Shape& shape, DType dtype = float32, Where at = Where::current());
+  Tensor laplace(const Operand& location, const Operand& scale, const Shape& shape, DType dtype = float32,
+                 Where at = Where::current());
+  Tensor logistic(const Operand& location, const Operand& scale, const Shape& shape, DType dtype = float32,
+                  Where at = Where::current());
+  Tensor gumbel(const Operand& location, const Operand& scale, const Shape& shape, DType dtype = float32,
+                Where at = Where::current());
+  Tensor cauchy(const Operand& location, const Operand& scale, const Shape& shape, DType dtype = float32,
+                Where at = Where::current());
+  // Density x^(a-1) exp(-x/scale); 0 where a is 0, NaN where it is negative. chi2(k) is gamma(k/2, 2).
+  Tensor gamma(const Operand& a, const Operand& scale, const Shape& shape, DType dtype = float32,
+               Where at = Where::current());
+  Tensor chi2(const Operand& degrees, const Shape& shape, DType dtype = float32, Where at = Where::current());
+  Tensor beta(const Operand& a, const Operand& b, const Shape& shape, DType dtype = float32,
+              Where at = Where::current());
+  // Points of the simplex, of shape [shape..., alpha's last extent].
+  Tensor dirichlet(const Tensor& alpha, const Shape& shape, DType dtype = float32, Where at = Where::current());
+
+  // ---- discrete ----
+  Tensor bernoulli(double p, const Shape& shape, Where at = Where::current());         // bool
+  Tensor bernoulli(const Tensor& p, const Shape& shape, Where at = Where::current());  // bool
+  // Uniform in [low, high), every number with its probability to within 2^-64; low where that is empty.
+  Tensor integers(const Operand& low, const Operand& high, const Shape& shape, DType dtype = int64,
+                  Where at = Where::current());
+  Tensor poisson(const Operand& rate, const Shape& shape, Where at = Where::current());  // int64
+  // Positions along `axis`, with the probabilities softmax(logits); int64. The other axes of logits broadcast to shape;
+  // without one, they are it.
+  Tensor categorical(const Tensor& logits, int axis = -1, Where at = Where::current());
+  Tensor categorical(const Tensor& logits, const Shape& shape, int axis = -1, Where at = Where::current());
+
   const Shared& state() const { return state_; }
 
  private:
+  friend Tensor dropout(const Tensor& x, const Operand& rate, RandomStream& stream, Where at);
+  std::int64_t take(int ids);  // the first of so many draw ids that are not used yet
+
   Shared state_;
   std::shared_ptr<std::int64_t> draws_;
 };

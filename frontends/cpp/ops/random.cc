@@ -3,6 +3,7 @@
 #include <bitale/random.h>
 
 #include "frontends/cpp/handles.h"
+#include "ops/api/elementwise.h"
 
 namespace bitale {
 
@@ -19,14 +20,90 @@ Array random_state(std::uint64_t seed) {
 
 RandomStream::RandomStream(std::uint64_t seed, const std::string& name)
     : state_(name, random_state(seed)), draws_(std::make_shared<std::int64_t>(0)) {}
+
+std::int64_t RandomStream::take(int ids) {
+  const std::int64_t first = *draws_;
+  *draws_ += ids;
+  return first;
+}
+
+// A standard draw of the given shape.
+#define BITALE_STANDARD(name) ops::random_##name(Access::in(state_.tensor()), take(1), Access::in(shape), dtype, at)
+
 Tensor RandomStream::uniform(const Shape& shape, DType dtype, Where at) {
-  return Access::out(ops::random_uniform(Access::in(state_.tensor()), (*draws_)++, Access::in(shape), dtype, at));
+  return Access::out(BITALE_STANDARD(uniform));
 }
-Tensor RandomStream::normal(const Shape& shape, DType dtype, Where at) {
-  return Access::out(ops::random_normal(Access::in(state_.tensor()), (*draws_)++, Access::in(shape), dtype, at));
+Tensor RandomStream::uniform(const Operand& low, const Operand& high, const Shape& shape, DType dtype, Where at) {
+  return Access::out(ops::random_between(BITALE_STANDARD(uniform), Access::in(low), Access::in(high), at));
 }
+Tensor RandomStream::normal(const Shape& shape, DType dtype, Where at) { return Access::out(BITALE_STANDARD(normal)); }
+Tensor RandomStream::lognormal(const Operand& mean, const Operand& deviation, const Shape& shape, DType dtype,
+                               Where at) {
+  return Access::out(ops::exp(Access::in(normal(mean, deviation, shape, dtype, at)), at));
+}
+Tensor RandomStream::exponential(const Operand& scale, const Shape& shape, DType dtype, Where at) {
+  return Access::out(ops::random_located(BITALE_STANDARD(exponential), 0, Access::in(scale), at));
+}
+#define BITALE_LOCATED(name)                                                                                     \
+  Tensor RandomStream::name(const Operand& location, const Operand& scale, const Shape& shape, DType dtype,      \
+                            Where at) {                                                                          \
+    return Access::out(ops::random_located(BITALE_STANDARD(name), Access::in(location), Access::in(scale), at)); \
+  }
+BITALE_LOCATED(normal)
+BITALE_LOCATED(laplace)
+BITALE_LOCATED(logistic)
+BITALE_LOCATED(gumbel)
+BITALE_LOCATED(cauchy)
+#undef BITALE_LOCATED
+#undef BITALE_STANDARD
+
+Tensor RandomStream::truncated_normal(const Operand& low, const Operand& high, const Shape& shape, DType dtype,
+                                      Where at) {
+  return Access::out(ops::random_truncated_normal(Access::in(state_.tensor()), take(ops::truncated_normal_ids),
+                                                  Access::in(low), Access::in(high), Access::in(shape), dtype, at));
+}
+Tensor RandomStream::gamma(const Operand& a, const Operand& scale, const Shape& shape, DType dtype, Where at) {
+  const ir::Tensor draw =
+      ops::random_gamma(Access::in(state_.tensor()), take(ops::gamma_ids), Access::in(a), Access::in(shape), dtype, at);
+  return Access::out(ops::random_located(draw, 0, Access::in(scale), at));
+}
+Tensor RandomStream::chi2(const Operand& degrees, const Shape& shape, DType dtype, Where at) {
+  return Access::out(ops::random_chi2(Access::in(state_.tensor()), take(ops::gamma_ids), Access::in(degrees),
+                                      Access::in(shape), dtype, at));
+}
+Tensor RandomStream::beta(const Operand& a, const Operand& b, const Shape& shape, DType dtype, Where at) {
+  return Access::out(ops::random_beta(Access::in(state_.tensor()), take(2 * ops::gamma_ids), Access::in(a),
+                                      Access::in(b), Access::in(shape), dtype, at));
+}
+Tensor RandomStream::dirichlet(const Tensor& alpha, const Shape& shape, DType dtype, Where at) {
+  return Access::out(ops::random_dirichlet(Access::in(state_.tensor()), take(ops::gamma_ids), Access::in(alpha),
+                                           Access::in(shape), dtype, at));
+}
+
 Tensor RandomStream::bernoulli(double p, const Shape& shape, Where at) {
-  return Access::out(ops::random_bernoulli(Access::in(state_.tensor()), (*draws_)++, p, Access::in(shape), at));
+  return Access::out(ops::random_bernoulli(Access::in(state_.tensor()), take(1), p, Access::in(shape), at));
+}
+Tensor RandomStream::bernoulli(const Tensor& p, const Shape& shape, Where at) {
+  return Access::out(
+      ops::random_bernoulli(Access::in(state_.tensor()), take(1), Access::in(p, "p"), Access::in(shape), at));
+}
+Tensor RandomStream::integers(const Operand& low, const Operand& high, const Shape& shape, DType dtype, Where at) {
+  return Access::out(ops::random_integers(Access::in(state_.tensor()), take(1), Access::in(low), Access::in(high),
+                                          Access::in(shape), dtype, at));
+}
+Tensor RandomStream::poisson(const Operand& rate, const Shape& shape, Where at) {
+  return Access::out(ops::random_poisson(Access::in(state_.tensor()), take(ops::poisson_ids), Access::in(rate),
+                                         Access::in(shape), at));
+}
+Tensor RandomStream::categorical(const Tensor& logits, int axis, Where at) {
+  Shape shape = logits.shape();
+  const auto rank = static_cast<int>(shape.size());
+  if (axis >= -rank && axis < rank) shape.erase(shape.begin() + (axis < 0 ? axis + rank : axis));
+  return categorical(logits, shape, axis, at);
+}
+Tensor RandomStream::categorical(const Tensor& logits, const Shape& shape, int axis, Where at) {
+  return Access::out(ops::random_categorical(Access::in(state_.tensor()), take(1), Access::in(logits, "logits"),
+                                             Access::in(shape), axis, at));
 }
 
 }  // namespace bitale

@@ -44,7 +44,7 @@ Example example() {
   const Tensor w = ir::input("w", {DType::f32, {5, 3}}, SourceLine("user.cc", 2));
   const Tensor labels = ir::input("labels", {DType::i32, {n}}, SourceLine("user.cc", 3));
   const Tensor y = ops::tanh(ir::dot(x, w, SourceLine("user.cc", 4)), SourceLine("user.cc", 5));
-  const Tensor loss = ops::cross_entropy(y, labels, SourceLine("user.cc", 6));
+  const Tensor loss = ops::cross_entropy(y, labels, {}, SourceLine("user.cc", 6));
   const Tensor counts = ops::scatter_add(ir::zeros(DType::f32, {3}), labels, loss, 0, SourceLine("user.cc", 7));
   e.graph.name = "example";
   e.graph.inputs = {x, w, labels};
