@@ -13,6 +13,7 @@
 #include "compiler/ir/graph.h"
 #include "compiler/passes/rules.h"
 #include "compiler/prim/prim.h"
+#include "ops/api/ops.h"
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
 #include "tests/support/compiled_backend.h"
@@ -170,6 +171,7 @@ std::string differing(const std::vector<Array>& got, const std::vector<Array>& e
 
 const std::set<std::string>& stabilising_names() {
   static const std::set<std::string> names = [] {
+    ops::register_all();
     std::set<std::string> out;
     for (const auto& table : {passes::stabilising_rules(), passes::algebra_rules(), driver::rules_of_ops()})
       for (const rewrite::Rule* rule : table)

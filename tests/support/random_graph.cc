@@ -29,6 +29,7 @@ constexpr std::int64_t largest_tensor = 6000;  // elements
 
 const std::vector<const rewrite::Rule*>& rules() {
   static const std::vector<const rewrite::Rule*> list = [] {
+    ops::register_all();
     std::vector<const rewrite::Rule*> all;
     for (const auto& table : {passes::algebra_rules(), passes::stabilising_rules(), driver::rules_of_ops()})
       all.insert(all.end(), table.begin(), table.end());
