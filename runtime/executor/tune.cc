@@ -106,7 +106,7 @@ class Measurement {
 struct Scratch {
   Scratch(const Layout& layout, const std::shared_ptr<Prepared>& prepared, const std::vector<const void*>& entries)
       : frame(layout, prepared, entries) {
-    frame.begin();
+    frame.begin(false);
     for (const auto& piece : frame.memory) std::memset(piece->data(), 0, piece->size());
     for (std::size_t i = 0; i < layout.program->buffers.size(); ++i) {
       const Role role = layout.groups.role[i];
