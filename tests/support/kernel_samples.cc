@@ -214,9 +214,11 @@ Kernel integers(DType type) {
 
 Kernel floats(DType type) {
   using enum ScalarOp;
-  return instructions("floats", type, {neg, abs, floor, ceil, trunc, round, sigmoid, softplus},
-                      {add, sub, mul, div, strong_mul, min, max, lt, le, eq, ne},
-                      {DType::bool_, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::f64});
+  return instructions(
+      "floats", type,
+      {neg, abs, floor, ceil, trunc, round, sigmoid, softplus, exp2, log2, log10, erfc, lgamma, digamma, tan, atan},
+      {add, sub, mul, div, strong_mul, min, max, atan2, lt, le, eq, ne},
+      {DType::bool_, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::f64});
 }
 
 }  // namespace bitale::tests
