@@ -145,9 +145,9 @@ const std::vector<Rule>& table() {
        .low = 0.1,
        .left_sides =
            [](const FreshInput& fresh) {
-             const Tensor z = logits(fresh), rows = picked_rows(fresh, 3), cotangent = fresh(DType::f64, {3});
-             return std::vector{z * (pick_backward(ir::strong_mul(cotangent, 1 / pick(z, rows)), rows, 4) -
-                                     fresh(DType::f64, {3, 4}))};
+             const Tensor z = logits(fresh), p = pick(z, picked_rows(fresh, 3)), rows = p.node().input(1);
+             const Tensor quotient = ir::strong_mul(fresh(DType::f64, {3}), 1 / p);
+             return std::vector{z * (pick_backward(quotient, rows, 4) - fresh(DType::f64, {3, 4}))};
            }},
       // The gradient of cross_entropy in the logits: softmax * sum(picked) - picked. Indices outside are data errors.
       {.name = "sum-of-picked",

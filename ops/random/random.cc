@@ -48,8 +48,11 @@ Expr random_bits(Element& e, const Index& id) {
   };
   Index position = 0;
   for (std::size_t a = 0; a < p.shape.size(); ++a) position = position * p.shape[a] + e.index()[lead + a];
-  const Index block = (id + Index(Dim(p.draw_id))) * Dim(std::int64_t{1} << draw_id_shift);
-  return call(ScalarOp::philox, {word(0), word(1), e.value(position + block)});
+  // The block's number uses all 64 bits: its constant part wraps.
+  const auto first = static_cast<std::uint64_t>(p.draw_id + id.constant.value());
+  const Index base = Dim(static_cast<std::int64_t>(first << draw_id_shift));
+  const Index tries = (id - Index(id.constant)) * Dim(std::int64_t{1} << draw_id_shift);
+  return call(ScalarOp::philox, {word(0), word(1), e.value(position + tries + base)});
 }
 
 std::uint64_t reference_bits(const Reference& r, std::size_t position, int id) {
