@@ -6,7 +6,7 @@
 
 namespace bitale {
 
-inline constexpr std::int32_t abi_version = 1;
+inline constexpr std::int32_t abi_version = 2;
 
 // What generated code may reach, besides its arguments. Plain data, fixed layout.
 struct Context {
