@@ -7,6 +7,7 @@
 
 #include "compiler/driver/compile.h"
 #include "compiler/ir/graph.h"
+#include "frontends/cpp/givens.h"
 #include "frontends/cpp/handles.h"
 #include "ops/api/ops.h"
 #include "runtime/base/error.h"
@@ -157,17 +158,7 @@ Built build(const std::vector<Tensor>& inputs, const std::vector<Tensor>& output
     roots.push_back(value);
   }
   if (roots.empty()) throw Error(o.name + ": neither outputs nor updates are given" + made_at(line));
-  if (!o.givens.empty()) {
-    ir::TensorMap<ir::Tensor> map;
-    for (const auto& [from, to] : o.givens) {
-      const ir::Tensor f = Access::in(from, "a given"), t = Access::in(to, "a given's replacement");
-      if (f.dtype() != t.dtype() || f.rank() != t.rank())
-        throw Error(o.name + ": the given " + ir::describe(t) + " for " + ir::describe(f) + " has another type" +
-                    made_at(line));
-      map.emplace(f, t);
-    }
-    roots = ir::substitute(roots, map);
-  }
+  if (!o.givens.empty()) roots = replace_givens(roots, o.givens, o.name, made_at(line));
   check_inputs(b.graph.inputs, roots, o, line);
   std::map<std::int64_t, ir::Tensor> shareds;
   for (const ir::Tensor& t : reachable_shareds(roots)) shareds.emplace(t.node().params_as<ir::SharedParams>().key, t);

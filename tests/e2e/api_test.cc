@@ -67,6 +67,26 @@ TEST_CASE("givens replace tensors") {
   CHECK(f({1, 2, 3})[0].at(2) == 8);
 }
 
+TEST_CASE("a given's symbolic extents are its replacement's, unless something that stays has them") {
+  Dim n("n"), i("i");
+  const Tensor x = input("x", float32, {n, 2}), y = input("y", float32, {n});
+  const Shared data("data", floats({1, 2, 3, 4, 5, 6, 7, 8}, {4, 2}));
+  const Function rows = function({}, {mean(x)}, {.givens = {{x, slice(data, 0, 1, 3)}}});
+  CHECK(rows()[0].at(0) == 4.5);
+  const Function both = function({y}, {sum(x, {1}) + y}, {.givens = {{x, slice(data, 0, 0, 3)}}});
+  CHECK(both({10, 20, 30})[0].at(2) == 41);
+  CHECK_THAT(message_of([&] { both({10, 20}); }), contains("3 is not 2"));
+}
+
+TEST_CASE("operands whose extents are equal only by a check keep their order's type") {
+  for (int round = 0; round < 8; ++round) {
+    const Tensor a = input("a", float32, {Dim("n")}), b = input("b", float32, {Dim("m")});
+    const Function f = round % 2 ? function({a, b}, {a + b}) : function({a, b}, {b + a});
+    CHECK(f({1, 2}, {3, 4})[0].at(1) == 6);
+    CHECK_THAT(message_of([&] { f({1, 2}, {3, 4, 5}); }), contains("not"));
+  }
+}
+
 TEST_CASE("a graph keeps its Shared alive, and gradients pass their check") {
   const Tensor scaled = [] {
     const Shared s("s", Array::scalar(3.0));
