@@ -33,7 +33,11 @@ namespace bitale::ops {
     OP(logsumexp))                                                       \
   FAMILY("index",                                                        \
     OP(checked_rows) OP(gather) OP(scatter_add) OP(pick)                 \
-    OP(pick_backward))                                                   \
+    OP(pick_backward) OP(one_hot) OP(scatter_set)                        \
+    OP(subtensor) OP(set_subtensor) OP(inc_subtensor)                    \
+    OP(take) OP(take_along_axis) OP(put_along_axis) OP(choose)           \
+    OP(compress) OP(argsort) OP(sort) OP(topk) OP(searchsorted)          \
+    OP(digitize) OP(bincount) OP(unravel_index) OP(ravel_multi_index))   \
   FAMILY("linalg",                                                       \
     OP(triangular_solve) OP(solve) OP(solve_positive_definite)           \
     OP(lstsq) OP(inverse) OP(pinv) OP(det) OP(slogdet)                   \

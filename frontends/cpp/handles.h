@@ -8,8 +8,11 @@
 #include <bitale/tensor.h>
 
 #include "compiler/prim/prim.h"
+#include "ops/api/index.h"
 
 namespace bitale {
+
+class IndexItem;
 
 // The value side of a Shared. Calls that read it hold the lock shared, calls that update it exclusively; several are
 // locked in order of key. The version grows with every change of the value.
@@ -41,6 +44,7 @@ struct Access {
   static Tensor out(const ir::Tensor& t) { return Tensor(std::make_shared<const TensorHandle>(TensorHandle{t})); }
   static std::vector<Tensor> out(const std::vector<ir::Tensor>& list);
   static ir::Operand in(const Operand& o);
+  static ops::IndexItem in(const IndexItem& i);
   static SourceLine line(const Operand& o) { return SourceLine(o.at_); }
   static const std::shared_ptr<Shared::State>& state(const Shared& s) { return s.state_; }
   static ir::Tensor symbol(const Shared& s) { return in(s.symbol_); }

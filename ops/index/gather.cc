@@ -105,6 +105,10 @@ const OpDef gather_op{
     .default_params = [] { return make_params(GatherParams{}); },
 };
 
+Tensor gather_rows(const Tensor& x, const Tensor& rows, int axis, SourceLine line) {
+  return apply1(gather_op, make_params(GatherParams{axis}), {x, rows}, line);
+}
+
 Tensor gather(const Tensor& x, const Tensor& indices, int axis, SourceLine line) {
   const int a = normal_axis("gather", axis, x.rank(), line);
   return apply_checked(gather_op, make_params(GatherParams{a}), {x, indices}, x.dim(a), line);

@@ -15,9 +15,10 @@ Expr row_of(Element& e, Expr index, const Dim& n, bool clamp) {
   return call(ScalarOp::max, {zero, call(ScalarOp::min, {row, e.extent(n - 1)})});
 }
 
-std::int64_t reference_row(const Node& node, const Array& indices, std::int64_t position, std::int64_t n) {
+std::int64_t reference_row(const Node& node, const Array& indices, std::int64_t position, std::int64_t n,
+                           bool from_end) {
   const std::int64_t i = static_cast<std::int64_t>(indices.at(position));
-  if (i >= -n && i < n) return i < 0 ? i + n : i;
+  if (i >= (from_end ? -n : 0) && i < n) return i < 0 ? i + n : i;
   std::string lines;
   for (const SourceLine& line : node.origins()) lines += (lines.empty() ? ", computed at " : ", ") + to_string(line);
   throw Error((node.op().label ? node.op().label(node) : node.op().name) + ": index " + std::to_string(i) +
@@ -28,6 +29,41 @@ Tensor apply_checked(const OpDef& op, Params params, std::vector<Tensor> inputs,
   apply1(op, params, inputs, line);  // its type rule judges what the user gave
   inputs[1] = checked_rows(inputs[1], n, op.name, line);
   return apply1(op, std::move(params), std::move(inputs), line);
+}
+
+Tensor joint_rows(std::span<const Tensor> rows, std::span<const Dim> extents, SourceLine line) {
+  Tensor all;
+  for (std::size_t k = 0; k < rows.size(); ++k)
+    all = k == 0 ? rows[k] : ir::add(ir::mul(all, extent(extents[k], line), line), rows[k], line);
+  return all;
+}
+
+AroundAxis around_axis(const Tensor& x, int axis) {
+  const auto middle = x.shape().begin() + axis;
+  return {product(Shape(x.shape().begin(), middle)), *middle, product(Shape(middle + 1, x.shape().end()))};
+}
+
+Tensor places_along(const AroundAxis& x, const Tensor& rows, SourceLine line) {
+  std::vector<Tensor> all{rows};
+  std::vector<Dim> extents{x.n};
+  if (!x.outer.is(1)) {
+    all.insert(all.begin(), iota(DType::i64, rows.shape(), 0, line));
+    extents.insert(extents.begin(), x.outer);
+  }
+  if (!x.inner.is(1)) {
+    all.push_back(iota(DType::i64, rows.shape(), 2, line));
+    extents.push_back(x.inner);
+  }
+  return joint_rows(all, extents, line);
+}
+
+void fail_at(const std::string& op, const std::string& what, SourceLine line) {
+  throw Error(op + ": " + what + (line ? "; at " + to_string(line) : ""));
+}
+
+void require_integers(const char* op, const Tensor& x, SourceLine line) {
+  require_operand(op, x, line);
+  if (!is_integer(x.dtype())) fail_at(op, "indices must be integers, got " + describe(x), line);
 }
 
 void require_rows(const TypeArgs& args, const Dim& n, const Dim& count) {

@@ -7,6 +7,10 @@
 // an operand. An axis of extent 0 can only be indexed by no indices at all, which is checked at call entry.
 #pragma once
 
+#include <span>
+#include <string>
+#include <vector>
+
 #include "compiler/ir/op.h"
 #include "ops/api/index.h"
 
@@ -22,12 +26,14 @@ struct GatherParams {
 };
 struct CheckedRowsParams {
   Dim extent;
-  std::string user;  // the op that reads the rows, for messages
+  std::string user;      // the op that reads the rows, for messages
+  bool from_end = true;  // negative indices count from the end; else they are outside
   bool operator==(const CheckedRowsParams&) const = default;
   template <class V>
   void fields(V& v) {
     v("extent", extent);
     v("user", user);
+    v("from_end", from_end);
   }
 };
 struct PickBackwardParams {
@@ -38,23 +44,71 @@ struct PickBackwardParams {
     v("extent", extent);
   }
 };
+struct ArgsortParams {
+  Dim count;
+  bool descending = false;
+  bool operator==(const ArgsortParams&) const = default;
+  template <class V>
+  void fields(V& v) {
+    v("count", count);
+    v("descending", descending);
+  }
+};
+struct SearchsortedParams {
+  bool right = false;
+  bool operator==(const SearchsortedParams&) const = default;
+  template <class V>
+  void fields(V& v) {
+    v("right", right);
+  }
+};
 
 extern const ir::OpDef checked_rows_op;  // indices -> int64 rows in [0, extent)
 extern const ir::OpDef gather_op;        // x, indices
 extern const ir::OpDef scatter_add_op;   // x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]
+extern const ir::OpDef scatter_set_op;   // the same
 extern const ir::OpDef pick_op;          // x [..., c], indices [...]
 extern const ir::OpDef pick_backward_op;  // dy [...], indices [...] -> [..., c]
+extern const ir::OpDef argsort_op;        // x [outer, n, inner]
+extern const ir::OpDef searchsorted_op;   // sorted [outer, n], values [outer, count]
+// Composites.
+extern const ir::OpDef one_hot_op, subtensor_op, set_subtensor_op, inc_subtensor_op;
+extern const ir::OpDef take_op, take_along_axis_op, put_along_axis_op, choose_op, compress_op;
+extern const ir::OpDef sort_op, topk_op, digitize_op, bincount_op, unravel_index_op, ravel_multi_index_op;
 
 // Indices of an axis of extent n, checked, as int64 rows counted from the start. Rows that are that already stay as
 // they are.
-Tensor checked_rows(const Tensor& indices, const Dim& n, const std::string& user, SourceLine line = {});
+Tensor checked_rows(const Tensor& indices, const Dim& n, const std::string& user, SourceLine line = {},
+                    bool from_end = true);
 // The op of `inputs`, of which the second are the user's indices of an axis of extent n, with these checked.
 Tensor apply_checked(const ir::OpDef& op, ir::Params params, std::vector<Tensor> inputs, const Dim& n, SourceLine line);
+// Rows that are in [0, extent) by construction, or were checked by parts: no check.
+Tensor gather_rows(const Tensor& x, const Tensor& rows, int axis, SourceLine line = {});
+// The one row of several axes of these extents, in row-major order; rows are int64 and broadcast.
+Tensor joint_rows(std::span<const Tensor> rows, std::span<const Dim> extents, SourceLine line = {});
+// An axis between those before and behind it.
+struct AroundAxis {
+  Dim outer, n, inner;
+  Shape shape() const { return {outer, n, inner}; }
+  Dim size() const { return outer * n * inner; }
+};
+AroundAxis around_axis(const Tensor& x, int axis);
+// Where in [outer, n, inner], as one row, the elements of rows [outer, count, inner] of the middle axis are.
+Tensor places_along(const AroundAxis& x, const Tensor& rows, SourceLine line = {});
+// scatter_add's or scatter_set's node on operands as the node has them: x [outer, rows, inner], indices [count].
+Tensor scatter_rows(const ir::OpDef& op, const Tensor& x, const Tensor& rows, const Tensor& updates,
+                    SourceLine line = {});
+// argsort's node: the first `count` positions of the order along the middle axis of x [outer, n, inner].
+Tensor argsort_first(const Tensor& x, const Dim& count, bool descending, SourceLine line = {});
+// Error "op: what; at line".
+[[noreturn]] void fail_at(const std::string& op, const std::string& what, SourceLine line);
+void require_integers(const char* op, const Tensor& x, SourceLine line);
 
 // An index of an axis of extent n as int64, counted from the start; `clamp` brings one that is outside inside.
 ir::Expr row_of(ir::Element& e, ir::Expr index, const Dim& n, bool clamp);
 // The row that an element of a node's indices means. One outside is an Error that names the node as the executor does.
-std::int64_t reference_row(const ir::Node& node, const Array& indices, std::int64_t position, std::int64_t n);
+std::int64_t reference_row(const ir::Node& node, const Array& indices, std::int64_t position, std::int64_t n,
+                           bool from_end = true);
 // Type rules: indices that number `count` address an axis of extent n.
 void require_rows(const ir::TypeArgs& args, const Dim& n, const Dim& count);
 // The leading axes of x are those of indices.

@@ -17,6 +17,7 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 constexpr std::int64_t serial_elements = 8192;  // below, a kernel is not worth a barrier
 constexpr double serial_multiplications = 65536;
 constexpr std::int64_t serial_copy_bytes = 1 << 16;
+constexpr double serial_library_work = 32768;
 
 // The largest argument stands for the work: a reduction writes little and reads much.
 bool is_small(const Program& program, const Placement& p, const KernelStep& kernel) {
@@ -46,10 +47,14 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
   } else if (const auto* blocked = std::get_if<BlockedStep>(&s.node)) {
     for (const StepLayout& inner : step.inner) facts.inner.push_back(facts_of(layout, inner, p, 1, bodies));
     facts.serial = p.extents[at(blocked->dim)] <= blocked->tile;
+  } else if (const auto* call = std::get_if<LibraryStep>(&s.node)) {
+    std::vector<std::int64_t> extents;
+    for (const int slot : call->extents) extents.push_back(p.extents[at(slot)]);
+    facts.serial = library::shared_work(call->function, extents) < serial_library_work;
   } else if (!step.bodies.empty()) {
     facts.serial = std::all_of(step.bodies.begin(), step.bodies.end(), [&](int b) { return bodies[at(b)].serial; });
   } else {
-    facts.serial = true;  // library calls and checks
+    facts.serial = true;  // checks
   }
   facts.serial = facts.serial || threads == 1;
   return facts;

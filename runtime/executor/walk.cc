@@ -113,7 +113,7 @@ bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& fact
                                   : run_contraction(call, thread, threads);
     if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit);
   } else if (const auto* l = std::get_if<LibraryStep>(&node.node)) {
-    library(scope, s, *l);
+    library(scope, s, *l, thread, threads);
   } else if (const auto* copy_step = std::get_if<CopyStep>(&node.node)) {
     copy(scope.tables.pointer(scope.layout, copy_step->to), scope.tables.pointer(scope.layout, copy_step->from),
          scope.placement.bytes[at(copy_step->to)], alone);
@@ -155,12 +155,14 @@ void Walker::kernel(const Scope& scope, const StepLayout& s, const KernelStep& k
     fail(s, code != 0 ? code : state_.context.error, state_.context.error_value, state_.context.error_limit);
 }
 
-void Walker::library(const Scope& scope, const StepLayout& s, const LibraryStep& l) {
+void Walker::library(const Scope& scope, const StepLayout& s, const LibraryStep& l, int thread, int threads) {
   const library::Arguments arguments{
       .buffers = std::span(scope.tables.args).subspan(at(s.args), l.buffers.size()),
       .extents = std::span(scope.tables.extent_args).subspan(at(s.extent_args), l.extents.size()),
       .integers = l.integers,
       .reals = l.reals,
+      .thread = thread,
+      .threads = threads,
   };
   const int code = s.library(&state_.context, arguments);
   if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit, l.function);

@@ -31,7 +31,7 @@ class Walker {
   bool failed() const { return state_.failure.code != 0; }
 
   void kernel(const Scope& scope, const StepLayout& step, const program::KernelStep& s, int thread, int threads);
-  void library(const Scope& scope, const StepLayout& step, const program::LibraryStep& s);
+  void library(const Scope& scope, const StepLayout& step, const program::LibraryStep& s, int thread, int threads);
   void blocked(const Scope& scope, const StepLayout& step, const StepFacts& facts, int thread, int threads);
   bool loop(const Scope& scope, const StepLayout& step, bool alone);
   bool branch(const Scope& scope, const StepLayout& step, bool alone);

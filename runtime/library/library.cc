@@ -6,13 +6,19 @@
 #include "runtime/library/openblas.h"
 #include "runtime/library/rows.h"
 #include "runtime/library/scatter.h"
+#include "runtime/library/sort.h"
 
 namespace bitale::library {
 
 LibraryFn find(const std::string& name) {
-  for (const auto look : {find_rows, find_scatter, find_matrices, find_callback, find_openblas})
+  for (const auto look : {find_rows, find_scatter, find_sort, find_matrices, find_callback, find_openblas})
     if (const LibraryFn function = look(name)) return function;
   throw Error("there is no library call '" + name + "'");
+}
+
+double shared_work(const std::string& name, std::span<const std::int64_t> extents) {
+  if (find_scatter(name)) return scatter_work(extents);
+  return find_sort(name) ? sort_work(name, extents) : 0;
 }
 
 std::vector<LibraryStatus> status() { return {openblas_status()}; }

@@ -22,24 +22,43 @@ struct Arguments {
   std::span<const std::int64_t> extents;  // in the order of the step's list
   std::span<const std::int64_t> integers;
   std::span<const double> reals;
+  int thread = 0, threads = 1;
 };
 
-// Runs on thread 0 alone (in a blocked step: on the thread of the tile). Returns 0 or an ErrorCode; a library's own
-// status is left in the context's error_value.
+// Runs on thread 0 alone, as thread 0 of 1 (in a blocked step: on the thread of the tile), or on all threads of the
+// region if shared_work() says so: then each does its share, which no other thread touches. Returns 0 or an ErrorCode;
+// a library's own status is left in the context's error_value.
 using LibraryFn = int (*)(Context* context, const Arguments& arguments);
 
 // Error if the name is unknown or its library cannot be opened (the message says what was searched).
 LibraryFn find(const std::string& name);
 
+// About how many elements a call touches whose work threads may share, so that the caller sees whether that is worth
+// it; 0 for the calls of one thread.
+double shared_work(const std::string& name, std::span<const std::int64_t> extents);
+
+// Shared by threads: scatter_add, scatter_set, argsort, searchsorted. Results do not depend on their number.
+//
 // scatter_add: out = x, then out[o, indices[k], i] += updates[o, k, i] for k = 0, 1... in this order, so that results
 // do not depend on how the work is split (by destination). Buffers x [outer, rows, inner], int64 indices [count],
 // updates [outer, count, inner], out [outer, rows, inner], which may be x; extents outer, rows, inner, count; integers:
 // the DType of x. An index in [-rows, 0) counts from the end; one outside [-rows, rows) is the data error
 // index_out_of_range and adds nothing.
+//
+// scatter_set: the same with = in place of +=. Of equal indices the last wins.
+//
+// argsort: int64 out[o, r, i] is where in x[o, :, i] the element of rank r is. Equal elements rank by position; NaN is
+// above all numbers. Buffers x [outer, n, inner], out [outer, count, inner], count <= n; extents outer, n, inner,
+// count; integers: the DType of x; 1 for descending order. The status of a call without memory is ENOMEM.
+//
+// searchsorted: int64 out[o, k] is how many elements of the ascending row sorted[o] lie below values[o, k], or (right)
+// do not lie above it; NaN is above all numbers. Buffers sorted [outer, n], values [outer, count] of one dtype, out
+// [outer, count]; extents outer, n, count; integers: the DType; 1 for right.
 
-// checked_rows: int64 rows[k] in [0, extent) from indices[k] in [-extent, extent), k = 0, 1... Buffers indices [count]
-// of an integer dtype, rows [count]; extents extent, count; integers: the DType of indices. The first index outside is
-// the data error index_out_of_range, and the rows from there on are not written.
+// checked_rows: int64 rows[k] in [0, extent) from indices[k] in [-extent, extent), or in [0, extent) alone, k = 0, 1...
+// Buffers indices [count] of an integer dtype, rows [count]; extents extent, count; integers: the DType of indices; 1
+// if negative ones count from the end. The first index outside is the data error index_out_of_range, and the rows from
+// there on are not written.
 
 struct LibraryStatus {
   std::string name, version, detail;

@@ -9,6 +9,7 @@ namespace {
 
 int checked_rows(Context* context, const Arguments& a) {
   const std::int64_t rows = a.extents[0], count = a.extents[1];
+  const bool from_end = a.integers[1] != 0;
   auto* out = static_cast<std::int64_t*>(a.buffers[1]);
   return dispatch(static_cast<DType>(a.integers[0]), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -16,7 +17,7 @@ int checked_rows(Context* context, const Arguments& a) {
       const auto* indices = static_cast<const T*>(a.buffers[0]);
       for (std::int64_t k = 0; k < count; ++k) {
         const std::int64_t index{indices[k]};
-        const std::int64_t row = row_of(index, rows);
+        const std::int64_t row = index < 0 && !from_end ? -1 : row_of(index, rows);
         if (row < 0) return index_out_of_range(context, index, rows);
         out[k] = row;
       }

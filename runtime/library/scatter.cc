@@ -1,10 +1,12 @@
 #include "runtime/library/scatter.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
 #include "runtime/base/dtype.h"
 #include "runtime/library/rows.h"
+#include "runtime/library/share.h"
 
 namespace bitale::library {
 namespace {
@@ -13,40 +15,91 @@ struct Extents {
   std::int64_t outer, rows, inner, count;
 };
 
+// The part of the result that one thread writes; all threads walk the updates in the same order.
+struct Part {
+  Range outer, rows, inner;
+};
+
+constexpr std::int64_t line_bytes = 64;
+
+// By the outer extent if there is enough of it, else by columns, which is even whatever the indices are, else by rows.
 template <class T>
-void add_rows(const Extents& e, const std::int64_t* indices, const T* updates, T* out) {
-  using Sum = std::conditional_t<
-      std::is_integral_v<T>,
-      std::make_unsigned_t<std::conditional_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, T, int>>, T>;
-  for (std::int64_t o = 0; o < e.outer; ++o)
-    for (std::int64_t k = 0; k < e.count; ++k) {
-      T* to = out + (o * e.rows + row_of(indices[k], e.rows)) * e.inner;
-      const T* from = updates + (o * e.count + k) * e.inner;
-      for (std::int64_t i = 0; i < e.inner; ++i)
-        to[i] = static_cast<T>(static_cast<Sum>(to[i]) + static_cast<Sum>(from[i]));  // integers wrap
+Part part_of(const Extents& e, int thread, int threads) {
+  Part part{{0, e.outer}, {0, e.rows}, {0, e.inner}};
+  constexpr auto line = line_bytes / static_cast<std::int64_t>(sizeof(T));
+  if (e.outer >= threads)
+    part.outer = share(e.outer, thread, threads);
+  else if (e.inner >= line * threads)
+    part.inner = share(e.inner, thread, threads, line);
+  else
+    part.rows = share(e.rows, thread, threads);
+  return part;
+}
+
+template <class T>
+void copy_part(const Extents& e, const Part& p, const T* x, T* out) {
+  const bool whole_rows = p.inner.size() == e.inner;
+  const std::int64_t length = whole_rows ? p.rows.size() * e.inner : p.inner.size();
+  const std::int64_t pieces = whole_rows ? 1 : p.rows.size();
+  if (x == out || length == 0) return;
+  for (std::int64_t o = p.outer.begin; o < p.outer.end; ++o)
+    for (std::int64_t k = 0; k < pieces; ++k) {
+      const std::int64_t from = (o * e.rows + p.rows.begin + k) * e.inner + p.inner.begin;
+      std::memcpy(out + from, x + from, static_cast<std::size_t>(length) * sizeof(T));
     }
 }
 
-int scatter_add(Context* context, const Arguments& a) {
+template <class T, class Put>
+void put_part(const Extents& e, const Part& p, const std::int64_t* indices, const T* updates, T* out, Put put) {
+  for (std::int64_t o = p.outer.begin; o < p.outer.end; ++o)
+    for (std::int64_t k = 0; k < e.count; ++k) {
+      const std::int64_t row = row_of(indices[k], e.rows);
+      if (row < p.rows.begin || row >= p.rows.end) continue;
+      T* to = out + (o * e.rows + row) * e.inner;
+      const T* from = updates + (o * e.count + k) * e.inner;
+      for (std::int64_t i = p.inner.begin; i < p.inner.end; ++i) put(to[i], from[i]);
+    }
+}
+
+template <class T>
+void add(T& to, T from) {
+  if constexpr (std::is_floating_point_v<T>) {
+    to += from;
+  } else if constexpr (!std::is_same_v<T, bool>) {
+    using Sum = std::make_unsigned_t<T>;
+    to = static_cast<T>(static_cast<Sum>(to) + static_cast<Sum>(from));  // integers wrap
+  }
+}
+
+template <bool adds>
+int scatter(Context* context, const Arguments& a) {
   const Extents e{a.extents[0], a.extents[1], a.extents[2], a.extents[3]};
-  const auto dtype = static_cast<DType>(a.integers[0]);
   const auto* indices = static_cast<const std::int64_t*>(a.buffers[1]);
   if (e.outer * e.inner > 0)
     for (std::int64_t k = 0; k < e.count; ++k)
       if (row_of(indices[k], e.rows) < 0) return index_out_of_range(context, indices[k], e.rows);
-  void* out = a.buffers[3];
-  const auto bytes = static_cast<std::size_t>(e.outer * e.rows * e.inner) * size_of(dtype);
-  if (out != a.buffers[0] && bytes > 0) std::memcpy(out, a.buffers[0], bytes);
-  dispatch(dtype, [&](auto tag) {
+  dispatch(static_cast<DType>(a.integers[0]), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (!std::is_same_v<T, bool>)
-      add_rows(e, indices, static_cast<const T*>(a.buffers[2]), static_cast<T*>(out));
+    const Part part = part_of<T>(e, a.thread, a.threads);
+    const auto* updates = static_cast<const T*>(a.buffers[2]);
+    auto* out = static_cast<T*>(a.buffers[3]);
+    copy_part(e, part, static_cast<const T*>(a.buffers[0]), out);
+    if constexpr (adds)
+      put_part(e, part, indices, updates, out, add<T>);
+    else
+      put_part(e, part, indices, updates, out, [](T& to, T from) { to = from; });
   });
   return 0;
 }
 
 }  // namespace
 
-LibraryFn find_scatter(const std::string& name) { return name == "scatter_add" ? scatter_add : nullptr; }
+LibraryFn find_scatter(const std::string& name) {
+  return name == "scatter_add" ? scatter<true> : name == "scatter_set" ? scatter<false> : nullptr;
+}
+
+double scatter_work(std::span<const std::int64_t> e) {
+  return static_cast<double>(e[0]) * static_cast<double>(e[1] + e[3]) * static_cast<double>(e[2]);
+}
 
 }  // namespace bitale::library

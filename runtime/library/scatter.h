@@ -1,4 +1,4 @@
-// scatter_add, in plain C++.
+// scatter_add and scatter_set, in plain C++.
 #pragma once
 
 #include "runtime/library/library.h"
@@ -6,5 +6,6 @@
 namespace bitale::library {
 
 LibraryFn find_scatter(const std::string& name);  // null for a name that is not its
+double scatter_work(std::span<const std::int64_t> extents);
 
 }  // namespace bitale::library

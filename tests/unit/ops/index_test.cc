@@ -13,8 +13,8 @@ using tests::contains;
 
 namespace {
 
-const std::vector<const ir::OpDef*> index_ops{&checked_rows_op, &gather_op, &scatter_add_op, &pick_op,
-                                              &pick_backward_op};
+const std::vector<const ir::OpDef*> index_ops{&checked_rows_op, &gather_op, &scatter_add_op,
+                                              &scatter_set_op,  &pick_op,   &pick_backward_op};
 
 Tensor matrix(std::int64_t n, std::int64_t c) { return ir::input("x", {DType::f32, {n, c}}); }
 Tensor indices(Shape shape, DType dtype = DType::i64) { return ir::input("i", {dtype, std::move(shape)}); }
