@@ -30,7 +30,15 @@ namespace bitale::ops {
     OP(bitwise_and) OP(bitwise_or) OP(bitwise_xor) OP(bitwise_not)       \
     OP(shift_left) OP(shift_right) OP(logical_xor))                      \
   FAMILY("reduce",                                                       \
-    OP(logsumexp))                                                       \
+    OP(prod) OP(mean) OP(var) OP(stddev) OP(ptp) OP(norm)                \
+    OP(any) OP(all) OP(count_nonzero) OP(logsumexp)                      \
+    OP(cumsum) OP(cumprod) OP(cummax) OP(cummin) OP(linear_recurrence))  \
+  FAMILY("shape",                                                        \
+    OP(flatten) OP(squeeze) OP(at_least) OP(moveaxis) OP(swapaxes)       \
+    OP(stack) OP(split) OP(tile) OP(repeat) OP(broadcast_arrays)         \
+    OP(slice_ranges) OP(roll) OP(pad_modes)                              \
+    OP(diagonal) OP(diag) OP(trace) OP(tri) OP(tril) OP(triu)            \
+    OP(arange) OP(linspace) OP(eye) OP(meshgrid) OP(indices))            \
   FAMILY("index",                                                        \
     OP(checked_rows) OP(gather) OP(scatter_add) OP(pick)                 \
     OP(pick_backward) OP(one_hot) OP(scatter_set)                        \

@@ -96,15 +96,46 @@ Tensor constant(const Array& value, Where at) {
 }
 Tensor full(double value, DType dtype, const Shape& shape, Where at) {
   ensure_ready();
-  const ir::Literal literal = is_floating(dtype) ? ir::Literal::real(value, dtype)
-                                                 : ir::Literal::integer(static_cast<std::int64_t>(value), dtype);
-  return Access::out(ir::full(literal, Access::in(shape), at));
+  return Access::out(ops::full(value, dtype, Access::in(shape), at));
 }
 Tensor zeros(DType dtype, const Shape& shape, Where at) { return full(0, dtype, shape, at); }
 Tensor ones(DType dtype, const Shape& shape, Where at) { return full(1, dtype, shape, at); }
-Tensor arange(const Dim& n, DType dtype, Where at) {
+Tensor full_like(const Tensor& x, double value, Where at) {
+  const ir::Tensor t = Access::in(x, "full_like");
+  return Access::out(ops::full(value, t.dtype(), t.shape(), at));
+}
+Tensor zeros_like(const Tensor& x, Where at) { return full_like(x, 0, at); }
+Tensor ones_like(const Tensor& x, Where at) { return full_like(x, 1, at); }
+
+Tensor arange(const Dim& n, DType dtype, Where at) { return arange(0, n, 1, dtype, at); }
+Tensor arange(const Dim& start, const Dim& stop, std::int64_t step, DType dtype, Where at) {
   ensure_ready();
-  return Access::out(ir::iota(dtype, {Access::in(n)}, 0, at));
+  return Access::out(ops::arange(Access::in(start), Access::in(stop), step, dtype, at));
+}
+Tensor detail::real_arange(double start, double stop, double step, DType dtype, Where at) {
+  ensure_ready();
+  return Access::out(ops::arange(start, stop, step, dtype, at));
+}
+Tensor linspace(const Operand& start, const Operand& stop, const Dim& count, bool endpoint, DType dtype) {
+  ensure_ready();
+  return Access::out(
+      ops::linspace(Access::in(start), Access::in(stop), Access::in(count), endpoint, dtype, Access::line(start)));
+}
+Tensor eye(const Dim& rows, const Dim& columns, std::int64_t offset, DType dtype, Where at) {
+  ensure_ready();
+  return Access::out(ops::eye(Access::in(rows), Access::in(columns), offset, dtype, at));
+}
+Tensor identity(const Dim& n, DType dtype, Where at) { return eye(n, n, 0, dtype, at); }
+Tensor tri(const Dim& rows, const Dim& columns, std::int64_t offset, DType dtype, Where at) {
+  ensure_ready();
+  return Access::out(ops::tri(Access::in(rows), Access::in(columns), offset, dtype, at));
+}
+std::vector<Tensor> meshgrid(const std::vector<Tensor>& vectors, Indexing indexing, Where at) {
+  return Access::out(ops::meshgrid(Access::in(vectors, "meshgrid"), indexing == Indexing::ij, at));
+}
+std::vector<Tensor> indices(const Shape& shape, DType dtype, Where at) {
+  ensure_ready();
+  return Access::out(ops::indices(Access::in(shape), dtype, at));
 }
 Tensor extent(const Dim& dim, Where at) {
   ensure_ready();

@@ -12,6 +12,7 @@
 #include "ops/api/nn.h"
 #include "ops/api/random.h"
 #include "ops/api/reduce.h"
+#include "ops/api/shape.h"
 
 namespace bitale::ops {
 

@@ -1,9 +1,9 @@
 // logsumexp: log sum exp(x), shifted by the maximum so that nothing overflows.
 #include "compiler/prim/reduction.h"
 #include "compiler/prim/samples.h"
+#include "ops/api/axes.h"
 #include "ops/api/elementwise.h"
 #include "ops/api/reduce.h"
-#include "ops/reduce/axes.h"
 
 namespace bitale::ops {
 

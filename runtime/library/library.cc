@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/library/callback.h"
+#include "runtime/library/cumulative.h"
 #include "runtime/library/matrices.h"
 #include "runtime/library/openblas.h"
 #include "runtime/library/rows.h"
@@ -11,7 +12,8 @@
 namespace bitale::library {
 
 LibraryFn find(const std::string& name) {
-  for (const auto look : {find_rows, find_scatter, find_sort, find_matrices, find_callback, find_openblas})
+  for (const auto look :
+       {find_rows, find_scatter, find_sort, find_cumulative, find_matrices, find_callback, find_openblas})
     if (const LibraryFn function = look(name)) return function;
   throw Error("there is no library call '" + name + "'");
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <source_location>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "runtime/base/dtype.h"
@@ -113,13 +114,47 @@ class Operand {
   Where at_;
 };
 
-// ---- leaves ----
+// ---- leaves and creation ----
+namespace detail {
+Tensor real_arange(double start, double stop, double step, DType dtype, Where at);
+}
 Tensor input(const std::string& name, DType dtype, const Shape& shape, Where at = Where::current());
 Tensor constant(const Array& value, Where at = Where::current());
 Tensor full(double value, DType dtype, const Shape& shape, Where at = Where::current());
 Tensor zeros(DType dtype, const Shape& shape, Where at = Where::current());
 Tensor ones(DType dtype, const Shape& shape, Where at = Where::current());
+Tensor full_like(const Tensor& x, double value, Where at = Where::current());
+Tensor zeros_like(const Tensor& x, Where at = Where::current());
+Tensor ones_like(const Tensor& x, Where at = Where::current());
+// start, start + step... before stop; bounds of integers may be symbolic.
 Tensor arange(const Dim& n, DType dtype = int64, Where at = Where::current());
+Tensor arange(const Dim& start, const Dim& stop, std::int64_t step = 1, DType dtype = int64,
+              Where at = Where::current());
+// The same for numbers of which one is a floating point number.
+template <class Start, class Stop, class Step = int>
+  requires(std::is_arithmetic_v<Start> && std::is_arithmetic_v<Stop> && std::is_arithmetic_v<Step> &&
+           (std::is_floating_point_v<Start> || std::is_floating_point_v<Stop> || std::is_floating_point_v<Step>))
+Tensor arange(Start start, Stop stop, Step step = 1, DType dtype = float32, Where at = Where::current()) {
+  return detail::real_arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step), dtype,
+                             at);
+}
+// `count` values from start to stop, the last exactly; without the endpoint, to one step before it. Scalars, which are
+// differentiable.
+Tensor linspace(const Operand& start, const Operand& stop, const Dim& count, bool endpoint = true,
+                DType dtype = float32);
+// Ones where column - row is `offset` (eye), or at most that (tri), zeros elsewhere.
+Tensor eye(const Dim& rows, const Dim& columns, std::int64_t offset = 0, DType dtype = float32,
+           Where at = Where::current());
+Tensor identity(const Dim& n, DType dtype = float32, Where at = Where::current());
+Tensor tri(const Dim& rows, const Dim& columns, std::int64_t offset = 0, DType dtype = float32,
+           Where at = Where::current());
+// Vectors, each repeated along the axes of the others, which are theirs in order (ij); or with the first two exchanged,
+// as images have them.
+enum class Indexing : std::uint8_t { xy, ij };
+std::vector<Tensor> meshgrid(const std::vector<Tensor>& vectors, Indexing indexing = Indexing::xy,
+                             Where at = Where::current());
+// For each axis, the place along it of every element.
+std::vector<Tensor> indices(const Shape& shape, DType dtype = int64, Where at = Where::current());
 Tensor extent(const Dim& dim, Where at = Where::current());  // the extent as an int64 scalar
 
 // ---- operators ----

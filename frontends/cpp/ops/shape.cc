@@ -1,6 +1,7 @@
+#include "ops/api/shape.h"
+
 #include <bitale/shape.h>
 
-#include "compiler/prim/prim.h"
 #include "frontends/cpp/handles.h"
 #include "runtime/base/error.h"
 
@@ -10,100 +11,119 @@ using detail::Access;
 
 namespace {
 
-std::int64_t checked_axis(const ir::Tensor& x, std::int64_t axis, const char* op) {
-  if (axis < -x.rank() || axis >= x.rank())
-    throw Error(std::string(op) + ": axis " + std::to_string(axis) + " is out of range for " + ir::describe(x));
-  return axis < 0 ? axis + x.rank() : axis;
-}
+std::optional<ir::Dim> in(const std::optional<Dim>& d) { return d ? std::optional(Access::in(*d)) : std::nullopt; }
+ops::Range in(const Range& r) { return {in(r.start), in(r.stop), r.step}; }
 
-// One extent may be -1: what is left of x's elements.
-ir::Shape resolve_shape(const ir::Tensor& x, const Shape& shape) {
-  ir::Shape out = Access::in(shape);
-  int unknown = -1;
-  ir::Dim known(1);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (out[i].is(-1)) {
-      if (unknown >= 0) throw Error("reshape: two extents are -1, for " + ir::describe(x));
-      unknown = static_cast<int>(i);
-    } else {
-      known = known * out[i];
-    }
+ops::PadMode in(PadMode mode) {
+  switch (mode) {
+    case PadMode::constant:
+      return ops::PadMode::constant;
+    case PadMode::edge:
+      return ops::PadMode::edge;
+    case PadMode::reflect:
+      return ops::PadMode::reflect;
+    case PadMode::symmetric:
+      return ops::PadMode::symmetric;
+    case PadMode::wrap:
+      return ops::PadMode::wrap;
   }
-  if (unknown >= 0) {
-    const ir::Dim all = ir::product(x.shape());
-    const auto quotient = ir::exact_quotient(all, known);
-    if (!quotient && all.is_constant() && known.is_constant())
-      throw Error("reshape: " + ir::to_string(known) + " does not divide the number of elements of " + ir::describe(x));
-    out[static_cast<std::size_t>(unknown)] = quotient ? *quotient : ir::floordiv(all, known);
-  }
-  return out;
+  throw InternalError("pad mode out of range");
 }
 
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape, Where at) {
-  const ir::Tensor t = Access::in(x, "reshape");
-  return Access::out(ir::reshape(t, resolve_shape(t, shape), at));
+  return Access::out(ops::reshape(Access::in(x, "reshape"), Access::in(shape), at));
 }
-Tensor transpose(const Tensor& x, const Axes& axes, Where at) {
-  const ir::Tensor t = Access::in(x, "transpose");
-  Axes order = axes;
-  if (order.empty())
-    for (int i = t.rank(); i-- > 0;) order.push_back(i);
-  for (std::int64_t& a : order) a = checked_axis(t, a, "transpose");
-  return Access::out(ir::transpose(t, order, at));
-}
-Tensor broadcast_to(const Tensor& x, const Shape& shape, Where at) {
-  return Access::out(ir::broadcast_to(Access::in(x), Access::in(shape), at));
+Tensor flatten(const Tensor& x, int from, int to, Where at) {
+  return Access::out(ops::flatten(Access::in(x, "flatten"), from, to, at));
 }
 Tensor expand_dims(const Tensor& x, int axis, Where at) {
-  const ir::Tensor t = Access::in(x, "expand_dims");
-  if (axis < -t.rank() - 1 || axis > t.rank())
-    throw Error("expand_dims: axis " + std::to_string(axis) + " is out of range for " + ir::describe(t));
-  return Access::out(ir::expand_dims(t, axis < 0 ? axis + t.rank() + 1 : axis, at));
+  return Access::out(ir::expand_dims(Access::in(x, "expand_dims"), axis, at));
 }
+Tensor squeeze(const Tensor& x, const Axes& axes, Where at) {
+  return Access::out(ops::squeeze(Access::in(x, "squeeze"), axes, at));
+}
+Tensor atleast_1d(const Tensor& x, Where at) { return Access::out(ops::at_least(Access::in(x, "atleast_1d"), 1, at)); }
+Tensor atleast_2d(const Tensor& x, Where at) { return Access::out(ops::at_least(Access::in(x, "atleast_2d"), 2, at)); }
+Tensor atleast_3d(const Tensor& x, Where at) { return Access::out(ops::at_least(Access::in(x, "atleast_3d"), 3, at)); }
+Tensor transpose(const Tensor& x, const Axes& axes, Where at) {
+  return Access::out(ops::transpose(Access::in(x, "transpose"), axes, at));
+}
+Tensor moveaxis(const Tensor& x, const Axes& from, const Axes& to, Where at) {
+  return Access::out(ops::moveaxis(Access::in(x, "moveaxis"), from, to, at));
+}
+Tensor swapaxes(const Tensor& x, int a, int b, Where at) {
+  return Access::out(ops::swapaxes(Access::in(x, "swapaxes"), a, b, at));
+}
+
 Tensor concatenate(const std::vector<Tensor>& parts, int axis, Where at) {
-  if (parts.empty()) throw Error("concatenate: no tensors given");
-  std::vector<ir::Tensor> in = Access::in(parts, "concatenate");
-  const auto a = static_cast<int>(checked_axis(in[0], axis, "concatenate"));
-  return Access::out(ir::concat(std::move(in), a, at));
+  return Access::out(ops::concatenate(Access::in(parts, "concatenate"), axis, at));
+}
+Tensor stack(const std::vector<Tensor>& parts, int axis, Where at) {
+  return Access::out(ops::stack(Access::in(parts, "stack"), axis, at));
+}
+std::vector<Tensor> split(const Tensor& x, std::int64_t parts, int axis, Where at) {
+  return Access::out(ops::split(Access::in(x, "split"), parts, axis, at));
+}
+std::vector<Tensor> split(const Tensor& x, const std::vector<Dim>& positions, int axis, Where at) {
+  return Access::out(ops::split(Access::in(x, "split"), Access::in(positions), axis, at));
+}
+
+Tensor broadcast_to(const Tensor& x, const Shape& shape, Where at) {
+  return Access::out(ir::broadcast_to(Access::in(x, "broadcast_to"), Access::in(shape), at));
+}
+std::vector<Tensor> broadcast_arrays(const std::vector<Tensor>& tensors, Where at) {
+  return Access::out(ops::broadcast_arrays(Access::in(tensors, "broadcast_arrays"), at));
+}
+Tensor tile(const Tensor& x, const std::vector<Dim>& counts, Where at) {
+  return Access::out(ops::tile(Access::in(x, "tile"), Access::in(counts), at));
+}
+Tensor repeat(const Tensor& x, const Dim& count, int axis, Where at) {
+  return Access::out(ops::repeat(Access::in(x, "repeat"), Access::in(count), axis, at));
+}
+
+Tensor slice(const Tensor& x, int axis, const Range& range, Where at) {
+  return Access::out(ops::slice(Access::in(x, "slice"), axis, in(range), at));
+}
+Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& stop, std::int64_t step, Where at) {
+  return slice(x, axis, Range{start, stop, step}, at);
+}
+Tensor slice(const Tensor& x, const std::vector<Range>& ranges, Where at) {
+  std::vector<ops::Range> of_axes;
+  for (const Range& r : ranges) of_axes.push_back(in(r));
+  return Access::out(ops::slice(Access::in(x, "slice"), of_axes, at));
 }
 Tensor flip(const Tensor& x, const Axes& axes, Where at) {
-  const ir::Tensor t = Access::in(x, "flip");
-  Axes a = axes;
-  for (std::int64_t& i : a) i = checked_axis(t, i, "flip");
-  return Access::out(ir::flip(t, a, at));
+  return Access::out(ops::flip(Access::in(x, "flip"), axes, at));
+}
+Tensor roll(const Tensor& x, const std::vector<Dim>& shifts, const Axes& axes, Where at) {
+  return Access::out(ops::roll(Access::in(x, "roll"), Access::in(shifts), axes, at));
+}
+Tensor roll(const Tensor& x, const Dim& shift, int axis, Where at) {
+  return roll(x, std::vector<Dim>{shift}, Axes{axis}, at);
 }
 
-namespace {
-
-Tensor slice_axis(const ir::Tensor& t, std::int64_t axis, const ir::Dim& start, const ir::Dim& count, std::int64_t step,
-                  Where at) {
-  ir::Shape starts(t.shape().size(), ir::Dim(0)), extents = t.shape();
-  std::vector<std::int64_t> steps(t.shape().size(), 1);
-  const auto i = static_cast<std::size_t>(axis);
-  starts[i] = start;
-  extents[i] = count;
-  steps[i] = step;
-  return Access::out(ir::slice(t, std::move(starts), std::move(extents), std::move(steps), at));
+Tensor pad(const Tensor& x, const std::vector<std::pair<Dim, Dim>>& widths, PadMode mode, double value, Where at) {
+  std::vector<std::pair<ir::Dim, ir::Dim>> of_axes;
+  for (const auto& [before, after] : widths) of_axes.emplace_back(Access::in(before), Access::in(after));
+  return Access::out(ops::pad(Access::in(x, "pad"), std::move(of_axes), in(mode), value, at));
 }
 
-}  // namespace
-
-Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step, Where at) {
-  const ir::Tensor t = Access::in(x, "slice");
-  const std::int64_t a = checked_axis(t, axis, "slice");
-  if (step <= 0)
-    throw Error("slice: the step must be positive, got " + std::to_string(step) + "; flip() reverses an axis");
-  const ir::Dim n = t.dim(static_cast<int>(a));
-  auto clip = [&](std::int64_t v) { return v < 0 ? ir::max(n + ir::Dim(v), 0) : ir::min(ir::Dim(v), n); };
-  const ir::Dim first = clip(start), last = clip(stop);
-  const ir::Dim count = ir::max(ir::floordiv(last - first + ir::Dim(step - 1), ir::Dim(step)), 0);
-  return slice_axis(t, a, first, count, step, at);
+Tensor diagonal(const Tensor& x, std::int64_t offset, int a, int b, Where at) {
+  return Access::out(ops::diagonal(Access::in(x, "diagonal"), offset, a, b, at));
 }
-Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& count, Where at) {
-  const ir::Tensor t = Access::in(x, "slice");
-  return slice_axis(t, checked_axis(t, axis, "slice"), Access::in(start), Access::in(count), 1, at);
+Tensor diag(const Tensor& x, std::int64_t offset, Where at) {
+  return Access::out(ops::diag(Access::in(x, "diag"), offset, at));
+}
+Tensor trace(const Tensor& x, std::int64_t offset, int a, int b, Where at) {
+  return Access::out(ops::trace(Access::in(x, "trace"), offset, a, b, at));
+}
+Tensor tril(const Tensor& x, std::int64_t offset, Where at) {
+  return Access::out(ops::tril(Access::in(x, "tril"), offset, at));
+}
+Tensor triu(const Tensor& x, std::int64_t offset, Where at) {
+  return Access::out(ops::triu(Access::in(x, "triu"), offset, at));
 }
 
 }  // namespace bitale
