@@ -61,7 +61,8 @@ namespace bitale::ops {
     OP(max_pool_all) OP(max_pool_all_sum) OP(max_pool_all_backward)      \
     OP(average_pool) OP(average_pool_backward)                           \
     OP(global_max_pool) OP(global_average_pool)                          \
-    OP(window_sum) OP(lrn))                                              \
+    OP(unfold) OP(fold)                                                  \
+    OP(window_sum) OP(times_power) OP(lrn))                              \
   FAMILY("nn",                                                           \
     OP(softmax) OP(log_softmax)                                          \
     OP(nll_loss) OP(cross_entropy) OP(categorical_cross_entropy)         \

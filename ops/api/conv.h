@@ -88,6 +88,16 @@ Tensor average_pool3d(const Tensor& x, const PoolOptions& options = {}, SourceLi
 Tensor global_max_pool(const Tensor& x, SourceLine line = {});  // gradient to the first maximum
 Tensor global_average_pool(const Tensor& x, SourceLine line = {});
 
+// The windows of images [n, c, spatial...] as columns, [n, c * window elements, positions] (im2col), and columns summed
+// into an image with these spatial extents (col2im), its transpose.
+struct UnfoldOptions {
+  std::vector<std::int64_t> window = {};                 // default 2
+  std::vector<std::int64_t> stride = {}, dilation = {};  // default 1
+  Padding padding = {};
+};
+Tensor unfold(const Tensor& x, const UnfoldOptions& options = {}, SourceLine line = {});
+Tensor fold(const Tensor& columns, const Shape& extents, const UnfoldOptions& options = {}, SourceLine line = {});
+
 // Local response normalisation of x [n, c, ...]: x / (k + a * s)^beta, where s is the sum of squares over the window of
 // `size` channels around each (size / 2 before it, (size - 1) / 2 after it; beyond the ends there is nothing), or with
 // within_channel over the same window along every spatial axis. a = alpha, or alpha over the number of elements of a

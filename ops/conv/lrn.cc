@@ -1,32 +1,14 @@
+#include "ops/conv/lrn.h"
+
 #include <cmath>
 
-#include "ops/api/checks.h"
-#include "ops/api/elementwise.h"
 #include "ops/conv/window.h"
-#include "ops/conv/window_sum.h"
 
 namespace bitale::ops {
 
 using namespace ir;
 
 namespace {
-
-// x / base^beta, base > 0. The exponents of practice are quarters: roots are many times cheaper than a power.
-Tensor divide_by_power(const Tensor& x, const Tensor& base, double beta, SourceLine line) {
-  const double quarters = 4 * beta;
-  if (quarters != std::floor(quarters) || quarters < 1 || quarters > 4) return mul(x, pow(base, -beta, line), line);
-  const Tensor half = quarters != 4 ? sqrt(base, line) : Tensor{};
-  switch (static_cast<int>(quarters)) {
-    case 1:
-      return div(x, sqrt(half, line), line);
-    case 2:
-      return div(x, half, line);
-    case 3:
-      return div(x, mul(half, sqrt(half, line), line), line);
-    default:
-      return div(x, base, line);
-  }
-}
 
 std::vector<std::int64_t> normalised_axes(const Tensor& x, bool within_channel) {
   if (!within_channel) return {1};
@@ -62,7 +44,6 @@ std::vector<Sample> samples() {
 // y = x / (k + a * s)^beta with s the sum of squares over the window around each element. Written out, so that the sum
 // becomes part of the kernel that reads it, and the gradient is a second sum over windows, of one tensor: time and
 // graph do not grow with the window's square.
-extern const OpDef lrn_op;
 const OpDef lrn_op{
     .name = "lrn",
     .doc =
@@ -86,7 +67,7 @@ Tensor lrn(const Tensor& x, const LrnOptions& o, SourceLine line) {
   const double count = std::pow(static_cast<double>(o.size), static_cast<double>(axes.size()));
   const double alpha = o.divide_alpha ? o.alpha / count : o.alpha;
   const Tensor squares = window_sum(square(x, line), {axes, o.size / 2, (o.size - 1) / 2}, line);
-  return divide_by_power(x, add(mul(squares, alpha, line), o.k, line), o.beta, line);
+  return times_power(x, add(mul(squares, alpha, line), o.k, line), -o.beta, line);
 }
 
 }  // namespace bitale::ops

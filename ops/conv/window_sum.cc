@@ -1,6 +1,7 @@
-#include "ops/conv/window_sum.h"
+#include <algorithm>
 
 #include "ops/api/checks.h"
+#include "ops/conv/lrn.h"
 #include "ops/conv/reference.h"
 
 namespace bitale::ops {

@@ -228,6 +228,35 @@ def each(make, cases):
     return {name: make(case) for name, case in cases.items()}
 
 
+# ---- columns ----
+UNFOLD = {
+    "2d": conv_case([4, 5], [2, 3]),
+    "2d everything": conv_case([6, 5], [3, 2], [2, 1], [1, 2], [(1, 0), (2, 1)]),
+    "1d": conv_case([7], [3], [2], padding="same"),
+    "3d": conv_case([3, 4, 3], [2, 3, 1]),
+}
+
+
+# As a convolution with filters that pick one element each: PyTorch's own unfold has two axes only.
+def torch_unfold(case, x):
+    n, c = x.shape[:2]
+    count = int(numpy.prod(case["taps"]))
+    pick = torch.eye(count, dtype=x.dtype).reshape(count, 1, *case["taps"])
+    return torch_conv(case, x.reshape(n * c, 1, *case["image"]), pick).reshape(n, c * count, -1)
+
+
+def unfold(case):
+    return lambda x: torch_unfold(case, tensor(x)).numpy()
+
+
+def fold(case):
+    def f(columns):
+        c = columns.shape[1] // int(numpy.prod(case["taps"]))
+        x = torch.zeros([columns.shape[0], c, *case["image"]], dtype=torch.float64, requires_grad=True)
+        return torch.autograd.grad(torch_unfold(case, x), x, tensor(columns))[0].numpy()
+    return f
+
+
 # ---- neighbourhoods ----
 def window_sum(axes, before, after):
     def f(x):
@@ -273,6 +302,8 @@ REFERENCES = {
     "average_pool_backward": {name: average_pool_backward(name, case) for name, case in {**POOL, **COUNTED}.items()},
     "global_max_pool": {"*": lambda x: x.max(tuple(range(2, x.ndim)), keepdims=True)},
     "global_average_pool": {"*": lambda x: x.mean(tuple(range(2, x.ndim)), keepdims=True)},
+    "unfold": each(unfold, UNFOLD),
+    "fold": each(fold, UNFOLD),
     "window_sum": {
         "channels": window_sum([1], 2, 2),
         "last axis, uneven": window_sum([1], 2, 1),
@@ -280,6 +311,8 @@ REFERENCES = {
         "two axes": window_sum([1, 2], 1, 1),
         "an element alone": lambda x: x,
     },
+    "times_power": {f"to the {text}": (lambda x, base, e=float(text): x * base ** e)
+                    for text in ["-0.25", "-0.50", "-0.75", "-1.00", "-1.75", "-1.30", "2.00"]},
     "lrn": {
         "as in AlexNet": lrn(5, 0.3 * 5, 0.75, 2),
         "as in Caffe": lrn(3, 2, 0.75, 1),

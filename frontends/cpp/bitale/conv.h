@@ -79,6 +79,16 @@ Tensor average_pool3d(const Tensor& images, const Pool& options = {}, Where at =
 Tensor global_max_pool(const Tensor& images, Where at = Where::current());  // gradient to the first maximum
 Tensor global_average_pool(const Tensor& images, Where at = Where::current());
 
+// The windows of images [n, c, spatial...] as columns, [n, c * window elements, positions] (im2col), and columns summed
+// into an image with these spatial extents (col2im), its transpose.
+struct Unfold {
+  std::vector<std::int64_t> window = {};                 // default 2
+  std::vector<std::int64_t> stride = {}, dilation = {};  // default 1
+  Padding padding = {};
+};
+Tensor unfold(const Tensor& images, const Unfold& options = {}, Where at = Where::current());
+Tensor fold(const Tensor& columns, const Shape& extents, const Unfold& options = {}, Where at = Where::current());
+
 // Local response normalisation of images [n, c, ...]: x / (k + a * s)^beta, where s is the sum of squares over the
 // window of `size` channels around each (size / 2 before it, (size - 1) / 2 after it; beyond the ends there is
 // nothing), or with within_channel over the same window along every spatial axis. a = alpha, or alpha over the number

@@ -69,6 +69,14 @@ Tensor global_average_pool(const Tensor& x, Where at) {
   return Access::out(ops::global_average_pool(Access::in(x), at));
 }
 
+Tensor unfold(const Tensor& x, const Unfold& o, Where at) {
+  return Access::out(ops::unfold(Access::in(x), {o.window, o.stride, o.dilation, padding(o.padding)}, at));
+}
+Tensor fold(const Tensor& columns, const Shape& extents, const Unfold& o, Where at) {
+  return Access::out(
+      ops::fold(Access::in(columns), Access::in(extents), {o.window, o.stride, o.dilation, padding(o.padding)}, at));
+}
+
 Tensor lrn(const Tensor& x, const Lrn& o, Where at) {
   return Access::out(ops::lrn(Access::in(x), {o.size, o.alpha, o.beta, o.k, o.divide_alpha, o.within_channel}, at));
 }

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/conv/lrn.h"
 #include "ops/conv/pool.h"
-#include "ops/conv/window_sum.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/unit/ops/op_check.h"
@@ -18,7 +18,8 @@ namespace {
 const std::vector<const ir::OpDef*> convolutions{&conv_op, &conv_backward_data_op, &conv_backward_filters_op};
 const std::vector<const ir::OpDef*> pools{
     &max_pool_op,         &max_pool_index_op, &max_pool_gather_op,       &max_pool_backward_op,     &max_pool_all_op,
-    &max_pool_all_sum_op, &average_pool_op,   &average_pool_backward_op, &max_pool_all_backward_op, &window_sum_op};
+    &max_pool_all_sum_op, &average_pool_op,   &average_pool_backward_op, &max_pool_all_backward_op, &window_sum_op,
+    &times_power_op};
 
 Tensor image(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
   return ir::input("x", {DType::f32, {n, c, h, w}});
@@ -298,6 +299,20 @@ TEST_CASE("global pooling keeps the axes") {
       [](std::span<const Tensor> t) { return std::vector{global_average_pool(t[0]), global_max_pool(t[0])}; }, in);
   tests::check_close(y[0], array({3, 5}, {1, 2, 1, 1}), 0);
   tests::check_close(y[1], array({6, 8}, {1, 2, 1, 1}), 0);
+}
+
+TEST_CASE("unfold gives im2col's columns, and fold counts how often each element is in them") {
+  const Array in[] = {array({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 1, 3, 3}), array(std::vector<double>(16, 1), {1, 4, 4})};
+  const auto y = tests::run(
+      [](std::span<const Tensor> t) {
+        return std::vector{unfold(t[0], {.window = {2}}), fold(t[1], {3, 3}, {.window = {2}})};
+      },
+      in);
+  tests::check_close(y[0], array({1, 2, 4, 5, 2, 3, 5, 6, 4, 5, 7, 8, 5, 6, 8, 9}, {1, 4, 4}), 0);
+  tests::check_close(y[1], array({1, 2, 1, 2, 4, 2, 1, 2, 1}, {1, 1, 3, 3}), 0);
+  const Tensor columns = ir::input("columns", {DType::f32, {1, 6, 4}});
+  CHECK_THROWS_WITH(fold(columns, {3, 3}, {.window = {2}}), contains("fold: the columns' axis 1 must be a multiple"));
+  CHECK_THROWS_WITH(unfold(columns, {.window = {5}}), contains("larger than the (padded) input"));
 }
 
 TEST_CASE("lrn has the constants of the frameworks") {
