@@ -104,9 +104,12 @@ const std::vector<Misuse>& mistakes() {
       ROW("max_pool2d: window",  max_pool2d(input("images", float32, {1, 1, 2, 2}), {.window = {3, 3}}); )
       ROW("average_pool2d: padding",  average_pool2d(images(), {.window = {2, 2}, .padding = {3, 0, 0, 0}}); )
       ROW("softmax: axis",  softmax(matrix(), 2); )
-      ROW("cross_entropy: float labels",  cross_entropy(matrix(), matrix()); )
+      ROW("cross_entropy: float labels",  cross_entropy(matrix(), input("labels", float32, {4})); )
       ROW("cross_entropy: number of labels",  cross_entropy(matrix(), input("labels", int32, {5})); )
       ROW("bernoulli: probability",  RandomStream(1).bernoulli(1.5, {3}); )
+      ROW("gamma: a parameter of another shape",  RandomStream(1).gamma(matrix(), 1, {6}); )
+      ROW("layer_norm: a scale of another rank",  layer_norm(matrix(), matrix(), {}); )
+      ROW("dropout: rate",  RandomStream r(1); dropout(matrix(), 1.5, r); )
       // ---- derivatives ----
       ROW("grad: a cost that is no scalar",  const Tensor x = matrix(); grad(square(x), x); )
       ROW("grad: an integer cost",  const Tensor x = labels(); grad(sum(x), x); )

@@ -17,7 +17,7 @@ using tests::contains;
 
 namespace {
 
-constexpr std::int64_t many = 20000;
+constexpr std::int64_t many = 100000;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 using Draw = std::function<Tensor(const Tensor& state)>;
