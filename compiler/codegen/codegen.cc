@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 
+#include "compiler/codegen/link.h"
 #include "runtime/base/error.h"
 
 namespace bitale::codegen {
@@ -96,6 +97,12 @@ TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t colu
 Generator& host_generator() {
   static Generator& generator = open_module();
   return generator;
+}
+
+program::Blob code_of(const Request& request) {
+  std::vector<Piece> pieces;
+  for (const std::string& object : host_generator().generate(request).objects) pieces.push_back(link(object));
+  return join(pieces, target_of(request.isa));
 }
 
 std::string host_generator_path() { return (own_folder() / module_name).string(); }

@@ -38,11 +38,11 @@ struct Request {
   bool quick = false;  // less optimisation of elementwise kernels (optimisation level O0)
 };
 
+// Per entry: the kernels in order, then the leaves.
 struct Generated {
-  program::Blob blob;           // offsets: the kernels in order, then the leaves
-  std::vector<double> seconds;  // per kernel and leaf, IR building and code generation
-  double link_seconds = 0;
-  std::vector<std::string> listing;  // per kernel and leaf: LLVM IR text, if asked for by flag BITALE_DUMP
+  std::vector<std::string> objects;  // for link.h
+  std::vector<double> seconds;       // IR building and code generation
+  std::vector<std::string> listing;  // LLVM IR text, if asked for by flag BITALE_DUMP
 };
 
 class Generator {
@@ -54,6 +54,9 @@ class Generator {
 
 // Opens the module beside this library. A missing or unloadable module is an Error that names the path and the reason.
 Generator& host_generator();
+
+// The code of a request, generated and linked.
+program::Blob code_of(const Request& request);
 
 // What cache keys use without loading the module: the version it was built with.
 std::string host_generator_version();

@@ -11,7 +11,6 @@ namespace bitale::codegen {
 namespace {
 
 constexpr std::uint64_t unplaced = ~std::uint64_t{0};
-constexpr std::uint64_t page = 4096;
 
 // One object as the generator wrote it: headers are read where they lie, and the bytes are our own, so nothing is
 // checked but what a change of the code generator could break.
@@ -54,7 +53,7 @@ class Reader {
   const Elf64_Shdr* symbols_ = nullptr;
 };
 
-// Where the loaded sections of one object lie in the blob.
+// Where the loaded sections of an object lie in its piece.
 struct Placed {
   Reader reader;
   std::vector<std::uint64_t> base;  // per section; unplaced if it is not loaded
@@ -64,7 +63,11 @@ struct Placed {
 
 bool is_loaded(const Elf64_Shdr& s) { return (s.sh_flags & SHF_ALLOC) && s.sh_size > 0; }
 
-void place(Placed& object, bool code, program::Blob& blob) {
+void pad(Piece& piece, std::uint64_t alignment, bool code) {
+  piece.resize((piece.size() + alignment - 1) / alignment * alignment, code ? 0xcc : 0);
+}
+
+void place(Placed& object, bool code, Piece& piece) {
   const auto& sections = object.reader.sections();
   for (std::size_t i = 0; i < sections.size(); ++i) {
     const Elf64_Shdr& s = sections[i];
@@ -72,11 +75,11 @@ void place(Placed& object, bool code, program::Blob& blob) {
     if ((s.sh_flags & (SHF_WRITE | SHF_TLS)) || s.sh_type != SHT_PROGBITS)
       throw InternalError("generated code has data that is written: section " + object.reader.name(s));
     const std::uint64_t alignment = std::max<std::uint64_t>(s.sh_addralign, 1);
-    BITALE_ASSERT(alignment <= page, "section " + object.reader.name(s) + " is aligned beyond a page");
-    object.base[i] = (blob.bytes.size() + alignment - 1) / alignment * alignment;
-    blob.bytes.resize(object.base[i], code ? 0xcc : 0);
+    BITALE_ASSERT(alignment <= piece_alignment, "section " + object.reader.name(s) + " is aligned beyond a piece");
+    pad(piece, alignment, code);
+    object.base[i] = piece.size();
     const char* data = object.reader.data(s);
-    blob.bytes.insert(blob.bytes.end(), data, data + s.sh_size);
+    piece.insert(piece.end(), data, data + s.sh_size);
   }
 }
 
@@ -90,59 +93,73 @@ std::uint64_t address_of(const Placed& object, const Elf64_Sym& symbol) {
   return base + symbol.st_value;
 }
 
-void relocate(const Placed& object, const Elf64_Rela& row, std::uint64_t section_base, program::Blob& blob) {
+void relocate(const Placed& object, const Elf64_Rela& row, std::uint64_t section_base, Piece& piece) {
   const Elf64_Sym symbol = object.reader.symbol(ELF64_R_SYM(row.r_info));
   const std::uint64_t target = address_of(object, symbol);
   const std::uint64_t at = section_base + row.r_offset;
   const auto type = ELF64_R_TYPE(row.r_info);
   const auto distance = static_cast<std::int64_t>(target + static_cast<std::uint64_t>(row.r_addend) - at);
   if (type == R_X86_64_PC64) {
-    std::memcpy(&blob.bytes.at(at + 7) - 7, &distance, 8);
+    std::memcpy(&piece.at(at + 7) - 7, &distance, 8);
     return;
   }
   if (type != R_X86_64_PC32 && type != R_X86_64_PLT32)
     throw InternalError("generated code needs an address of '" + object.reader.name(symbol) +
                         "' that is not relative to the program counter (relocation type " + std::to_string(type) + ")");
   const auto narrow = static_cast<std::int32_t>(distance);
-  BITALE_ASSERT(narrow == distance, "blob beyond 2 GiB");
-  std::memcpy(&blob.bytes.at(at + 3) - 3, &narrow, 4);
+  BITALE_ASSERT(narrow == distance, "piece beyond 2 GiB");
+  std::memcpy(&piece.at(at + 3) - 3, &narrow, 4);
 }
 
-void relocate(const Placed& object, program::Blob& blob) {
+void relocate(const Placed& object, Piece& piece) {
   for (const Elf64_Shdr& s : object.reader.sections()) {
     BITALE_ASSERT(s.sh_type != SHT_REL, "relocations without addends");
     if (s.sh_type != SHT_RELA || object.base.at(s.sh_info) == unplaced) continue;
     for (std::uint64_t i = 0; i < s.sh_size; i += sizeof(Elf64_Rela))
-      relocate(object, object.reader.at<Elf64_Rela>(s.sh_offset + i), object.base[s.sh_info], blob);
+      relocate(object, object.reader.at<Elf64_Rela>(s.sh_offset + i), object.base[s.sh_info], piece);
   }
+}
+
+bool starts_with_entry(const Placed& object) {
+  for (std::size_t i = 1; i < object.reader.symbol_count(); ++i) {
+    const Elf64_Sym symbol = object.reader.symbol(i);
+    if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && object.reader.name(symbol) == entry_symbol)
+      return address_of(object, symbol) == 0;
+  }
+  return false;
 }
 
 }  // namespace
 
-program::Blob link(std::span<const Object> objects, int entries, const std::string& target) {
+Piece link(const std::string& object) {
+  Piece piece;
+  Placed placed(object);
+  place(placed, true, piece);
+  place(placed, false, piece);
+  relocate(placed, piece);
+  BITALE_ASSERT(starts_with_entry(placed), "an object whose code does not start with its entry");
+  return piece;
+}
+
+program::Blob join(std::span<const Piece> pieces, const std::string& target) {
   program::Blob blob;
   blob.target = target;
-  std::vector<Placed> placed;
-  placed.reserve(objects.size());
-  for (const Object& o : objects) placed.emplace_back(o.bytes);
-  for (Placed& p : placed) place(p, true, blob);
-  for (Placed& p : placed) place(p, false, blob);
-  for (const Placed& p : placed) relocate(p, blob);
-
-  blob.offsets.assign(static_cast<std::size_t>(entries), unplaced);
-  for (std::size_t o = 0; o < objects.size(); ++o) {
-    const Reader& reader = placed[o].reader;
-    for (std::size_t i = 1; i < reader.symbol_count(); ++i) {
-      const Elf64_Sym symbol = reader.symbol(i);
-      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC) continue;
-      for (const auto& [entry, name] : objects[o].entries)
-        if (name == reader.name(symbol))
-          blob.offsets.at(static_cast<std::size_t>(entry)) = address_of(placed[o], symbol);
-    }
+  for (const Piece& piece : pieces) {
+    blob.offsets.push_back(blob.bytes.size());
+    blob.bytes.insert(blob.bytes.end(), piece.begin(), piece.end());
+    pad(blob.bytes, piece_alignment, true);
   }
-  for (std::size_t i = 0; i < blob.offsets.size(); ++i)
-    BITALE_ASSERT(blob.offsets[i] != unplaced, "entry " + std::to_string(i) + " is defined by no object");
   return blob;
+}
+
+Piece piece_of(const program::Blob& blob, std::size_t entry) {
+  const auto bound = [&](std::size_t i) { return i < blob.offsets.size() ? blob.offsets[i] : blob.bytes.size(); };
+  const std::uint64_t begin = bound(entry), end = bound(entry + 1);
+  if (entry >= blob.offsets.size() || begin >= end || end > blob.bytes.size() || begin % piece_alignment != 0 ||
+      end % piece_alignment != 0)
+    throw Error("code for " + blob.target + " has no piece " + std::to_string(entry));
+  return {blob.bytes.begin() + static_cast<std::ptrdiff_t>(begin),
+          blob.bytes.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
 }  // namespace bitale::codegen

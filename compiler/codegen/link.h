@@ -1,25 +1,35 @@
-// The linker of generated code: object files that refer only to themselves, laid out as one string of bytes that runs
-// at any page-aligned address. Needs nothing of LLVM.
+// The linker of generated code: object files that refer only to themselves become pieces, and pieces the code of a
+// program. Needs nothing of LLVM.
+//
+// A piece is the code of one entry: bytes that run at any address that is a multiple of piece_alignment, and start with
+// the entry. So the same piece serves in any program, and can be taken out of one again.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "runtime/program/program.h"
 
 namespace bitale::codegen {
 
-// An ELF object for x86-64 and the symbols of the entries it defines.
-struct Object {
-  std::string bytes;
-  std::vector<std::pair<int, std::string>> entries;  // number of the entry, symbol
-};
+// What an object calls its entry, which is the start of its code.
+inline constexpr const char* entry_symbol = "entry";
 
-// Code first, constants after it; offsets[i] is where entry i starts, for `entries` entries, all of which some object
-// must define. What would need a loader is an InternalError that names the symbol: a symbol that its object does not
-// define (a library call), an address that is not relative to the program counter, data that is written.
-program::Blob link(std::span<const Object> objects, int entries, const std::string& target);
+inline constexpr std::uint64_t piece_alignment = 64;  // a cache line, and the widest vector
+
+using Piece = std::vector<std::uint8_t>;
+
+// The piece of an ELF object for x86-64: code first, constants after it. What would need a loader is an InternalError
+// that names the symbol: a symbol that the object does not define (a library call), an address that is not relative to
+// the program counter, data that is written. So is an object without an entry.
+Piece link(const std::string& object);
+
+// The pieces one after the other, each padded to a multiple of piece_alignment; offsets[i] is where piece i starts.
+program::Blob join(std::span<const Piece> pieces, const std::string& target);
+
+// Piece `entry` of what `join` made. Code that is not laid out so is an Error; what the bytes say is not looked at.
+Piece piece_of(const program::Blob& blob, std::size_t entry);
 
 }  // namespace bitale::codegen

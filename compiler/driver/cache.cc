@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
+#include <tuple>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,7 +23,10 @@ namespace bitale::driver {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* suffix = ".bitale";
+using Kind = CacheEntry::Kind;
+
+// Of the names of files, by kind.
+constexpr const char* suffixes[] = {".bitale", ".kernels"};
 
 std::string default_directory() {
   if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg) return std::string(xdg) + "/bitale";
@@ -56,7 +61,7 @@ std::optional<std::vector<std::uint8_t>> read_file(const std::string& path, bool
   return bytes;
 }
 
-bool write_all(int fd, const std::vector<std::uint8_t>& bytes) {
+bool write_all(int fd, std::span<const std::uint8_t> bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
@@ -67,19 +72,6 @@ bool write_all(int fd, const std::vector<std::uint8_t>& bytes) {
   return true;
 }
 
-void trim(const Cache& cache, std::int64_t limit) {
-  std::vector<CacheEntry> list = cache.entries();
-  std::int64_t total = 0;
-  for (const CacheEntry& e : list) total += e.bytes;
-  std::sort(list.begin(), list.end(), [](const CacheEntry& a, const CacheEntry& b) { return a.used < b.used; });
-  for (const CacheEntry& e : list) {
-    if (total <= limit) return;
-    std::error_code ignored;  // someone else may have removed it
-    fs::remove(cache.directory() + "/" + e.key + suffix, ignored);
-    total -= e.bytes;
-  }
-}
-
 }  // namespace
 
 Cache Cache::from_flags() {
@@ -88,33 +80,53 @@ Cache Cache::from_flags() {
   return Cache(f.empty() ? default_directory() : f);
 }
 
+std::string Cache::path_of(Kind kind, const std::string& key) const {
+  return directory_ + "/" + key + suffixes[static_cast<std::size_t>(kind)];
+}
+
 std::optional<program::Program> Cache::load(const Digest& key) const {
   if (!enabled()) return std::nullopt;
-  const std::string path = directory_ + "/" + key.hex() + suffix;
+  const std::string path = path_of(Kind::function, key.hex());
   const auto bytes = read_file(path, true);
   if (!bytes) return std::nullopt;
   try {
     return program::deserialize(*bytes, path);
   } catch (const Error& e) {
-    warn(std::string("ignoring a bad cache entry (it will be rewritten): ") + e.what());
+    warn(std::string("ignoring a bad cache entry (it is removed): ") + e.what());
+    std::error_code ignored;
+    fs::remove(path, ignored);
     return std::nullopt;
   }
 }
 
-void Cache::store(const Digest& key, const program::Program& program) const {
-  if (!enabled()) return;
+bool Cache::store(const Digest& key, const program::Program& program) const {
+  if (!enabled() || !write(path_of(Kind::function, key.hex()), program::serialize(program))) return false;
+  trim(flags().cache_mb * (std::int64_t{1} << 20));
+  return true;
+}
+
+std::string Cache::index_path(const std::string& key) const { return path_of(Kind::kernel_index, key); }
+
+std::optional<std::vector<std::uint8_t>> Cache::load_index(const std::string& key, bool counts_as_use) const {
+  if (!enabled()) return std::nullopt;
+  return read_file(index_path(key), counts_as_use);
+}
+
+void Cache::store_index(const std::string& key, std::span<const std::uint8_t> bytes) const {
+  if (enabled()) write(index_path(key), bytes);
+}
+
+bool Cache::write(const std::string& path, std::span<const std::uint8_t> bytes) const {
   std::error_code failed;
   fs::create_directories(directory_, failed);
   if (!failed) fs::permissions(directory_, fs::perms::owner_all, failed);
   if (failed) {
     warn_once("cannot use the cache directory " + directory_ + ": " + failed.message() +
               "; programs are compiled anew in every process");
-    return;
+    return false;
   }
   static std::atomic<int> serial{0};
-  const std::string path = directory_ + "/" + key.hex() + suffix;
   const std::string temporary = path + "." + std::to_string(::getpid()) + "." + std::to_string(serial++) + ".tmp";
-  const std::vector<std::uint8_t> bytes = program::serialize(program);
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   bool good = fd >= 0 && write_all(fd, bytes);
   int error = errno;
@@ -126,13 +138,24 @@ void Cache::store(const Digest& key, const program::Program& program) const {
     good = false;
     error = errno;
   }
-  if (!good) {
-    ::unlink(temporary.c_str());
-    warn_once("cannot write the cache entry " + path + ": " + std::strerror(error) +
-              "; programs are compiled anew in every process");
-    return;
+  if (good) return true;
+  ::unlink(temporary.c_str());
+  warn_once("cannot write the cache entry " + path + ": " + std::strerror(error) +
+            "; programs are compiled anew in every process");
+  return false;
+}
+
+void Cache::trim(std::int64_t limit) const {
+  std::vector<CacheEntry> list = entries();
+  std::int64_t total = 0;
+  for (const CacheEntry& e : list) total += e.bytes;
+  std::sort(list.begin(), list.end(), [](const CacheEntry& a, const CacheEntry& b) { return a.used < b.used; });
+  for (const CacheEntry& e : list) {
+    if (total <= limit) return;
+    std::error_code ignored;  // someone else may have removed it
+    fs::remove(path_of(e.kind, e.key), ignored);
+    total -= e.bytes;
   }
-  trim(*this, flags().cache_mb * (std::int64_t{1} << 20));
 }
 
 std::vector<CacheEntry> Cache::entries() const {
@@ -140,17 +163,20 @@ std::vector<CacheEntry> Cache::entries() const {
   if (!enabled()) return out;
   std::error_code ignored;
   for (const auto& file : fs::directory_iterator(directory_, ignored)) {
-    if (file.path().extension() != suffix) continue;
+    const auto suffix = std::find(std::begin(suffixes), std::end(suffixes), file.path().extension());
+    if (suffix == std::end(suffixes)) continue;
     struct stat info{};
     if (::stat(file.path().c_str(), &info) != 0) continue;
-    out.push_back({file.path().stem().string(), info.st_size, info.st_mtim.tv_sec});
+    out.push_back({static_cast<Kind>(suffix - std::begin(suffixes)), file.path().stem().string(), info.st_size,
+                   info.st_mtim.tv_sec});
   }
-  std::sort(out.begin(), out.end(), [](const CacheEntry& a, const CacheEntry& b) { return a.key < b.key; });
+  std::sort(out.begin(), out.end(),
+            [](const CacheEntry& a, const CacheEntry& b) { return std::tie(a.kind, a.key) < std::tie(b.kind, b.key); });
   return out;
 }
 
 std::string Cache::function_of(const CacheEntry& entry) const {
-  const std::string path = directory_ + "/" + entry.key + suffix;
+  const std::string path = path_of(entry.kind, entry.key);
   const auto bytes = read_file(path, false);
   if (!bytes) return "";
   try {
@@ -162,7 +188,7 @@ std::string Cache::function_of(const CacheEntry& entry) const {
 
 std::int64_t Cache::clear() const {
   std::vector<fs::path> files;
-  for (const CacheEntry& e : entries()) files.emplace_back(directory_ + "/" + e.key + suffix);
+  for (const CacheEntry& e : entries()) files.emplace_back(path_of(e.kind, e.key));
   std::error_code ignored;
   if (enabled())
     for (const auto& file : fs::directory_iterator(directory_, ignored))

@@ -1,9 +1,6 @@
 #include "compiler/driver/compile.h"
 
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +8,9 @@
 #include "compiler/codegen/codegen.h"
 #include "compiler/driver/build_id.h"
 #include "compiler/driver/cache.h"
+#include "compiler/driver/dump.h"
+#include "compiler/driver/generate.h"
+#include "compiler/driver/kernel_cache.h"
 #include "compiler/driver/key.h"
 #include "compiler/driver/pipeline.h"
 #include "compiler/driver/step_check.h"
@@ -24,14 +24,6 @@
 
 namespace bitale::driver {
 namespace {
-
-class Clock {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> out;
@@ -80,41 +72,6 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   return out;
 }
 
-// The number of elements of a group of dims where all are constant; 0 if unknown.
-std::int64_t constant_product(const program::Program& p, const std::vector<program::ContractionDim>& dims) {
-  std::int64_t n = 1;
-  for (const auto& d : dims) {
-    const program::ExtentDef& e = p.extents[static_cast<std::size_t>(d.extent)];
-    if (e.op != program::ExtentOp::constant) return 0;
-    n *= e.a;
-  }
-  return n;
-}
-
-// Picks the tile of every contraction and collects the leaves they need, each once.
-std::vector<codegen::Leaf> choose_tiles(program::Program& p, Isa isa) {
-  std::vector<codegen::Leaf> leaves;
-  auto entry = [&](const codegen::Leaf& leaf) {
-    const auto it = std::find(leaves.begin(), leaves.end(), leaf);
-    const auto i = static_cast<int>(it - leaves.begin());
-    if (it == leaves.end()) leaves.push_back(leaf);
-    return static_cast<int>(p.entries.size()) + i;
-  };
-  for (program::Step& step : p.steps) {
-    auto* c = std::get_if<program::ContractionStep>(&step.node);
-    if (!c) continue;
-    const codegen::TileShape t =
-        codegen::choose_tile(isa, c->dtype, constant_product(p, c->m), constant_product(p, c->n));
-    c->tile.mr = t.mr;
-    c->tile.nr = t.nr;
-    c->tile.micro = entry({codegen::Leaf::Kind::micro, c->dtype, t.mr, t.nr, 0});
-    c->tile.pack_a = entry({codegen::Leaf::Kind::pack, c->dtype, 0, 0, t.mr});
-    c->tile.pack_b = entry({codegen::Leaf::Kind::pack, c->dtype, 0, 0, t.nr});
-  }
-  for (const codegen::Leaf& l : leaves) p.entries.push_back({codegen::name_of(l), codegen::name_of(l)});
-  return leaves;
-}
-
 // At the highest level of optimisation every contraction runs by its fastest candidate.
 void leave_to_tuner(program::Program& p, int level) {
   for (program::Step& step : p.steps)
@@ -122,42 +79,10 @@ void leave_to_tuner(program::Program& p, int level) {
       c->candidate = program::ContractionCandidate::tuned;
 }
 
-void dump(const std::string& function, const std::string& stage, const std::string& text) {
-  if (flags().dump.empty()) return;
-  std::error_code ignored;
-  std::filesystem::create_directories(flags().dump, ignored);
-  std::ofstream file(flags().dump + "/" + function + "." + stage + ".txt");
-  file << text;
-  if (!file) warn("cannot write a dump to " + flags().dump);
-}
-
 std::string text_of(const std::vector<kernel::Kernel>& kernels) {
   std::string s;
   for (const kernel::Kernel& k : kernels) s += kernel::to_string(k) + "\n";
   return s;
-}
-
-void generate(lower::Lowered& l, const CompileOptions& options, Isa isa, CompileReport& report) {
-  const std::vector<codegen::Leaf> leaves = choose_tiles(l.program, isa);
-  codegen::Request request;
-  for (const kernel::Kernel& k : l.kernels) request.kernels.push_back(&k);
-  request.leaves = leaves;
-  request.isa = isa;
-  request.threads = available_cpus();
-  request.quick = options.level == 0;
-  const Clock clock;
-  codegen::Generator& generator = codegen::host_generator();
-  report.phases.push_back({"load code generator", clock.seconds(), 0, ""});
-  const Clock generation;
-  codegen::Generated g = generator.generate(request);
-  report.phases.push_back(
-      {"generate code", generation.seconds(), 0,
-       fmt::format("{} kernels, {} leaves, {} threads", l.kernels.size(), leaves.size(), request.threads)});
-  for (std::size_t i = 0; i < g.seconds.size(); ++i)
-    report.phases.push_back({l.program.entries[i].name, g.seconds[i], 1, ""});
-  report.phases.push_back({"link", g.link_seconds, 1, ""});
-  for (std::size_t i = 0; i < g.listing.size(); ++i) dump(l.program.name, l.program.entries[i].name, g.listing[i]);
-  l.program.blobs.push_back(std::move(g.blob));
 }
 
 void count_steps(const program::Program& p, CompileReport& report) {
@@ -170,9 +95,12 @@ void count_steps(const program::Program& p, CompileReport& report) {
   for (const program::Blob& b : p.blobs) report.code_bytes += static_cast<std::int64_t>(b.bytes.size());
 }
 
+bool is_quick(const CompileOptions& options) { return options.level == 0; }
+
 // With the step checker for the program, if there is to be one.
 std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(const lower::FunctionGraph& graph,
                                                                                 const CompileOptions& options, Isa isa,
+                                                                                const KernelCache& kernels,
                                                                                 CompileReport& report) {
   const lower::FunctionGraph optimised = optimise(graph, options, report);
   const Clock clock;
@@ -183,7 +111,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
   leave_to_tuner(l.program, options.level);
   for (const kernel::Kernel& k : l.kernels) kernel::verify(k);
   dump(graph.name, "kernels", text_of(l.kernels));
-  generate(l, options, isa, report);
+  generate(l, isa, is_quick(options), kernels, report);
   program::verify(l.program);
   dump(graph.name, "program", program::to_string(l.program));
   return {std::move(l.program), options.check ? step_checker(l) : nullptr};
@@ -212,12 +140,13 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& given)
   }
   report.cache = !cache.enabled() ? "off" : program ? "hit" : "miss";
   if (!program) {
-    std::tie(program, out.checker) = build(graph, options, isa, report);
+    const KernelCache kernels(cache, isa, is_quick(options));
+    std::tie(program, out.checker) = build(graph, options, isa, kernels, report);
     if (cache.enabled()) {
       const Clock clock;
       program::Program stored = *program;
       encode_lines(stored, lines);
-      cache.store(key, stored);
+      if (cache.store(key, stored)) kernels.add(stored.entries, key);
       report.phases.push_back({"write to the cache", clock.seconds(), 0, ""});
     }
   }

@@ -7,10 +7,10 @@ namespace bitale::driver {
 
 std::string CompileReport::table() const {
   std::string s = fmt::format(
-      "{}: compiled in {:.2f} ms (cache: {}), {} -> {} nodes, {} steps, {} kernels, {} contractions, {} library calls, "
-      "{} bytes of code\n",
-      function, seconds * 1e3, cache, nodes_before, nodes_after, steps, kernels, contractions, library_calls,
-      code_bytes);
+      "{}: compiled in {:.2f} ms (cache: {}; kernels: {} cached, {} generated), {} -> {} nodes, {} steps, {} kernels, "
+      "{} contractions, {} library calls, {} bytes of code\n",
+      function, seconds * 1e3, cache, kernel_hits, kernel_misses, nodes_before, nodes_after, steps, kernels,
+      contractions, library_calls, code_bytes);
   for (const Phase& p : phases)
     s += fmt::format("{:>10.3f} ms  {}{}{}\n", p.seconds * 1e3, std::string(static_cast<std::size_t>(p.depth) * 2, ' '),
                      p.name, p.detail.empty() ? "" : "  (" + p.detail + ")");
@@ -23,6 +23,7 @@ std::string CompileReport::json() const {
   nlohmann::ordered_json j;
   j["function"] = function;
   j["cache"] = cache;
+  j["kernel_cache"] = {{"hits", kernel_hits}, {"misses", kernel_misses}};
   j["seconds"] = seconds;
   j["nodes"] = {{"before", nodes_before}, {"after", nodes_after}};
   j["steps"] = steps;
@@ -47,7 +48,8 @@ std::string CompileReport::chrome_trace() const {
                       {"pid", 1},
                       {"tid", 1 + p.depth},
                       {"ts", start * 1e6},
-                      {"dur", p.seconds * 1e6}});
+                      {"dur", p.seconds * 1e6},
+                      {"args", {{"detail", p.detail}}}});
     if (p.depth == 0) {
       inner = now;
       now += p.seconds;
@@ -55,7 +57,9 @@ std::string CompileReport::chrome_trace() const {
       inner += p.seconds;
     }
   }
-  return nlohmann::ordered_json{{"traceEvents", events}}.dump();
+  const nlohmann::ordered_json summary = {
+      {"function", function}, {"cache", cache}, {"kernel_hits", kernel_hits}, {"kernel_misses", kernel_misses}};
+  return nlohmann::ordered_json{{"traceEvents", events}, {"otherData", summary}}.dump();
 }
 
 }  // namespace bitale::driver

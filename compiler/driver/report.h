@@ -1,6 +1,7 @@
 // What one compilation cost and produced.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -8,8 +9,16 @@
 
 namespace bitale::driver {
 
+class Clock {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 struct Phase {
-  std::string name;  // "pass canonicalise", "lower", "codegen", "codegen kernel_3"...
+  std::string name;  // "pass canonicalise", "lower", "generate code", "micro_f32_14x32"...
   double seconds = 0;
   int depth = 0;       // 1: part of the phase above
   std::string detail;  // "52 -> 40 nodes"
@@ -22,6 +31,9 @@ struct CompileReport {
   std::vector<Phase> phases;
   int nodes_before = 0, nodes_after = 0;
   int kernels = 0, contractions = 0, library_calls = 0, steps = 0;
+  // Kernels and leaves that came from other functions in the cache, and that were generated; none if the function
+  // itself was in the cache.
+  int kernel_hits = 0, kernel_misses = 0;
   std::map<std::string, std::int64_t> rules_fired;
   std::int64_t code_bytes = 0;
   std::vector<std::string> tuned;  // what the tuner chose so far, a line each

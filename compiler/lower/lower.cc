@@ -12,6 +12,7 @@
 #include "compiler/lower/schedule.h"
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
+#include "runtime/base/hash.h"
 #include "runtime/program/kept.h"
 
 namespace bitale::lower {
@@ -189,7 +190,7 @@ class Lowering {
     const auto [it, added] = entries_.emplace(structure, static_cast<int>(out_.kernels.size()));
     if (added) {
       k.name += "_" + std::to_string(out_.kernels.size());
-      p().entries.push_back({k.name, structure});
+      p().entries.push_back({k.name, Hasher().text(structure).digest().hex()});
       out_.kernels.push_back(std::move(k));
     }
     return it->second;

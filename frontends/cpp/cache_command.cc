@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "compiler/driver/cache.h"
+#include "compiler/driver/kernel_cache.h"
 #include "frontends/cpp/command.h"
 #include "frontends/cpp/commands.h"
 
@@ -22,17 +23,25 @@ std::tm local_time(std::int64_t seconds) {
   return broken_down;
 }
 
+// Empty if it cannot be read.
+std::string content_of(const driver::Cache& cache, const driver::CacheEntry& entry) {
+  if (entry.kind == driver::CacheEntry::Kind::function) return cache.function_of(entry);
+  const auto kernels = driver::kernels_in(cache, entry);
+  return kernels ? fmt::format("(index of {} kernels of these functions)", *kernels) : "";
+}
+
 void list(const driver::Cache& cache) {
   std::vector<driver::CacheEntry> entries = cache.entries();
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used > b.used; });
-  std::int64_t total = 0;
+  std::int64_t total = 0, functions = 0;
   for (const driver::CacheEntry& e : entries) {
-    const std::string name = cache.function_of(e);
+    const std::string content = content_of(cache, e);
     fmt::print("{}  {:>9} bytes  used {:%Y-%m-%d %H:%M}  {}\n", e.key, e.bytes, local_time(e.used),
-               name.empty() ? "(unreadable)" : name);
+               content.empty() ? "(unreadable)" : content);
     total += e.bytes;
+    functions += e.kind == driver::CacheEntry::Kind::function;
   }
-  fmt::print("{} functions, {} bytes, in {}\n", entries.size(), total, cache.directory());
+  fmt::print("{} functions, {} bytes, in {}\n", functions, total, cache.directory());
 }
 
 }  // namespace

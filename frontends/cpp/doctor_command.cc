@@ -58,10 +58,12 @@ std::string isa_names() {
 std::string cache_state() {
   const driver::Cache cache = driver::Cache::from_flags();
   if (!cache.enabled()) return "off";
-  std::int64_t total = 0;
-  const auto entries = cache.entries();
-  for (const driver::CacheEntry& e : entries) total += e.bytes;
-  return fmt::format("{} ({} functions, {}; at most {} MiB)", cache.directory(), entries.size(), bytes(total),
+  std::int64_t total = 0, functions = 0;
+  for (const driver::CacheEntry& e : cache.entries()) {
+    total += e.bytes;
+    functions += e.kind == driver::CacheEntry::Kind::function;
+  }
+  return fmt::format("{} ({} functions, {}; at most {} MiB)", cache.directory(), functions, bytes(total),
                      flags().cache_mb);
 }
 

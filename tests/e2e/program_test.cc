@@ -149,7 +149,7 @@ TEST_CASE("the cache fills, is listed and is cleared") {
   CHECK_THAT(run_bitale({"cache", "list"}, here).out, contains("0 functions"));
   REQUIRE(run_bitale({"train", "lenet", "--epochs", "0", "--quiet"}, here).status == 0);
   CHECK_THAT(run_bitale({"cache", "list"}, here).out, contains("lenet_train"));
-  CHECK_THAT(run_bitale({"cache", "clear"}, here).out, contains("2 files removed"));
+  CHECK_THAT(run_bitale({"cache", "clear"}, here).out, contains("3 files removed"));
   CHECK_THAT(run_bitale({"cache", "list"}, here).out, contains("0 functions"));
 }
 

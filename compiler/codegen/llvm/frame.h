@@ -110,6 +110,6 @@ class Frame {
 };
 
 // The whole function; see kernel.cc.
-void emit_kernel(Unit& unit, int entry, const kernel::Kernel& kernel);
+void emit_kernel(Unit& unit, const kernel::Kernel& kernel);
 
 }  // namespace bitale::codegen::host

@@ -1,111 +1,99 @@
-// The module's door: splits a request into groups, generates code for the groups in parallel, links.
+// The module's door: generates code for the entries of a request, on several threads.
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <exception>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include "compiler/codegen/codegen.h"
-#include "compiler/codegen/link.h"
 #include "compiler/codegen/llvm/frame.h"
 #include "compiler/codegen/llvm/leaves.h"
 #include "compiler/codegen/llvm/target.h"
-#include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 
 namespace bitale::codegen::host {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// What one thread generates: numbers of entries.
-struct Group {
-  std::vector<int> entries;
-  double cost = 0;
-  std::vector<Object> objects;
-  std::exception_ptr error;
+// Relative cost of generating an entry, so that the long ones do not come last.
+double cost_of(const Request& request, std::size_t entry) {
+  const std::size_t kernels = request.kernels.size();
+  if (entry < kernels) return 10 + static_cast<double>(request.kernels[entry]->values.size());
+  return request.leaves[entry - kernels].kind == Leaf::Kind::micro ? 30 : 60;
+}
+
+std::vector<std::size_t> longest_first(const Request& request) {
+  std::vector<std::size_t> order(request.kernels.size() + request.leaves.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return cost_of(request, a) > cost_of(request, b); });
+  return order;
+}
+
+void emit_entry(Unit& unit, const Request& request, std::size_t entry) {
+  const std::size_t kernels = request.kernels.size();
+  if (entry < kernels) return emit_kernel(unit, *request.kernels[entry]);
+  const Leaf& leaf = request.leaves[entry - kernels];
+  leaf.kind == Leaf::Kind::micro ? emit_micro(unit, leaf) : emit_pack(unit, leaf);
+}
+
+// One thread's share of a request: an object for each entry that it is given. Kernels and leaves differ in optimisation
+// when the request is quick.
+class Worker {
+ public:
+  Worker(const Request& request, Generated& out) : request_(request), out_(out) {}
+
+  void generate(std::size_t entry) {
+    const auto start = Clock::now();
+    Unit unit(machine(request_.quick && entry < request_.kernels.size()));
+    emit_entry(unit, request_, entry);
+    if (!out_.listing.empty()) out_.listing[entry] = unit.text();
+    out_.objects[entry] = unit.emit();
+    out_.seconds[entry] = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+ private:
+  Machine& machine(bool quick) {
+    std::optional<Machine>& machine = machines_[quick];
+    if (!machine) machine.emplace(request_.isa, quick);
+    return *machine;
+  }
+
+  const Request& request_;
+  Generated& out_;
+  std::optional<Machine> machines_[2];
 };
-
-// Relative cost of generating an entry, for balance only.
-double cost_of(const Request& request, int entry) {
-  const int kernels = static_cast<int>(request.kernels.size());
-  if (entry < kernels) return 10 + static_cast<double>(request.kernels[static_cast<std::size_t>(entry)]->values.size());
-  const Leaf& leaf = request.leaves[static_cast<std::size_t>(entry - kernels)];
-  return leaf.kind == Leaf::Kind::micro ? 30 : 60;
-}
-
-std::vector<Group> split(const Request& request) {
-  const int entries = static_cast<int>(request.kernels.size() + request.leaves.size());
-  std::vector<int> order(static_cast<std::size_t>(entries));
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return cost_of(request, a) > cost_of(request, b); });
-  std::vector<Group> groups(static_cast<std::size_t>(std::clamp(request.threads, 1, std::max(entries, 1))));
-  for (int entry : order) {
-    auto lightest =
-        std::min_element(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.cost < b.cost; });
-    lightest->entries.push_back(entry);
-    lightest->cost += cost_of(request, entry);
-  }
-  return groups;
-}
-
-void emit_entry(Unit& unit, const Request& request, int entry) {
-  const std::size_t kernels = request.kernels.size(), i = static_cast<std::size_t>(entry);
-  if (i < kernels) return emit_kernel(unit, entry, *request.kernels[i]);
-  const Leaf& leaf = request.leaves[i - kernels];
-  leaf.kind == Leaf::Kind::micro ? emit_micro(unit, entry, leaf) : emit_pack(unit, entry, leaf);
-}
-
-// Kernels and leaves differ in optimisation when the request is quick, so they are units of their own then.
-void generate_group(const Request& request, Group& group, Generated& out) {
-  const auto is_quick = [&](int entry) {
-    return request.quick && static_cast<std::size_t>(entry) < request.kernels.size();
-  };
-  for (bool quick : {false, true}) {
-    if (std::none_of(group.entries.begin(), group.entries.end(), [&](int e) { return is_quick(e) == quick; })) continue;
-    Unit unit(request.isa, quick);
-    for (int entry : group.entries) {
-      if (is_quick(entry) != quick) continue;
-      const auto start = Clock::now();
-      emit_entry(unit, request, entry);
-      out.seconds[static_cast<std::size_t>(entry)] = since(start);
-      if (!out.listing.empty()) out.listing[static_cast<std::size_t>(entry)] = unit.text(entry);
-    }
-    group.objects.push_back(unit.emit(out.seconds));
-  }
-}
 
 class HostGenerator : public Generator {
  public:
   Generated generate(const Request& request) override {
-    const std::size_t entries = request.kernels.size() + request.leaves.size();
+    const std::vector<std::size_t> order = longest_first(request);
     Generated out;
-    out.seconds.assign(entries, 0);
-    if (!flags().dump.empty()) out.listing.resize(entries);
+    out.objects.resize(order.size());
+    out.seconds.assign(order.size(), 0);
+    if (!flags().dump.empty()) out.listing.resize(order.size());
 
-    std::vector<Group> groups = split(request);
-    const auto work = [&](Group& group) {
+    std::atomic<std::size_t> next{0};
+    std::vector<std::exception_ptr> errors(
+        static_cast<std::size_t>(std::clamp(request.threads, 1, std::max(static_cast<int>(order.size()), 1))));
+    const auto work = [&](std::exception_ptr& error) {
       try {
-        generate_group(request, group, out);
+        Worker worker(request, out);
+        for (std::size_t i; (i = next++) < order.size();) worker.generate(order[i]);
       } catch (...) {
-        group.error = std::current_exception();
+        error = std::current_exception();
       }
     };
     std::vector<std::thread> threads;
-    for (std::size_t g = 1; g < groups.size(); ++g) threads.emplace_back([&, g] { work(groups[g]); });
-    work(groups[0]);
+    for (std::size_t t = 1; t < errors.size(); ++t) threads.emplace_back([&, t] { work(errors[t]); });
+    work(errors[0]);
     for (std::thread& t : threads) t.join();
-
-    std::vector<Object> objects;
-    for (Group& group : groups) {
-      if (group.error) std::rethrow_exception(group.error);
-      std::move(group.objects.begin(), group.objects.end(), std::back_inserter(objects));
-    }
-    const auto start = Clock::now();
-    out.blob = link(objects, static_cast<int>(entries), target_of(request.isa));
-    out.link_seconds = since(start);
+    for (const std::exception_ptr& error : errors)
+      if (error) std::rethrow_exception(error);
     return out;
   }
 

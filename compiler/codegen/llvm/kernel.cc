@@ -503,10 +503,10 @@ void Emitter::function() {
 
 }  // namespace
 
-void emit_kernel(Unit& unit, int entry, const kernel::Kernel& kernel) {
+void emit_kernel(Unit& unit, const kernel::Kernel& kernel) {
   llvm::LLVMContext& context = unit.context();
   llvm::Type *ptr = llvm::PointerType::getUnqual(context), *i32 = llvm::Type::getInt32Ty(context);
-  llvm::Function* f = unit.entry_function(entry, llvm::FunctionType::get(i32, {ptr, ptr, ptr, i32, i32}, false));
+  llvm::Function* f = unit.entry_function(llvm::FunctionType::get(i32, {ptr, ptr, ptr, i32, i32}, false));
   Emitter(unit, f, kernel).function();
 }
 

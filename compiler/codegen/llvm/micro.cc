@@ -53,12 +53,12 @@ struct Micro {
 
 }  // namespace
 
-void emit_micro(Unit& unit, int entry, const Leaf& leaf) {
+void emit_micro(Unit& unit, const Leaf& leaf) {
   llvm::LLVMContext& context = unit.context();
   llvm::Type* i64 = llvm::Type::getInt64Ty(context);
   llvm::Type* ptr = llvm::PointerType::getUnqual(context);
   llvm::Function* f = unit.entry_function(
-      entry, llvm::FunctionType::get(llvm::Type::getVoidTy(context), {i64, ptr, ptr, i64, ptr, i64, i64}, false));
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {i64, ptr, ptr, i64, ptr, i64, i64}, false));
   Value *kc = f->getArg(0), *a = f->getArg(1), *b = f->getArg(2), *ldb = f->getArg(3), *acc = f->getArg(4),
         *ld = f->getArg(5), *accumulate = f->getArg(6);
   Ir ir(llvm::BasicBlock::Create(context, "", f));

@@ -296,7 +296,7 @@ void Group::emit() {
 
 }  // namespace
 
-void emit_pack(Unit& unit, int entry, const Leaf& leaf) {
+void emit_pack(Unit& unit, const Leaf& leaf) {
   llvm::LLVMContext& context = unit.context();
   llvm::Type* i64 = llvm::Type::getInt64Ty(context);
   llvm::Type* ptr = llvm::PointerType::getUnqual(context);
@@ -304,7 +304,7 @@ void emit_pack(Unit& unit, int entry, const Leaf& leaf) {
   const int bytes = wide ? 8 : 4, lanes = lanes_of(unit.isa(), bytes);
   llvm::Type* element = wide ? llvm::Type::getDoubleTy(context) : llvm::Type::getFloatTy(context);
   auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {ptr, ptr, i64, ptr, i64, ptr}, false);
-  llvm::Function* f = unit.entry_function(entry, type);
+  llvm::Function* f = unit.entry_function(type);
   Ir ir(llvm::BasicBlock::Create(context, "", f));
 
   const auto call = [&](int count, Value* first) {

@@ -1,8 +1,5 @@
 #include "compiler/codegen/llvm/target.h"
 
-#include <chrono>
-
-#include <llvm/ADT/SmallVector.h>
 #include <llvm/Analysis/AliasAnalysis.h>
 #include <llvm/Analysis/AssumptionCache.h>
 #include <llvm/Analysis/BasicAliasAnalysis.h>
@@ -15,7 +12,6 @@
 #include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/Config/llvm-config.h>
 #include <llvm/IR/Dominators.h>
-#include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/PassInstrumentation.h>
 #include <llvm/IR/PassManager.h>
 #include <llvm/IR/Verifier.h>
@@ -32,8 +28,6 @@ namespace bitale::codegen::host {
 namespace {
 
 constexpr const char* triple = "x86_64-unknown-linux-gnu";
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::unique_ptr<llvm::TargetMachine> make_machine(Isa isa, bool quick) {
   static const llvm::Target* const target = [] {
@@ -83,29 +77,27 @@ void register_analyses(llvm::FunctionAnalysisManager& f, llvm::ModuleAnalysisMan
   });
 }
 
-// The last pass that sees a function: notes when its code was done.
-class Clock : public llvm::FunctionPass {
- public:
-  explicit Clock(std::vector<std::pair<const llvm::Function*, double>>& done) : FunctionPass(id), done_(done) {}
-  bool runOnFunction(llvm::Function& f) override {
-    done_.emplace_back(&f, now());
-    return false;
-  }
-  void getAnalysisUsage(llvm::AnalysisUsage& usage) const override { usage.setPreservesAll(); }
-  static inline char id = 0;
-
- private:
-  std::vector<std::pair<const llvm::Function*, double>>& done_;
-};
-
 }  // namespace
 
 std::string llvm_version() { return LLVM_VERSION_STRING; }
 
-Unit::Unit(Isa isa, bool quick)
-    : isa_(isa), module_(std::make_unique<llvm::Module>("bitale", context_)), machine_(make_machine(isa, quick)) {
+Machine::Machine(Isa isa, bool quick) : isa_(isa), target_(make_machine(isa, quick)) {
+  passes_.add(new llvm::TargetLibraryInfoWrapperPass(no_library()));
+  const bool failed = target_->addPassesToEmitFile(passes_, stream_, nullptr, llvm::CodeGenFileType::ObjectFile, true);
+  BITALE_ASSERT(!failed, "this target emits no objects");
+}
+
+std::string Machine::object_of(llvm::Module& module) {
+  bytes_.clear();
+  passes_.run(module);
+  return {bytes_.data(), bytes_.size()};
+}
+
+Machine::~Machine() = default;
+
+Unit::Unit(Machine& machine) : machine_(machine), module_(std::make_unique<llvm::Module>("bitale", machine.context())) {
   module_->setTargetTriple(triple);
-  module_->setDataLayout(machine_->createDataLayout());
+  module_->setDataLayout(machine.target().createDataLayout());
   module_->setPICLevel(llvm::PICLevel::BigPIC);
 }
 
@@ -118,32 +110,26 @@ llvm::Function* Unit::make(const std::string& name, llvm::FunctionType* type, bo
   f->setDSOLocal(true);
   f->addFnAttr(llvm::Attribute::NoUnwind);
   f->addFnAttr("no-builtins");
-  f->addFnAttr("target-cpu", target_of(isa_));
-  if (isa_ == Isa::v4) {
+  f->addFnAttr("target-cpu", target_of(isa()));
+  if (isa() == Isa::v4) {
     f->addFnAttr("prefer-vector-width", "512");
     f->addFnAttr("min-legal-vector-width", "512");
   }
   return f;
 }
 
-llvm::Function* Unit::entry_function(int entry, llvm::FunctionType* type) {
-  llvm::Function* f = make("entry" + std::to_string(entry), type, false);
-  owner_[f] = entries_.size();
-  entries_.emplace_back(entry, f);
-  return f;
-}
+llvm::Function* Unit::entry_function(llvm::FunctionType* type) { return make(entry_symbol, type, false); }
 
 llvm::Function* Unit::helper_function(const std::string& name, llvm::FunctionType* type) {
   llvm::Function* f = make(name, type, true);
   f->addFnAttr(llvm::Attribute::NoInline);
-  owner_[f] = entries_.size() - 1;
   return f;
 }
 
 void Unit::optimise() {
   llvm::FunctionAnalysisManager functions;
   llvm::ModuleAnalysisManager modules;
-  register_analyses(functions, modules, *machine_);
+  register_analyses(functions, modules, machine_.target());
   llvm::FunctionPassManager passes;
   llvm::InstCombineOptions combine;
   combine.VerifyFixpoint = false;
@@ -154,7 +140,14 @@ void Unit::optimise() {
     if (!f.isDeclaration()) passes.run(f, functions);
 }
 
-Object Unit::emit(std::vector<double>& seconds) {
+std::string Unit::text() const {
+  std::string out;
+  llvm::raw_string_ostream stream(out);
+  for (const llvm::Function& f : *module_) f.print(stream);
+  return out;
+}
+
+std::string Unit::emit() {
   if (BITALE_VERIFY) {
     std::string report;
     llvm::raw_string_ostream stream(report);
@@ -163,45 +156,8 @@ Object Unit::emit(std::vector<double>& seconds) {
       throw InternalError("generated LLVM IR is malformed: " + report);
     }
   }
-  const double start = now();
   optimise();
-  const double optimised = now();
-
-  llvm::SmallString<0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  std::vector<std::pair<const llvm::Function*, double>> done;
-  llvm::legacy::PassManager passes;
-  passes.add(new llvm::TargetLibraryInfoWrapperPass(no_library()));
-  const bool failed = machine_->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::ObjectFile, true);
-  BITALE_ASSERT(!failed, "this target emits no objects");
-  passes.add(new Clock(done));
-  passes.run(*module_);
-
-  // What a function cost is the time since the one before it was done; the shared passes and the output are charged in
-  // equal parts.
-  Object object;
-  object.bytes.assign(bytes.data(), bytes.size());
-  std::vector<double> own(entries_.size(), 0);
-  double in_functions = 0, before = optimised;
-  for (const auto& [f, at] : done) {
-    own[owner_.at(f)] += at - before;
-    in_functions += at - before;
-    before = at;
-  }
-  const double shared = (now() - start - in_functions) / static_cast<double>(entries_.size());
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    object.entries.emplace_back(entries_[i].first, entries_[i].second->getName().str());
-    seconds[static_cast<std::size_t>(entries_[i].first)] += own[i] + shared;
-  }
-  return object;
-}
-
-std::string Unit::text(int entry) const {
-  std::string out;
-  llvm::raw_string_ostream stream(out);
-  for (const auto& [number, f] : entries_)
-    if (number == entry) f->print(stream);
-  return out;
+  return machine_.object_of(*module_);
 }
 
 }  // namespace bitale::codegen::host

@@ -129,7 +129,7 @@ void check(const std::vector<Case>& cases, bool quick) {
     request.isa = isa;
     request.quick = quick;
     for (const Case& c : cases) request.kernels.push_back(&c.kernel);
-    const auto code = program::LoadedCode::load(host_generator().generate(request).blob);
+    const auto code = program::LoadedCode::load(code_of(request));
     for (std::size_t i = 0; i < cases.size(); ++i)
       for (int threads : {1, 2, 3}) {
         const Buffers buffers = copies_of(cases[i]);

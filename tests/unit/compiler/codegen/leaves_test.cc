@@ -30,7 +30,7 @@ Loaded generate(Isa isa, const std::vector<Leaf>& leaves) {
   Request request;
   request.leaves = leaves;
   request.isa = isa;
-  return {program::LoadedCode::load(host_generator().generate(request).blob), leaves};
+  return {program::LoadedCode::load(code_of(request)), leaves};
 }
 
 std::vector<TileShape> tile_shapes(Isa isa, DType dtype) {

@@ -14,14 +14,14 @@ namespace {
 
 using tests::contains;
 
-// An object with one function `f` in .text, four bytes 42 in .rodata, and one relocation in .text.
+// An object with one function `entry` in .text, the constants 41 and 42 in .rodata, and relocations in .text.
 struct Relocation {
   std::uint32_t type = R_X86_64_PC32;
   int symbol = 2;  // of the table below
   std::uint64_t offset = 2;
   std::int64_t addend = -4;
 };
-enum Symbol { none, f, constant, external };
+enum Symbol { none, entry, constant, external };
 
 template <class T>
 void append(std::string& out, const T& t) {
@@ -29,15 +29,15 @@ void append(std::string& out, const T& t) {
 }
 
 std::string object(const std::string& text, const std::vector<Relocation>& relocations,
-                   std::uint64_t data_flags = SHF_ALLOC) {
-  const std::string names("\0f\0constant\0fmaf\0", 17);
+                   std::uint64_t data_flags = SHF_ALLOC, std::uint64_t start = 0) {
+  const std::string names("\0entry\0constant\0fmaf\0", 21);
   const std::string section_names("\0.text\0.rodata\0.rela\0.symtab\0.strtab\0", 38);
-  const std::uint32_t answer = 42;
+  const std::uint32_t constants[] = {41, 42};
   std::string symbols, rows;
   append(symbols, Elf64_Sym{});
-  append(symbols, Elf64_Sym{1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, 1, 0, text.size()});
-  append(symbols, Elf64_Sym{3, ELF64_ST_INFO(STB_LOCAL, STT_OBJECT), 0, 2, 0, 4});
-  append(symbols, Elf64_Sym{12, ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE), 0, SHN_UNDEF, 0, 0});
+  append(symbols, Elf64_Sym{1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, 1, start, text.size()});
+  append(symbols, Elf64_Sym{7, ELF64_ST_INFO(STB_LOCAL, STT_OBJECT), 0, 2, 4, 4});
+  append(symbols, Elf64_Sym{16, ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE), 0, SHN_UNDEF, 0, 0});
   for (const Relocation& r : relocations)
     append(rows, Elf64_Rela{r.offset, ELF64_R_INFO(static_cast<std::uint64_t>(r.symbol), r.type), r.addend});
 
@@ -51,7 +51,7 @@ std::string object(const std::string& text, const std::vector<Relocation>& reloc
   const Section sections[] = {
       {0, SHT_NULL, 0, ""},
       {1, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, text, 0, 0, 16},
-      {7, SHT_PROGBITS, data_flags, std::string(reinterpret_cast<const char*>(&answer), 4), 0, 0, 64},
+      {7, SHT_PROGBITS, data_flags, std::string(reinterpret_cast<const char*>(constants), 8), 0, 0, 64},
       {15, SHT_RELA, 0, rows, 4, 1, 8},
       {21, SHT_SYMTAB, 0, symbols, 5, 3, 8},
       {29, SHT_STRTAB, 0, names + section_names}};
@@ -81,34 +81,56 @@ std::string object(const std::string& text, const std::vector<Relocation>& reloc
 
 const std::string load_constant("\x8b\x05\0\0\0\0\xc3", 7);  // mov eax, [rip + constant]; ret
 
-program::Blob link_one(const std::string& bytes) {
-  const Object objects[] = {{bytes, {{0, "f"}}}};
-  return link(objects, 1, "x86-64-v2");
+int call(const program::Blob& blob, int entry) {
+  const auto code = program::LoadedCode::load(blob);
+  return reinterpret_cast<int (*)()>(const_cast<void*>(code->entry(entry)))();
 }
 
-TEST_CASE("linked code runs wherever it is mapped") {
-  const std::string bytes = object(load_constant, {{}});
-  const Object objects[] = {{bytes, {{1, "f"}}}, {bytes, {{0, "f"}}}};
-  const program::Blob blob = link(objects, 2, "x86-64-v2");
-  CHECK(blob.offsets == std::vector<std::uint64_t>{16, 0});
-  const auto first = program::LoadedCode::load(blob), second = program::LoadedCode::load(blob);
-  CHECK(first->entry(0) != second->entry(0));
-  for (const auto& code : {first, second})
-    for (int entry : {0, 1}) CHECK(reinterpret_cast<int (*)()>(const_cast<void*>(code->entry(entry)))() == 42);
+TEST_CASE("a linked piece runs wherever it is put") {
+  const Piece piece = link(object(load_constant, {{}}));
+  const Piece other = {0x90, 0xb8, 7, 0, 0, 0, 0xc3};  // nop; mov eax, 7; ret
+  const program::Blob blob = join(std::vector{piece, other, piece}, "x86-64-v2");
+  CHECK(blob.offsets == std::vector<std::uint64_t>{0, 128, 192});
+  CHECK(blob.bytes.size() % piece_alignment == 0);
+  CHECK(call(blob, 0) == 42);
+  CHECK(call(blob, 1) == 7);
+  CHECK(call(blob, 2) == 42);
+}
+
+TEST_CASE("pieces taken out of a program make the same code as new ones") {
+  const Piece a = link(object(load_constant, {{}})), b = {0x90, 0xb8, 7, 0, 0, 0, 0xc3};
+  const program::Blob ab = join(std::vector{a, b}, "x86-64-v2"), ba = join(std::vector{b, a}, "x86-64-v2");
+  const program::Blob again = join(std::vector{piece_of(ab, 1), piece_of(ab, 0)}, "x86-64-v2");
+  CHECK(again.bytes == ba.bytes);
+  CHECK(again.offsets == ba.offsets);
+}
+
+TEST_CASE("code that is not made of pieces is refused") {
+  const program::Blob good = join(std::vector<Piece>{{0xc3}, {0xc3}}, "x86-64-v2");
+  CHECK(piece_of(good, 1).size() == piece_alignment);
+  CHECK_THROWS_AS(piece_of(good, 2), Error);
+  const auto refused = [&](auto change) {
+    program::Blob bad = good;
+    change(bad);
+    CHECK_THROWS_AS(piece_of(bad, 0), Error);
+  };
+  refused([](program::Blob& b) { b.offsets[1] = 32; });
+  refused([](program::Blob& b) { b.offsets[1] = 0; });
+  refused([](program::Blob& b) { b.offsets[1] = 256; });
+  refused([](program::Blob& b) { b.offsets[0] = ~std::uint64_t{0}; });
+  refused([](program::Blob& b) { b.offsets[0] = 1; });
 }
 
 TEST_CASE("what needs a loader is refused by name") {
-  CHECK_THROWS_AS(link_one(object(load_constant, {{R_X86_64_PLT32, external}})), InternalError);
-  CHECK_THROWS_WITH(link_one(object(load_constant, {{R_X86_64_PLT32, external}})),
+  CHECK_THROWS_AS(link(object(load_constant, {{R_X86_64_PLT32, external}})), InternalError);
+  CHECK_THROWS_WITH(link(object(load_constant, {{R_X86_64_PLT32, external}})),
                     contains("fmaf") && contains("library call"));
-  CHECK_THROWS_WITH(link_one(object(load_constant, {{R_X86_64_32S, constant}})),
+  CHECK_THROWS_WITH(link(object(load_constant, {{R_X86_64_32S, constant}})),
                     contains("'constant'") && contains("not relative"));
-  CHECK_THROWS_WITH(link_one(object(load_constant, {{R_X86_64_GOTPCREL, constant}})), contains("'constant'"));
-  CHECK_THROWS_WITH(link_one(object(load_constant, {{}}, SHF_ALLOC | SHF_WRITE)),
+  CHECK_THROWS_WITH(link(object(load_constant, {{R_X86_64_GOTPCREL, constant}})), contains("'constant'"));
+  CHECK_THROWS_WITH(link(object(load_constant, {{}}, SHF_ALLOC | SHF_WRITE)),
                     contains("written") && contains(".rodata"));
-  const std::string bytes = object(load_constant, {{}});
-  const Object objects[] = {{bytes, {{0, "f"}}}};
-  CHECK_THROWS_WITH(link(objects, 2, "x86-64-v2"), contains("entry 1"));
+  CHECK_THROWS_WITH(link(object(load_constant, {{}}, SHF_ALLOC, 1)), contains("start with its entry"));
 }
 
 }  // namespace

@@ -1,0 +1,126 @@
+#include "compiler/driver/generate.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "compiler/codegen/codegen.h"
+#include "compiler/codegen/link.h"
+#include "compiler/driver/dump.h"
+#include "runtime/base/flags.h"
+#include "runtime/device/pool.h"
+
+namespace bitale::driver {
+namespace {
+
+// The number of elements of a group of dims where all are constant; 0 if unknown.
+std::int64_t constant_product(const program::Program& p, const std::vector<program::ContractionDim>& dims) {
+  std::int64_t n = 1;
+  for (const auto& d : dims) {
+    const program::ExtentDef& e = p.extents[static_cast<std::size_t>(d.extent)];
+    if (e.op != program::ExtentOp::constant) return 0;
+    n *= e.a;
+  }
+  return n;
+}
+
+// Picks the tile of every contraction and collects the leaves they need, each once.
+std::vector<codegen::Leaf> choose_tiles(program::Program& p, Isa isa) {
+  std::vector<codegen::Leaf> leaves;
+  auto entry = [&](const codegen::Leaf& leaf) {
+    const auto it = std::find(leaves.begin(), leaves.end(), leaf);
+    const auto i = static_cast<int>(it - leaves.begin());
+    if (it == leaves.end()) leaves.push_back(leaf);
+    return static_cast<int>(p.entries.size()) + i;
+  };
+  for (program::Step& step : p.steps) {
+    auto* c = std::get_if<program::ContractionStep>(&step.node);
+    if (!c) continue;
+    const codegen::TileShape t =
+        codegen::choose_tile(isa, c->dtype, constant_product(p, c->m), constant_product(p, c->n));
+    c->tile.mr = t.mr;
+    c->tile.nr = t.nr;
+    c->tile.micro = entry({codegen::Leaf::Kind::micro, c->dtype, t.mr, t.nr, 0});
+    c->tile.pack_a = entry({codegen::Leaf::Kind::pack, c->dtype, 0, 0, t.mr});
+    c->tile.pack_b = entry({codegen::Leaf::Kind::pack, c->dtype, 0, 0, t.nr});
+  }
+  for (const codegen::Leaf& l : leaves) p.entries.push_back({codegen::name_of(l), codegen::name_of(l)});
+  return leaves;
+}
+
+using Pieces = std::vector<std::optional<codegen::Piece>>;
+
+Pieces look_up(const program::Program& p, const KernelCache& cache, CompileReport& report) {
+  if (!cache.enabled() || !flags().dump.empty()) return Pieces(p.entries.size());
+  const Clock clock;
+  Pieces pieces = cache.find(p.entries);
+  report.phases.push_back(
+      {"look for kernels", clock.seconds(), 0,
+       fmt::format("{} of {} in the cache",
+                   std::count_if(pieces.begin(), pieces.end(), [](const auto& x) { return x.has_value(); }),
+                   pieces.size())});
+  return pieces;
+}
+
+// The entries that have no piece, and their objects.
+struct Missing {
+  std::vector<std::size_t> entries;
+  std::vector<std::string> objects;
+};
+
+Missing generate_missing(const lower::Lowered& l, const std::vector<codegen::Leaf>& leaves, Isa isa, bool quick,
+                         const Pieces& pieces, CompileReport& report) {
+  codegen::Request request;
+  request.isa = isa;
+  request.quick = quick;
+  Missing out;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i]) continue;
+    out.entries.push_back(i);
+    if (i < l.kernels.size())
+      request.kernels.push_back(&l.kernels[i]);
+    else
+      request.leaves.push_back(leaves[i - l.kernels.size()]);
+  }
+  report.kernel_misses = static_cast<int>(out.entries.size());
+  report.kernel_hits = static_cast<int>(pieces.size() - out.entries.size());
+  if (out.entries.empty()) return out;
+  request.threads = std::min(available_cpus(), report.kernel_misses);
+
+  const Clock opening;
+  codegen::Generator& generator = codegen::host_generator();
+  report.phases.push_back({"load code generator", opening.seconds(), 0, ""});
+  const Clock clock;
+  codegen::Generated g = generator.generate(request);
+  report.phases.push_back({"generate code", clock.seconds(), 0,
+                           fmt::format("{} kernels, {} leaves, {} threads", request.kernels.size(),
+                                       request.leaves.size(), request.threads)});
+  for (std::size_t k = 0; k < out.entries.size(); ++k) {
+    const std::string& name = l.program.entries[out.entries[k]].name;
+    report.phases.push_back({name, g.seconds[k], 1, ""});
+    if (!g.listing.empty()) dump(l.program.name, name, g.listing[k]);
+  }
+  out.objects = std::move(g.objects);
+  return out;
+}
+
+}  // namespace
+
+void generate(lower::Lowered& l, Isa isa, bool quick, const KernelCache& cache, CompileReport& report) {
+  const std::vector<codegen::Leaf> leaves = choose_tiles(l.program, isa);
+  Pieces found = look_up(l.program, cache, report);
+  const Missing missing = generate_missing(l, leaves, isa, quick, found, report);
+  const Clock clock;
+  for (std::size_t k = 0; k < missing.entries.size(); ++k)
+    found[missing.entries[k]] = codegen::link(missing.objects[k]);
+  std::vector<codegen::Piece> pieces;
+  for (auto& piece : found) pieces.push_back(std::move(*piece));
+  l.program.blobs.push_back(codegen::join(pieces, target_of(isa)));
+  report.phases.push_back({"link", clock.seconds(), 0, ""});
+}
+
+}  // namespace bitale::driver
