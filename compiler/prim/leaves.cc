@@ -148,7 +148,7 @@ const OpDef extent_op = operandless({
 
 const OpDef iota_op = operandless({
     .name = "iota",
-    .doc = "arange(n): 0, 1, 2... along an axis",
+    .doc = "0, 1, 2... along an axis of a shape: what arange, eye and indices are made of",
     .type =
         [](const TypeArgs& args) {
           auto types = declared_type<IotaParams>(args);

@@ -174,10 +174,10 @@ const OpDef max_op = extremum_op("max", "max(x, axes, keepdims): NaN wins; the g
                                  Combiner::max, argmax, max);
 const OpDef min_op = extremum_op("min", "min(x, axes, keepdims): NaN wins; the gradient goes to the first minimum",
                                  Combiner::min, argmin, min);
-const OpDef argmax_op =
-    position_op("argmax", "argmax(x, axis): position of the first maximum, int64; NaN wins", Combiner::arg_max, argmax);
-const OpDef argmin_op =
-    position_op("argmin", "argmin(x, axis): position of the first minimum, int64; NaN wins", Combiner::arg_min, argmin);
+const OpDef argmax_op = position_op(
+    "argmax", "argmax(x, axes, keepdims): position of the first maximum, int64; NaN wins", Combiner::arg_max, argmax);
+const OpDef argmin_op = position_op(
+    "argmin", "argmin(x, axes, keepdims): position of the first minimum, int64; NaN wins", Combiner::arg_min, argmin);
 
 Tensor sum(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line) {
   if (x && axes.empty()) return cast(x, sum_dtype(x.dtype()), line);

@@ -243,8 +243,7 @@ Tensor transpose(const Tensor& x) {
 
 const OpDef slice_op{
     .name = "slice",
-    .doc =
-        "slice(x, axis, start, stop, step): elements of one axis; negative bounds count from the end and are clipped",
+    .doc = "elements start + i * step of each axis, all of them there: what slice(x, ranges) becomes",
     .type =
         [](const TypeArgs& args) {
           args.require_count(1);
@@ -355,7 +354,7 @@ Tensor pad(const Tensor& x, Shape starts, Shape shape, std::vector<std::int64_t>
 
 const OpDef concat_op{
     .name = "concat",
-    .doc = "concatenate(parts, axis)",
+    .doc = "concatenate(parts, axis): joined along an axis; dtypes promote",
     .type =
         [](const TypeArgs& args) {
           args.require(args.count() > 0, "expected at least one operand");
@@ -438,7 +437,7 @@ Tensor concat(std::vector<Tensor> parts, int axis, SourceLine line) {
 
 const OpDef flip_op{
     .name = "flip",
-    .doc = "flip(x, axes): reverses axes",
+    .doc = "flip(x, axes): reverses axes; none: all",
     .type =
         [](const TypeArgs& args) {
           args.require_count(1);

@@ -1,6 +1,8 @@
 // cumsum, cumprod, cummax and cummin.
 #include "ops/reduce/cumulative.h"
 
+#include <cmath>
+
 #include "compiler/prim/samples.h"
 #include "ops/api/axes.h"
 #include "runtime/library/cumulative.h"
@@ -45,8 +47,8 @@ void reference(const ir::Reference& r) {
         const T v = x[static_cast<std::size_t>(i + (k - place) * inner)];
         if constexpr (kind == Cumulative::sum) total = static_cast<T>(total + v);
         if constexpr (kind == Cumulative::prod) total = static_cast<T>(total * v);
-        if constexpr (kind == Cumulative::max) total = std::max(total, v);
-        if constexpr (kind == Cumulative::min) total = std::min(total, v);
+        if constexpr (kind == Cumulative::max) total = v > total || std::isnan(static_cast<double>(v)) ? v : total;
+        if constexpr (kind == Cumulative::min) total = v < total || std::isnan(static_cast<double>(v)) ? v : total;
       }
       r.outputs[0].view<T>()[static_cast<std::size_t>(i)] = total;
     }

@@ -4,6 +4,7 @@
 #include "compiler/prim/samples.h"
 #include "ops/api/axes.h"
 #include "ops/api/shape.h"
+#include "ops/shape/number.h"
 
 namespace bitale::ops {
 
@@ -75,15 +76,16 @@ const OpDef indices_op{
         },
 };
 
-Tensor full(double value, DType dtype, Shape shape, SourceLine line) {
-  const Tensor one = ir::full(ir::Literal::integer(0, dtype), {}, line);
-  // As an operand of the dtype, so that a value that does not fit is an Error.
-  const Operand operands[] = {one, value};
-  const DType dtypes[] = {dtype, dtype};
+Tensor number(const char* op, double value, DType dtype, SourceLine line) {
   OpDef def;
-  def.name = "full";
-  const Tensor literal = ir::broadcast_operands(def, operands, dtypes, line)[1];
-  return ir::full(*ir::splat_value(literal), std::move(shape), line);
+  def.name = op;
+  const bool whole = std::fabs(value) < 1e15 && value == std::floor(value) && (value != 0 || !std::signbit(value));
+  const Operand operand = whole ? Operand(static_cast<std::int64_t>(value)) : Operand(value);
+  return ir::broadcast_operands(def, {&operand, 1}, {&dtype, 1}, line)[0];
+}
+
+Tensor full(double value, DType dtype, Shape shape, SourceLine line) {
+  return ir::full(*ir::splat_value(number("full", value, dtype, line)), std::move(shape), line);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 #include "compiler/prim/samples.h"
 #include "ops/api/axes.h"
 #include "ops/api/shape.h"
+#include "ops/shape/number.h"
 
 namespace bitale::ops {
 
@@ -27,6 +28,8 @@ std::vector<ir::Sample> samples() {
   add("symmetric, wide", {3, 2}, {{8, 4}, {0, 5}}, PadMode::symmetric);
   add("wrap", {3, 4}, {{3, 1}, {0, 2}}, PadMode::wrap);
   add("wrap, wide", {3, 2}, {{7, 5}, {1, 6}}, PadMode::wrap);
+  list.push_back(ir::sample("integers", {ir::integers({2, 3}, 0, 200, DType::u8)},
+                            [](std::span<const Tensor> x) { return pad(x[0], {{1, 1}}, PadMode::constant, 255); }));
   list.push_back(ir::sample("by extents", {ir::uniform({3, 5})}, [](std::span<const Tensor> x) {
     const Dim n = x[0].dim(0);
     return pad(x[0], {{n - 1, n}, {n, 0}}, PadMode::reflect);
@@ -125,7 +128,7 @@ Tensor pad_with_value(const Tensor& x, const std::vector<std::pair<Dim, Dim>>& w
   const Tensor padded = ir::pad(x, starts, shape, steps, line);
   if (value == 0) return padded;
   const Tensor inside = ir::pad(ir::full(ir::Literal::integer(1, DType::bool_), x.shape(), line), starts, shape, steps);
-  return ir::where(inside, padded, value, line);
+  return ir::where(inside, padded, number("pad", value, x.dtype(), line), line);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <type_traits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -70,7 +71,7 @@ Array from_json(const Json& json, DType dtype) {
       else if (v.is_boolean())
         a.view<T>()[i] = static_cast<T>(v.get<bool>());
       else
-        a.view<T>()[i] = v.get<T>();
+        a.view<T>()[i] = static_cast<T>(v.get<std::conditional_t<std::is_same_v<T, bool>, int, T>>());
     }
   });
   return a;
