@@ -28,8 +28,6 @@ std::vector<ir::Sample> samples() {
   add("symmetric, wide", {3, 2}, {{8, 4}, {0, 5}}, PadMode::symmetric);
   add("wrap", {3, 4}, {{3, 1}, {0, 2}}, PadMode::wrap);
   add("wrap, wide", {3, 2}, {{7, 5}, {1, 6}}, PadMode::wrap);
-  list.push_back(ir::sample("integers", {ir::integers({2, 3}, 0, 200, DType::u8)},
-                            [](std::span<const Tensor> x) { return pad(x[0], {{1, 1}}, PadMode::constant, 255); }));
   list.push_back(ir::sample("by extents", {ir::uniform({3, 5})}, [](std::span<const Tensor> x) {
     const Dim n = x[0].dim(0);
     return pad(x[0], {{n - 1, n}, {n, 0}}, PadMode::reflect);

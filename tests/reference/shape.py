@@ -107,7 +107,6 @@ REFERENCES = {
         "symmetric, wide": pad((8, 4), (0, 5), mode="symmetric"),
         "wrap": pad((3, 1), (0, 2), mode="wrap"),
         "wrap, wide": pad((7, 5), (1, 6), mode="wrap"),
-        "integers": pad((1, 1), (1, 1), constant_values=255),
         "by extents": lambda x: np.pad(x, ((x.shape[0] - 1, x.shape[0]), (x.shape[0], 0)), mode="reflect"),
     },
     "diagonal": {
