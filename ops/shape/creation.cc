@@ -79,7 +79,8 @@ const OpDef indices_op{
 Tensor number(const char* op, double value, DType dtype, SourceLine line) {
   OpDef def;
   def.name = op;
-  const Operand operand = value;
+  const bool whole = std::fabs(value) < 1e15 && value == std::floor(value) && (value != 0 || !std::signbit(value));
+  const Operand operand = whole ? Operand(static_cast<std::int64_t>(value)) : Operand(value);
   return ir::broadcast_operands(def, {&operand, 1}, {&dtype, 1}, line)[0];
 }
 

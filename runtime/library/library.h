@@ -60,13 +60,13 @@ double shared_work(const std::string& name, std::span<const std::int64_t> extent
 // if negative ones count from the end. The first index outside is the data error index_out_of_range, and the rows from
 // there on are not written.
 
-// cumulative: out[o, k, i] combines x[o, 0..k, i] (in reverse: x[o, k.., i]) by sum, prod, max or min, in order. Integers
-// wrap; NaN wins in max and min. Buffers x [outer, n, inner], out; extents outer, n, inner; integers: the DType (not
-// bool), the kind (cumulative.h), 1 for reverse.
+// cumulative: out[o, k, i] combines x[o, 0..k, i] (in reverse: x[o, k.., i]) by sum, prod, max or min, in order.
+// Integers wrap; NaN wins in max and min. Buffers x [outer, n, inner], out; extents outer, n, inner; integers: the
+// DType (not bool), the kind (cumulative.h), 1 for reverse.
 
-// linear_recurrence: out[o, k, i] = a[o, k, i] * out[o, k-1, i] + b[o, k, i], beginning with b[o, 0, i] (in reverse: from
-// the last k down). Buffers a, b, out [outer, n, inner] of a float dtype; extents outer, n, inner; integers: the DType, 1
-// for reverse.
+// linear_recurrence: out[o, k, i] = a[o, k, i] * out[o, k-1, i] + b[o, k, i], beginning with b[o, 0, i] (in reverse:
+// from the last k down). Buffers a, b, out [outer, n, inner] of a float dtype; extents outer, n, inner; integers: the
+// DType, 1 for reverse.
 
 struct LibraryStatus {
   std::string name, version, detail;
