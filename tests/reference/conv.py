@@ -43,7 +43,7 @@ CONV = {
     "full": conv_case([3, 4], [2, 3], padding="full", flip=True),
     "1d": conv_case([9], [4], [2], padding=[(2, 1)]),
     "1d causal": conv_case([7], [3], dilation=[2], padding="causal"),
-    "3d": conv_case([4, 5, 6], [2, 3, 4]),
+    "3d": conv_case([4, 3, 5], [2, 2, 3]),
     "3d everything": conv_case([5, 4, 6], [2, 3, 2], [2, 1, 3], [1, 1, 2], [(1, 0), (2, 1), (0, 1)], 2, True),
 }
 
