@@ -22,10 +22,15 @@ namespace bitale::ops {
     OP(checked_rows) OP(gather) OP(scatter_add) OP(pick)                 \
     OP(pick_backward))                                                   \
   FAMILY("conv",                                                         \
-    OP(conv2d) OP(conv2d_backward_data) OP(conv2d_backward_filters)      \
-    OP(max_pool2d) OP(max_pool2d_index) OP(max_pool2d_gather)            \
-    OP(max_pool2d_backward)                                              \
-    OP(average_pool2d) OP(average_pool2d_backward))                      \
+    OP(conv) OP(conv_backward_data) OP(conv_backward_filters)            \
+    OP(conv_transpose)                                                   \
+    OP(max_pool) OP(max_pool_index) OP(max_pool_gather)                  \
+    OP(max_pool_backward)                                                \
+    OP(max_pool_all) OP(max_pool_all_sum) OP(max_pool_all_backward)      \
+    OP(average_pool) OP(average_pool_backward)                           \
+    OP(global_max_pool) OP(global_average_pool)                          \
+    OP(unfold) OP(fold)                                                  \
+    OP(window_sum) OP(times_power) OP(lrn))                              \
   FAMILY("nn",                                                           \
     OP(softmax) OP(log_softmax))                                         \
   FAMILY("random",                                                       \
