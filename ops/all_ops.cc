@@ -5,6 +5,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
+#include "ops/linalg/rules.h"
 #include "ops/nn/rules.h"
 
 namespace bitale::ops {
@@ -21,6 +22,13 @@ namespace bitale::ops {
   FAMILY("index",                                                        \
     OP(checked_rows) OP(gather) OP(scatter_add) OP(pick)                 \
     OP(pick_backward))                                                   \
+  FAMILY("linalg",                                                       \
+    OP(triangular_solve) OP(solve) OP(solve_positive_definite)           \
+    OP(lstsq) OP(inverse) OP(pinv) OP(det) OP(slogdet)                   \
+    OP(cholesky) OP(lu_factors) OP(qr) OP(eigh) OP(eigvalsh) OP(svd)     \
+    OP(expm)                                                             \
+    OP(matmul) OP(tensordot) OP(einsum) OP(inner) OP(outer) OP(vdot)     \
+    OP(kron) OP(cross) OP(multi_dot) OP(matrix_power))                   \
   FAMILY("conv",                                                         \
     OP(conv2d) OP(conv2d_backward_data) OP(conv2d_backward_filters)      \
     OP(max_pool2d) OP(max_pool2d_index) OP(max_pool2d_gather)            \
@@ -48,6 +56,7 @@ void register_all() {
 #undef FAMILY
 #undef OP
     driver::add_rules(nn_rules());
+    driver::add_rules(linalg_rules());
     return true;
   }();
   (void)once;

@@ -193,6 +193,8 @@ std::vector<Sample> dot_samples() {
              [](auto x) { return dot_general(x[0], x[1], {{0}, {1}, {2}, {0}}); }),
       sample("two sums out of order", {uniform({2, 3, 4}), uniform({4, 5, 2})},
              [](auto x) { return dot_general(x[0], x[1], {{}, {}, {0, 2}, {2, 0}}); }),
+      sample("more axes", {uniform({2, 3, 4}), uniform({5, 4, 2})}, [](auto x) { return dot(x[0], x[1]); }),
+      sample("scalar", {uniform({}), uniform({3, 2})}, [](auto x) { return dot(x[0], x[1]); }),
       sample("outer", {uniform({2, 3}), uniform({4})}, [](auto x) { return dot_general(x[0], x[1], {}); }),
   };
 }
@@ -201,7 +203,9 @@ std::vector<Sample> dot_samples() {
 
 const OpDef dot_op{
     .name = "dot",
-    .doc = "dot(a, b), batched_dot(a, b): sums of products over any axes, with batch axes",
+    .doc =
+        "dot(a, b), batched_dot(a, b): sums of products; dot over the last axis of a and the last but one of b (the "
+        "only one of a vector), batched_dot of [b, m, k] and [b, k, n]",
     .type = dot_type,
     .contraction = dot_contraction,
     .vjp =
@@ -242,13 +246,11 @@ Tensor dot_general(const Tensor& a, const Tensor& b, DotParams params, SourceLin
 }
 
 Tensor dot(const Tensor& a, const Tensor& b, SourceLine line) {
-  const Tensor operands[] = {a, b};
-  for (const Tensor& t : operands) {
-    require_operand("dot", t, line);
-    if (t.rank() < 1 || t.rank() > 2)
-      TypeArgs(dot_op, nullptr, operands, line).fail("operands must be vectors or matrices");
-  }
-  return dot_general(a, b, {{}, {}, {a.rank() - 1}, {0}}, line);
+  require_operand("dot", a, line);
+  require_operand("dot", b, line);
+  if (a.rank() > 0 && b.rank() > 0)
+    return dot_general(a, b, {{}, {}, {a.rank() - 1}, {std::max(0, b.rank() - 2)}}, line);
+  return dot_general(a, b, {}, line);  // a scalar times a tensor
 }
 
 }  // namespace bitale::ir

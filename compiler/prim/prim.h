@@ -220,7 +220,7 @@ struct DotParams {
   }
 };
 Tensor dot_general(const Tensor& a, const Tensor& b, DotParams params, SourceLine line = {});
-Tensor dot(const Tensor& a, const Tensor& b, SourceLine line = {});  // numpy.dot for ranks 1 and 2
+Tensor dot(const Tensor& a, const Tensor& b, SourceLine line = {});  // numpy.dot
 
 // ---- operators ----
 inline Tensor operator+(const Operand& a, const Operand& b) { return add(a, b); }

@@ -8,6 +8,7 @@
 #include "ops/api/conv.h"
 #include "ops/api/elementwise.h"
 #include "ops/api/index.h"
+#include "ops/api/linalg.h"
 #include "ops/api/nn.h"
 #include "ops/api/random.h"
 #include "ops/api/reduce.h"

@@ -158,7 +158,8 @@ void Frame::begin() {
     s.failure = {};
     s.context.error = 0;
     s.context.error_step = -1;
-    s.context.error_value = s.context.error_limit = 0;
+    s.context.error_value = s.context.error_limit = s.context.error_pivot = 0;
+    s.context.error_real = 0;
   }
 }
 

@@ -69,6 +69,8 @@ struct Failure {
   const StepLayout* step = nullptr;
   std::int64_t value = 0, limit = 0;
   std::string detail;
+  std::int64_t pivot = 0;  // as in the context
+  double real = 0;
 };
 inline constexpr int not_finite = 1000;      // found by the NaN guard
 inline constexpr int not_as_defined = 1001;  // found by the step checker

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/library/matrices.h"
+
 namespace bitale::executor {
 namespace {
 
@@ -15,6 +17,12 @@ std::string reason(const Failure& f) {
       return fmt::format("the library call {} failed with status {}", f.detail, f.value);
     case static_cast<int>(ErrorCode::callback):
       return fmt::format("the callback failed with status {}", f.value);
+    case static_cast<int>(ErrorCode::not_positive_definite):
+    case static_cast<int>(ErrorCode::singular):
+    case static_cast<int>(ErrorCode::rank_deficient):
+    case static_cast<int>(ErrorCode::no_convergence):
+    case static_cast<int>(ErrorCode::no_memory):
+      return library::text_of({static_cast<ErrorCode>(f.code), f.value, f.limit, f.pivot, f.real});
     case not_finite:
       return fmt::format("element {} of the {} of '{}' is not finite", f.value, f.limit, f.detail);
     case not_as_defined:

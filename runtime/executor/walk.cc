@@ -122,7 +122,8 @@ bool Walker::barrier() {
 // barriers passed before, so that all of them leave at the same one.
 void Walker::fail(const StepLayout& s, int code, std::int64_t value, std::int64_t limit, std::string detail) {
   if (failed()) return;
-  state_.failure = {state_.sequence, code, &s, value, limit, std::move(detail)};
+  const Context& c = state_.context;
+  state_.failure = {state_.sequence, code, &s, value, limit, std::move(detail), c.error_pivot, c.error_real};
   state_.context.error_step = s.id;
   std::int64_t present = frame_.stop_at.load(std::memory_order_relaxed);
   while (state_.sequence < present && !frame_.stop_at.compare_exchange_weak(present, state_.sequence)) {

@@ -6,7 +6,7 @@
 
 namespace bitale {
 
-inline constexpr std::int32_t abi_version = 1;
+inline constexpr std::int32_t abi_version = 2;
 
 // What generated code may reach, besides its arguments. Plain data, fixed layout.
 struct Context {
@@ -16,9 +16,23 @@ struct Context {
   std::int64_t error_limit = 0;  // what it was checked against
   void (*barrier)(Context*, int thread, int threads) = nullptr;  // all threads of the region meet here
   void* runtime = nullptr;                                       // the executor's own state
+  std::int64_t error_pivot = 0;                                  // of a matrix that failed: which pivot, and its value
+  double error_real = 0;
 };
 
-enum class ErrorCode : std::int32_t { none = 0, index_out_of_range = 1, failed_check = 2, library = 3, callback = 4 };
+enum class ErrorCode : std::int32_t {
+  none = 0,
+  index_out_of_range = 1,
+  failed_check = 2,
+  library = 3,
+  callback = 4,
+  // Of matrix `error_value` of `error_limit`, counted from 0:
+  not_positive_definite = 5,
+  singular = 6,
+  rank_deficient = 7,
+  no_convergence = 8,
+  no_memory = 9,  // for a library's workspace
+};
 
 // Every kernel: all `threads` threads of the region call it with their number. buffers: one address per argument;
 // extents: the run-time extents of the kernel. Returns 0, or an ErrorCode that it has also left in the context. Every

@@ -41,7 +41,7 @@ const std::vector<Misuse>& mistakes() {
       ROW("add: shapes that do not broadcast",  matrix() + input("bias", float32, {4}); )
       ROW("mul: extents that differ",  input("a", float32, {2, 3}) * input("b", float32, {2, 4}); )
       ROW("dot: inner extents",  dot(input("x", float32, {Dim("batch"), 784}), input("w", float32, {800, 500})); )
-      ROW("dot: rank 3",  dot(input("x", float32, {2, 3, 4}), matrix()); )
+      ROW("dot: rank 3",  dot(input("x", float32, {2, 3, 5}), matrix()); )
       ROW("batched_dot: batch extents",  batched_dot(input("a", float32, {2, 3, 4}), input("b", float32, {5, 4, 6})); )
       ROW("where: a condition that is not bool",  where(matrix(), matrix(), 0.0); )
       ROW("where: shapes",  where(matrix() < 0.0, input("a", float32, {4, 5}), 0.0); )

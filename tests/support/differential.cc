@@ -13,6 +13,7 @@
 #include "compiler/ir/graph.h"
 #include "compiler/passes/rules.h"
 #include "compiler/prim/prim.h"
+#include "ops/linalg/rules.h"
 #include "ops/nn/rules.h"
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
@@ -172,7 +173,8 @@ std::string differing(const std::vector<Array>& got, const std::vector<Array>& e
 const std::set<std::string>& stabilising_names() {
   static const std::set<std::string> names = [] {
     std::set<std::string> out;
-    for (const auto& table : {passes::stabilising_rules(), passes::algebra_rules(), ops::nn_rules()})
+    for (const auto& table :
+         {passes::stabilising_rules(), passes::algebra_rules(), ops::nn_rules(), ops::linalg_rules()})
       for (const rewrite::Rule* rule : table)
         if (rule->rule_class == rewrite::RuleClass::stabilising) out.insert(rule->name);
     return out;

@@ -13,6 +13,7 @@
 #include "compiler/passes/rules.h"
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
+#include "ops/linalg/rules.h"
 #include "ops/nn/rules.h"
 #include "runtime/base/error.h"
 #include "tests/support/random.h"
@@ -30,7 +31,8 @@ constexpr std::int64_t largest_tensor = 6000;  // elements
 const std::vector<const rewrite::Rule*>& rules() {
   static const std::vector<const rewrite::Rule*> list = [] {
     std::vector<const rewrite::Rule*> all;
-    for (const auto& table : {passes::algebra_rules(), passes::stabilising_rules(), ops::nn_rules()})
+    for (const auto& table :
+         {passes::algebra_rules(), passes::stabilising_rules(), ops::nn_rules(), ops::linalg_rules()})
       all.insert(all.end(), table.begin(), table.end());
     return all;
   }();

@@ -1,4 +1,4 @@
-// The rules of ops/nn fire on their left sides and keep their values; and on graphs as users write them.
+// The rules of ops fire on their left sides and keep their values; and on graphs as users write them.
 #include "ops/nn/rules.h"
 
 #include <cmath>
@@ -6,6 +6,7 @@
 
 #include "compiler/grad/grad.h"
 #include "ops/api/ops.h"
+#include "ops/linalg/rules.h"
 #include "tests/support/catch.h"
 #include "tests/unit/ops/op_check.h"
 
@@ -45,9 +46,11 @@ int count_of(std::span<const Tensor> outputs, const std::string& op) {
 
 }  // namespace
 
-TEST_CASE("rules of ops/nn keep the values of what they replace") {
+TEST_CASE("rules of ops keep the values of what they replace") {
   ops::register_all();
-  for (const Rule* rule : ops::nn_rules()) {
+  std::vector<const Rule*> rules(ops::nn_rules().begin(), ops::nn_rules().end());
+  rules.insert(rules.end(), ops::linalg_rules().begin(), ops::linalg_rules().end());
+  for (const Rule* rule : rules) {
     INFO(rule->name);
     std::vector<eval::Binding> bindings;
     const auto sides = left_sides(*rule, [&](DType dtype, ir::Shape shape) {
