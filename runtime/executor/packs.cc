@@ -6,16 +6,26 @@ Packs::Packs(const std::vector<KeptPack>& plan) : kept_(plan.size()) {
   for (std::size_t i = 0; i < plan.size(); ++i) kept_[i].bytes = plan[i].shape.bytes;
 }
 
-// Those that are there go into `held`; returns the numbers of those that are not.
+bool Packs::Kept::worth_packing(const Value& v) {
+  if (!read_again) doubted = true;
+  if (!doubted || is(v, noted, noted_version)) return true;
+  noted = v.memory;
+  noted_version = v.version;
+  return false;
+}
+
+// Those that are there go into `held`; returns the numbers of those that are not and are to be made.
 std::vector<std::size_t> Packs::find(const std::vector<Value>& values, Held& held) {
   const std::lock_guard lock(mutex_);
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < kept_.size(); ++i) {
     if (!values[i].memory || held[i]) continue;
-    if (kept_[i].holds(values[i]))
+    if (kept_[i].holds(values[i])) {
       held[i] = kept_[i].memory;
-    else
+      kept_[i].read_again = true;
+    } else if (kept_[i].worth_packing(values[i])) {
       missing.push_back(i);
+    }
   }
   return missing;
 }
@@ -46,6 +56,7 @@ Packs::Held Packs::take(const std::vector<Value>& values, const std::function<vo
     k.memory = std::move(t.memory);
     k.of = values[t.number].memory;
     k.version = values[t.number].version;
+    k.read_again = k.doubted = false;
   }
   return held;
 }

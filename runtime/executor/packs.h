@@ -4,6 +4,10 @@
 // changes. Its whole pack is made by the first call that meets a value, and read by all calls that meet the same one:
 // the same version of the Shared in the same memory. A pack is published when it is complete and then never written
 // while a call holds it.
+//
+// Where a value changed before anyone read its pack again, the next ones are first only noted: a value gets a whole
+// pack when it is met a second time. Until then calls pack as if nothing were kept, which costs less than a pack that
+// is read once.
 #pragma once
 
 #include <functional>
@@ -56,8 +60,15 @@ class Packs {
     std::shared_ptr<Storage> memory;  // null: not there, or being made
     std::weak_ptr<const Storage> of;  // weak: a Shared's memory is written in place if nobody else has it
     std::int64_t version = 0;
-    bool holds(const Value& v) const {
-      return memory && version == v.version && !of.owner_before(v.memory) && !v.memory.owner_before(of);
+    bool read_again = true;  // since it was made; nothing was made yet
+    bool doubted = false;    // the last pack was not: values are noted first
+    std::weak_ptr<const Storage> noted;
+    std::int64_t noted_version = 0;
+
+    bool holds(const Value& v) const { return memory && is(v, of, version); }
+    bool worth_packing(const Value& v);  // notes the value if it is not
+    static bool is(const Value& v, const std::weak_ptr<const Storage>& of, std::int64_t version) {
+      return version == v.version && !of.owner_before(v.memory) && !v.memory.owner_before(of);
     }
   };
 

@@ -1,4 +1,6 @@
 // Packs that are kept between calls: when they are made, from what, and that they are as large as was planned.
+#include "runtime/executor/packs.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -128,6 +130,22 @@ TEST_CASE("an operand is packed once for each value, and the numbers are the sam
     REQUIRE(call(other, 2) == 0);
     REQUIRE(call(b, 2) == panels);
   }
+}
+
+TEST_CASE("where values change with every call, one is packed as a whole when it is met again") {
+  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries);
+  const std::vector in{numbers({90}, 1), numbers({90, 300}, 2)};
+  const std::vector value{numbers({300, 50}, 3)};
+  const auto call = [&](std::int64_t version) {
+    packed.reset();
+    REQUIRE(values<float>(f.call(in, value, versions({version})).outputs[0]) == expected(in[1], value[0], 1));
+    return packed.b.load();
+  };
+  for (std::int64_t version = 1; version <= 4; ++version) REQUIRE(call(version) > 0);
+  REQUIRE(call(4) > 0);   // the whole pack is made now
+  REQUIRE(call(4) == 0);  // and read
+  REQUIRE(call(5) > 0);   // at once: the last one was read again
+  REQUIRE(call(5) == 0);
 }
 
 TEST_CASE("memory that has been freed and is used again is another value") {
@@ -280,6 +298,33 @@ TEST_CASE("packing counts for the step's profile") {
   REQUIRE(f.profile().size() == 1);
   REQUIRE(f.profile()[0].calls == 1);
   REQUIRE(f.profile()[0].seconds > 0);
+}
+
+TEST_CASE("a pack that a call holds is not written; one that nobody holds is") {
+  executor::KeptPack plan;
+  plan.shape.bytes = 64;
+  executor::Packs packs({plan});
+  const auto memory = Storage::allocate(64);
+  std::uint8_t fill = 0;
+  const auto take = [&](std::int64_t version) {
+    return packs.take({{memory, version}}, [&](const std::vector<executor::Packs::Target>& targets) {
+      std::memset(targets[0].memory->data(), ++fill, 64);
+    });
+  };
+  const auto first_byte = [](const executor::Packs::Held& held) {
+    return *static_cast<const std::uint8_t*>(held[0]->data());
+  };
+  auto old = take(1), same = take(1), next = take(2);
+  REQUIRE(old == same);
+  REQUIRE(first_byte(old) == 1);
+  REQUIRE(first_byte(next) == 2);
+  const void* place = next[0]->data();
+  packs.give_back(std::move(old));
+  packs.give_back(std::move(same));
+  packs.give_back(std::move(next));
+  const auto last = take(3);
+  REQUIRE(last[0]->data() == place);
+  REQUIRE(first_byte(last) == 3);
 }
 
 TEST_CASE("callers at once share one pack, and never read half of one") {
