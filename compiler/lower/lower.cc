@@ -12,6 +12,7 @@
 #include "compiler/lower/schedule.h"
 #include "compiler/prim/prim.h"
 #include "runtime/base/error.h"
+#include "runtime/program/kept.h"
 
 namespace bitale::lower {
 namespace {
@@ -40,6 +41,7 @@ class Lowering {
     for (const Group& g : fusion_.groups) emit(g);
     emit_copies();
     mark_in_place(p(), out_.kernels);
+    mark_kept();
     out_.groups = static_cast<int>(fusion_.groups.size());
     out_.symbols = slots_.symbols();
     return std::move(out_);
@@ -299,6 +301,14 @@ class Lowering {
     step.label = "clear";
     step.node = std::move(s);
     p().steps.push_back(std::move(step));
+  }
+
+  void mark_kept() {
+    for (program::Step& step : p().steps)
+      if (auto* c = std::get_if<program::ContractionStep>(&step.node)) {
+        c->keep_a = program::why_not_kept(p(), c->a).empty();
+        c->keep_b = program::why_not_kept(p(), c->b).empty();
+      }
   }
 
   void emit_library(const Group& g) {

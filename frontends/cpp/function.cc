@@ -254,13 +254,14 @@ std::vector<Array> Function::call(std::span<const Argument> given) const {
   std::vector<std::shared_lock<std::shared_mutex>> readers;
   std::vector<std::unique_lock<std::shared_mutex>> writers;
   std::vector<Array> values;
-  executor::CallOptions options{s.threads, std::vector<bool>(s.shareds.size())};
+  executor::CallOptions options{s.threads, std::vector<bool>(s.shareds.size()), {}};
   for (std::size_t i = 0; i < s.shareds.size(); ++i) {
     if (s.updated[i])
       writers.emplace_back(s.shareds[i]->mutex);
     else
       readers.emplace_back(s.shareds[i]->mutex);
     options.owned[i] = s.updated[i] && s.shareds[i]->value.storage().use_count() == 1;
+    options.versions.push_back(s.shareds[i]->version);
     values.push_back(s.shareds[i]->value);
   }
   executor::CallResult result = s.compiled.runnable->call(inputs, values, options);
@@ -337,9 +338,14 @@ double Function::flops(std::span<const Argument> given) const {
 PlannedMemory Function::planned_memory(std::span<const Argument> given) const {
   const std::vector<Array> inputs = state_->arguments(given);
   std::vector<Array> values;
-  for (const auto& s : state_->shareds) values.push_back(s->value);
-  const auto p = state_->compiled.runnable->planned(inputs, values, {state_->threads});
-  return {p.arena_bytes, p.output_bytes, p.constant_bytes};
+  executor::CallOptions options{state_->threads, {}, {}};
+  for (const auto& s : state_->shareds) {
+    const std::shared_lock lock(s->mutex);
+    values.push_back(s->value);
+    options.versions.push_back(s->version);
+  }
+  const auto p = state_->compiled.runnable->planned(inputs, values, options);
+  return {p.arena_bytes, p.output_bytes, p.constant_bytes, p.pack_bytes};
 }
 
 }  // namespace bitale

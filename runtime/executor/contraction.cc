@@ -41,6 +41,8 @@ class Driver {
         micro_(entry<MicroKernelFn>(s_.tile.micro)),
         pack_a_(entry<PackFn>(s_.tile.pack_a)),
         pack_b_(entry<PackFn>(s_.tile.pack_b)),
+        kept_a_(c.kept_a),
+        kept_b_(c.kept_b),
         epilogue_(entry<KernelFn>(s_.epilogue)) {
     batches_ = flattened(s_.batch, c.extents);
     m_ = flattened(s_.m, c.extents);
@@ -80,11 +82,21 @@ class Driver {
   std::uint8_t* acc(std::int64_t row, std::int64_t column) const {
     return workspace_ + w_.acc + (row * w_.ld + column) * element_;
   }
-  std::uint8_t* packed_a(std::int64_t panel, std::int64_t depth) const {
+  std::uint8_t* workspace_a(std::int64_t panel, std::int64_t depth) const {
     return workspace_ + w_.a + panel * mr_ * depth * element_;
   }
-  std::uint8_t* packed_b(std::int64_t panel, std::int64_t depth) const {
+  std::uint8_t* workspace_b(std::int64_t panel, std::int64_t depth) const {
     return workspace_ + w_.b + panel * nr_ * depth * element_;
+  }
+  // The packed panels of the present block and chunk: of the whole packs, or made in the workspace.
+  const std::uint8_t* packed_a(std::int64_t panel, std::int64_t depth) const {
+    return kept_a_.data ? whole(kept_a_, kept_batch_[0], m0_ / mr_ + panel, depth) : workspace_a(panel, depth);
+  }
+  const std::uint8_t* packed_b(std::int64_t panel, std::int64_t depth) const {
+    return kept_b_.data ? whole(kept_b_, kept_batch_[1], n0_ / nr_ + panel, depth) : workspace_b(panel, depth);
+  }
+  const std::uint8_t* whole(const KeptOperand& kept, std::int64_t batch, std::int64_t panel, std::int64_t depth) const {
+    return static_cast<const std::uint8_t*>(kept.data) + kept.shape->offset(batch, k0_, depth, panel) * element_;
   }
 
   const std::uint8_t* source(int buffer, int offset_slot, std::int64_t batch_offset) const {
@@ -141,14 +153,14 @@ class Driver {
     if (i * mc_ != m0_) {
       m0_ = i * mc_;
       rows_ = std::min(mc_, m_ - m0_);
-      fill_offsets(s_.m, c_.extents, 0, m0_, rows_, table(w_.rows, mc_, 0));
+      if (!kept_a_.data) fill_offsets(s_.m, c_.extents, 0, m0_, rows_, table(w_.rows, mc_, 0));
       for (int o = 0; o < operands(); ++o)
         fill_offsets(s_.m, c_.extents, 2 + o, m0_, rows_, table(w_.rows, mc_, 1 + o));
     }
     if (j * nc_ != n0_) {
       n0_ = j * nc_;
       columns_ = std::min(nc_, n_ - n0_);
-      fill_offsets(s_.n, c_.extents, 1, n0_, columns_, table(w_.columns, nc_, 0));
+      if (!kept_b_.data) fill_offsets(s_.n, c_.extents, 1, n0_, columns_, table(w_.columns, nc_, 0));
       find_runs();
     }
   }
@@ -164,13 +176,9 @@ class Driver {
     };
     a_ = source(s_.a, s_.a_offset, offset(0));
     b_ = source(s_.b, s_.b_offset, offset(1));
+    if (kept_a_.data) kept_batch_[0] = packed_batch(s_, Side::a, c_.extents, batch);
+    if (kept_b_.data) kept_batch_[1] = packed_batch(s_, Side::b, c_.extents, batch);
     for (int o = 0; o < operands(); ++o) operand_offset_[o] = offset(2 + o);
-  }
-
-  static bool uniform(const std::int64_t* offsets, std::int64_t count, std::int64_t step) {
-    for (std::int64_t i = 1; i < count; ++i)
-      if (offsets[i] - offsets[i - 1] != step) return false;
-    return true;
   }
 
   // Where the columns of some operand do not go on by its stride, a new run begins.
@@ -201,37 +209,28 @@ class Driver {
     }
   }
 
-  // Tables and the packed A of a chunk of k; B is packed panel by panel, when it is needed.
+  // Tables and the packed A of a chunk of k; B is packed panel by panel, when it is needed. What is kept is there.
   void enter_depth(std::int64_t k, std::int64_t depth) {
     if (k != k0_ || depth != depth_) {
       k0_ = k;
       depth_ = depth;
-      fill_offsets(s_.k, c_.extents, 0, k, depth, table(w_.depth, kc_, 0));
-      fill_offsets(s_.k, c_.extents, 1, k, depth, table(w_.depth, kc_, 1));
+      if (!kept_a_.data) fill_offsets(s_.k, c_.extents, 0, k, depth, table(w_.depth, kc_, 0));
+      if (!kept_b_.data) fill_offsets(s_.k, c_.extents, 1, k, depth, table(w_.depth, kc_, 1));
       a_held_ = b_held_ = {};
     }
     const Held a{a_, m0_};
-    if (a_held_ != a) {
+    if (!kept_a_.data && a_held_ != a) {
       a_held_ = a;
       for (std::int64_t i = 0; i * mr_ < rows_; ++i)
         pack_a_(a_, table(w_.rows, mc_, 0) + i * mr_, std::min(mr_, rows_ - i * mr_), table(w_.depth, kc_, 0), depth,
-                packed_a(i, depth));
+                workspace_a(i, depth));
     }
-    const std::int64_t* offsets = table(w_.depth, kc_, 1);
+    if (kept_b_.data) return;
+    const std::span offsets(table(w_.depth, kc_, 1), at(depth));
     ldb_ = depth > 1 ? offsets[1] - offsets[0] : nr_;
-    in_place_ = rows_ <= rows_in_place(offsets[0]) && uniform(table(w_.columns, nc_, 0), columns_, 1) &&
-                uniform(offsets, depth, ldb_);
+    in_place_ = reads_in_place(s_, rows_, reinterpret_cast<std::uintptr_t>(b_),
+                               std::span(table(w_.columns, nc_, 0), at(columns_)), offsets);
     if (in_place_) b_held_ = {};
-  }
-
-  // A block of at most so many rows reads B where it lies, if the lanes are neighbours: more rows repay a copy. They do
-  // so sooner where rows of B lie on other pages but in the same cache sets, or where vectors straddle cache lines.
-  std::int64_t rows_in_place(std::int64_t offset) const {
-    const std::int64_t row = ldb_ * element_;
-    if (row % 4096 == 0) return mr_;
-    const auto start = reinterpret_cast<std::uintptr_t>(b_ + (table(w_.columns, nc_, 0)[0] + offset) * element_);
-    const bool straddles = nr_ * element_ % 64 == 0 && (start % 64 != 0 || row % 64 != 0);
-    return straddles ? 2 * mr_ : std::max<std::int64_t>(64, mr_);
   }
 
   // All tiles, `together` panels of rows at a time; a full panel of B may be read where it lies, a partial one is
@@ -239,7 +238,7 @@ class Driver {
   void sweep(std::int64_t depth, bool accumulate, std::int64_t together, bool final) {
     const std::int64_t panels_m = ceil_div(rows_, mr_), panels_n = ceil_div(columns_, nr_);
     const Held b{b_, n0_};
-    const bool pack = b_held_ != b;
+    const bool pack = !kept_b_.data && b_held_ != b;
     if (!in_place_) b_held_ = b;
     const std::int64_t* lanes = table(w_.columns, nc_, 0);
     const std::int64_t* offsets = table(w_.depth, kc_, 1);
@@ -248,7 +247,7 @@ class Driver {
       for (std::int64_t j = 0; j < panels_n; ++j) {
         const std::int64_t width = std::min(nr_, columns_ - j * nr_);
         const bool direct = in_place_ && width == nr_;
-        if (!direct && pack && from == 0) pack_b_(b_, lanes + j * nr_, width, offsets, depth, packed_b(j, depth));
+        if (!direct && pack && from == 0) pack_b_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth));
         const void* panel = direct ? b_ + (lanes[j * nr_] + offsets[0]) * element_ : packed_b(j, depth);
         for (std::int64_t i = from; i < to; ++i)
           micro_(depth, packed_a(i, depth), panel, direct ? ldb_ : nr_, acc(i * mr_, j * nr_), w_.ld, accumulate);
@@ -291,6 +290,7 @@ class Driver {
   std::uint8_t* const workspace_;
   const MicroKernelFn micro_;
   const PackFn pack_a_, pack_b_;
+  const KeptOperand kept_a_, kept_b_;
   const KernelFn epilogue_;
   std::int64_t batches_, m_, n_, k_, blocks_m_, blocks_n_;
   std::int64_t run_;  // columns along which all operands advance uniformly
@@ -300,6 +300,7 @@ class Driver {
   std::int64_t rows_ = 0, columns_ = 0, depth_ = 0, runs_ = 0;
   const std::uint8_t *a_ = nullptr, *b_ = nullptr;
   std::int64_t operand_offset_[most_contraction_operands] = {};
+  std::int64_t kept_batch_[2] = {};
   Held a_held_, b_held_;
   bool in_place_ = false;
   std::int64_t ldb_ = 0;

@@ -21,6 +21,8 @@ struct ContractionCall {
   const std::vector<const void*>& entries;
   Context& context;
   Barrier& barrier;
+  // The whole packs of the operands where the call has them (runtime/executor/pack.h), else null.
+  KeptOperand kept_a{}, kept_b{};
 };
 
 // Called by all `threads` threads; the tables are the calling thread's. 0, or the ErrorCode of an epilogue.

@@ -1,9 +1,11 @@
 #include "runtime/executor/executor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <list>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -135,6 +137,8 @@ struct Runnable::State {
   std::shared_ptr<const Prepared> prepare(std::vector<std::int64_t> extents, int threads);
   std::unique_ptr<Frame> take_frame(std::vector<std::int64_t> extents, int threads);
   void give_back(std::unique_ptr<Frame> frame);
+  Packs::Held take_packs(Frame& frame, std::span<const Array> shareds, const std::vector<std::int64_t>& versions) const;
+  bool is_kept(const KeptPack& kept, const std::vector<std::int64_t>& versions) const;
   bool in_place(std::size_t buffer) const;
   std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs, std::span<const Array> shareds,
                                   const std::vector<bool>& owned) const;
@@ -203,6 +207,52 @@ void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
   const auto home = std::find_if(remembered.begin(), remembered.end(),
                                  [&](const Remembered& r) { return r.prepared == frame->prepared; });
   if (home != remembered.end()) home->idle.push_back(std::move(frame));
+}
+
+bool Runnable::State::is_kept(const KeptPack& kept, const std::vector<std::int64_t>& versions) const {
+  const Buffer& b = program->buffers[at(kept.buffer)];
+  return b.role == Role::constant || at(b.index) < versions.size();
+}
+
+Packs::Held Runnable::State::take_packs(Frame& frame, std::span<const Array> shareds,
+                                        const std::vector<std::int64_t>& versions) const {
+  const Prepared& p = *frame.prepared;
+  if (p.kept.empty()) return {};
+  std::vector<Packs::Value> values(p.kept.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!is_kept(p.kept[i], versions)) continue;
+    const Buffer& b = program->buffers[at(p.kept[i].buffer)];
+    if (b.role == Role::constant)
+      values[i] = {layout.constants[at(b.index)].storage(), 0};
+    else
+      values[i] = {shareds[at(b.index)].storage(), versions[at(b.index)]};
+  }
+  const auto pack = [&](const std::vector<Packs::Target>& targets) {
+    std::vector<PackJob> jobs;
+    for (const Packs::Target& t : targets) {
+      const KeptPack& k = p.kept[t.number];
+      const auto& step = std::get<ContractionStep>(layout.steps[k.step].step->node);
+      const int entry = k.side == Side::a ? step.tile.pack_a : step.tile.pack_b;
+      jobs.emplace_back(k.shape, step, k.side, p.placement.extents, values[t.number].memory->data(),
+                        reinterpret_cast<PackFn>(const_cast<void*>(entries[at(entry)])), t.memory->data());
+    }
+    run_region(frame.threads, [&](int thread) {
+      for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        jobs[i].run(thread, frame.threads);
+        if (thread != 0 || frame.costs.empty()) continue;
+        frame.costs[at(layout.steps[p.kept[targets[i].number].step].id)].seconds +=
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      }
+    });
+  };
+  try {
+    return p.packs->take(values, pack);
+  } catch (const Error& e) {
+    no_memory(*program, "the packs of its operands", e.what());
+  } catch (const std::bad_alloc&) {
+    no_memory(*program, "the packs of its operands", "the system refuses it");
+  }
 }
 
 // With a guard that looks at results any step can fail, and what it compares with must stay.
@@ -285,6 +335,7 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   frame->checker = state_->checker.get();
   if (flags().profile) frame->costs.assign(state_->steps.size(), {});
   const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds, options.owned);
+  frame->packs = state_->take_packs(*frame, shareds, options.versions);
   run_region(frame->threads, [&](int thread) {
     ThreadState& s = frame->states[at(thread)];
     for (std::size_t i = 0; i < arrays.size(); ++i)
@@ -296,6 +347,7 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   if (const Failure* f = frame->failure()) failed = failure_text(*f);
   CallResult result;
   if (failed.empty()) result = state_->results(*frame, arrays);
+  frame->prepared->packs->give_back(std::exchange(frame->packs, {}));
   state_->give_back(std::move(frame));
   if (!failed.empty()) throw Error(failed);
   return result;
@@ -313,6 +365,8 @@ Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<con
         (groups.role[i] == Role::output || groups.role[i] == Role::update))
       planned.output_bytes += prepared->placement.bytes[i];
   planned.constant_bytes = constant_bytes(state_->layout);
+  for (const KeptPack& k : prepared->kept)
+    if (state_->is_kept(k, options.versions)) planned.pack_bytes += k.shape.bytes;
   return planned;
 }
 

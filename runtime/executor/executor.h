@@ -7,6 +7,9 @@
 // step is small depends on the extents, and results do not depend on it except in the last bits of sums that are split
 // by threads.
 //
+// Packs of operands that do not change between calls are kept with the placements that are remembered, one of each
+// (runtime/executor/packs.h). A call that finds one missing or made of another value makes it before its first step.
+//
 // After a failed data check all threads leave at the next barrier; the Error is that of the first failing step.
 #pragma once
 
@@ -35,6 +38,9 @@ struct CallOptions {
   // By Shared number (missing: false): nobody else reads its value or has its memory while the call lasts. An update
   // that may be in place is then written into it, and is the same Array in the result.
   std::vector<bool> owned{};
+  // By Shared number (missing: unknown): the version of its value. The same version in the same memory is the same
+  // value: packs made of it in an earlier call are used again.
+  std::vector<std::int64_t> versions{};
 };
 
 struct CallResult {
@@ -67,10 +73,10 @@ class Runnable {
   void tune_with(std::shared_ptr<TuningRecords> records);
   std::vector<TuningChoice> choices() const;  // so far
 
-  // The planned peak for these shapes: what call() will allocate for temporaries, workspaces, outputs and updates,
-  // those in place left out.
+  // The planned peak for these shapes: what call() will allocate for temporaries, workspaces, outputs and updates
+  // (those in place left out), and for packs that it keeps.
   struct Planned {
-    std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
+    std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0, pack_bytes = 0;
   };
   Planned planned(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
 

@@ -85,6 +85,37 @@ void meet(Context* context, int, int threads) {
 
 Prepared::Prepared(const Layout& layout, Placement p) : placement(std::move(p)), facts(facts_of(layout, placement)) {
   serial = facts.serial;
+  plan_packs(layout);
+}
+
+void Prepared::plan_packs(const Layout& layout) {
+  for (std::size_t i = 0; i < layout.steps.size(); ++i) {
+    const auto* c = std::get_if<ContractionStep>(&layout.steps[i].step->node);
+    StepFacts& f = facts.steps[i];
+    if (!c || f.matrix) continue;
+    const auto keep = [&](Side side, int buffer) {
+      const int root = layout.groups.root[at(buffer)];
+      const std::int64_t elements = placement.bytes[at(root)] / static_cast<std::int64_t>(size_of(c->dtype));
+      const auto shape =
+          whole_pack(*c, side, placement.extents, f.blocking, f.serial ? 1 : f.blocking.k_split, elements);
+      if (!shape) return;
+      f.kept[static_cast<int>(side)] = static_cast<int>(kept.size());
+      kept.push_back({i, side, root, *shape});
+    };
+    if (c->keep_a) keep(Side::a, c->a);
+    if (c->keep_b) keep(Side::b, c->b);
+  }
+  packs = std::make_shared<Packs>(kept);
+}
+
+void Prepared::run_by_matrix_call(std::size_t step, MatrixForm form, library::LibraryFn function) {
+  facts.steps[step].matrix = form;
+  facts.steps[step].matrix_function = function;
+  std::erase_if(kept, [&](const KeptPack& k) { return k.step == step; });
+  for (StepFacts& f : facts.steps) f.kept[0] = f.kept[1] = -1;
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    facts.steps[kept[i].step].kept[static_cast<int>(kept[i].side)] = static_cast<int>(i);
+  packs = std::make_shared<Packs>(kept);
 }
 
 Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const std::vector<const void*>& entries_)
@@ -160,6 +191,12 @@ void Frame::begin() {
     s.context.error_step = -1;
     s.context.error_value = s.context.error_limit = 0;
   }
+}
+
+KeptOperand Frame::kept(const StepFacts& facts, Side side) const {
+  const int number = facts.kept[static_cast<int>(side)];
+  if (number < 0 || packs.empty() || !packs[at(number)]) return {};
+  return {&prepared->kept[at(number)].shape, packs[at(number)]->data()};
 }
 
 const Failure* Frame::failure() const {

@@ -11,6 +11,7 @@
 
 #include "runtime/device/pool.h"
 #include "runtime/executor/layout.h"
+#include "runtime/executor/packs.h"
 #include "runtime/executor/step_check.h"
 #include "runtime/program/abi.h"
 #include "runtime/program/contraction.h"
@@ -25,6 +26,7 @@ struct StepFacts {
   program::ContractionBlocking blocking;      // of a contraction
   std::optional<program::MatrixForm> matrix;  // of a contraction that OpenBLAS runs
   library::LibraryFn matrix_function = nullptr;
+  int kept[2] = {-1, -1};        // of a contraction: the numbers of its kept packs, by Side
   std::vector<StepFacts> inner;  // of a blocked step
 };
 
@@ -60,7 +62,15 @@ struct Prepared {
   Prepared(const Layout& layout, program::Placement placement);
   program::Placement placement;
   Facts facts;
-  bool serial = false;  // no step would use a second thread
+  bool serial = false;         // no step would use a second thread
+  std::vector<KeptPack> kept;  // by number
+  std::shared_ptr<Packs> packs;
+
+  // The step is run by OpenBLAS from now on: it needs no packs.
+  void run_by_matrix_call(std::size_t step, program::MatrixForm form, library::LibraryFn function);
+
+ private:
+  void plan_packs(const Layout& layout);
 };
 
 struct Failure {
@@ -102,7 +112,11 @@ struct Frame {
   std::atomic<std::int64_t> stop_at;     // the least sequence number of a failure
   const StepChecker* checker = nullptr;  // asked after every step
   bool nan_guard = false, guard = false;
+  Packs::Held packs;        // of the present call
   std::vector<Cost> costs;  // per step id; empty when not profiling
+
+  // The pack that a step reads in the present call; none if it packs itself.
+  KeptOperand kept(const StepFacts& facts, Side side) const;
 
   void begin();                    // before a call: no failure, flags as they are now
   const Failure* failure() const;  // the first one, after a call

@@ -26,11 +26,12 @@ constexpr int most_repeats = 200;
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // The epilogue counts by the number of its operands: what it computes costs both candidates the same.
-std::string key_of(const ContractionStep& s, const MatrixForm& form, const ContractionBlocking& b,
-                   const std::string& target, int threads) {
-  return fmt::format("{} {} {}x{}x{}x{} {}{} tile {}x{} threads {} operands {}", target, name_of(s.dtype), b.batch, b.m,
-                     b.k, b.n, form.trans_a ? 't' : 'n', form.trans_b ? 't' : 'n', s.tile.mr, s.tile.nr, threads,
-                     s.operands.size());
+std::string key_of(const ContractionStep& s, const MatrixForm& form, const StepFacts& facts, const std::string& target,
+                   int threads) {
+  const ContractionBlocking& b = facts.blocking;
+  return fmt::format("{} {} {}x{}x{}x{} {}{} tile {}x{} threads {} operands {}{}{}", target, name_of(s.dtype), b.batch,
+                     b.m, b.k, b.n, form.trans_a ? 't' : 'n', form.trans_b ? 't' : 'n', s.tile.mr, s.tile.nr, threads,
+                     s.operands.size(), facts.kept[0] < 0 ? "" : " kept a", facts.kept[1] < 0 ? "" : " kept b");
 }
 
 // Runs of one step on a frame of its own.
@@ -82,6 +83,8 @@ class Measurement {
         .entries = frame_.entries,
         .context = state.context,
         .barrier = frame_.barrier,
+        .kept_a = frame_.kept(facts_, Side::a),
+        .kept_b = frame_.kept(facts_, Side::b),
     };
     if (openblas)
       run_matrix_call(call, form_, function_, thread, threads_);
@@ -99,7 +102,7 @@ class Measurement {
   int repeats_[2] = {1, 1};
 };
 
-// A frame in which every buffer has memory of its own, all zeros.
+// A frame in which every buffer and every kept pack has memory of its own, all zeros.
 struct Scratch {
   Scratch(const Layout& layout, const std::shared_ptr<Prepared>& prepared, const std::vector<const void*>& entries)
       : frame(layout, prepared, entries) {
@@ -112,6 +115,11 @@ struct Scratch {
       memory.push_back(Storage::allocate(at(prepared->placement.bytes[i])));
       std::memset(memory.back()->data(), 0, memory.back()->size());
       for (ThreadState& s : frame.states) s.tables.set_pointer(layout, static_cast<int>(i), memory.back()->data());
+    }
+    for (const KeptPack& k : prepared->kept) {
+      const auto pack = Storage::allocate(at(k.shape.bytes));
+      std::memset(pack->data(), 0, pack->size());
+      frame.packs.push_back(pack);
     }
   }
   Frame frame;
@@ -132,15 +140,16 @@ bool has_openblas(DType dtype) {
 void tune(const Layout& layout, const std::vector<const void*>& entries, const std::string& target,
           const std::shared_ptr<Prepared>& prepared, TuningRecords& records, std::vector<TuningChoice>& choices) {
   std::unique_ptr<Scratch> scratch;
+  std::vector<std::pair<std::size_t, MatrixForm>> by_openblas;
   for (std::size_t i = 0; i < layout.steps.size(); ++i) {
     const Step& step = *layout.steps[i].step;
     const auto* s = std::get_if<ContractionStep>(&step.node);
     if (!s || candidate_of(*s) != ContractionCandidate::tuned || !has_openblas(s->dtype)) continue;
-    StepFacts& facts = prepared->facts.steps[i];
+    const StepFacts& facts = prepared->facts.steps[i];
     const auto form = matrix_form(*s, prepared->placement.extents);
     if (!form) continue;
     const int threads = facts.serial ? 1 : prepared->placement.threads;
-    TuningChoice choice{step.label, key_of(*s, *form, facts.blocking, target, threads), {}, false};
+    TuningChoice choice{step.label, key_of(*s, *form, facts, target, threads), {}, false};
     if (const auto known = records.find(choice.key)) {
       choice.record = *known;
     } else {
@@ -149,12 +158,11 @@ void tune(const Layout& layout, const std::vector<const void*>& entries, const s
       choice.measured = true;
       records.add(choice.key, choice.record);
     }
-    if (choice.record.faster() == ContractionCandidate::openblas) {
-      facts.matrix = form;
-      facts.matrix_function = matrix_function(s->dtype);
-    }
+    if (choice.record.faster() == ContractionCandidate::openblas) by_openblas.emplace_back(i, *form);
     choices.push_back(std::move(choice));
   }
+  for (const auto& [i, form] : by_openblas)
+    prepared->run_by_matrix_call(i, form, matrix_function(std::get<ContractionStep>(layout.steps[i].step->node).dtype));
 }
 
 std::optional<TuningRecord> TuningRecords::find(const std::string& key) {

@@ -63,6 +63,7 @@ struct ContractionStep {
   std::vector<ContractionDim> batch, m, n, k;  // outermost first
   int a = -1, b = -1;                          // buffers
   int a_offset = -1, b_offset = -1;            // slots of constant element offsets; -1: zero
+  bool keep_a = false, keep_b = false;         // the operand's pack may be kept between calls; see kept.h
   std::vector<ContractionOperand> operands;
   int epilogue = -1;  // entry of the code table
   bool accumulating = false;

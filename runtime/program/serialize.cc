@@ -237,8 +237,8 @@ void transfer(A& a, ContractionTile& v) {
 }
 template <class A>
 void transfer(A& a, ContractionStep& v) {
-  all(a, v.dtype, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.operands, v.epilogue, v.accumulating,
-      v.candidate, v.tile, v.workspace);
+  all(a, v.dtype, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.keep_a, v.keep_b, v.operands, v.epilogue,
+      v.accumulating, v.candidate, v.tile, v.workspace);
 }
 template <class A>
 void transfer(A& a, LoopBinding& v) {

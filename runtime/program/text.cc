@@ -151,8 +151,12 @@ class Printer {
   }
 
   void show(const ContractionStep& s) {
-    line("{}: contraction {} {}({} + {}, {} + {}){}{}", number_, dtype_text(s.dtype), entry(s.epilogue), name(s.a),
-         slot_name(s.a_offset), name(s.b), slot_name(s.b_offset), s.accumulating ? ", accumulating" : "", head_);
+    const auto operand = [&](int b, int offset, bool keep) {
+      return fmt::format("{} + {}{}", name(b), slot_name(offset), keep ? ", pack kept" : "");
+    };
+    line("{}: contraction {} {}({}, {}){}{}", number_, dtype_text(s.dtype), entry(s.epilogue),
+         operand(s.a, s.a_offset, s.keep_a), operand(s.b, s.b_offset, s.keep_b), s.accumulating ? ", accumulating" : "",
+         head_);
     ++depth_;
     if (s.candidate == ContractionCandidate::openblas) line("by OpenBLAS where the operands are plain matrices");
     if (s.candidate == ContractionCandidate::tuned) line("tuned: generated code or OpenBLAS, as measured");

@@ -9,6 +9,7 @@
 #include "runtime/program/contraction_workspace.h"
 #include "runtime/program/groups.h"
 #include "runtime/program/in_place.h"
+#include "runtime/program/kept.h"
 
 namespace bitale::program {
 namespace {
@@ -345,6 +346,13 @@ class Verifier {
     if (s != -1) slot(s, "an offset of a contraction");
   }
 
+  void kept(int b) const {
+    const std::string why = body()      ? "it lies in a body"
+                            : tile_ > 0 ? "it lies in a blocked step"
+                                        : why_not_kept(p_, b);
+    require(why.empty(), "step '{}' keeps the pack of {}, but {}", label_, name(b), why);
+  }
+
   void rule(const ContractionStep& s) {
     require(valid(s.dtype) && is_floating(s.dtype), "contraction '{}' is not in floating point", label_);
     for (const auto* group : {&s.batch, &s.m, &s.n, &s.k})
@@ -363,6 +371,8 @@ class Verifier {
     }
     offset(s.a_offset);
     offset(s.b_offset);
+    if (s.keep_a) kept(s.a);
+    if (s.keep_b) kept(s.b);
     for (const ContractionOperand& o : s.operands) {
       offset(o.offset);
       o.written ? writes(o.buffer, "an operand") : reads(o.buffer, "an operand");

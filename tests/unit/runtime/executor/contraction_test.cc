@@ -36,7 +36,8 @@ std::vector<const void*> leaves() {
           address(store_epilogue<T>),    address(add_epilogue<T>), address(fused_epilogue<T>)};
 }
 
-ContractionStep step_of(Make& m, const Case& c, bool small_tile, DType type) {
+// `kept`: a and b are Shareds whose packs are kept between calls; else they are inputs.
+ContractionStep step_of(Make& m, const Case& c, bool small_tile, DType type, bool kept = false) {
   ContractionStep s;
   s.dtype = type;
   const auto group = [&](const std::vector<Dim>& dims) {
@@ -53,8 +54,12 @@ ContractionStep step_of(Make& m, const Case& c, bool small_tile, DType type) {
   s.m = group(c.m);
   s.n = group(c.n);
   s.k = group(c.k);
-  s.a = m.input("a", {m.constant(c.a_size)}, type);
-  s.b = m.input("b", {m.constant(c.b_size)}, type);
+  const auto operand = [&](const char* name, std::int64_t size) {
+    return kept ? m.shared(name, {m.constant(size)}, type) : m.input(name, {m.constant(size)}, type);
+  };
+  s.a = operand("a", c.a_size);
+  s.b = operand("b", c.b_size);
+  s.keep_a = s.keep_b = kept;
   s.a_offset = c.a_offset ? m.constant(c.a_offset) : -1;
   s.b_offset = c.b_offset ? m.constant(c.b_offset) : -1;
   const int out = m.output("out", {m.constant(c.out_size)}, type);
@@ -109,17 +114,23 @@ Array numbers(std::int64_t n, unsigned seed) {
 }
 
 template <class T>
+std::shared_ptr<const Program> program_of(const Case& c, bool small_tile, bool kept) {
+  Make m;
+  const ContractionStep s = step_of(m, c, small_tile, dtype_of<T>(), kept);
+  if (c.accumulating) {  // the output starts as zeros
+    const int zeros = m.input("zeros", {m.constant(c.out_size)}, dtype_of<T>());
+    m.step(CopyStep{zeros, s.operands[0].buffer}, "clear");
+  }
+  m.step(s, "contraction");
+  return m.done();
+}
+
+template <class T>
 void check(const Case& c, bool guard = false) {
   for (const bool small_tile : {true, false}) {
-    Make m;
-    const ContractionStep s = step_of(m, c, small_tile, dtype_of<T>());
-    if (c.accumulating) {  // the output starts as zeros
-      const int zeros = m.input("zeros", {m.constant(c.out_size)}, dtype_of<T>());
-      m.step(CopyStep{zeros, s.operands[0].buffer}, "clear");
-    }
-    m.step(s, "contraction");
-    const auto program = m.done();
+    const auto program = program_of<T>(c, small_tile, false);
     const Runnable f(program, leaves<T>());
+    const Runnable keeping(program_of<T>(c, small_tile, true), leaves<T>());
     std::vector<Array> in = {numbers<T>(c.a_size, 1), numbers<T>(c.b_size, 2)};
     if (c.fused) in.insert(in.end(), {numbers<T>(c.bias_size, 3), numbers<T>(c.scale_size, 4)});
     if (c.accumulating) in.push_back(Array::zeros(dtype_of<T>(), {c.out_size}));
@@ -129,6 +140,11 @@ void check(const Case& c, bool guard = false) {
     for (const int threads : {1, 2, 3}) {
       const auto r = f.call(in, {}, {.threads = threads});
       REQUIRE(values<T>(r.outputs[0]) == expected);
+      for (int call = 0; call < 2; ++call) {  // makes the packs, reads them
+        const auto k = keeping.call(std::span(in).subspan(2), std::span(in).first(2),
+                                    {.threads = threads, .owned = {}, .versions = {1, 1}});
+        REQUIRE(values<T>(k.outputs[0]) == expected);
+      }
     }
     flags().contraction = "openblas";  // where it is a product of plain matrices
     const Runnable library(program, leaves<T>());
