@@ -66,6 +66,7 @@ struct Function::State {
   std::vector<ir::Tensor> inputs;
   std::vector<std::shared_ptr<Shared::State>> shareds;  // in the order of the program's ports, ascending key
   std::vector<bool> updated;
+  std::vector<bool> doubled;  // updated, and not in place: old and new value are in memory by turns
   std::string name;
   int threads = 1;
 
@@ -199,6 +200,9 @@ Function function(const std::vector<Tensor>& inputs, const std::vector<Tensor>& 
   state->updated.assign(state->shareds.size(), false);
   for (const auto& u : b.graph.updates) state->updated[static_cast<std::size_t>(u.first)] = true;
   state->compiled = driver::compile(b.graph, compile);
+  state->doubled.assign(state->shareds.size(), false);
+  for (const program::Buffer& buffer : state->compiled.program->buffers)
+    if (buffer.role == program::Role::update) state->doubled[static_cast<std::size_t>(buffer.index)] = !buffer.in_place;
   Function f;
   f.state_ = std::move(state);
   return f;
@@ -247,6 +251,19 @@ std::vector<Array> Function::State::arguments(std::span<const Argument> given) c
   return out;
 }
 
+namespace {
+
+bool alone(const Array& a) { return a.storage().use_count() == 1; }
+
+// What nobody else holds of the old value is where the next one is written.
+void commit(Shared::State& shared, Array value, bool doubled) {
+  std::swap(shared.value, value);
+  ++shared.version;
+  if (doubled) shared.spare = alone(value) ? std::move(value) : Array();
+}
+
+}  // namespace
+
 std::vector<Array> Function::call(std::span<const Argument> given) const {
   if (!state_) throw Error("call of an empty Function");
   const State& s = *state_;
@@ -254,22 +271,23 @@ std::vector<Array> Function::call(std::span<const Argument> given) const {
   std::vector<std::shared_lock<std::shared_mutex>> readers;
   std::vector<std::unique_lock<std::shared_mutex>> writers;
   std::vector<Array> values;
-  executor::CallOptions options{s.threads, std::vector<bool>(s.shareds.size()), {}};
+  executor::CallOptions options{s.threads, std::vector<bool>(s.shareds.size()), {}, {}};
+  options.spare.resize(s.shareds.size());
   for (std::size_t i = 0; i < s.shareds.size(); ++i) {
     if (s.updated[i])
       writers.emplace_back(s.shareds[i]->mutex);
     else
       readers.emplace_back(s.shareds[i]->mutex);
-    options.owned[i] = s.updated[i] && s.shareds[i]->value.storage().use_count() == 1;
+    options.owned[i] = s.updated[i] && alone(s.shareds[i]->value);
+    if (s.doubled[i] && alone(s.shareds[i]->spare)) options.spare[i] = s.shareds[i]->spare;
     options.versions.push_back(s.shareds[i]->version);
     values.push_back(s.shareds[i]->value);
   }
   executor::CallResult result = s.compiled.runnable->call(inputs, values, options);
-  for (std::size_t i = 0; i < s.shareds.size(); ++i) {
-    if (!s.updated[i]) continue;
-    s.shareds[i]->value = std::move(result.updates[i]);
-    ++s.shareds[i]->version;
-  }
+  values.clear();
+  options.spare.clear();
+  for (std::size_t i = 0; i < s.shareds.size(); ++i)
+    if (s.updated[i]) commit(*s.shareds[i], std::move(result.updates[i]), s.doubled[i]);
   return std::move(result.outputs);
 }
 
@@ -338,7 +356,7 @@ double Function::flops(std::span<const Argument> given) const {
 PlannedMemory Function::planned_memory(std::span<const Argument> given) const {
   const std::vector<Array> inputs = state_->arguments(given);
   std::vector<Array> values;
-  executor::CallOptions options{state_->threads, {}, {}};
+  executor::CallOptions options{state_->threads, {}, {}, {}};
   for (const auto& s : state_->shareds) {
     const std::shared_lock lock(s->mutex);
     values.push_back(s->value);

@@ -17,6 +17,7 @@ struct Shared::State {
   std::int64_t key = 0;
   mutable std::shared_mutex mutex;
   Array value;
+  Array spare;  // memory of an earlier value, for the next one: of a Shared that is updated, but not in place
   std::int64_t version = 0;
   DeviceId home;
 };

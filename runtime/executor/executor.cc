@@ -141,7 +141,8 @@ struct Runnable::State {
   bool is_kept(const KeptPack& kept, const std::vector<std::int64_t>& versions) const;
   bool in_place(std::size_t buffer) const;
   std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs, std::span<const Array> shareds,
-                                  const std::vector<bool>& owned) const;
+                                  const CallOptions& options) const;
+  bool in_spare(const Frame& frame, const Buffer& b, std::int64_t bytes, const CallOptions& options) const;
   CallResult results(const Frame& frame, const std::vector<Array>& arrays) const;
 };
 
@@ -260,9 +261,17 @@ bool Runnable::State::in_place(std::size_t buffer) const {
   return program->buffers[buffer].in_place && !flags().nan_guard && !checker;
 }
 
+// The guards want fresh memory: bounded by a page of its own, or known to be finite.
+bool Runnable::State::in_spare(const Frame& frame, const Buffer& b, std::int64_t bytes,
+                               const CallOptions& options) const {
+  if (b.role != Role::update || frame.guard || frame.nan_guard || at(b.index) >= options.spare.size()) return false;
+  const Array& spare = options.spare[at(b.index)];
+  return !spare.empty() && spare.storage()->size() == at(bytes);
+}
+
 // Per root buffer: the array that is its memory, for those that are not in the frame.
 std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<const Array> inputs,
-                                                 std::span<const Array> shareds, const std::vector<bool>& owned) const {
+                                                 std::span<const Array> shareds, const CallOptions& options) const {
   std::vector<Array> arrays(program->buffers.size());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (layout.groups.root[i] != static_cast<int>(i)) continue;
@@ -271,12 +280,16 @@ std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<c
     if (role == Role::input) arrays[i] = inputs[at(b.index)];
     if (role == Role::shared) arrays[i] = shareds[at(b.index)];
     if (role != Role::output && role != Role::update) continue;
-    if (in_place(i) && at(b.index) < owned.size() && owned[at(b.index)]) {
+    if (in_place(i) && at(b.index) < options.owned.size() && options.owned[at(b.index)]) {
       arrays[i] = shareds[at(b.index)];
       continue;
     }
     Extents shape;
     for (const int slot : b.dims) shape.push_back(frame.prepared->placement.extents[at(slot)]);
+    if (in_spare(frame, b, frame.prepared->placement.bytes[i], options)) {
+      arrays[i] = Array(b.storage, std::move(shape), options.spare[at(b.index)].storage());
+      continue;
+    }
     try {
       arrays[i] = frame.nan_guard ? Array::zeros(b.storage, shape) : Array(b.storage, shape);
     } catch (const Error& e) {
@@ -334,7 +347,7 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   frame->begin();
   frame->checker = state_->checker.get();
   if (flags().profile) frame->costs.assign(state_->steps.size(), {});
-  const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds, options.owned);
+  const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds, options);
   frame->packs = state_->take_packs(*frame, shareds, options.versions);
   run_region(frame->threads, [&](int thread) {
     ThreadState& s = frame->states[at(thread)];

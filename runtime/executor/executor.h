@@ -41,6 +41,9 @@ struct CallOptions {
   // By Shared number (missing: unknown): the version of its value. The same version in the same memory is the same
   // value: packs made of it in an earlier call are used again.
   std::vector<std::int64_t> versions{};
+  // By Shared number (missing or empty: none): an Array that nobody reads, of the Shared's dtype. An update that is not
+  // in place is written into its memory if it has the right size, else into new memory.
+  std::vector<Array> spare{};
 };
 
 struct CallResult {

@@ -1,9 +1,12 @@
 // Updates of Shared variables, in place or not: values, failures and readers cannot tell the difference.
+#include <algorithm>
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include <bitale/bitale.h>
 
+#include "frontends/cpp/handles.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 #include "tests/support/catch.h"
@@ -40,6 +43,63 @@ TEST_CASE("an update is in place where it may be, and what was read before stays
   CHECK(all(before, 1));
   CHECK(all(w.get(), -1));
   CHECK(w.version() == 2);
+}
+
+TEST_CASE("updates that are not in place alternate between two pieces of memory") {
+  const Shared a("a", filled(1, {64, 64})), b("b", filled(2, {64, 64}));
+  const Function swap = function({}, {a.tensor()}, {.updates = {{a, b}, {b, a}}});
+  const Function turn = function({}, {}, {.updates = {{a, transpose(a) + 1.0}}, .threads = 2});
+  CHECK(turn.program_text().find("in place") == std::string::npos);
+  std::set<const void*> of_a, of_b;
+  std::vector<Array> taken, results;  // what an allocator would give again is in use
+  for (int i = 0; i < 12; ++i) {
+    results.push_back(swap()[0]);
+    turn();
+    of_a.insert(detail::Access::state(a)->value.data());
+    of_b.insert(detail::Access::state(b)->value.data());
+    for (int piece = 0; piece < 3; ++piece) taken.push_back(filled(-1, {64, 64}));
+    CHECK(swap.planned_memory({}).output_bytes == 2 * 64 * 64 * 4);  // what is returned, and a: b goes last, in place
+  }
+  CHECK(of_a.size() <= 2);
+  CHECK(of_b.size() <= 2);
+  // a: 1, 2 + 1, 1 + 1, 3 + 1, ... : what was returned has stayed
+  float value[] = {1, 2};
+  for (const Array& r : results) {
+    CHECK(all(r, value[0]));
+    std::swap(value[0], value[1]);
+    value[0] += 1;
+  }
+  CHECK(std::all_of(taken.begin(), taken.end(), [](const Array& t) { return all(t, -1); }));
+}
+
+TEST_CASE("a value that somebody holds is never the memory of the next one") {
+  const Shared w("w", filled(1, {8, 8}));
+  const Function turn = function({}, {}, {.updates = {{w, transpose(w) * 2.0}}});
+  const auto& state = *detail::Access::state(w);
+  std::vector<Array> held;  // as an output that is the old value itself would
+  for (int i = 0; i < 6; ++i) {
+    held.push_back(state.value);
+    turn();
+  }
+  for (std::size_t i = 0; i < held.size(); ++i) CHECK(all(held[i], static_cast<float>(1 << i)));
+  CHECK(all(w.get(), 64));
+}
+
+TEST_CASE("a Shared whose extents change, and a call that fails, between updates that are not in place") {
+  const Dim n("n");
+  const Tensor at = input("at", int64, {1});
+  Shared w("w", filled(1, {4, 4}), {n, n});
+  const Function turn = function({at}, {gather(w, at)}, {.updates = {{w, transpose(w) + 1.0}}});
+  float value = 1;
+  for (const std::int64_t size : {4, 4, 9, 9, 2, 4}) {
+    w.set(filled(value, {size, size}));
+    for (int i = 0; i < 2; ++i) {
+      CHECK_THROWS_AS(turn({100}), Error);
+      CHECK(all(w.get(), value));
+      turn({1});
+      CHECK(all(w.get(), ++value));
+    }
+  }
 }
 
 TEST_CASE("swaps, rotations and returned old values, call after call") {

@@ -54,8 +54,8 @@ class Argument {
 };
 
 // What a call takes: temporaries, results and new values of Shared variables (those that are written over the old ones
-// take nothing), the program's constants, and the packed forms of operands that do not change between calls, which are
-// kept for the next one.
+// take nothing; the others take memory that the Shared keeps for the next call), the program's constants, and the
+// packed forms of operands that do not change between calls, which are kept for the next one.
 struct PlannedMemory {
   std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0, pack_bytes = 0;
   std::int64_t total() const { return arena_bytes + output_bytes + constant_bytes + pack_bytes; }
