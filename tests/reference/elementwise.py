@@ -81,7 +81,42 @@ def polygamma(n):
     return wide(positive), wide(negative)
 
 
+def itself(f):
+    """Comparisons have a sample of a tensor with itself."""
+    return {"*": f, "itself": lambda x: f(x, x)}
+
+
+def cast(dtype):
+    """From floats cut and saturated; from integers wrapped."""
+    def f(x):
+        if numpy.dtype(dtype).kind in "iu" and x.dtype.kind == "f":
+            limits = numpy.iinfo(dtype)
+            x = numpy.clip(numpy.trunc(x), limits.min, limits.max)
+        return x.astype(dtype)
+
+    return f
+
+
 REFERENCES = {
+    "add": every(numpy.add),
+    "sub": every(numpy.subtract),
+    "mul": {"*": numpy.multiply, "square": numpy.square},
+    "div": every(numpy.divide),
+    "neg": every(numpy.negative),
+    "abs": every(numpy.abs),
+    "strong_mul": every(lambda x, y: numpy.where(x == 0, 0, x * y)),
+    "minimum": every(numpy.minimum),
+    "maximum": every(numpy.maximum),
+    "less": itself(numpy.less),
+    "less_equal": itself(numpy.less_equal),
+    "equal": itself(numpy.equal),
+    "not_equal": itself(numpy.not_equal),
+    "logical_and": every(numpy.logical_and),
+    "logical_or": every(numpy.logical_or),
+    "logical_not": every(numpy.logical_not),
+    "where": {"*": numpy.where, "with a number": lambda c, x: numpy.where(c, x, numpy.asarray(1, dtype=x.dtype))},
+    "cast": {f"to {name}": cast(name) for name in ("float32", "float64", "int32", "bool", "uint8")},
+    "stop_gradient": every(lambda x: x),
     "exp": every(wide(numpy.exp)),
     "exp2": every(wide(numpy.exp2)),
     "expm1": every(wide(numpy.expm1)),
