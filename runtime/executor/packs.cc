@@ -32,13 +32,18 @@ std::vector<std::size_t> Packs::find(const std::vector<Value>& values, Held& hel
 
 Packs::Held Packs::take(const std::vector<Value>& values, const std::function<void(const std::vector<Target>&)>& pack) {
   Held held(kept_.size());
-  if (find(values, held).empty()) return held;
+  const std::vector<std::size_t> missing = find(values, held);
+  if (missing.empty()) return held;
   const std::lock_guard packing(packing_);
   std::vector<Target> targets;
-  for (const std::size_t i : find(values, held)) {
+  for (const std::size_t i : missing) {
     std::shared_ptr<Storage> memory;
     {
       const std::lock_guard lock(mutex_);
+      if (kept_[i].holds(values[i])) {  // another caller has made it meanwhile
+        held[i] = kept_[i].memory;
+        continue;
+      }
       memory = std::move(kept_[i].memory);
     }
     if (!memory || memory.use_count() > 1) {
