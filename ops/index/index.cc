@@ -58,7 +58,7 @@ Tensor places_along(const AroundAxis& x, const Tensor& rows, SourceLine line) {
 }
 
 void fail_at(const std::string& op, const std::string& what, SourceLine line) {
-  throw Error(op + ": " + what + (line ? "; at " + to_string(line) : ""));
+  throw Error(op + ": " + what + (line ? ", at " + to_string(line) : ""));
 }
 
 void require_integers(const char* op, const Tensor& x, SourceLine line) {

@@ -100,7 +100,7 @@ Tensor scatter_rows(const ir::OpDef& op, const Tensor& x, const Tensor& rows, co
                     SourceLine line = {});
 // argsort's node: the first `count` positions of the order along the middle axis of x [outer, n, inner].
 Tensor argsort_first(const Tensor& x, const Dim& count, bool descending, SourceLine line = {});
-// Error "op: what; at line".
+// Error "op: what, at line".
 [[noreturn]] void fail_at(const std::string& op, const std::string& what, SourceLine line);
 void require_integers(const char* op, const Tensor& x, SourceLine line);
 

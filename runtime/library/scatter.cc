@@ -22,14 +22,15 @@ struct Part {
 
 constexpr std::int64_t line_bytes = 64;
 
-// By the outer extent if there is enough of it, else by columns, which is even whatever the indices are, else by rows.
+// By the outer extent if there is enough of it. Else by rows, so that each thread copies one piece of memory; but where
+// updates are more work than the copy, by columns, which is even whatever the indices are.
 template <class T>
 Part part_of(const Extents& e, int thread, int threads) {
   Part part{{0, e.outer}, {0, e.rows}, {0, e.inner}};
   constexpr auto line = line_bytes / static_cast<std::int64_t>(sizeof(T));
   if (e.outer >= threads)
     part.outer = share(e.outer, thread, threads);
-  else if (e.inner >= line * threads)
+  else if (e.count > e.rows && e.inner >= line * threads)
     part.inner = share(e.inner, thread, threads, line);
   else
     part.rows = share(e.rows, thread, threads);
