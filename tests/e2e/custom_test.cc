@@ -99,7 +99,7 @@ TEST_CASE("operands of an elementwise op are promoted and broadcast; float32 is 
   const Tensor x = input("x", float32, {2, 1}), y = input("y", int32, {3});
   const Tensor z = mixed(false)({x, y});
   CHECK(z.dtype() == float32);
-  const Array out = function({x, y}, {z})({{2}, {-1}}, {1, 2, 3})[0];
+  const Array out = function({x, y}, {z})(Array::of<float>(std::vector<float>{2, -1}, {2, 1}), {1, 2, 3})[0];
   CHECK(out.shape() == Extents{2, 3});
   CHECK(out.at(1) == 8);
   CHECK(out.at(4) == 2);

@@ -30,7 +30,7 @@ std::string message_of(const std::function<void()>& f) {
 }
 
 // The outer product of two vectors.
-Tensor outer(const Tensor& x, const Tensor& y) { return expand_dims(x, 1) * expand_dims(y, 0); }
+Tensor outer_product(const Tensor& x, const Tensor& y) { return expand_dims(x, 1) * expand_dims(y, 0); }
 
 // While it lives, the process may map so many more bytes.
 class LittleMemory {
@@ -55,13 +55,13 @@ TEST_CASE("results, temporaries and new values that no machine has memory for") 
   Dim n("n"), m("m");
   const Tensor x = input("x", float32, {n}), y = input("y", float32, {m});
   const Array million = ones(1 << 20);
-  const Function result = function({x, y}, {outer(x, y).named("table")}, {.name = "result"});
+  const Function result = function({x, y}, {outer_product(x, y).named("table")}, {.name = "result"});
   const std::string big_result = message_of([&] { result(million, million); });
   for (const char* part : {"program 'result' needs ", "MiB at once for these shapes, and this machine has ", "'table'",
                            "[1048576, 1048576]"})
     CHECK_THAT(big_result, contains(part));
 
-  const Function temporary = function({x, y}, {sum(dot(exp(outer(x, y)), y))}, {.name = "temporary"});
+  const Function temporary = function({x, y}, {sum(dot(exp(outer_product(x, y)), y))}, {.name = "temporary"});
   const std::string big_temporary = message_of([&] { temporary(million, million); });
   CHECK_THAT(big_temporary, contains("program 'temporary' needs "));
   CHECK(result(ones(2), ones(3))[0].shape() == Extents{2, 3});
@@ -70,7 +70,7 @@ TEST_CASE("results, temporaries and new values that no machine has memory for") 
 TEST_CASE("more elements than 64 bits count") {
   Dim n("n");
   const Tensor x = input("x", float32, {n});
-  const Tensor cube = expand_dims(outer(x, x), 2) * expand_dims(expand_dims(x, 0), 0);
+  const Tensor cube = expand_dims(outer_product(x, x), 2) * expand_dims(expand_dims(x, 0), 0);
   const Function f = function({x}, {cube.named("cube")}, {.name = "count"});
   const std::string message = message_of([&] { f(ones(1 << 22)); });
   for (const char* part : {"'cube'", "[4194304, 4194304, 4194304]", "'count'"}) CHECK_THAT(message, contains(part));
@@ -82,7 +82,7 @@ TEST_CASE("memory that the system refuses: the call fails, the Shared stays, and
   const Tensor x = input("x", float32, {n}), y = input("y", float32, {m});
   const Shared count("count", Array::scalar(0.0f));
   const Function f =
-      function({x, y}, {outer(x, y)}, {.updates = {{count, count + 1.0}}, .name = "outer", .threads = 1});
+      function({x, y}, {outer_product(x, y)}, {.updates = {{count, count + 1.0}}, .name = "outer", .threads = 1});
   const Array a = ones(1 << 14), b = ones(1 << 14);  // 1 GiB
   f(ones(2), ones(2));
   {

@@ -159,7 +159,7 @@ TEST_CASE("the determinant of a singular matrix is 0, and its gradient a data er
 
 TEST_CASE("integers are floats to decompositions") {
   const Tensor i = ir::input("i", {DType::i32, {2, 2}});
-  CHECK(ops::cholesky(i).dtype() == default_float);
+  CHECK(ops::cholesky(i).dtype() == ir::default_float);
   CHECK(ops::solve(i, matrix("b", {2})).dtype() == DType::f64);
 }
 

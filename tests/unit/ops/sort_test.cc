@@ -18,12 +18,12 @@ Tensor tensor(Shape shape, DType dtype = DType::f64) { return ir::input("x", {dt
 Array doubles(std::vector<double> v, Extents shape) { return Array::of<double>(v, std::move(shape)); }
 Array integers(std::vector<std::int64_t> v, Extents shape) { return Array::of<std::int64_t>(v, std::move(shape)); }
 
-const double nan = std::numeric_limits<double>::quiet_NaN();
+const double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
 TEST_CASE("sort and topk on numbers") {
-  const Array in[] = {doubles({3, nan, -1, 2}, {4})};
+  const Array in[] = {doubles({3, not_a_number, -1, 2}, {4})};
   const auto out = tests::run(
       [](std::span<const Tensor> t) {
         const auto [largest, where_largest] = topk(t[0], 2);
@@ -32,10 +32,10 @@ TEST_CASE("sort and topk on numbers") {
                            smallest,   where_smallest};
       },
       in);
-  tests::check_close(out[0], doubles({-1, 2, 3, nan}, {4}), 0);
-  tests::check_close(out[1], doubles({nan, 3, 2, -1}, {4}), 0);
+  tests::check_close(out[0], doubles({-1, 2, 3, not_a_number}, {4}), 0);
+  tests::check_close(out[1], doubles({not_a_number, 3, 2, -1}, {4}), 0);
   tests::check_close(out[2], integers({2, 3, 0, 1}, {4}), 0);
-  tests::check_close(out[3], doubles({nan, 3}, {2}), 0);
+  tests::check_close(out[3], doubles({not_a_number, 3}, {2}), 0);
   tests::check_close(out[4], integers({1, 0}, {2}), 0);
   tests::check_close(out[5], doubles({-1, 2}, {2}), 0);
   tests::check_close(out[6], integers({2, 3}, {2}), 0);

@@ -26,7 +26,7 @@ Result call(const std::string& name, std::vector<void*> buffers, std::vector<std
             std::vector<std::int64_t> flags = {}, std::vector<double> reals = {}) {
   Result r;
   flags.insert(flags.begin(), static_cast<std::int64_t>(dtype_of<T>()));
-  r.code = library::find(name)(&r.context, {buffers, extents, flags, {}});
+  r.code = library::find(name)(&r.context, {buffers, extents, flags, reals});
   return r;
 }
 

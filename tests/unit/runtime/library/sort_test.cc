@@ -38,12 +38,12 @@ Places searchsorted(std::vector<T> sorted, std::vector<T> values, std::int64_t o
   return out;
 }
 
-const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+const double not_a_number = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
 TEST_CASE("argsort puts NaN above infinity, whatever its sign, and takes -0 for 0") {
-  const std::vector<double> x{nan, 1, 0.0, -inf, -0.0, -nan, inf, -2};
+  const std::vector<double> x{not_a_number, 1, 0.0, -inf, -0.0, -not_a_number, inf, -2};
   CHECK(argsort<double>(x, {1, 8, 1, 8}) == Places{3, 7, 2, 4, 1, 6, 0, 5});
   CHECK(argsort<double>(x, {1, 8, 1, 8}, true) == Places{0, 5, 6, 1, 2, 4, 7, 3});
   const std::vector<float> narrow(x.begin(), x.end());
@@ -90,8 +90,8 @@ TEST_CASE("argsort is what a stable sort gives, on any number of threads") {
 }
 
 TEST_CASE("searchsorted before and behind equal elements, and of NaN") {
-  const std::vector<double> sorted{-1, 0, 0, 2, nan};
-  const std::vector<double> values{-5, -1, -0.0, 1, 2, 3, nan};
+  const std::vector<double> sorted{-1, 0, 0, 2, not_a_number};
+  const std::vector<double> values{-5, -1, -0.0, 1, 2, 3, not_a_number};
   CHECK(searchsorted<double>(sorted, values, 1, false) == Places{0, 0, 1, 3, 3, 4, 4});
   CHECK(searchsorted<double>(sorted, values, 1, true) == Places{0, 1, 3, 3, 4, 4, 5});
   CHECK(searchsorted<double>({}, {1, 2}, 1, true) == Places{0, 0});
