@@ -160,19 +160,27 @@ Dense reference_solve(Dense a, Dense b) {
   return b;
 }
 
-// Laplace expansion along the first row: no pivots at all.
+// Elimination in long double with the largest element of what is left as the pivot.
 long double reference_det(Dense a) {
-  if (a.rows == 0) return 1;
   if (!a.finite()) return std::numeric_limits<long double>::quiet_NaN();
-  long double total = 0;
-  for (std::int64_t j = 0; j < a.rows; ++j) {
-    Dense minor(a.rows - 1, a.rows - 1);
-    for (std::int64_t i = 1; i < a.rows; ++i)
-      for (std::int64_t k = 0; k < a.rows; ++k)
-        if (k != j) minor(i - 1, k < j ? k : k - 1) = a(i, k);
-    total += (j % 2 == 0 ? 1 : -1) * a(0, j) * reference_det(std::move(minor));
+  const std::int64_t n = a.rows;
+  long double det = 1;
+  for (std::int64_t k = 0; k < n; ++k) {
+    std::int64_t row = k, column = k;
+    for (std::int64_t i = k; i < n; ++i)
+      for (std::int64_t j = k; j < n; ++j)
+        if (std::fabs(a(i, j)) > std::fabs(a(row, column))) row = i, column = j;
+    if (a(row, column) == 0) return 0;
+    for (std::int64_t j = 0; j < n; ++j) std::swap(a(k, j), a(row, j));
+    for (std::int64_t i = 0; i < n; ++i) std::swap(a(i, k), a(i, column));
+    if ((row != k) != (column != k)) det = -det;
+    det *= a(k, k);
+    for (std::int64_t i = k + 1; i < n; ++i) {
+      const long double factor = a(i, k) / a(k, k);
+      for (std::int64_t j = k; j < n; ++j) a(i, j) -= factor * a(k, j);
+    }
   }
-  return total;
+  return det;
 }
 
 ReferenceEigen reference_eigh(const Dense& lower) {
