@@ -5,6 +5,7 @@
 #include "compiler/ir/graph.h"
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
+#include "runtime/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 #include "tests/support/op_cases.h"
@@ -36,9 +37,12 @@ std::set<int> differentiable_operands(const ir::OpDef& op, int& most) {
         const ir::Tensor out(node, static_cast<int>(i));
         dys.push_back(is_floating(out.dtype()) ? ir::ones_like(out) : ir::Tensor());
       }
-      const auto dxs = op.vjp({*node, dys});
-      for (std::size_t i = 0; i < dxs.size(); ++i)
-        if (dxs[i]) operands.insert(static_cast<int>(i));
+      try {
+        const auto dxs = op.vjp({*node, dys});
+        for (std::size_t i = 0; i < dxs.size(); ++i)
+          if (dxs[i]) operands.insert(static_cast<int>(i));
+      } catch (const Error&) {  // of these parameters there is none, which the op's line says
+      }
     }
   }
   return operands;

@@ -38,7 +38,9 @@ TEST_CASE("printed kernels compile for sm_90 without spills") {
     const auto result = nvrtc->compile(text, {"--gpu-architecture=sm_90", "--ptxas-options=-v"});
     CAPTURE(text, result.log);
     CHECK(result.compiled);
-    CHECK(count(result.log, "bytes spill stores") == codegen::cuda::phases(k).size());
-    CHECK(count(result.log, " 0 bytes spill stores, 0 bytes spill loads") == codegen::cuda::phases(k).size());
+    // A line for each phase, and for each function of CUDA's library that is not inlined.
+    const std::size_t functions = count(result.log, "bytes spill stores");
+    CHECK(functions >= codegen::cuda::phases(k).size());
+    CHECK(count(result.log, " 0 bytes spill stores, 0 bytes spill loads") == functions);
   }
 }
