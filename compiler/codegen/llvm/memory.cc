@@ -70,7 +70,7 @@ Slot Frame::load_uniform(const Place& place, const Offset& at, Guard guard, cons
   Value* value = to_value(ir.CreateAlignedLoad(place.type, from, place.align()), v.type);
   if (guard.lanes == nullptr) {
     if (guard.uniform != nullptr && slot(v.args[0]).form == Form::uniform)
-      value = ir.CreateSelect(guard.uniform, value, slot(v.args[0]).value);
+      value = scalars.pick(guard.uniform, value, slot(v.args[0]).value);
     else if (guard.uniform != nullptr)
       return {Form::varying, ir.CreateSelect(guard.uniform, scalars.splat(value, width), in_lanes(v.args[0])), nullptr,
               depth()};
@@ -108,7 +108,7 @@ Value* Frame::load_contiguous(const Place& place, Value* start, Value* mask, con
   }
   if (guard.uniform == nullptr) return ir.CreateAlignedLoad(type, start, place.align());
   Value* seen = ir.CreateAlignedLoad(type, ir.CreateSelect(guard.uniform, start, zeros_), place.align());
-  return ir.CreateSelect(guard.uniform, seen, fill);
+  return scalars.pick(guard.uniform, seen, fill);
 }
 
 // Vectors from the first element to the last. If all lanes are on, they are whole, and the last one ends with the last

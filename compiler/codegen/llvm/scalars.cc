@@ -1,6 +1,8 @@
 #include "compiler/codegen/llvm/scalars.h"
 
 #include <llvm/IR/Constants.h>
+#include <llvm/IR/InlineAsm.h>
+#include <llvm/IR/Instructions.h>
 #include <llvm/IR/IntrinsicsX86.h>
 
 #include "runtime/base/error.h"
@@ -148,6 +150,18 @@ llvm::Constant* Scalars::identity(Combiner combiner, DType dtype) {
   llvm::Type* type = type_of(dtype);
   if (is_floating(dtype)) return llvm::ConstantFP::get(type, kernel::identity_of(combiner, dtype));
   return llvm::ConstantInt::get(type, static_cast<std::uint64_t>(kernel::integer_identity_of(combiner, dtype)), true);
+}
+
+// With AVX2, LLVM 19 selects single floats by vblendvps or vblendvpd, and folds a load of one operand into it: 16 bytes
+// are read then, perhaps beyond the end of memory. What comes out of an instruction (an empty one) is no load.
+Value* Scalars::pick(Value* condition, Value* a, Value* b) {
+  const auto in_register = [&](Value* v) -> Value* {
+    if (isa_ != Isa::v3 || !v->getType()->isFloatingPointTy() || !llvm::isa<llvm::LoadInst>(v)) return v;
+    auto* type = llvm::FunctionType::get(v->getType(), {v->getType()}, false);
+    return ir_.CreateCall(type, llvm::InlineAsm::get(type, "", "=x,0", false), {v});
+  };
+  Value* const first = in_register(a);
+  return ir_.CreateSelect(condition, first, in_register(b));
 }
 
 Value* Scalars::apply(ScalarOp op, DType result, DType operand, std::span<Value* const> args) {

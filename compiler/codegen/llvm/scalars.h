@@ -26,6 +26,9 @@ class Scalars {
     return width == 1 ? scalar : ir_.CreateVectorSplat(static_cast<unsigned>(width), scalar);
   }
 
+  // a where the condition holds, else b. Selects of single floats have to come from here.
+  Value* pick(Value* condition, Value* a, Value* b);
+
   // All operands have one width.
   Value* apply(kernel::ScalarOp op, DType result, DType operand, std::span<Value* const> args);
 
@@ -44,7 +47,6 @@ class Scalars {
   Value* extreme(bool greatest, Value* a, Value* b);
   Value* scalef(Value* x, Value* n, int width);  // x * 2^n, v4
   Value* cast(DType result, DType operand, Value* v);
-  Value* pick(Value* condition, Value* a, Value* b) { return ir_.CreateSelect(condition, a, b); }
 
   Ir& ir_;
   Isa isa_;
