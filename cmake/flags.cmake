@@ -24,6 +24,9 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
 if(BITALE_SANITIZE)
   set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 endif()
+if(BITALE_FUZZERS)
+  set(CMAKE_CXX_FLAGS_DEBUG "-O0 -gline-tables-only")  # builds in half the time; readers are fast enough
+endif()
 
 # Checkouts of the repository share their cached objects: nothing in an object depends on where its checkout lies.
 find_program(BITALE_CCACHE ccache)
@@ -47,6 +50,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   if(BITALE_SANITIZE)
     target_compile_options(bitale_flags INTERFACE -Wno-maybe-uninitialized)
   endif()
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # Reported inside std::stable_sort of libstdc++ 12, which uses a function that it declares deprecated itself.
+  target_compile_options(bitale_flags INTERFACE -Wno-deprecated-declarations)
 endif()
 
 if(BITALE_SANITIZE)

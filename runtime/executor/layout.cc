@@ -81,8 +81,8 @@ struct Layout::Builder {
     extent_args.insert(extent_args.end(), extents.begin(), extents.end());
   }
 
-  int body(const Program& program) {
-    layout.bodies.push_back(Layout(program, &layout.varying, next_id));
+  int body(const Program& inner) {
+    layout.bodies.push_back(Layout(inner, &layout.varying, next_id));
     return static_cast<int>(layout.bodies.size()) - 1;
   }
 

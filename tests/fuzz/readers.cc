@@ -1,0 +1,206 @@
+#include "tests/fuzz/readers.h"
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "compiler/codegen/link.h"
+#include "compiler/driver/kernel_cache.h"
+#include "compiler/ir/graph.h"
+#include "compiler/ir/parse.h"
+#include "models/data/idx.h"
+#include "models/data/safetensors.h"
+#include "ops/api/ops.h"
+#include "runtime/base/error.h"
+#include "runtime/program/format.h"
+#include "runtime/program/placement.h"
+#include "runtime/program/serialize.h"
+#include "tests/support/temp_folder.h"
+
+namespace bitale::tests {
+namespace {
+
+void must(bool condition, const std::string& what) {
+  if (!condition) throw std::logic_error("taken, but " + what);
+}
+
+// ---- graph text ----
+
+bool read_graph_text(std::span<const std::uint8_t> bytes) {
+  ops::register_all();
+  const std::string text(bytes.begin(), bytes.end());
+  ir::Graph graph;
+  try {
+    graph = ir::parse(text);
+  } catch (const Error&) {
+    return false;
+  }
+  ir::verify(graph);
+  const std::string printed = ir::to_string(graph, false, true);
+  must(ir::to_string(ir::parse(printed), false, true) == printed, "its text is not read back:\n" + printed);
+  return true;
+}
+
+// ---- saved programs: parser, verifier, placement, and the pieces of its code ----
+
+constexpr std::int64_t axis_extent = 3, scalar_value = 2;
+
+// Placed for a call with inputs of these extents, if the program's checks let it.
+void place_somehow(const program::Program& p) {
+  program::CallShapes shapes;
+  for (const program::Port& port : p.inputs) shapes.inputs.emplace_back(port.dims.size(), axis_extent);
+  for (const program::Port& port : p.shareds) shapes.shareds.emplace_back(port.dims.size(), axis_extent);
+  shapes.values.assign(p.inputs.size(), scalar_value);
+  const program::Placement placed = program::place(p, program::evaluate_extents(p, shapes), 2);
+  for (std::size_t b = 0; b < p.buffers.size(); ++b)
+    must(placed.offsets[b] < 0 || (placed.bytes[b] >= 0 && placed.offsets[b] + placed.bytes[b] <= placed.arena_bytes),
+         "buffer " + std::to_string(b) + " lies outside the arena");
+}
+
+bool read_program(std::span<const std::uint8_t> bytes) {
+  program::Program p;
+  try {
+    p = program::deserialize(program::seal(bytes), "bytes");
+  } catch (const Error&) {
+    return false;
+  }
+  program::to_string(p);
+  const auto again = program::serialize(p);
+  must(program::to_string(program::deserialize(again, "again")) == program::to_string(p), "it does not come back");
+  for (const program::Blob& blob : p.blobs)
+    for (std::size_t i = 0; i < p.entries.size(); ++i) try {
+        codegen::piece_of(blob, i);
+      } catch (const Error&) {
+      }
+  try {
+    place_somehow(p);
+  } catch (const Error&) {
+  } catch (const InternalError&) {  // found here, where extents are known: a contraction that leaves its buffers
+  }
+  return true;
+}
+
+// ---- the index of cached kernels ----
+
+// As compiler/driver/kernel_cache.cc writes it.
+Bytes index_file(std::span<const std::uint8_t> rows) {
+  constexpr std::size_t row_bytes = 32;
+  const std::uint64_t count = rows.size() / row_bytes;
+  const Digest digest = Hasher().bytes(rows.data(), rows.size()).digest();
+  Bytes file(8 + 8 + 16);
+  std::memcpy(file.data(), "BITALEK\n", 8);
+  std::memcpy(file.data() + 8, &count, 8);
+  std::memcpy(file.data() + 16, digest.words.data(), 16);
+  file.insert(file.end(), rows.begin(), rows.end());
+  return file;
+}
+
+// A cache with one program in it, and the index of its kernels.
+struct CacheInFolder {
+  TempFolder folder;
+  driver::Cache cache{folder.path().string()};
+  driver::KernelCache kernels{cache, Isa::v3, false};
+  program::Program program;
+  std::filesystem::path index;
+
+  CacheInFolder() {
+    program.name = "code";
+    program.entries = {{"kernel", "structure 0"}, {"kernel", "structure 1"}};
+    const std::vector<codegen::Piece> pieces(2, codegen::Piece{0xc3});
+    program.blobs.push_back(codegen::join(pieces, target_of(Isa::v3)));
+    const Digest key = Hasher().text("code").digest();
+    cache.store(key, program);
+    kernels.add(program.entries, key);
+    for (const auto& file : std::filesystem::directory_iterator(folder.path()))
+      if (file.path().extension() == ".kernels") index = file.path();
+  }
+};
+
+CacheInFolder& cache_in_folder() {
+  static CacheInFolder one;
+  return one;
+}
+
+// The first byte says whether the frame is right or is part of the bytes.
+bool read_kernel_index(std::span<const std::uint8_t> bytes) {
+  if (bytes.empty()) return false;
+  CacheInFolder& c = cache_in_folder();
+  const Bytes file = bytes[0] % 2 ? index_file(bytes.subspan(1)) : Bytes(bytes.begin() + 1, bytes.end());
+  std::ofstream(c.index, std::ios::binary)
+      .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
+  const auto count =
+      driver::kernels_in(c.cache, {driver::CacheEntry::Kind::kernel_index, c.index.stem().string(), 0, 0});
+  if (!count) return false;
+  must(*count * 32 + 32 == static_cast<std::int64_t>(file.size()), "it has another number of rows");
+  for (const auto& piece : c.kernels.find(c.program.entries))
+    must(!piece || piece->front() == 0xc3, "a kernel has other code");
+  return true;
+}
+
+// ---- checkpoints and data ----
+
+// A file that exists in memory alone.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::span<const std::uint8_t> bytes) : descriptor_(memfd_create("bytes", MFD_CLOEXEC)) {
+    if (descriptor_ < 0 || ::write(descriptor_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+      throw std::runtime_error("no file in memory");
+  }
+  ~MemoryFile() { ::close(descriptor_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+
+ private:
+  int descriptor_;
+};
+
+bool read_safetensors(std::span<const std::uint8_t> bytes) {
+  try {
+    const MemoryFile file(bytes);
+    std::size_t total = 0;
+    for (const auto& [name, array] : models::read_safetensors(file.path()).arrays) total += array.bytes();
+    must(total <= bytes.size(), "its arrays have more bytes than the file");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool read_idx(std::span<const std::uint8_t> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  bool read = false;
+  for (std::size_t rank = 1; rank <= 3; ++rank) try {
+      const models::Idx idx = models::parse_idx(text, rank, "bytes");
+      std::size_t count = 1;
+      for (const std::uint32_t e : idx.extents) count *= e;
+      must(count == idx.bytes.size() && count <= bytes.size(), "its extents are not those of its elements");
+      read = true;
+    } catch (const Error&) {
+    }
+  return read;
+}
+
+constexpr ReaderUnderTest list[] = {
+    {"graph_text", read_graph_text, graph_text_seeds},        // compiler/ir/parse.h
+    {"program", read_program, program_seeds},                 // runtime/program/serialize.h: cache entries, too
+    {"kernel_index", read_kernel_index, kernel_index_seeds},  // compiler/driver/kernel_cache.h
+    {"safetensors", read_safetensors, safetensors_seeds},     // models/data/safetensors.h: checkpoints
+    {"idx", read_idx, idx_seeds},                             // models/data/idx.h: MNIST's files
+};
+
+}  // namespace
+
+std::span<const ReaderUnderTest> readers_under_test() { return list; }
+
+const ReaderUnderTest& reader_under_test(const std::string& name) {
+  for (const ReaderUnderTest& reader : list)
+    if (name == reader.name) return reader;
+  throw std::runtime_error("there is no reader '" + name + "'");
+}
+
+}  // namespace bitale::tests

@@ -1,0 +1,170 @@
+// Seeds of the readers: what Bitale itself writes.
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "compiler/codegen/link.h"
+#include "compiler/driver/pipeline.h"
+#include "compiler/grad/grad.h"
+#include "compiler/ir/graph.h"
+#include "compiler/lower/lower.h"
+#include "models/data/safetensors.h"
+#include "ops/api/ops.h"
+#include "runtime/base/error.h"
+#include "runtime/base/hash.h"
+#include "runtime/program/format.h"
+#include "runtime/program/serialize.h"
+#include "tests/fuzz/readers.h"
+#include "tests/support/program_of_everything.h"
+#include "tests/support/temp_folder.h"
+
+namespace bitale::tests {
+namespace {
+
+using ir::Dim;
+using ir::Tensor;
+
+Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+// Every sample of every op, on inputs of its own shapes.
+ir::Graph graph_of(const ir::OpDef& op, const ir::Sample& sample) {
+  ir::Graph g;
+  for (const ir::SampleInput& in : sample.inputs) {
+    const DType dtype = in.dtype.value_or(op.dtypes.empty() ? DType::f32 : op.dtypes[0]);
+    ir::Shape shape(in.shape.begin(), in.shape.end());
+    g.inputs.push_back(ir::input("x" + std::to_string(g.inputs.size()), {dtype, shape}));
+  }
+  g.outputs = sample.build(g.inputs);
+  return g;
+}
+
+template <class F>
+void for_each_sample(const F& f) {
+  ops::register_all();
+  for (const ir::OpDef* op : ir::all_ops())
+    if (op->samples)
+      for (const ir::Sample& sample : op->samples()) f(*op, sample);
+}
+
+// LeNet's layers, small, and a step of training.
+lower::FunctionGraph lenet_step() {
+  ops::register_all();
+  lower::FunctionGraph g;
+  g.name = "step";
+  const Dim n = Dim::symbol("batch");
+  const Tensor x = ir::input("images", {DType::f32, {n, 1, 12, 12}}), y = ir::input("labels", {DType::i32, {n}});
+  g.inputs = {x, y};
+  const auto parameter = [&](const std::string& name, const ir::Shape& shape) {
+    const auto key = static_cast<std::int64_t>(g.shareds.size()) + 1;
+    g.shareds.push_back(ir::shared(name, key, {DType::f32, shape}));
+    return g.shareds.back();
+  };
+  const Tensor filters = parameter("filters", {4, 1, 5, 5}), bias = parameter("bias", {4, 1, 1});
+  const Tensor maps = ops::tanh(ir::add(ops::max_pool2d(ops::conv2d(x, filters)), bias));
+  const Tensor dense = ir::dot(ir::reshape(maps, {n, 64}), parameter("weights", {64, 10}));
+  const Tensor loss = ops::mean(ops::cross_entropy(ir::add(dense, parameter("shift", {10})), y));
+  g.outputs = {loss, ir::argmax(dense, {1})};
+  const std::vector<Tensor> gradients = ad::grad(loss, g.shareds);
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    g.updates.emplace_back(static_cast<int>(i), ir::sub(g.shareds[i], ir::mul(gradients[i], 0.1)));
+  return g;
+}
+
+// As compile() makes it, but with code that is one instruction for each entry.
+program::Program program_of(const lower::FunctionGraph& graph) {
+  ir::Graph all{graph.inputs, graph.outputs};
+  all.inputs.insert(all.inputs.end(), graph.shareds.begin(), graph.shareds.end());
+  for (const auto& [number, value] : graph.updates) all.outputs.push_back(value);
+  rewrite::PassContext context;
+  context.level = 2;
+  std::vector<rewrite::PassReport> reports;
+  all = rewrite::run_pipeline(driver::pipeline(), all, context, reports);
+  lower::FunctionGraph optimised = graph;
+  optimised.requirements = lower::requirements_of(graph);
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) optimised.outputs[i] = all.outputs[i];
+  for (std::size_t i = 0; i < graph.updates.size(); ++i)
+    optimised.updates[i].second = all.outputs[graph.outputs.size() + i];
+  program::Program p = lower::lower(optimised).program;
+  p.entries.push_back({"leaf", "leaf"});
+  const auto leaf = static_cast<int>(p.entries.size()) - 1;
+  for (program::Step& step : p.steps)
+    if (auto* c = std::get_if<program::ContractionStep>(&step.node)) c->tile = {4, 8, leaf, leaf, leaf};
+  p.blobs = {codegen::join(std::vector<codegen::Piece>(p.entries.size(), codegen::Piece{0xc3}), "x86-64-v3")};
+  return p;
+}
+
+Bytes payload_of(const program::Program& p) {
+  const Bytes file = program::serialize(p);
+  const auto payload = program::unseal(file, "seed");
+  return {payload.begin(), payload.end()};
+}
+
+}  // namespace
+
+std::vector<Bytes> graph_text_seeds() {
+  std::vector<Bytes> seeds;
+  for_each_sample([&](const ir::OpDef& op, const ir::Sample& sample) {
+    seeds.push_back(bytes_of(ir::to_string(graph_of(op, sample), false, true)));
+  });
+  const lower::FunctionGraph step = lenet_step();
+  ir::Graph g{step.inputs, step.outputs};
+  for (const auto& [number, value] : step.updates) g.outputs.push_back(value);
+  seeds.push_back(bytes_of(ir::to_string(g, false, true)));
+  return seeds;
+}
+
+// Library calls are what programs of ops differ in most: one seed for each.
+std::vector<Bytes> program_seeds() {
+  std::vector<Bytes> seeds{payload_of(program_of_everything()), payload_of(program_of(lenet_step()))};
+  for_each_sample([&](const ir::OpDef& op, const ir::Sample& sample) {
+    if (op.library.empty() || sample.name != op.samples()[0].name) return;
+    const ir::Graph g = graph_of(op, sample);
+    lower::FunctionGraph f;
+    f.name = op.name;
+    f.inputs = g.inputs;
+    f.outputs = g.outputs;
+    seeds.push_back(payload_of(program_of(f)));
+  });
+  return seeds;
+}
+
+// Of a cache that has the structures of program "code" in tests/fuzz/readers.cc; the first byte asks for a right frame.
+std::vector<Bytes> kernel_index_seeds() {
+  const auto row = [](const std::string& structure, const std::string& program) {
+    Bytes bytes(32);
+    std::memcpy(bytes.data(), Hasher().text(structure).digest().words.data(), 16);
+    std::memcpy(bytes.data() + 16, Hasher().text(program).digest().words.data(), 16);
+    return bytes;
+  };
+  const auto joined = [](std::initializer_list<Bytes> parts) {
+    Bytes all;
+    for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  };
+  return {{1},
+          joined({{1}, row("structure 0", "code"), row("structure 1", "code")}),
+          joined({{1}, row("structure 1", "gone"), row("structure 0", "code"), row("structure 0", "code")})};
+}
+
+std::vector<Bytes> safetensors_seeds() {
+  const TempFolder folder;
+  const auto file_of = [&](const models::NamedArrays& content) {
+    const auto path = folder.path() / "seed";
+    models::write_safetensors(path, content);
+    std::ifstream file(path, std::ios::binary);
+    return Bytes(std::istreambuf_iterator<char>(file), {});
+  };
+  models::NamedArrays some;
+  some.metadata = {{"epoch", "3"}, {"name", "a \"quoted\" one"}};
+  some.arrays = {{"w", Array::zeros(DType::f32, {2, 3})},
+                 {"flags", Array::zeros(DType::bool_, {5})},
+                 {"none", Array::zeros(DType::f64, {0, 4})},
+                 {"step", Array::zeros(DType::i64, {})}};
+  return {file_of({}), file_of(some)};
+}
+
+std::vector<Bytes> idx_seeds() {
+  return {{0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9}, {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4}};
+}
+
+}  // namespace bitale::tests

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "runtime/program/program.h"
+
+namespace bitale::tests {
+
+// A consistent Program with every kind of extent, buffer, port, step and binding in it. Its code is a few bytes that
+// nobody may run.
+program::Program program_of_everything();
+
+}  // namespace bitale::tests
