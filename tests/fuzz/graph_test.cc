@@ -1,15 +1,22 @@
-// Random graphs, and the gradients of random scalars of them, through the whole compiler.
+// Random graphs, and what users make of graphs (tests/support/random_program.h), through the whole compiler.
 //
-// BITALE_FUZZ_SEEDS=N runs N seeds instead of those that fit into CI; BITALE_FUZZ_FIRST=K starts at seed K.
+//   BITALE_FUZZ_SEEDS=N       a long run: N seeds instead of those that fit into CI, each with all uses instead of two;
+//                             says every few seconds how far it is
+//   BITALE_FUZZ_FIRST=K       starts at seed K
+//   BITALE_FUZZ_GO_ON=1       goes on after a fault, and lists all seeds with one at the end
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <map>
+
+#include <fmt/format.h>
 
 #include "runtime/base/flags.h"
 #include "runtime/device/cpu.h"
 #include "tests/support/catch.h"
-#include "tests/support/differential.h"
 #include "tests/support/random.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/random_program.h"
 
 using namespace bitale;
 using namespace bitale::tests;
@@ -38,29 +45,80 @@ DifferentialOptions options_for(std::uint64_t seed) {
   return o;
 }
 
-void check(const BuiltCase& graph, std::uint64_t seed, const std::string& what) {
-  if (graph.outputs.empty()) return;
-  const auto fails = [&](const BuiltCase& g) { return differential(g, options_for(seed)); };
-  const Finding finding = fails(graph);
-  if (!finding) return;
-  const BuiltCase small = shrink(graph, finding.kind, fails);
-  FAIL_CHECK("seed " << seed << ", " << what << ": " << finding.kind << ": " << fails(small).text << "\nin\n"
-                     << to_string(small));
+BuiltCase graph_of(std::uint64_t seed) {
+  RandomGraphOptions options;
+  options.steps = static_cast<int>(Random(seed).between(2, 14));
+  return random_graph(seed, options);
 }
+
+// False, and a report, if something differs.
+bool agrees(const BuiltCase& graph, Use use, std::uint64_t seed) {
+  const DifferentialOptions options = options_for(seed);
+  const RandomProgram program{graph, use, seed};
+  const Finding finding = check(program, options);
+  if (!finding) return true;
+  const RandomProgram small = shrink(program, finding.kind, options);
+  // Not by way of Catch, which breaks lines.
+  std::cerr << "seed " << seed << ", " << name_of(use) << ": " << finding.kind << ": " << check(small, options).text
+            << "\n"
+            << to_string(small, options);
+  FAIL_CHECK("seed " << seed << ", " << name_of(use) << ": " << finding.kind);
+  return false;
+}
+
+// Says on standard error how a long run goes.
+class Progress {
+ public:
+  Progress(std::uint64_t first, std::uint64_t seeds) : first_(first), seeds_(seeds) {}
+
+  void fault(std::uint64_t seed, Use use) { faults_.push_back(fmt::format("{} ({})", seed, name_of(use))); }
+  void done(std::uint64_t seed, int graphs) {
+    graphs_ += graphs;
+    const double now = seconds();
+    if (now - said_ < 20 && seed + 1 < first_ + seeds_) return;
+    said_ = now;
+    const auto count = static_cast<double>(seed - first_ + 1);
+    std::cerr << fmt::format("seed {} of {}..{}: {} graphs, {:.1f} in a second, {} faults, {:.0f} min left\n", seed,
+                             first_, first_ + seeds_ - 1, graphs_, graphs_ / now, faults_.size(),
+                             now / count * (static_cast<double>(seeds_) - count) / 60);
+    if (seed + 1 < first_ + seeds_ || faults_.empty()) return;
+    std::cerr << "faults:";
+    for (const std::string& f : faults_) std::cerr << " " << f;
+    std::cerr << "\n";
+  }
+
+ private:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::uint64_t first_, seeds_;
+  std::int64_t graphs_ = 0;
+  double said_ = 0;
+  std::vector<std::string> faults_;
+};
 
 }  // namespace
 
-TEST_CASE("random graphs and their gradients give what the interpreter gives") {
+TEST_CASE("random graphs give what the interpreter gives, whatever they are used for") {
   const std::uint64_t first = from_environment("BITALE_FUZZ_FIRST", 1);
   const std::uint64_t seeds = from_environment("BITALE_FUZZ_SEEDS", flags().guard || sanitized ? 25 : 100);
-  const bool loud = std::getenv("BITALE_FUZZ_SEEDS") != nullptr;
-  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+  const bool long_run = std::getenv("BITALE_FUZZ_SEEDS") != nullptr;
+  const bool go_on = std::getenv("BITALE_FUZZ_GO_ON") != nullptr;
+  Progress progress(first, seeds);
+  bool good = true;
+  for (std::uint64_t seed = first; seed < first + seeds && (good || go_on); ++seed) {
     INFO("seed " << seed);
-    if (loud) std::cerr << "seed " << seed << "\n";
-    RandomGraphOptions options;
-    options.steps = static_cast<int>(Random(seed).between(2, 14));
-    const BuiltCase graph = random_graph(seed, options);
-    check(graph, seed, "graph");
-    check(random_gradient(graph, seed), seed, "gradient");
+    const BuiltCase graph = graph_of(seed);
+    // In CI the graph itself and one other use.
+    const Use other = all_uses[1 + seed % 4];
+    int graphs = 0;
+    for (const Use use : all_uses) {
+      if (!long_run && use != Use::values && use != other) continue;
+      ++graphs;
+      if (agrees(graph, use, seed)) continue;
+      good = false;
+      progress.fault(seed, use);
+    }
+    if (long_run) progress.done(seed, graphs);
   }
 }

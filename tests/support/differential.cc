@@ -201,6 +201,16 @@ Optimised optimise(const BuiltCase& graph, int level) {
 
 }  // namespace
 
+Expected expected(const BuiltCase& graph, std::uint64_t seed) {
+  Interpreted plain = interpret(graph, nullptr);
+  Spread moved = measure(graph, plain.outputs, seed);
+  return {std::move(plain.outputs), std::move(moved), plain.non_finite};
+}
+
+std::string differing(const std::vector<Array>& got, const Expected& e) { return differing(got, e.outputs, e.moved); }
+
+BuiltCase rewritten(const BuiltCase& graph, int level) { return optimise(graph, level).graph; }
+
 Finding differential(const BuiltCase& graph, const DifferentialOptions& options) {
   std::string stage = "interpreter";
   try {

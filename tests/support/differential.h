@@ -28,6 +28,21 @@ struct DifferentialOptions {
   std::vector<int> levels = {0, 2};
 };
 
+// What a graph has to give: its values by the interpreter, and how far noise moves each element (infinitely where it
+// changes what an integer, a NaN or an infinity is).
+struct Expected {
+  std::vector<Array> outputs;
+  std::vector<std::vector<double>> moved;
+  bool non_finite = false;  // somewhere inside
+};
+Expected expected(const BuiltCase& graph, std::uint64_t seed);
+
+// Empty if `got` is that to within the tolerances; else what differs where.
+std::string differing(const std::vector<Array>& got, const Expected& expected);
+
+// The graph as the pipeline of this level makes it.
+BuiltCase rewritten(const BuiltCase& graph, int level);
+
 Finding differential(const BuiltCase& graph, const DifferentialOptions& options);
 
 // A smaller graph that `fails` finds the same kind of fault in: fewer outputs, an inner tensor as the output, inputs

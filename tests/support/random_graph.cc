@@ -535,7 +535,7 @@ BuiltCase without_unused_inputs(BuiltCase graph) {
   return out;
 }
 
-BuiltCase random_gradient(const BuiltCase& forward, std::uint64_t seed) {
+Tensor random_cost(const BuiltCase& forward, std::uint64_t seed) {
   Random random(seed);
   Tensor cost;
   for (const Tensor& t : forward.outputs) {
@@ -545,6 +545,11 @@ BuiltCase random_gradient(const BuiltCase& forward, std::uint64_t seed) {
     const Tensor weighted = random.chance(0.5) ? ir::mul(t, 2 * random.uniform() - 1) : ops::tanh(t);
     cost = ir::accumulate(cost, ir::cast(ir::sum(weighted, axes), DType::f64));
   }
+  return cost;
+}
+
+BuiltCase random_gradient(const BuiltCase& forward, std::uint64_t seed) {
+  const Tensor cost = random_cost(forward, seed);
   BuiltCase out;
   if (!cost) return out;
   std::vector<Tensor> wrt;
@@ -556,15 +561,19 @@ BuiltCase random_gradient(const BuiltCase& forward, std::uint64_t seed) {
   ad::GradOptions options;
   options.disconnected = ad::Disconnected::zero;
   out.outputs = ad::grad(cost, wrt, options);
+  return has_values(out) ? without_unused_inputs(std::move(out)) : BuiltCase();
+}
+
+bool has_values(const BuiltCase& graph) {
   try {
-    eval::evaluate(out.outputs, out.bindings());
+    eval::evaluate(graph.outputs, graph.bindings());
+    return true;
   } catch (const InternalError& e) {
     if (!is_unclipped(e)) throw;
-    return {};
+    return false;
   } catch (const Error&) {  // what a user would be told: the derivative of a determinant at a singular matrix, say
-    return {};
+    return false;
   }
-  return without_unused_inputs(std::move(out));
 }
 
 }  // namespace bitale::tests

@@ -22,9 +22,15 @@ struct RandomGraphOptions {
 // Depends on the seed and the options alone. Has one output or more, and inputs in use or that bind a symbol.
 BuiltCase random_graph(std::uint64_t seed, const RandomGraphOptions& options = {});
 
+// A random float64 scalar made of the float outputs; empty if there are none.
+ir::Tensor random_cost(const BuiltCase& forward, std::uint64_t seed);
+
 // The gradients of a random float scalar made from the outputs, with respect to the float inputs; nothing if there is
 // no float output. Its inputs and values are those of `forward`.
 BuiltCase random_gradient(const BuiltCase& forward, std::uint64_t seed);
+
+// False where the interpreter refuses the values, as a call would.
+bool has_values(const BuiltCase& graph);
 
 // The graph without inputs that no output reads and that bind no symbol.
 BuiltCase without_unused_inputs(BuiltCase graph);
