@@ -153,23 +153,16 @@ const std::vector<Rule>& stabilise_table() {
   return rules;
 }
 
-std::vector<const Rule*> pointers(std::initializer_list<const std::vector<Rule>*> tables) {
-  std::vector<const Rule*> list;
-  for (const auto* table : tables)
-    for (const Rule& rule : *table) list.push_back(&rule);
-  return list;
-}
-
 }  // namespace
 
 std::span<const Rule* const> algebra_rules() {
   static const auto list =
-      pointers({&arithmetic_rules(), &logic_rules(), &movement_rules(), &reduction_rules(), &dot_rules()});
+      rewrite::rule_list({&arithmetic_rules(), &logic_rules(), &movement_rules(), &reduction_rules(), &dot_rules()});
   return list;
 }
 
 std::span<const Rule* const> stabilising_rules() {
-  static const auto list = pointers({&stabilise_table()});
+  static const auto list = rewrite::rule_list({&stabilise_table()});
   return list;
 }
 
