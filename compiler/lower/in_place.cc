@@ -41,6 +41,21 @@ void find_stores(const Kernel& k, const kernel::Region& region, int buffer, std:
   }
 }
 
+// Whether the buffer is loaded behind the first store to another one, in the order of the statements.
+bool loads_behind_store(const Kernel& k, const kernel::Region& region, int loaded, int stored, bool& behind) {
+  for (const kernel::Stmt& stmt : region) {
+    if (const auto* store = std::get_if<kernel::Store>(&stmt.node)) {
+      behind = behind || k.accesses[at(store->access)].buffer == stored;
+    } else if (const auto* let = std::get_if<kernel::Let>(&stmt.node)) {
+      const kernel::Value& v = k.values[at(let->value)];
+      if (behind && v.op == kernel::ScalarOp::load && k.accesses[at(v.index)].buffer == loaded) return true;
+    } else if (loads_behind_store(k, std::get<kernel::Loop>(stmt.node).body, loaded, stored, behind)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Contractions: an epilogue visits every element once, and reads its operands at the element that it writes. So the old
 // value has to be an operand with the very addresses of the new one.
 bool reads_what_it_stores(const ContractionStep& c, const Groups& groups, int shared, int update) {
@@ -84,7 +99,9 @@ bool reads_what_it_stores(const Kernel& k, int from, int to) {
                                    [&](const kernel::Term& t) { return t.value == loop->var; });
     if (!moves && !(loop->extent == kernel::Extent::constant(1))) return false;
   }
-  // ...and whatever is read is read there. The loop variables in the index say that it is the same iteration.
+  // ...and whatever is read is read there, before it is written. The loop variables in the index say that it is the
+  // same iteration.
+  if (bool behind = false; loads_behind_store(k, k.body, from, to, behind)) return false;
   return std::all_of(k.values.begin(), k.values.end(), [&](const kernel::Value& v) {
     if (v.op != kernel::ScalarOp::load) return true;
     const kernel::Access& access = k.accesses[at(v.index)];

@@ -12,8 +12,8 @@ namespace bitale::lower {
 // that writes it reads the old value, if at all, only at the element that it then writes.
 void mark_in_place(program::Program& program, const std::vector<kernel::Kernel>& kernels);
 
-// Whether a kernel reads its argument `from` only at the element of argument `to` that it stores right after: they may
-// be one buffer then.
+// Whether a kernel reads its argument `from` only at the element of argument `to` that it stores later in the same
+// iteration: they may be one buffer then.
 bool reads_what_it_stores(const kernel::Kernel& kernel, int from, int to);
 
 }  // namespace bitale::lower

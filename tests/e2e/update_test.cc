@@ -30,6 +30,23 @@ bool all(const Array& a, float value) {
 
 }  // namespace
 
+TEST_CASE("variables that are updated from each other in one kernel see the old values") {
+  const auto vector = [](std::vector<float> v) { return Array::of<float>(std::span<const float>(v), {3}); };
+  const Shared a("a", vector({1, 2, 3})), b("b", vector({10, 20, 40}));
+  const Function step = function({}, {}, {.updates = {{a, flip(b)}, {b, 0.5 * b + 0.25 * a}}, .cache = false});
+  float x[] = {1, 2, 3}, y[] = {10, 20, 40};
+  for (int call = 0; call < 3; ++call) {
+    step();
+    const float before[] = {x[0], x[1], x[2]};
+    for (int i = 0; i < 3; ++i) x[i] = y[2 - i];
+    for (int i = 0; i < 3; ++i) y[i] = 0.5f * y[i] + 0.25f * before[i];
+    for (int i = 0; i < 3; ++i) {
+      CHECK(a.get().at(i) == x[i]);
+      CHECK(b.get().at(i) == y[i]);
+    }
+  }
+}
+
 TEST_CASE("an update is in place where it may be, and what was read before stays") {
   const Tensor g = input("g", float32, {64, 64});
   const Shared w("w", filled(1, {64, 64}));

@@ -62,6 +62,13 @@ TEST_CASE("of a swap one side is in place at most, and an old value that is retu
   CHECK(in_place({a}, {a + 1.0}, {a}) == Bools{false});
 }
 
+TEST_CASE("an update is not in place where the kernel that stores it reads the old value afterwards") {
+  // One kernel: a's new value is stored before b's is computed from a's old one.
+  const Tensor a = shared("a", 1, {4}), b = shared("b", 2, {4});
+  CHECK(in_place({a, b}, {ir::flip(b, {0}), b * 0.5 + a * 0.25}) == Bools{false, false});
+  CHECK(in_place({a, b}, {b * 2.0, b * 0.5 + a * 0.25}) == Bools{false, true});
+}
+
 TEST_CASE("an update is not in place before a step that checks data") {
   const Tensor w = shared("w", 1), at = ir::input("at", {DType::i64, {2}});
   const Tensor table = shared("table", 2, {5});
@@ -71,17 +78,20 @@ TEST_CASE("an update is not in place before a step that checks data") {
 }
 
 TEST_CASE("a kernel reads what it stores") {
-  const auto kernel = [](bool shifted) {
+  const auto kernel = [](bool shifted, bool again = false) {
     kernel::Builder b("k");
-    const int from = b.buffer("from", DType::f32, false), to = b.buffer("to", DType::f32, true);
+    const int from = b.buffer("from", DType::f32, false), to = b.buffer("to", DType::f32, true),
+              other = b.buffer("other", DType::f32, true);
     const kernel::Extent n = b.extent_argument();
     b.loop(kernel::LoopKind::vector, n, [&](kernel::Scalar i) {
       const kernel::Index here{kernel::Extent::constant(0), {{i.id, kernel::Extent::constant(1)}}};
       const kernel::Index next{kernel::Extent::constant(1), {{i.id, kernel::Extent::constant(1)}}};
       b.store(to, here, b.load(from, shifted ? next : here));
+      if (again) b.store(other, here, b.load(from, here));
     });
     return b.finish();
   };
   CHECK(lower::reads_what_it_stores(kernel(false), 0, 1));
   CHECK_FALSE(lower::reads_what_it_stores(kernel(true), 0, 1));
+  CHECK_FALSE(lower::reads_what_it_stores(kernel(false, true), 0, 1));
 }
