@@ -102,8 +102,8 @@ std::vector<Array> Function::call(std::span<const Argument> given) const {
   if (!state_) throw Error("call of an empty Function");
   const State& s = *state_;
   const std::vector<Array> inputs = s.arguments(given);
-  std::vector<std::shared_lock<std::shared_mutex>> readers;
-  std::vector<std::unique_lock<std::shared_mutex>> writers;
+  std::vector<std::shared_lock<FairMutex>> readers;
+  std::vector<std::unique_lock<FairMutex>> writers;
   std::vector<Array> values;
   executor::CallOptions options = s.call_options();
   options.owned.resize(s.shareds.size());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <shared_mutex>
 
 #include <bitale/custom.h>
@@ -14,12 +15,32 @@ namespace bitale {
 
 class IndexItem;
 
+// A shared_mutex that lets writers in however many readers there are: who comes while a writer waits, waits behind it.
+// A thread that holds one must not lock it again.
+class FairMutex {
+ public:
+  void lock() {
+    const std::lock_guard gate(gate_);
+    mutex_.lock();
+  }
+  void unlock() { mutex_.unlock(); }
+  void lock_shared() {
+    const std::lock_guard gate(gate_);
+    mutex_.lock_shared();
+  }
+  void unlock_shared() { mutex_.unlock_shared(); }
+
+ private:
+  std::mutex gate_;
+  std::shared_mutex mutex_;
+};
+
 // The value side of a Shared. Calls that read it hold the lock shared, calls that update it exclusively; several are
 // locked in order of key. The version grows with every change of the value.
 struct Shared::State {
   std::string name;
   std::int64_t key = 0;
-  mutable std::shared_mutex mutex;
+  mutable FairMutex mutex;
   Array value;
   Array spare;  // memory of an earlier value, for the next one: of a Shared that is updated, but not in place
   std::int64_t version = 0;

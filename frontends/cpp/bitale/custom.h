@@ -56,7 +56,8 @@ struct ResultType {
 // Values computed by C++ code of this process. It must depend on the operands alone (equal calls are made once), and is
 // called by one thread at a time per call of a function, perhaps not the caller's, with arrays that are its to read and
 // to fill. An exception makes the function's call fail with its text and the line that asked for the op. Functions with
-// such an op are compiled anew in every process: the callback cannot be stored in the cache.
+// such an op are compiled anew in every process: the callback cannot be stored in the cache. It must not
+// get or set Shared variables that the function reads or updates: a call holds them.
 struct CallbackDefinition {
   std::string name;
   std::function<std::vector<ResultType>(const std::vector<Tensor>& operands)> type;
