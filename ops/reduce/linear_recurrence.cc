@@ -68,17 +68,18 @@ void reference(const ir::Reference& r) {
   for (std::size_t k = a + 1; k < shape.size(); ++k) inner *= shape[k];
   const std::int64_t n = shape[a];
   for (std::int64_t i = 0; i < r.outputs[0].size(); ++i) {
-    // Every element from its own definition: b[k] + a[k] b[k-1] + a[k] a[k-1] b[k-2] + ...
-    const std::int64_t place = i / inner % n, terms = reverse ? n - place : place + 1;
-    double total = 0, factor = 1;
-    for (std::int64_t k = 0; k < terms; ++k) {
-      const std::int64_t at = i + (reverse ? k : -k) * inner;
-      total += factor * r.inputs[1].at(at);
-      factor *= r.inputs[0].at(at);
-    }
+    // Every element on its own, from the end that the recurrence begins at. Not as b[k] + a[k] b[k-1] + ...: products
+    // of several a may be infinite or NaN where the recurrence is not.
+    const std::int64_t place = i / inner % n, before = reverse ? n - 1 - place : place;
     dispatch(r.outputs[0].dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
-      r.outputs[0].view<T>()[static_cast<std::size_t>(i)] = static_cast<T>(total);
+      T total{};
+      for (std::int64_t k = before; k >= 0; --k) {
+        const std::int64_t at = i + (reverse ? k : -k) * inner;
+        const double b = r.inputs[1].at(at);
+        total = static_cast<T>(k == before ? b : r.inputs[0].at(at) * static_cast<double>(total) + b);
+      }
+      r.outputs[0].view<T>()[static_cast<std::size_t>(i)] = total;
     });
   }
 }
