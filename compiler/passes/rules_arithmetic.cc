@@ -18,7 +18,6 @@ using rewrite::RuleClass;
 
 namespace {
 
-constexpr auto exact = RuleClass::exact;
 constexpr auto relaxed = RuleClass::relaxed;
 // Equal up to the sign of a zero, or to rounding that only gets better.
 constexpr auto stabilising = RuleClass::stabilising;
