@@ -172,6 +172,7 @@ class Writer {
     names_.emplace(t, name);
     out_.inputs.push_back(name);
     out_.arguments.push_back(cpp_array(value));
+    out_.values.push_back(value);
   }
 
   void write(const NodePtr& node) {
@@ -356,12 +357,14 @@ std::string cpp_array(const Array& value) {
 
 CppGraph cpp_graph(const BuiltCase& graph) { return Writer(graph).run(); }
 
-std::string cpp_program(const CppGraph& graph, const std::string& body) {
+std::string cpp_prelude() {
   return "#include <cmath>\n#include <cstdio>\n\n#include <bitale/bitale.h>\nusing namespace bitale;\n\n"
          "Array array(DType dtype, const std::vector<double>& values, const Extents& shape) {\n"
-         "  return Array::of<double>(std::span<const double>(values), shape).cast(dtype);\n}\n\n"
-         "int main() {\n" +
-         graph.statements + body + "}\n";
+         "  return Array::of<double>(std::span<const double>(values), shape).cast(dtype);\n}\n\n";
+}
+
+std::string cpp_program(const CppGraph& graph, const std::string& body) {
+  return cpp_prelude() + "int main() {\n" + graph.statements + body + "}\n";
 }
 
 std::string cpp_call(const CppGraph& graph, const std::vector<std::string>& outputs, const std::string& options) {

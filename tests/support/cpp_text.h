@@ -14,13 +14,16 @@ struct CppGraph {
   std::string statements;                // "  Tensor t0 = tanh(x0);\n"...
   std::vector<std::string> outputs;      // the variables of the graph's outputs
   std::vector<std::string> inputs;       // those of the inputs
-  std::vector<std::string> arguments;    // their values: "array<float>({1, 2}, {2})"
+  std::vector<std::string> arguments;    // their values: "array(float32, {1, 2}, {2})"
+  std::vector<Array> values;             // the same
   std::vector<std::string> not_written;  // ops that no public builder makes
 };
 CppGraph cpp_graph(const BuiltCase& graph);
 
-// A whole program: builds the graph, runs `body`, where `function` and `arguments` are to be used or not.
-// body: statements behind those of the graph.
+// What stands before the functions of a program: includes, and `array`.
+std::string cpp_prelude();
+
+// A whole program: the graph, then the statements of `body`.
 std::string cpp_program(const CppGraph& graph, const std::string& body);
 
 // The body that compiles `outputs` and prints their values. options: of FunctionOptions, ".level = 2, .isa = \"v3\"".

@@ -91,8 +91,24 @@ class Generator {
     return {product_of_two()};
   }
 
+  // Slices that a frontend would have clipped: those beyond their operand, though nothing may be read there for want of
+  // elements on another axis.
+  bool slices_lie_inside(const std::vector<Tensor>& made) const {
+    for (const ir::NodePtr& node : ir::topological(made)) {
+      if (node->op().name != "slice") continue;
+      const auto& p = node->params_as<ir::SliceParams>();
+      for (std::size_t a = 0; a < p.steps.size(); ++a) {
+        const std::int64_t first = value_of(p.starts[a]), count = value_of(p.extents[a]);
+        const std::int64_t last = first + (count - 1) * p.steps[a], n = value_of(node->input(0).shape()[a]);
+        if (count < 0 || (count > 0 && (std::min(first, last) < 0 || std::max(first, last) >= n))) return false;
+      }
+    }
+    return true;
+  }
+
   // Interprets the step, and takes it in if its values are worth going on with.
   bool accept(const std::vector<Tensor>& made) {
+    if (!slices_lie_inside(made)) return false;
     for (const Tensor& t : made)
       if (element_count(extents_of(t.shape())) > largest_tensor) return false;
     std::vector<eval::Binding> known = graph_.bindings();

@@ -163,7 +163,6 @@ Batch batch_of(const RandomProgram& p) {
     for (BuiltCase& one : out.loop) parts.push_back(one.values[i] = permuted(p.graph.values[i], random));
     g.values.push_back(stacked(parts));
   }
-  if (p.graph.inputs.empty()) return out;
   g.outputs = ad::vmap(p.graph.outputs, p.graph.inputs, g.inputs, out.batched, size);
   return out;
 }
@@ -324,7 +323,7 @@ BuiltCase made_of(const RandomProgram& p) {
 
 Finding check(const RandomProgram& p, const DifferentialOptions& options) {
   try {
-    if (p.use == Use::updates && p.graph.inputs.empty()) return {};
+    if ((p.use == Use::updates || p.use == Use::batch) && p.graph.inputs.empty()) return {};
     const BuiltCase made = made_of(p);
     if (made.outputs.empty()) return {};
     if (p.use == Use::updates) {
