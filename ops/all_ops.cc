@@ -52,7 +52,7 @@ namespace bitale::ops {
     OP(cholesky) OP(lu_factors) OP(qr) OP(eigh) OP(eigvalsh) OP(svd)     \
     OP(expm)                                                             \
     OP(matmul) OP(tensordot) OP(einsum) OP(inner) OP(outer) OP(vdot)     \
-    OP(kron) OP(cross) OP(multi_dot) OP(matrix_power))                   \
+    OP(kron) OP(cross) OP(multi_dot) OP(matrix_power) OP(matrix_norm))   \
   FAMILY("conv",                                                         \
     OP(conv) OP(conv_backward_data) OP(conv_backward_filters)            \
     OP(conv_transpose)                                                   \
@@ -81,7 +81,8 @@ namespace bitale::ops {
     OP(random_integers) OP(random_truncated_normal)                      \
     OP(random_gamma) OP(random_log_gamma) OP(random_chi2)                \
     OP(random_beta)                                                      \
-    OP(random_dirichlet) OP(random_poisson) OP(random_categorical))
+    OP(random_dirichlet) OP(random_poisson) OP(random_categorical)       \
+    OP(random_permutation) OP(random_choice))
 // clang-format on
 
 #define OP(name) extern const ir::OpDef name##_op;

@@ -63,4 +63,12 @@ Tensor random_poisson(const Tensor& state, std::int64_t draw_id, const Operand& 
 Tensor random_categorical(const Tensor& state, std::int64_t draw_id, const Tensor& logits, Shape shape, int axis = -1,
                           SourceLine line = {});
 
+// ---- orders and choices ----
+Tensor random_permutation(const Tensor& state, std::int64_t draw_id, const Dim& n, SourceLine line = {});  // int64 [n]
+// int64 positions below n, or in proportion to weights [n] (no derivative); each at most once without replacement.
+Tensor random_choice(const Tensor& state, std::int64_t draw_id, const Dim& n, Shape shape, bool replace = true,
+                     SourceLine line = {});
+Tensor random_choice(const Tensor& state, std::int64_t draw_id, const Tensor& weights, Shape shape, bool replace = true,
+                     SourceLine line = {});
+
 }  // namespace bitale::ops

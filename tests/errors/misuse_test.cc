@@ -109,6 +109,10 @@ const std::vector<Misuse>& mistakes() {
       ROW("cross_entropy: number of labels",  cross_entropy(matrix(), input("labels", int32, {5})); )
       ROW("bernoulli: probability",  RandomStream(1).bernoulli(1.5, {3}); )
       ROW("gamma: a parameter of another shape",  RandomStream(1).gamma(matrix(), 1, {6}); )
+      ROW("choice: more than there are",  RandomStream(1).choice(5, {2, 3}, false); )
+      ROW("choice: weights of rank 2",  RandomStream(1).choice(matrix(), {3}); )
+      ROW("shuffle: axis",  RandomStream(1).shuffle(matrix(), 2); )
+      ROW("matrix_norm: rank",  matrix_norm(labels()); )
       ROW("layer_norm: a scale of another rank",  layer_norm(matrix(), matrix(), {}); )
       ROW("dropout: rate",  RandomStream r(1); dropout(matrix(), 1.5, r); )
       // ---- derivatives ----
