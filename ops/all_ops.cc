@@ -82,7 +82,7 @@ namespace bitale::ops {
     OP(random_gamma) OP(random_log_gamma) OP(random_chi2)                \
     OP(random_beta)                                                      \
     OP(random_dirichlet) OP(random_poisson) OP(random_categorical)       \
-    OP(random_permutation) OP(random_choice))
+    OP(random_permutation) OP(random_choice) OP(random_binomial))
 // clang-format on
 
 #define OP(name) extern const ir::OpDef name##_op;

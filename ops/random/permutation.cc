@@ -16,7 +16,6 @@ extern const OpDef random_permutation_op, random_choice_op;
 
 namespace {
 
-SampleInput state_input() { return {.shape = {2}, .low = -1e15, .high = 1e15, .dtype = DType::i64}; }
 SampleInput weights_input() { return {.shape = {7}, .low = 0.1, .high = 1, .differentiable = false}; }
 
 [[noreturn]] void fail(const std::string& what, SourceLine line) {
@@ -69,8 +68,8 @@ const OpDef random_permutation_op{
         [] {
           const auto rows = [](auto x) { return gather(x[1], random_permutation(x[0], 1, x[1].dim(0))); };
           return std::vector<Sample>{
-              ir::sample("vector", {state_input()}, [](auto x) { return random_permutation(x[0], 1, 9); }),
-              ir::sample("shuffled rows", {state_input(), ir::uniform({5, 3})}, rows)};
+              ir::sample("vector", {state_input({2})}, [](auto x) { return random_permutation(x[0], 1, 9); }),
+              ir::sample("shuffled rows", {state_input({2}), ir::uniform({5, 3})}, rows)};
         },
 };
 
@@ -94,10 +93,10 @@ const OpDef random_choice_op{
           const auto weighted = [](bool replace) {
             return [=](auto x) { return random_choice(x[0], 1, x[1], {2, 2}, replace); };
           };
-          return std::vector<Sample>{ir::sample("uniform", {state_input()}, uniform(true)),
-                                     ir::sample("uniform, once", {state_input()}, uniform(false)),
-                                     ir::sample("weights", {state_input(), weights_input()}, weighted(true)),
-                                     ir::sample("weights, once", {state_input(), weights_input()}, weighted(false))};
+          return std::vector<Sample>{ir::sample("uniform", {state_input({2})}, uniform(true)),
+                                     ir::sample("uniform, once", {state_input({2})}, uniform(false)),
+                                     ir::sample("weights", {state_input({2}), weights_input()}, weighted(true)),
+                                     ir::sample("weights, once", {state_input({2}), weights_input()}, weighted(false))};
         },
 };
 

@@ -4,5 +4,5 @@ REFERENCES = {}
 
 DRAWS = ["uniform", "normal", "bernoulli", "exponential", "laplace", "logistic", "cauchy", "gumbel", "located", "integers",
          "truncated_normal", "gamma", "log_gamma", "chi2", "beta", "dirichlet", "poisson", "categorical",
-         "permutation", "choice"]
+         "permutation", "choice", "binomial"]
 WITHOUT = {f"random_{name}": "random draws" for name in DRAWS}

@@ -59,6 +59,8 @@ class RandomStream {
   Tensor integers(const Operand& low, const Operand& high, const Shape& shape, DType dtype = int64,
                   Where at = Where::current());
   Tensor poisson(const Operand& rate, const Shape& shape, Where at = Where::current());  // int64
+  // Successes with probability p among so many trials, int64. Every trial is drawn, in a loop that keeps none of them.
+  Tensor binomial(const Dim& trials, const Operand& p, const Shape& shape, Where at = Where::current());
   // Positions along `axis`, with the probabilities softmax(logits); int64. The other axes of logits broadcast to shape;
   // without one, they are it.
   Tensor categorical(const Tensor& logits, int axis = -1, Where at = Where::current());

@@ -97,6 +97,10 @@ Tensor RandomStream::poisson(const Operand& rate, const Shape& shape, Where at) 
   return Access::out(ops::random_poisson(Access::in(state_.tensor()), take(ops::poisson_ids), Access::in(rate),
                                          Access::in(shape), at));
 }
+Tensor RandomStream::binomial(const Dim& trials, const Operand& p, const Shape& shape, Where at) {
+  return Access::out(ops::random_binomial(Access::in(state_.tensor()), take(1), Access::in(trials), Access::in(p),
+                                          Access::in(shape), at));
+}
 Tensor RandomStream::categorical(const Tensor& logits, int axis, Where at) {
   Shape shape = logits.shape();
   const auto rank = static_cast<int>(shape.size());

@@ -273,6 +273,24 @@ TEST_CASE("random_poisson counts events") {
     CHECK(values([&](const Tensor& s) { return random_poisson(s, 0, none, {5}); }) == std::vector<double>(5, 0));
 }
 
+TEST_CASE("random_binomial counts successes") {
+  for (const double p : {0.03, 0.5, 0.8}) {
+    const auto v = values([p](const Tensor& s) { return random_binomial(s, 0, 12, p, {many}); });
+    CHECK(std::fabs(chi_square(v, [p](std::int64_t k) {
+            const double x = static_cast<double>(k);
+            if (k > 12) return 0.0;
+            return std::exp(std::lgamma(13.0) - std::lgamma(x + 1) - std::lgamma(13 - x) + x * std::log(p) +
+                            (12 - x) * std::log1p(-p));
+          })) < 4.5);
+  }
+  const auto certain = [](double p, Dim trials) {
+    return values([&](const Tensor& s) { return random_binomial(s, 0, trials, p, {3}); });
+  };
+  CHECK(certain(1, 7) == std::vector<double>(3, 7));
+  CHECK(certain(0, 7) == std::vector<double>(3, 0));
+  CHECK(certain(0.5, 0) == std::vector<double>(3, 0));
+}
+
 TEST_CASE("random_categorical picks with the probabilities of softmax") {
   const Array in[] = {
       Array::of<std::int64_t>(std::vector<std::int64_t>{5, 3}, {2}),
