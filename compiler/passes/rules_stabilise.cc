@@ -164,7 +164,8 @@ std::vector<const Rule*> pointers(std::initializer_list<const std::vector<Rule>*
 
 std::span<const Rule* const> algebra_rules() {
   static const auto list =
-      pointers({&arithmetic_rules(), &logic_rules(), &movement_rules(), &reduction_rules(), &dot_rules()});
+      pointers({&arithmetic_rules(), &cancel_rules(), &logic_rules(), &movement_rules(), &slice_rules(), &lift_rules(),
+                &region_rules(), &reduction_rules(), &factor_rules(), &extremum_rules(), &dot_rules()});
   return list;
 }
 
