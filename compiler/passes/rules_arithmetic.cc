@@ -62,9 +62,16 @@ std::optional<Literal> exact_reciprocal(const Tensor& c) {
 // (x * c) * d where multiplying by c or by d does not round.
 Tensor mul_mul_power_of_two(const Match& m) {
   const Literal c = value_of(m, "c"), d = value_of(m, "d");
+  if (splat_value(m["x"])) return {};
   if (!is_power_of_two(c) && !is_power_of_two(d)) return {};
   const Literal product = Literal::real(c.as_double() * d.as_double(), c.dtype);
   return std::isnormal(product.as_double()) ? mul(m["x"], splat_like(product, m["c"])) : Tensor();
+}
+
+// x + (c + d), x * (c * d); of three constants there would be no end.
+Tensor sum_of_constants(const Match& m) { return splat_value(m["x"]) ? Tensor() : add(m["x"], add(m["c"], m["d"])); }
+Tensor product_of_constants(const Match& m) {
+  return splat_value(m["x"]) ? Tensor() : mul(m["x"], mul(m["c"], m["d"]));
 }
 
 // x^n by squaring, for n from 4 to 8: at most four multiplications, and as many roundings.
@@ -190,23 +197,23 @@ const std::vector<Rule>& arithmetic_rules() {
            }},
       {.name = "add-add-constant-integer",
        .pattern = (x + c) + d,
-       .result = if_integer([](const Match& m) { return add(m["x"], add(m["c"], m["d"])); }),
+       .result = if_integer(sum_of_constants),
        .left_sides = with_constants(
            DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
       {.name = "mul-mul-constant-integer",
        .pattern = (x * c) * d,
-       .result = if_integer([](const Match& m) { return mul(m["x"], mul(m["c"], m["d"])); }),
+       .result = if_integer(product_of_constants),
        .left_sides = with_constants(
            DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
       {.name = "add-add-constant",
        .pattern = (x + c) + d,
-       .result = if_float([](const Match& m) { return add(m["x"], add(m["c"], m["d"])); }),
+       .result = if_float(sum_of_constants),
        .rule_class = relaxed,
        .left_sides = with_constants(
            DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
       {.name = "mul-mul-constant",
        .pattern = (x * c) * d,
-       .result = if_float([](const Match& m) { return mul(m["x"], mul(m["c"], m["d"])); }),
+       .result = if_float(product_of_constants),
        .rule_class = relaxed,
        .left_sides = with_constants(
            DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
@@ -235,9 +242,21 @@ const std::vector<Rule>& arithmetic_rules() {
       {"pow-two", pow(x, 2), [](const Match& m) { return mul(m["x"], m["x"]); }, stabilising},
       {"pow-three", pow(x, 3), [](const Match& m) { return mul(mul(m["x"], m["x"]), m["x"]); }, stabilising},
       {"pow-minus-one", pow(x, -1), [](const Match& m) { return div(1.0, m["x"]); }, stabilising},
-      {"pow-minus-two", pow(x, -2), [](const Match& m) { return div(1.0, mul(m["x"], m["x"])); }, stabilising, {}, 0.1, 3},
+      {"pow-minus-two",
+       pow(x, -2),
+       [](const Match& m) { return div(1.0, mul(m["x"], m["x"])); },
+       stabilising,
+       {},
+       0.1,
+       3},
       // Of -inf the left side is 0.
-      {"pow-minus-half", pow(x, -0.5), [](const Match& m) { return div(1.0, call("sqrt", {m["x"]})); }, relaxed, {}, 0.1, 3},
+      {"pow-minus-half",
+       pow(x, -0.5),
+       [](const Match& m) { return div(1.0, call("sqrt", {m["x"]})); },
+       relaxed,
+       {},
+       0.1,
+       3},
       {.name = "pow-integer",
        .pattern = op("pow", {x, c}),
        .result = pow_of_small_integer,

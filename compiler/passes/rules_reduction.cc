@@ -110,12 +110,16 @@ Tensor sum_of_pad(const Match& m) {
   return padded ? pad(total, left.starts, left.shape, left.steps) : total;
 }
 
-// A reduction over everything does not see the shape.
+// A reduction over everything does not see the shape, which is that without axes of extent 1.
 Tensor all_of_view(const Match& m) {
   if (m.root().rank() != 0) return {};
+  Shape shape;
+  for (const Dim& d : m["x"].shape())
+    if (!d.is(1)) shape.push_back(d);
+  if (shape == m.root().node().input(0).shape()) return {};
   Axes axes;
-  for (std::int64_t k = 0; k < m["x"].rank(); ++k) axes.push_back(k);
-  return reduce_like(m.root(), m["x"], axes);
+  for (std::size_t k = 0; k < shape.size(); ++k) axes.push_back(static_cast<std::int64_t>(k));
+  return reduce_like(m.root(), reshape(m["x"], shape), axes);
 }
 
 // The axes that are left are in order: nothing is transposed.
