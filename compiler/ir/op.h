@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/ir/element.h"
@@ -20,8 +21,8 @@ namespace bitale::ir {
 // What a type rule sees.
 class TypeArgs {
  public:
-  TypeArgs(const OpDef& op, const Params& params, std::span<const Tensor> inputs, SourceLine line)
-      : op_(op), params_(params), inputs_(inputs), line_(line) {}
+  TypeArgs(const OpDef& op, Params params, std::span<const Tensor> inputs, SourceLine line)
+      : op_(op), params_(std::move(params)), inputs_(inputs), line_(line) {}
 
   int count() const { return static_cast<int>(inputs_.size()); }
   const Tensor& input(int i) const { return inputs_[static_cast<std::size_t>(i)]; }
@@ -46,7 +47,7 @@ class TypeArgs {
 
  private:
   const OpDef& op_;
-  const Params& params_;
+  Params params_;
   std::span<const Tensor> inputs_;
   SourceLine line_;
   mutable std::vector<DimEquality> equalities_;

@@ -158,24 +158,17 @@ const std::vector<Rule>& stabilise_table() {
   return rules;
 }
 
-std::vector<const Rule*> pointers(std::initializer_list<const std::vector<Rule>*> tables) {
-  std::vector<const Rule*> list;
-  for (const auto* table : tables)
-    for (const Rule& rule : *table) list.push_back(&rule);
-  return list;
-}
-
 }  // namespace
 
 std::span<const Rule* const> algebra_rules() {
-  static const auto list =
-      pointers({&arithmetic_rules(), &cancel_rules(), &logic_rules(), &movement_rules(), &slice_rules(), &lift_rules(),
-                &region_rules(), &reduction_rules(), &factor_rules(), &extremum_rules(), &dot_rules()});
+  static const auto list = rewrite::rule_list({&arithmetic_rules(), &cancel_rules(), &logic_rules(), &movement_rules(),
+                                               &slice_rules(), &lift_rules(), &region_rules(), &reduction_rules(),
+                                               &factor_rules(), &extremum_rules(), &dot_rules()});
   return list;
 }
 
 std::span<const Rule* const> stabilising_rules() {
-  static const auto list = pointers({&stabilise_table()});
+  static const auto list = rewrite::rule_list({&stabilise_table()});
   return list;
 }
 

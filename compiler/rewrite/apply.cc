@@ -178,6 +178,13 @@ class Sweep {
 
 }  // namespace
 
+std::vector<const Rule*> rule_list(std::initializer_list<const std::vector<Rule>*> tables) {
+  std::vector<const Rule*> list;
+  for (const auto* table : tables)
+    for (const Rule& rule : *table) list.push_back(&rule);
+  return list;
+}
+
 std::vector<Tensor> apply_rules(std::span<const Tensor> outputs, const RuleSet& rules, const RewriteOptions& options,
                                 Counts& counts, RewriteStats* stats) {
   RewriteStats ignored;

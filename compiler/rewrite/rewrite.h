@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <span>
 #include <string>
@@ -86,6 +87,9 @@ struct Rule {
   // values). Without it the test instantiates the pattern. Every left side must fire.
   std::function<std::vector<ir::Tensor>(const FreshInput&)> left_sides = {};
 };
+
+// The rules of some tables, in order; the tables outlive the list.
+std::vector<const Rule*> rule_list(std::initializer_list<const std::vector<Rule>*> tables);
 
 // Rules by the root's op, ready to be applied.
 class RuleSet {

@@ -6,11 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using Axes = std::vector<std::int64_t>;
 
 // Error in the style of the type rules: "op: what; operands: ...; at line".
 [[noreturn]] inline void reject(const std::string& op, const std::string& what, std::span<const ir::Tensor> operands,

@@ -7,14 +7,9 @@
 #include <initializer_list>
 #include <vector>
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using ir::Dim;
-using ir::Operand;
-using ir::Shape;
-using ir::Tensor;
 
 // What is put around an image, before and after it along each axis. A window that reaches over r elements (its extent,
 // dilated) makes the rules:

@@ -3,14 +3,9 @@
 
 #include <optional>
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using ir::Dim;
-using ir::Operand;
-using ir::Shape;
-using ir::Tensor;
 
 Tensor exp(const Tensor& x, SourceLine line = {});
 Tensor log(const Tensor& x, SourceLine line = {});

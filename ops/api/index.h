@@ -6,14 +6,9 @@
 #include <variant>
 #include <vector>
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using ir::Dim;
-using ir::Operand;
-using ir::Shape;
-using ir::Tensor;
 
 // Rows of x along `axis` by integer indices of any rank: numpy.take. An index outside [-n, n) is a data error at run
 // time.

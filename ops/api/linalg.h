@@ -6,14 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using ir::Dim;
-using ir::Operand;
-using ir::Shape;
-using ir::Tensor;
 
 // ---- products (dot, dot_general: prim.h) ----
 Tensor matmul(const Tensor& a, const Tensor& b, SourceLine line = {});  // numpy.matmul

@@ -7,16 +7,9 @@
 #include <optional>
 #include <vector>
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using ir::Dim;
-using ir::Operand;
-using ir::Shape;
-using ir::Tensor;
-
-using Axes = std::vector<std::int64_t>;
 
 Tensor softmax(const Tensor& x, int axis = -1, SourceLine line = {});
 Tensor log_softmax(const Tensor& x, int axis = -1, SourceLine line = {});

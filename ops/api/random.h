@@ -3,14 +3,9 @@
 // Parameters are numbers or tensors that broadcast to `shape`, the shape of the result; they are cast to its dtype.
 #pragma once
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using ir::Dim;
-using ir::Operand;
-using ir::Shape;
-using ir::Tensor;
 
 // ---- standard draws ----
 Tensor random_uniform(const Tensor& state, std::int64_t draw_id, Shape shape, DType dtype = DType::f32,

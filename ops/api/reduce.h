@@ -3,16 +3,9 @@
 
 #include <vector>
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using ir::Dim;
-using ir::Operand;
-using ir::Shape;
-using ir::Tensor;
-
-using Axes = std::vector<std::int64_t>;
 
 Tensor sum(const Tensor& x, Axes axes = {}, bool keepdims = false, SourceLine line = {});
 Tensor prod(const Tensor& x, Axes axes = {}, bool keepdims = false, SourceLine line = {});

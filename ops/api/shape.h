@@ -9,16 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/prim/prim.h"
+#include "ops/api/names.h"
 
 namespace bitale::ops {
-
-using ir::Dim;
-using ir::Operand;
-using ir::Shape;
-using ir::Tensor;
-
-using Axes = std::vector<std::int64_t>;
 
 // ---- the same elements under another shape ----
 Tensor reshape(const Tensor& x, Shape shape, SourceLine line = {});                // one extent may be -1

@@ -68,11 +68,7 @@ const std::vector<Rule>& table() {
 }  // namespace
 
 std::span<const Rule* const> elementwise_rules() {
-  static const std::vector<const Rule*> list = [] {
-    std::vector<const Rule*> out;
-    for (const Rule& rule : table()) out.push_back(&rule);
-    return out;
-  }();
+  static const auto list = rewrite::rule_list({&table()});
   return list;
 }
 

@@ -73,8 +73,7 @@ Tensor compress(const Tensor& condition, const Tensor& x, const Dim& size, int a
   for (const Tensor* t : {&condition, &x}) require_operand("compress", *t, line);
   const int a = normal_axis("compress", axis, x.rank(), line);
   const Tensor operands[] = {condition, x};
-  const Params none;
-  const TypeArgs args(compress_op, none, operands, line);
+  const TypeArgs args(compress_op, nullptr, operands, line);
   args.require(condition.dtype() == DType::bool_ && condition.rank() == 1, "the condition must be a vector of bools");
   args.require(!condition.dim(0).is_constant() || !x.dim(a).is_constant() || condition.dim(0) == x.dim(a),
                "the condition must have one element for each row of axis " + std::to_string(a));

@@ -73,11 +73,7 @@ const std::vector<Rule>& table() {
 }  // namespace
 
 std::span<const Rule* const> index_rules() {
-  static const std::vector<const Rule*> list = [] {
-    std::vector<const Rule*> out;
-    for (const Rule& rule : table()) out.push_back(&rule);
-    return out;
-  }();
+  static const auto list = rewrite::rule_list({&table()});
   return list;
 }
 

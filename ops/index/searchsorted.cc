@@ -112,8 +112,7 @@ Tensor searchsorted(const Tensor& sorted, const Operand& values, bool right, Sou
   const Tensor s = ir::cast(sorted, dtype, line);
   const Tensor v = broadcast_operands(searchsorted_op, {&values, 1}, {&dtype, 1}, line)[0];
   const Tensor operands[] = {s, v};
-  const Params none;
-  const TypeArgs args(searchsorted_op, none, operands, line);
+  const TypeArgs args(searchsorted_op, nullptr, operands, line);
   args.require(s.rank() > 0, "a scalar is not sorted");
   const bool rows = s.rank() > 1;
   args.require(!rows || s.rank() == v.rank(), "sorted rows and values must have one rank");

@@ -34,8 +34,7 @@ Tensor for_right_sides(const OpDef& op, const Tensor& a0, const Tensor& b0, Sour
                        const std::function<Tensor(const Tensor& a, const Tensor& b)>& apply) {
   const auto [a, b] = with_common_float(as_matrices(op, a0, line), as_matrices(op, b0, line, 1), line);
   const Tensor operands[] = {a, b};
-  const Params none;
-  const TypeArgs args(op, none, operands, line);
+  const TypeArgs args(op, nullptr, operands, line);
   const Dim &rows = rows_of(a), &right = b.dim(b.rank() == 1 ? 0 : b.rank() - 2);
   if (rows.is_constant() && right.is_constant() && !(rows == right))
     args.fail("the matrices have " + to_string(rows) + " rows, and the right sides " + to_string(right));

@@ -210,21 +210,15 @@ const std::vector<Rule>& algebra_table() {
   return rules;
 }
 
-std::vector<const Rule*> pointers(const std::vector<Rule>& rules) {
-  std::vector<const Rule*> list;
-  for (const Rule& rule : rules) list.push_back(&rule);
-  return list;
-}
-
 }  // namespace
 
 std::span<const Rule* const> nn_rules() {
-  static const std::vector<const Rule*> list = pointers(table());
+  static const auto list = rewrite::rule_list({&table()});
   return list;
 }
 
 std::span<const Rule* const> nn_algebra_rules() {
-  static const std::vector<const Rule*> list = pointers(algebra_table());
+  static const auto list = rewrite::rule_list({&algebra_table()});
   return list;
 }
 

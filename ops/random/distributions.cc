@@ -16,7 +16,6 @@ extern const OpDef random_located_op, random_gumbel_op, random_chi2_op, random_b
 
 namespace {
 
-SampleInput state_input() { return {.shape = {2}, .low = -1e15, .high = 1e15, .dtype = DType::i64}; }
 SampleInput parameter_input(Extents shape, double low, double high) {
   return {.shape = std::move(shape), .low = low, .high = high, .differentiable = false};
 }
@@ -50,11 +49,11 @@ const OpDef random_located_op{
         [] {
           return std::vector<Sample>{
               {"normal",
-               {state_input(), {{3, 1}, -2, 2}, {{4}, 0.5, 2}},
+               {state_input({2}), {{3, 1}, -2, 2}, {{4}, 0.5, 2}},
                [](std::span<const Tensor> x) {
                  return std::vector{random_located(random_normal(x[0], 1, {3, 4}, x[1].dtype()), x[1], x[2])};
                }},
-              {"uniform", {state_input(), {{}, -2, 2}}, [](std::span<const Tensor> x) {
+              {"uniform", {state_input({2}), {{}, -2, 2}}, [](std::span<const Tensor> x) {
                  return std::vector{random_between(random_uniform(x[0], 1, {5}, x[1].dtype()), x[1], 3)};
                }}};
         },
@@ -75,7 +74,7 @@ const OpDef random_gumbel_op{
     .composite = true,
     .samples =
         [] {
-          return std::vector<Sample>{{"matrix", {state_input()}, [](std::span<const Tensor> x) {
+          return std::vector<Sample>{{"matrix", {state_input({2})}, [](std::span<const Tensor> x) {
                                         return std::vector{random_gumbel(x[0], 1, {3, 4})};
                                       }}};
         },
@@ -99,7 +98,7 @@ const OpDef random_chi2_op{
         [] {
           return std::vector<Sample>{
               {"vector",
-               {state_input(), parameter_input({6}, 1, 5)},
+               {state_input({2}), parameter_input({6}, 1, 5)},
                [](std::span<const Tensor> x) { return std::vector{random_chi2(x[0], 1, x[1], {6}, x[1].dtype())}; },
                100}};
         },
@@ -118,7 +117,7 @@ const OpDef random_beta_op{
     .samples =
         [] {
           return std::vector<Sample>{{"vector",
-                                      {state_input(), parameter_input({6}, 0.5, 3), parameter_input({}, 0.5, 3)},
+                                      {state_input({2}), parameter_input({6}, 0.5, 3), parameter_input({}, 0.5, 3)},
                                       [](std::span<const Tensor> x) {
                                         return std::vector{random_beta(x[0], 1, x[1], x[2], {6}, x[1].dtype())};
                                       },
@@ -141,7 +140,7 @@ const OpDef random_dirichlet_op{
     .samples =
         [] {
           return std::vector<Sample>{{"rows",
-                                      {state_input(), parameter_input({4}, 0.5, 3)},
+                                      {state_input({2}), parameter_input({4}, 0.5, 3)},
                                       [](std::span<const Tensor> x) {
                                         return std::vector{random_dirichlet(x[0], 1, x[1], {3}, x[1].dtype())};
                                       },
@@ -170,9 +169,9 @@ const OpDef random_categorical_op{
             return
                 [=](std::span<const Tensor> x) { return std::vector{random_categorical(x[0], 1, x[1], shape, axis)}; };
           };
-          return std::vector<Sample>{{"rows", {state_input(), parameter_input({5, 3}, -2, 2)}, build({5}, -1)},
-                                     {"columns", {state_input(), parameter_input({3, 5}, -2, 2)}, build({2, 5}, 0)},
-                                     {"many of one", {state_input(), parameter_input({4}, -2, 2)}, build({6}, 0)}};
+          return std::vector<Sample>{{"rows", {state_input({2}), parameter_input({5, 3}, -2, 2)}, build({5}, -1)},
+                                     {"columns", {state_input({2}), parameter_input({3, 5}, -2, 2)}, build({2, 5}, 0)},
+                                     {"many of one", {state_input({2}), parameter_input({4}, -2, 2)}, build({6}, 0)}};
         },
 };
 

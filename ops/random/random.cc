@@ -109,21 +109,21 @@ OpDef standard_draw(StandardDraw draw) {
       .default_params = [] { return make_params(RandomParams{}); }};
 }
 
+SampleInput state_input(Extents shape) {
+  return {.shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64};
+}
+
 std::vector<Sample> random_samples(const RandomDraw& draw) {
-  const auto state = [](Extents shape) {
-    return SampleInput{
-        .shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64, .differentiable = false};
-  };
   const auto build = [draw](std::int64_t id, Shape shape, DType dtype) {
     return [=](std::span<const Tensor> in) { return std::vector{draw(in[0], id, shape, dtype)}; };
   };
   return {
-      {"matrix", {state({2})}, build(0, {3, 5}, DType::f32)},
-      {"float64", {state({2})}, build(3, {17}, DType::f64)},
-      {"last id", {state({2})}, build((1 << draw_id_bits) - 1, {4}, DType::f32)},
-      {"scalar", {state({2})}, build(1, {}, DType::f32)},
-      {"no elements", {state({2})}, build(1, {0, 3}, DType::f32)},
-      {"two states", {state({2, 2})}, build(1, {3, 2}, DType::f64)},
+      {"matrix", {state_input({2})}, build(0, {3, 5}, DType::f32)},
+      {"float64", {state_input({2})}, build(3, {17}, DType::f64)},
+      {"last id", {state_input({2})}, build((1 << draw_id_bits) - 1, {4}, DType::f32)},
+      {"scalar", {state_input({2})}, build(1, {}, DType::f32)},
+      {"no elements", {state_input({2})}, build(1, {0, 3}, DType::f32)},
+      {"two states", {state_input({2, 2})}, build(1, {3, 2}, DType::f64)},
   };
 }
 

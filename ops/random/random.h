@@ -86,5 +86,6 @@ void store(Array& out, std::size_t position, double value);  // rounded to its d
 
 using RandomDraw = std::function<Tensor(const Tensor& state, std::int64_t draw_id, Shape shape, DType dtype)>;
 std::vector<ir::Sample> random_samples(const RandomDraw& draw);
+ir::SampleInput state_input(Extents shape);  // the state of a draw, in samples
 
 }  // namespace bitale::ops

@@ -64,9 +64,6 @@ double reference_value(const Reference& r, std::size_t i, double a, bool logarit
 }
 
 std::vector<Sample> samples(Tensor (*draw)(const Tensor&, std::int64_t, const Operand&, Shape, DType, SourceLine)) {
-  const auto state = [](Extents shape) {
-    return SampleInput{.shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64};
-  };
   const auto alpha = [](Extents shape, double low, double high) {
     return SampleInput{.shape = std::move(shape), .low = low, .high = high, .differentiable = false};
   };
@@ -75,12 +72,12 @@ std::vector<Sample> samples(Tensor (*draw)(const Tensor&, std::int64_t, const Op
   };
   // Small shapes divide an exponential by what may be near 0: relative errors are those of the exponent.
   return {
-      {"matrix", {state({2}), alpha({3, 5}, 1, 9)}, build({3, 5}), 10},
-      {"small shapes", {state({2}), alpha({11}, 0.1, 1)}, build({11}), 100},
-      {"large shapes", {state({2}), alpha({7}, 1e3, 1e6)}, build({7}), 10},
-      {"broadcast", {state({2}), alpha({}, 0.5, 2)}, build({2, 3}), 10},
-      {"two states", {state({2, 2}), alpha({3}, 0.5, 2)}, build({3}), 10},
-      {"negative shapes", {state({2}), alpha({3}, -2, -1)}, build({3})},
+      {"matrix", {state_input({2}), alpha({3, 5}, 1, 9)}, build({3, 5}), 10},
+      {"small shapes", {state_input({2}), alpha({11}, 0.1, 1)}, build({11}), 100},
+      {"large shapes", {state_input({2}), alpha({7}, 1e3, 1e6)}, build({7}), 10},
+      {"broadcast", {state_input({2}), alpha({}, 0.5, 2)}, build({2, 3}), 10},
+      {"two states", {state_input({2, 2}), alpha({3}, 0.5, 2)}, build({3}), 10},
+      {"negative shapes", {state_input({2}), alpha({3}, -2, -1)}, build({3})},
   };
 }
 

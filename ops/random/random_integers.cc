@@ -39,9 +39,6 @@ void reference(const Reference& r) {
 }
 
 std::vector<Sample> samples() {
-  const auto state = [](Extents shape) {
-    return SampleInput{.shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64};
-  };
   const auto bound = [](Extents shape, double low, double high) {
     return SampleInput{.shape = std::move(shape), .low = low, .high = high, .dtype = DType::i64};
   };
@@ -51,12 +48,12 @@ std::vector<Sample> samples() {
     };
   };
   return {
-      {"small ranges", {state({2}), bound({3, 4}, -5, 5), bound({3, 4}, -4, 20)}, build({3, 4})},
-      {"large ranges", {state({2}), bound({7}, -9e18, 0), bound({7}, 0, 9e18)}, build({7})},
-      {"broadcast", {state({2}), bound({}, -5, 0), bound({4}, 1, 9)}, build({3, 4})},
-      {"two states", {state({2, 2}), bound({}, -5, 0), bound({3}, 1, 9)}, build({3})},
+      {"small ranges", {state_input({2}), bound({3, 4}, -5, 5), bound({3, 4}, -4, 20)}, build({3, 4})},
+      {"large ranges", {state_input({2}), bound({7}, -9e18, 0), bound({7}, 0, 9e18)}, build({7})},
+      {"broadcast", {state_input({2}), bound({}, -5, 0), bound({4}, 1, 9)}, build({3, 4})},
+      {"two states", {state_input({2, 2}), bound({}, -5, 0), bound({3}, 1, 9)}, build({3})},
       {"unsigned bytes",
-       {state({2})},
+       {state_input({2})},
        [](std::span<const Tensor> in) { return std::vector{random_integers(in[0], 4, 3, 200, {5}, DType::u8)}; }},
   };
 }

@@ -115,9 +115,6 @@ void reference(const Reference& r) {
 }
 
 std::vector<Sample> samples() {
-  const auto state = [](Extents shape) {
-    return SampleInput{.shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64};
-  };
   const auto rate = [](Extents shape, double low, double high) {
     return SampleInput{.shape = std::move(shape), .low = low, .high = high, .differentiable = false};
   };
@@ -125,12 +122,12 @@ std::vector<Sample> samples() {
     return [shape](std::span<const Tensor> in) { return std::vector{random_poisson(in[0], 5, in[1], shape)}; };
   };
   return {
-      {"small rates", {state({2}), rate({3, 5}, 0, 10)}, build({3, 5})},
-      {"large rates", {state({2}), rate({11}, 10, 40)}, build({11})},
-      {"very large rates", {state({2}), rate({7}, 1e3, 1e6)}, build({7})},
-      {"broadcast", {state({2}), rate({}, 8, 12)}, build({2, 3})},
-      {"two states", {state({2, 2}), rate({3}, 5, 20)}, build({3})},
-      {"no events", {state({2}), rate({3}, -2, 0)}, build({3})},
+      {"small rates", {state_input({2}), rate({3, 5}, 0, 10)}, build({3, 5})},
+      {"large rates", {state_input({2}), rate({11}, 10, 40)}, build({11})},
+      {"very large rates", {state_input({2}), rate({7}, 1e3, 1e6)}, build({7})},
+      {"broadcast", {state_input({2}), rate({}, 8, 12)}, build({2, 3})},
+      {"two states", {state_input({2, 2}), rate({3}, 5, 20)}, build({3})},
+      {"no events", {state_input({2}), rate({3}, -2, 0)}, build({3})},
   };
 }
 

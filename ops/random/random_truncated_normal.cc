@@ -90,9 +90,6 @@ double reference_value(const Reference& r, std::size_t i, double low, double hig
 }
 
 std::vector<Sample> samples() {
-  const auto state = [](Extents shape) {
-    return SampleInput{.shape = std::move(shape), .low = -1e15, .high = 1e15, .dtype = DType::i64};
-  };
   const auto bound = [](Extents shape, double low, double high) {
     return SampleInput{.shape = std::move(shape), .low = low, .high = high, .differentiable = false};
   };
@@ -106,13 +103,13 @@ std::vector<Sample> samples() {
         random_truncated_normal(in[0], 5, in[1], std::numeric_limits<double>::infinity(), {7}, in[1].dtype())};
   };
   return {
-      {"around 0", {state({2}), bound({3, 5}, -3, -1), bound({3, 5}, 1, 3)}, build({3, 5}), 10},
-      {"narrow", {state({2}), bound({9}, -0.4, 0), bound({9}, 0, 1)}, build({9}), 10},
-      {"above 0", {state({2}), bound({7}, 0, 3), bound({7}, 3, 5)}, build({7}), 10},
-      {"far below 0", {state({2}), bound({7}, -12, -9), bound({7}, -8, -7)}, build({7}), 10},
-      {"one-sided", {state({2}), bound({7}, -4, 8)}, one_sided, 10},
-      {"two states", {state({2, 2}), bound({}, -2, -1), bound({3}, 1, 3)}, build({3}), 10},
-      {"nothing between", {state({2}), bound({3}, 1, 2), bound({3}, -1, 0)}, build({3})},
+      {"around 0", {state_input({2}), bound({3, 5}, -3, -1), bound({3, 5}, 1, 3)}, build({3, 5}), 10},
+      {"narrow", {state_input({2}), bound({9}, -0.4, 0), bound({9}, 0, 1)}, build({9}), 10},
+      {"above 0", {state_input({2}), bound({7}, 0, 3), bound({7}, 3, 5)}, build({7}), 10},
+      {"far below 0", {state_input({2}), bound({7}, -12, -9), bound({7}, -8, -7)}, build({7}), 10},
+      {"one-sided", {state_input({2}), bound({7}, -4, 8)}, one_sided, 10},
+      {"two states", {state_input({2, 2}), bound({}, -2, -1), bound({3}, 1, 3)}, build({3}), 10},
+      {"nothing between", {state_input({2}), bound({3}, 1, 2), bound({3}, -1, 0)}, build({3})},
   };
 }
 

@@ -34,6 +34,10 @@ Rows<T> output(const Arguments& a, std::size_t buffer, std::int64_t number, std:
   return {static_cast<T*>(a.buffers[buffer]) + number * rows * columns, rows, columns};
 }
 
+// What is iterated or scaled (eigenvalues, singular values, exponentials) is computed in float64 for either dtype: the
+// results of float32 are the better for it, and Eigen's solvers, which take long to compile, are compiled once.
+using Wide = Matrix<double>;
+
 template <class T>
 constexpr T nan_of = std::numeric_limits<T>::quiet_NaN();
 

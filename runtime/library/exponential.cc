@@ -13,7 +13,7 @@ int expm(Context* context, const Arguments& a) {
     auto y = output<T>(a, 1, number, n, n);
     if (n == 0) return MatrixFailure{};
     if (is_finite(x))
-      y = Matrix<T>(x).exp();
+      y = Wide(Wide(x.template cast<double>()).exp()).template cast<T>();
     else
       y.setConstant(nan_of<T>);
     return MatrixFailure{};

@@ -7,6 +7,14 @@
 #include "runtime/library/each_matrix.h"
 
 namespace bitale::library {
+namespace {
+
+template <class X>
+Eigen::BDCSVD<Wide> decomposed(const X& x, unsigned int vectors) {
+  return {Wide(x.template cast<double>()), vectors};
+}
+
+}  // namespace
 
 int svd(Context* context, const Arguments& a) {
   const std::int64_t m = a.extents[1], n = a.extents[2], k = std::min(m, n);
@@ -29,12 +37,12 @@ int svd(Context* context, const Arguments& a) {
       vt.setConstant(nan_of<T>);
       return MatrixFailure{};
     }
-    const Eigen::BDCSVD<Matrix<T>> solver(
-        x, full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV);
+    const auto solver =
+        decomposed(x, full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV);
     if (solver.info() != Eigen::Success) return failed(ErrorCode::no_convergence);
-    u = solver.matrixU();
-    s = solver.singularValues();
-    vt = solver.matrixV().transpose();
+    u = solver.matrixU().template cast<T>();
+    s = solver.singularValues().template cast<T>();
+    vt = solver.matrixV().transpose().template cast<T>();
     for (std::int64_t j = 0; j < columns; ++j)
       if (points_down(u.col(j))) {
         u.col(j) = -u.col(j);
@@ -56,14 +64,14 @@ int pinv(Context* context, const Arguments& a) {
       y.setConstant(nan_of<T>);
       return MatrixFailure{};
     }
-    const Eigen::BDCSVD<Matrix<T>> solver(x, Eigen::ComputeThinU | Eigen::ComputeThinV);
+    const auto solver = decomposed(x, Eigen::ComputeThinU | Eigen::ComputeThinV);
     if (solver.info() != Eigen::Success) return failed(ErrorCode::no_convergence);
-    Vector<T> s = solver.singularValues();
+    Vector<double> s = solver.singularValues();
     const double usual = static_cast<double>(std::max(m, n)) * static_cast<double>(std::numeric_limits<T>::epsilon());
     const double cutoff = asked >= 0 ? asked : usual;
-    const T least = static_cast<T>(cutoff * static_cast<double>(s(0)));
+    const double least = cutoff * s(0);
     for (Eigen::Index i = 0; i < s.size(); ++i) s(i) = s(i) > least ? 1 / s(i) : 0;
-    y = solver.matrixV() * s.asDiagonal() * solver.matrixU().transpose();
+    y = Wide(solver.matrixV() * s.asDiagonal() * solver.matrixU().transpose()).template cast<T>();
     return MatrixFailure{};
   });
 }

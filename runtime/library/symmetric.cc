@@ -6,8 +6,10 @@
 namespace bitale::library {
 namespace {
 
-template <class T>
-using Solver = Eigen::SelfAdjointEigenSolver<Matrix<T>>;
+template <class X>
+Eigen::SelfAdjointEigenSolver<Wide> solved(const X& x, int vectors) {
+  return Eigen::SelfAdjointEigenSolver<Wide>(Wide(x.template cast<double>()), vectors);
+}
 
 }  // namespace
 
@@ -24,10 +26,10 @@ int eigh(Context* context, const Arguments& a) {
       v.setConstant(nan_of<T>);
       return MatrixFailure{};
     }
-    const Solver<T> solver(x);
+    const auto solver = solved(x, Eigen::ComputeEigenvectors);
     if (solver.info() != Eigen::Success) return failed(ErrorCode::no_convergence);
-    w = solver.eigenvalues();
-    v = solver.eigenvectors();
+    w = solver.eigenvalues().template cast<T>();
+    v = solver.eigenvectors().template cast<T>();
     for (std::int64_t j = 0; j < n; ++j)
       if (points_down(v.col(j))) v.col(j) = -v.col(j);
     return MatrixFailure{};
@@ -45,9 +47,9 @@ int eigvalsh(Context* context, const Arguments& a) {
       w.setConstant(nan_of<T>);
       return MatrixFailure{};
     }
-    const Solver<T> solver(x, Eigen::EigenvaluesOnly);
+    const auto solver = solved(x, Eigen::EigenvaluesOnly);
     if (solver.info() != Eigen::Success) return failed(ErrorCode::no_convergence);
-    w = solver.eigenvalues();
+    w = solver.eigenvalues().template cast<T>();
     return MatrixFailure{};
   });
 }

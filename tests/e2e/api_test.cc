@@ -2,29 +2,20 @@
 // use.
 #include <atomic>
 #include <cmath>
-#include <functional>
 #include <thread>
 
 #include <bitale/bitale.h>
 
-#include "runtime/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/message_of.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::message_of;
 
 namespace {
 
 Array floats(std::vector<float> v, Extents shape) { return Array::of(std::span<const float>(v), std::move(shape)); }
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 }  // namespace
 

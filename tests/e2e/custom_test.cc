@@ -6,26 +6,18 @@
 
 #include <bitale/bitale.h>
 
-#include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 #include "tests/support/catch.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::message_of;
 
 namespace {
 
 Array doubles(std::vector<double> v, Extents shape) { return Array::of(std::span<const double>(v), std::move(shape)); }
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 CustomOp swish() {
   return elementwise_op(

@@ -1,27 +1,14 @@
 // NaN guard, step check and profile, by option: the examples of docs/debugging.md.
 #include <cmath>
-#include <functional>
 
 #include <bitale/bitale.h>
 
-#include "runtime/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/message_of.h"
 
 using namespace bitale;
 using bitale::tests::contains;
-
-namespace {
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
-}  // namespace
+using bitale::tests::message_of;
 
 TEST_CASE("the NaN guard names the step and the line that made the first bad value") {
   const Tensor x = input("x", float32, {Dim("n")});

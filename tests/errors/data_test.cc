@@ -1,29 +1,19 @@
 // Data that a compiled function cannot use: the call fails with the op, the value and the user's line, and nothing has
 // changed.
-#include <functional>
-
 #include <bitale/bitale.h>
 
-#include "runtime/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/message_of.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::message_of;
 
 namespace {
 
 Array floats(std::vector<float> v, Extents shape) { return Array::of(std::span<const float>(v), std::move(shape)); }
 Array integers(std::vector<std::int64_t> v) {
   return Array::of(std::span<const std::int64_t>(v), {static_cast<std::int64_t>(v.size())});
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 void check_message(const std::string& message, const std::string& op, const std::string& index,

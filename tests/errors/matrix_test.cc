@@ -1,26 +1,17 @@
 // Matrices that a compiled function cannot use, and shapes that do not fit: the messages.
-#include <functional>
 
 #include <bitale/bitale.h>
 
-#include "runtime/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/message_of.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::message_of;
 
 namespace {
 
 Array doubles(std::vector<double> v, Extents shape) { return Array::of(std::span<const double>(v), std::move(shape)); }
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 void check_message(const std::string& message, const std::vector<std::string>& parts) {
   for (const std::string& part : parts) CHECK_THAT(message, contains(part));

@@ -1,16 +1,16 @@
 // Calls that need more memory than there is: an Error that says what for, and nothing has changed.
 #include <fstream>
-#include <functional>
 
 #include <bitale/bitale.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "runtime/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/message_of.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::message_of;
 
 namespace {
 
@@ -18,15 +18,6 @@ Array ones(std::int64_t n) {
   Array a(float32, {n});
   for (float& v : a.view<float>()) v = 1;
   return a;
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 // The outer product of two vectors.
