@@ -6,6 +6,7 @@
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
 #include "ops/elementwise/rules.h"
+#include "ops/index/rules.h"
 #include "ops/linalg/rules.h"
 #include "ops/nn/rules.h"
 
@@ -100,9 +101,11 @@ void register_all() {
     BITALE_OPS(FAMILY, OP)
 #undef FAMILY
 #undef OP
-    driver::add_rules(nn_rules());
-    driver::add_rules(elementwise_rules());
-    driver::add_rules(linalg_rules());
+    driver::add_rules(nn_rules(), driver::RuleStage::stabilise);
+    driver::add_rules(elementwise_rules(), driver::RuleStage::stabilise);
+    driver::add_rules(linalg_rules(), driver::RuleStage::stabilise);
+    driver::add_rules(nn_algebra_rules(), driver::RuleStage::simplify);
+    driver::add_rules(index_rules(), driver::RuleStage::simplify);
     return true;
   }();
   (void)once;
