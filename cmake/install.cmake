@@ -20,7 +20,7 @@ if(EXISTS "${PROJECT_SOURCE_DIR}/frontends/cpp/bitale")
 endif()
 # The runtime's headers that public ones show (tests/structure/check_layers.py: SHARED).
 install(FILES runtime/base/dtype.h runtime/base/dtypes.def runtime/base/error.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/runtime/base)
-install(FILES runtime/memory/array.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/runtime/memory)
+install(FILES runtime/memory/array.h runtime/memory/view.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/runtime/memory)
 if(EXISTS "${PROJECT_SOURCE_DIR}/models/data/mnist_5k")
   install(DIRECTORY models/data/mnist_5k DESTINATION ${CMAKE_INSTALL_DATADIR}/bitale)
 endif()

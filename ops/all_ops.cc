@@ -6,6 +6,7 @@
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
 #include "ops/elementwise/rules.h"
+#include "ops/index/rules.h"
 #include "ops/linalg/rules.h"
 #include "ops/nn/rules.h"
 
@@ -52,7 +53,7 @@ namespace bitale::ops {
     OP(cholesky) OP(lu_factors) OP(qr) OP(eigh) OP(eigvalsh) OP(svd)     \
     OP(expm)                                                             \
     OP(matmul) OP(tensordot) OP(einsum) OP(inner) OP(outer) OP(vdot)     \
-    OP(kron) OP(cross) OP(multi_dot) OP(matrix_power))                   \
+    OP(kron) OP(cross) OP(multi_dot) OP(matrix_power) OP(matrix_norm))   \
   FAMILY("conv",                                                         \
     OP(conv) OP(conv_backward_data) OP(conv_backward_filters)            \
     OP(conv_transpose)                                                   \
@@ -81,7 +82,8 @@ namespace bitale::ops {
     OP(random_integers) OP(random_truncated_normal)                      \
     OP(random_gamma) OP(random_log_gamma) OP(random_chi2)                \
     OP(random_beta)                                                      \
-    OP(random_dirichlet) OP(random_poisson) OP(random_categorical))
+    OP(random_dirichlet) OP(random_poisson) OP(random_categorical)       \
+    OP(random_permutation) OP(random_choice) OP(random_binomial))
 // clang-format on
 
 #define OP(name) extern const ir::OpDef name##_op;
@@ -99,9 +101,11 @@ void register_all() {
     BITALE_OPS(FAMILY, OP)
 #undef FAMILY
 #undef OP
-    driver::add_rules(nn_rules());
-    driver::add_rules(elementwise_rules());
-    driver::add_rules(linalg_rules());
+    driver::add_rules(nn_rules(), driver::RuleStage::stabilise);
+    driver::add_rules(elementwise_rules(), driver::RuleStage::stabilise);
+    driver::add_rules(linalg_rules(), driver::RuleStage::stabilise);
+    driver::add_rules(nn_algebra_rules(), driver::RuleStage::simplify);
+    driver::add_rules(index_rules(), driver::RuleStage::simplify);
     return true;
   }();
   (void)once;

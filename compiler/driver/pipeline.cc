@@ -12,8 +12,11 @@ namespace {
 using rewrite::Rule;
 using rewrite::RuleSet;
 
-std::vector<const Rule*>& added_rules() {
-  static auto* rules = new std::vector<const Rule*>;
+struct AddedRules {
+  std::vector<const Rule*> all, stabilising;
+};
+AddedRules& added_rules() {
+  static auto* rules = new AddedRules;
   return *rules;
 }
 
@@ -22,7 +25,7 @@ std::vector<const Rule*>& added_rules() {
 RuleSet tables(bool algebra) {
   std::vector<const Rule*> list;
   const auto take = [&](std::span<const Rule* const> rules) { list.insert(list.end(), rules.begin(), rules.end()); };
-  take(added_rules());
+  take(algebra ? added_rules().all : added_rules().stabilising);
   take(passes::stabilising_rules());
   if (algebra) take(passes::algebra_rules());
   return RuleSet(list);
@@ -40,11 +43,13 @@ ir::Graph simplify(const ir::Graph& graph, rewrite::PassContext& context) {
 
 }  // namespace
 
-void add_rules(std::span<const Rule* const> rules) {
-  added_rules().insert(added_rules().end(), rules.begin(), rules.end());
+void add_rules(std::span<const Rule* const> rules, RuleStage stage) {
+  AddedRules& added = added_rules();
+  added.all.insert(added.all.end(), rules.begin(), rules.end());
+  if (stage == RuleStage::stabilise) added.stabilising.insert(added.stabilising.end(), rules.begin(), rules.end());
 }
 
-std::span<const Rule* const> rules_of_ops() { return added_rules(); }
+std::span<const Rule* const> rules_of_ops() { return added_rules().all; }
 
 const rewrite::Pipeline& pipeline() {
   static const rewrite::Pipeline rows{

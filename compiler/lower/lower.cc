@@ -42,6 +42,7 @@ class Lowering {
     for (const Group& g : fusion_.groups) emit(g);
     emit_copies();
     mark_in_place(p(), out_.kernels);
+    mark_over_inputs(p(), out_.kernels);
     mark_kept();
     out_.groups = static_cast<int>(fusion_.groups.size());
     out_.symbols = slots_.symbols();

@@ -207,7 +207,10 @@ Plan make_plan(const Composed& c, std::span<const Tensor> roots) {
 
 // ---- choosing the vector loops ----
 
-bool too_short(const Dim& extent) { return extent.is_constant() && extent.value() < 8; }
+// What fills lanes; half of them, if must be.
+constexpr std::int64_t long_enough = 8, long_enough_for_half = 4;
+
+bool shorter_than(const Dim& extent, std::int64_t least) { return extent.is_constant() && extent.value() < least; }
 
 int score_access(const Index& address, int var, int weight) {
   const Dim c = coefficient(address, var);
@@ -254,16 +257,19 @@ struct Lanes {
 Lanes choose_lanes(const Plan& p) {
   Lanes lanes;
   lanes.reductions.assign(p.reductions.size(), -1);
-  auto best_of = [&](const std::vector<LoopVar>& vars, const std::vector<int>& exprs, bool stores) {
+  auto best_of = [&](const std::vector<LoopVar>& vars, const std::vector<int>& exprs, bool stores,
+                     std::int64_t least = long_enough) {
     std::pair<int, int> best{-1, -1000};
     for (std::size_t i = 0; i < vars.size(); ++i) {
-      if (too_short(vars[i].extent)) continue;
+      if (shorter_than(vars[i].extent, least)) continue;
       const int s = score(p, vars[i].expr, exprs, stores);
       if (s >= best.second) best = {static_cast<int>(i), s};
     }
     return best;
   };
-  const auto main = best_of(p.loops, p.live, true);
+  auto main = best_of(p.loops, p.live, true);
+  // Lanes that are scattered over memory are worse than fewer lanes that are not.
+  if (main.first >= 0 && main.second < 0) main = best_of(p.loops, p.live, true, long_enough_for_half);
   lanes.main = main.first;
   for (std::size_t r = 0; r < p.reductions.size(); ++r) {
     if (p.reductions[r].empty()) continue;

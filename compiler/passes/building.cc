@@ -1,5 +1,7 @@
 #include "compiler/passes/building.h"
 
+#include <algorithm>
+
 #include "runtime/base/error.h"
 
 namespace bitale::passes {
@@ -23,6 +25,8 @@ Result if_float(Result f) {
   return [f = std::move(f)](const Match& m) { return is_floating(m.root().node().input(0).dtype()) ? f(m) : Tensor(); };
 }
 
+bool has(const Axes& axes, std::int64_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
+
 Tensor splat_like(const Literal& value, const Tensor& x) { return full(value, x.shape()); }
 
 std::vector<bool> repeated_axes(const Tensor& x, const Shape& shape) {
@@ -39,6 +43,15 @@ bool may_be_empty(const Shape& shape) {
   for (const Dim& d : shape)
     if (const auto low = d.lower_bound(); !low || *low < 1) return true;
   return false;
+}
+
+bool at_least(const Dim& a, const Dim& b) {
+  const auto low = (a - b).lower_bound();
+  return low && *low >= 0;
+}
+
+bool only_read_by(const Match& m, const Tensor& t, const Node& reader) {
+  return m.uses(t) <= std::count(reader.inputs().begin(), reader.inputs().end(), t);
 }
 
 }  // namespace bitale::passes

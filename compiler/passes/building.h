@@ -28,6 +28,9 @@ Result if_float(Result f);
 
 inline bool is_op(const ir::Tensor& t, std::string_view name) { return t.node().op().name == name; }
 
+using Axes = std::vector<std::int64_t>;
+bool has(const Axes& axes, std::int64_t axis);
+
 // A literal of a `full` of x's type.
 ir::Tensor splat_like(const ir::Literal& value, const ir::Tensor& x);
 
@@ -40,5 +43,10 @@ ir::Tensor under_broadcast(const ir::Tensor& t);
 
 // Any extent is 0 for some call.
 bool may_be_empty(const ir::Shape& shape);
+// The difference of the two is never negative, as far as constants and lower bounds show.
+bool at_least(const ir::Dim& a, const ir::Dim& b);
+
+// Only `reader` reads t, in the graph of the sweep.
+bool only_read_by(const rewrite::Match& m, const ir::Tensor& t, const ir::Node& reader);
 
 }  // namespace bitale::passes

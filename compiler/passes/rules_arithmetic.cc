@@ -61,9 +61,28 @@ std::optional<Literal> exact_reciprocal(const Tensor& c) {
 // (x * c) * d where multiplying by c or by d does not round.
 Tensor mul_mul_power_of_two(const Match& m) {
   const Literal c = value_of(m, "c"), d = value_of(m, "d");
+  if (splat_value(m["x"])) return {};
   if (!is_power_of_two(c) && !is_power_of_two(d)) return {};
   const Literal product = Literal::real(c.as_double() * d.as_double(), c.dtype);
   return std::isnormal(product.as_double()) ? mul(m["x"], splat_like(product, m["c"])) : Tensor();
+}
+
+// x + (c + d), x * (c * d); of three constants there would be no end.
+Tensor sum_of_constants(const Match& m) { return splat_value(m["x"]) ? Tensor() : add(m["x"], add(m["c"], m["d"])); }
+Tensor product_of_constants(const Match& m) {
+  return splat_value(m["x"]) ? Tensor() : mul(m["x"], mul(m["c"], m["d"]));
+}
+
+// x^n by squaring, for n from 4 to 8: at most four multiplications, and as many roundings.
+Tensor pow_of_small_integer(const Match& m) {
+  const double n = value_of(m, "c").as_double();
+  if (!is_floating(m["x"].dtype()) || n != std::floor(n) || n < 4 || n > 8) return {};
+  Tensor square = m["x"], power;
+  for (int left = static_cast<int>(n); left > 0; left /= 2) {
+    if (left % 2 == 1) power = power ? mul(power, square) : square;
+    if (left > 1) square = mul(square, square);
+  }
+  return power;
 }
 
 // Left sides f(x, constant) in float64.
@@ -89,6 +108,12 @@ bool lossless(DType from, DType to) {
   if (is_floating(to)) return size_of(from) * 8 <= (to == DType::f32 ? 16u : 32u);
   if (from == DType::u8) return size_of(to) > 1;
   return to != DType::u8 && size_of(to) >= size_of(from);
+}
+
+// Of integers that wrap round: the low bits are kept either way.
+bool narrows_twice(DType from, DType over, DType to) {
+  const auto counts = [](DType d) { return !is_floating(d) && d != DType::bool_; };
+  return counts(from) && counts(over) && counts(to) && size_of(from) >= size_of(over) && size_of(over) >= size_of(to);
 }
 
 }  // namespace
@@ -171,23 +196,23 @@ const std::vector<Rule>& arithmetic_rules() {
            }},
       {.name = "add-add-constant-integer",
        .pattern = (x + c) + d,
-       .result = if_integer([](const Match& m) { return add(m["x"], add(m["c"], m["d"])); }),
+       .result = if_integer(sum_of_constants),
        .left_sides = with_constants(
            DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
       {.name = "mul-mul-constant-integer",
        .pattern = (x * c) * d,
-       .result = if_integer([](const Match& m) { return mul(m["x"], mul(m["c"], m["d"])); }),
+       .result = if_integer(product_of_constants),
        .left_sides = with_constants(
            DType::i32, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
       {.name = "add-add-constant",
        .pattern = (x + c) + d,
-       .result = if_float([](const Match& m) { return add(m["x"], add(m["c"], m["d"])); }),
+       .result = if_float(sum_of_constants),
        .rule_class = relaxed,
        .left_sides = with_constants(
            DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return add(add(a, b), e); })},
       {.name = "mul-mul-constant",
        .pattern = (x * c) * d,
-       .result = if_float([](const Match& m) { return mul(m["x"], mul(m["c"], m["d"])); }),
+       .result = if_float(product_of_constants),
        .rule_class = relaxed,
        .left_sides = with_constants(
            DType::f64, [](const Tensor& a, const Tensor& b, const Tensor& e) { return mul(mul(a, b), e); })},
@@ -216,6 +241,33 @@ const std::vector<Rule>& arithmetic_rules() {
       {"pow-two", pow(x, 2), [](const Match& m) { return mul(m["x"], m["x"]); }, stabilising},
       {"pow-three", pow(x, 3), [](const Match& m) { return mul(mul(m["x"], m["x"]), m["x"]); }, stabilising},
       {"pow-minus-one", pow(x, -1), [](const Match& m) { return div(1.0, m["x"]); }, stabilising},
+      {"pow-minus-two",
+       pow(x, -2),
+       [](const Match& m) { return div(1.0, mul(m["x"], m["x"])); },
+       stabilising,
+       {},
+       0.1,
+       3},
+      // Of -inf the left side is 0.
+      {"pow-minus-half",
+       pow(x, -0.5),
+       [](const Match& m) { return div(1.0, call("sqrt", {m["x"]})); },
+       relaxed,
+       {},
+       0.1,
+       3},
+      {.name = "pow-integer",
+       .pattern = op("pow", {x, c}),
+       .result = pow_of_small_integer,
+       .rule_class = stabilising,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             const auto of = [&](double n) {
+               const Tensor t = fresh(DType::f64, {2, 3});
+               return call("pow", {t, full_like(t, n)});
+             };
+             return std::vector{of(4), of(5), of(8)};
+           }},
       {"pow-half", pow(x, 0.5), [](const Match& m) { return call("sqrt", {m["x"]}); }, stabilising, {}, 0, 3},
       {"sqrt-of-square", op("sqrt", {x * x}), [](const Match& m) { return ir::abs(m["x"]); }, stabilising},
 
@@ -228,6 +280,13 @@ const std::vector<Rule>& arithmetic_rules() {
       {"minimum-self", op("minimum", {x, x}), keep("x")},
 
       // ---- inverses ----
+      {"times-reciprocal", x * (1.0 / y),
+       [](const Match& m) {
+         const Node& root = m.root().node();
+         const Tensor& r = root.input(is_op(root.input(1), "div") && root.input(1).node().input(1) == m["y"] ? 1 : 0);
+         return only_read_by(m, r, root) ? div(m["x"], m["y"]) : Tensor();
+       },
+       stabilising},
       {"log-of-exp", op("log", {op("exp", {x})}), keep("x"), stabilising},
       {"one-over-exp", 1.0 / op("exp", {x}), [](const Match& m) { return call("exp", {neg(m["x"])}); }, stabilising},
 
@@ -249,15 +308,17 @@ const std::vector<Rule>& arithmetic_rules() {
        .pattern = op("cast", {op("cast", {x})}),
        .result =
            [](const Match& m) {
-             return lossless(m["x"].dtype(), m.root().node().input(0).dtype()) ? cast(m["x"], m.root().dtype())
-                                                                               : Tensor();
+             const DType from = m["x"].dtype(), over = m.root().node().input(0).dtype(), to = m.root().dtype();
+             return lossless(from, over) || narrows_twice(from, over, to) ? cast(m["x"], to) : Tensor();
            },
        .left_sides =
            [](const FreshInput& fresh) {
              return std::vector{cast(cast(fresh(DType::f32, {3}), DType::f64), DType::f32),
                                 cast(cast(fresh(DType::i16, {3}), DType::f32), DType::i8),
                                 cast(cast(fresh(DType::bool_, {3}), DType::u8), DType::f64),
-                                cast(cast(fresh(DType::i32, {3}), DType::i64), DType::bool_)};
+                                cast(cast(fresh(DType::i32, {3}), DType::i64), DType::bool_),
+                                cast(cast(mul(fresh(DType::i64, {3}), 1 << 20), DType::i16), DType::i8),
+                                cast(cast(mul(fresh(DType::i32, {3}), 99), DType::u8), DType::i8)};
            }},
   };
   return rules;

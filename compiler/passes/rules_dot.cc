@@ -18,10 +18,6 @@ using rewrite::RuleClass;
 
 namespace {
 
-using Axes = std::vector<std::int64_t>;
-
-bool has(const Axes& axes, std::int64_t a) { return std::find(axes.begin(), axes.end(), a) != axes.end(); }
-
 Axes free_axes(int rank, const Axes& batch, const Axes& summed) {
   Axes out;
   for (std::int64_t a = 0; a < rank; ++a)
@@ -61,32 +57,103 @@ Tensor transpose_of_dot(const Match& m) {
   return dot_general(b, a, {p.batch_b, p.batch_a, p.sum_b, p.sum_a});
 }
 
-// c for a factor that is one value for the whole operand: a finite constant or a scalar, of rank 0.
-Tensor scalar_factor(const Tensor& c) {
-  if (const auto v = splat_value(c)) return std::isfinite(v->as_double()) ? full(*v, {}) : Tensor();
+// What a factor c of an operand is under the axes of the dot's output, if it is one value along all axes that are
+// summed: a finite constant, or something repeated. `free`: where the operand's free axes begin in the output.
+Tensor factor_of_output(const Tensor& c, const Axes& batch, const Axes& summed, std::size_t free, const Shape& out) {
+  if (const auto v = splat_value(c)) return std::isfinite(v->as_double()) ? full(*v, out) : Tensor();
   const Tensor x = under_broadcast(c);
-  return !(x == c) && product(x.shape()).is(1) ? reshape(x, {}) : Tensor();
+  if (x == c) return {};
+  const std::vector<bool> repeated = repeated_axes(x, c.shape());
+  Axes order;            // of c's axes that are not summed: batch axes, then free ones
+  Shape narrow, placed;  // x without summed axes; and in the output
+  for (std::int64_t k = 0; k < c.rank(); ++k)
+    if (has(summed, k) && !repeated[static_cast<std::size_t>(k)]) return {};
+  order = batch;
+  for (std::int64_t k : free_axes(c.rank(), batch, summed)) order.push_back(k);
+  Shape whole(static_cast<std::size_t>(c.rank() - x.rank()), Dim(1));
+  whole.insert(whole.end(), x.shape().begin(), x.shape().end());
+  Axes first = order;
+  first.insert(first.end(), summed.begin(), summed.end());
+  for (std::int64_t k : order) narrow.push_back(whole[static_cast<std::size_t>(k)]);
+  placed.assign(out.size(), Dim(1));
+  for (std::size_t k = 0; k < narrow.size(); ++k) placed[k < batch.size() ? k : free + k - batch.size()] = narrow[k];
+  return broadcast_to(reshape(transpose(reshape(x, whole), first), placed), out);
 }
 
-// dot(x*c, b) as c*dot(x, b): an empty sum is 0 whatever c is, so a c that is not known needs something to sum.
-Tensor dot_of_scaled(const Match& m, const Tensor& x, const Tensor& factor, bool first) {
+bool sums_something(const Tensor& x, const Axes& summed) {
+  Shape extents;
+  for (std::int64_t k : summed) extents.push_back(x.dim(static_cast<int>(k)));
+  return !may_be_empty(extents);
+}
+
+// dot(x*c, b) as dot(x, b)*c, for the operand `i` that is x*c: an empty sum is 0 whatever c is, so a c that is not
+// known needs something to sum.
+Tensor dot_of_scaled(const Match& m, const Tensor& x, const Tensor& factor, int i) {
+  const Node& root = m.root().node();
   const auto& p = params_of<DotParams>(m.root());
-  if (!is_floating(m.root().dtype())) return {};
-  const Tensor c = scalar_factor(factor);
-  if (!c || (!splat_value(c) && may_be_empty(x.shape()))) return {};
-  const Tensor dot = first ? dot_general(x, m["b"], p) : dot_general(m["b"], x, p);
-  return mul(dot, broadcast_to(c, dot.shape()));
+  if (!is_floating(m.root().dtype()) || splat_value(x)) return {};
+  const Axes &batch = i == 0 ? p.batch_a : p.batch_b, &summed = i == 0 ? p.sum_a : p.sum_b;
+  if (!splat_value(factor) && (!sums_something(x, summed) || !only_read_by(m, root.input(i), root))) return {};
+  const std::size_t free = i == 0 ? batch.size() : root.input(0).shape().size() - p.sum_a.size();
+  const Tensor c = factor_of_output(factor, batch, summed, free, m.root().shape());
+  if (!c) return {};
+  const Tensor dot = i == 0 ? dot_general(x, root.input(1), p) : dot_general(root.input(0), x, p);
+  return mul(dot, c);
 }
 
-Tensor dot_of_product(const Match& m, bool first) {
-  const Tensor y = dot_of_scaled(m, m["x"], m["c"], first);
-  return y ? y : dot_of_scaled(m, m["c"], m["x"], first);
+Tensor dot_of_product(const Match& m, int i) {
+  const Tensor y = dot_of_scaled(m, m["x"], m["c"], i);
+  return y ? y : dot_of_scaled(m, m["c"], m["x"], i);
 }
 
 Tensor dot_of_neg(const Match& m, bool first) {
   const auto& p = params_of<DotParams>(m.root());
   if (!is_floating(m.root().dtype())) return {};
   return neg(first ? dot_general(m["x"], m["b"], p) : dot_general(m["b"], m["x"], p));
+}
+
+// A dot with one value c everywhere: c times the sum of the other operand, repeated along the free axes of the first.
+Tensor dot_of_splat(const Match& m, int i) {
+  const Node& root = m.root().node();
+  const auto& p = params_of<DotParams>(m.root());
+  const auto v = splat_value(root.input(i));
+  if (!v || !is_floating(v->dtype) || !std::isfinite(v->as_double()) || v->as_double() == 0) return {};
+  const Tensor& x = root.input(1 - i);
+  const Axes &batch = i == 0 ? p.batch_b : p.batch_a, &summed = i == 0 ? p.sum_b : p.sum_a;
+  Axes sorted = summed, order = batch;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::int64_t k : free_axes(x.rank(), batch, summed)) order.push_back(k);
+  for (std::int64_t& k : order) k -= std::lower_bound(sorted.begin(), sorted.end(), k) - sorted.begin();
+  const Tensor total = transpose(sum(x, sorted), order);
+  const std::size_t free = i == 0 ? m.root().shape().size() - (order.size() - batch.size()) : batch.size();
+  Shape placed(m.root().shape().size(), Dim(1));
+  for (std::size_t k = 0; k < order.size(); ++k)
+    placed[k < batch.size() ? k : free + k - batch.size()] = total.shape()[k];
+  return broadcast_to(mul(reshape(total, placed), full(*v, placed)), m.root().shape());
+}
+
+// A sum over some of a dot's free axes: the operand that has them is summed first.
+Tensor sum_of_dot(const Match& m) {
+  const Tensor dot = m.root().node().input(0);
+  if (!is_floating(dot.dtype()) || !only_read_by(m, dot, m.root().node())) return {};
+  DotParams p = params_of<DotParams>(dot);
+  const auto batches = static_cast<std::int64_t>(p.batch_a.size());
+  const Axes free_a = free_axes(m["a"].rank(), p.batch_a, p.sum_a),
+             free_b = free_axes(m["b"].rank(), p.batch_b, p.sum_b);
+  const auto in_b = batches + static_cast<std::int64_t>(free_a.size());
+  Axes of_a, of_b;  // axes of the operands that are summed
+  for (std::int64_t k : params_of<AxesParams>(m.root()).axes) {
+    if (k < batches) return {};
+    (k < in_b ? of_a : of_b)
+        .push_back(k < in_b ? free_a[static_cast<std::size_t>(k - batches)]
+                            : free_b[static_cast<std::size_t>(k - in_b)]);
+  }
+  const auto without = [](const Axes& gone, Axes& axes) {
+    for (std::int64_t& k : axes) k -= std::lower_bound(gone.begin(), gone.end(), k) - gone.begin();
+  };
+  for (Axes* axes : {&p.batch_a, &p.sum_a}) without(of_a, *axes);
+  for (Axes* axes : {&p.batch_b, &p.sum_b}) without(of_b, *axes);
+  return dot_general(of_a.empty() ? m["a"] : sum(m["a"], of_a), of_b.empty() ? m["b"] : sum(m["b"], of_b), p);
 }
 
 // sum(broadcast(a) * broadcast(b)) where every summed axis is in both and each has an axis that the other has not: a
@@ -172,19 +239,27 @@ const std::vector<Rule>& dot_rules() {
            }},
       {.name = "dot-scaled-left",
        .pattern = dots(x * c, b),
-       .result = [](const Match& m) { return dot_of_product(m, true); },
+       .result = [](const Match& m) { return dot_of_product(m, 0); },
        .rule_class = rounding,
        .left_sides =
            [](const FreshInput& fresh) {
+             const Tensor rows = broadcast_to(fresh(f64, {3, 1}), {3, 4});
+             const Tensor batched = mul(fresh(f64, {4, 2, 3}), broadcast_to(fresh(f64, {2, 3}), {4, 2, 3}));
              return std::vector{dot(mul(fresh(f64, {3, 4}), 2.5), fresh(f64, {4, 5})),
-                                dot(mul(fresh(f64, {3, 4}), fresh(f64, {})), fresh(f64, {4}))};
+                                dot(mul(fresh(f64, {3, 4}), fresh(f64, {})), fresh(f64, {4})),
+                                dot(mul(rows, fresh(f64, {3, 4})), fresh(f64, {4, 5})),
+                                dot_general(batched, fresh(f64, {4, 5, 3}), {{2}, {2}, {0}, {0}})};
            }},
       {.name = "dot-scaled-right",
        .pattern = dots(b, x * c),
-       .result = [](const Match& m) { return dot_of_product(m, false); },
+       .result = [](const Match& m) { return dot_of_product(m, 1); },
        .rule_class = rounding,
        .left_sides =
-           [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), mul(-0.5, fresh(f64, {4, 5})))}; }},
+           [](const FreshInput& fresh) {
+             const Tensor columns = broadcast_to(fresh(f64, {5}), {4, 5});
+             return std::vector{dot(fresh(f64, {3, 4}), mul(-0.5, fresh(f64, {4, 5}))),
+                                dot(fresh(f64, {3, 4}), mul(fresh(f64, {4, 5}), columns))};
+           }},
       {.name = "dot-neg-left",
        .pattern = dots(-x, b),
        .result = [](const Match& m) { return dot_of_neg(m, true); },
@@ -202,6 +277,41 @@ const std::vector<Rule>& dot_rules() {
        .result = [](const Match& m) { return zeros_like(m.root()); },
        .rule_class = RuleClass::relaxed,
        .left_sides = [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), zeros(f64, {4, 5}))}; }},
+      {.name = "dot-splat-left",
+       .pattern = dots(rewrite::constant("c"), b),
+       .result = [](const Match& m) { return dot_of_splat(m, 0); },
+       .rule_class = rounding,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{
+                 dot(full(Literal::real(2.5, f64), {3, 4}), fresh(f64, {4, 5})),
+                 dot_general(full(Literal::real(1, f64), {2, 3, 4}), fresh(f64, {4, 5, 2}), {{0}, {2}, {2}, {0}})};
+           }},
+      {.name = "dot-splat-right",
+       .pattern = dots(a, rewrite::constant("c")),
+       .result = [](const Match& m) { return dot_of_splat(m, 1); },
+       .rule_class = rounding,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{
+                 dot(fresh(f64, {3, 4}), full(Literal::real(-0.5, f64), {4, 5})),
+                 dot(fresh(f64, {3, 0}), full(Literal::real(2, f64), {0})),
+                 dot_general(fresh(f64, {4, 5, 2}), full(Literal::real(1, f64), {4, 3, 2}), {{2}, {2}, {0}, {0}})};
+           }},
+      {.name = "sum-of-dot",
+       .pattern = op("sum", {dots(a, b)}),
+       .result = sum_of_dot,
+       .rule_class = rounding,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             const auto batched = [&] {
+               return dot_general(fresh(f64, {2, 3, 4, 1}), fresh(f64, {2, 4, 5}), {{0}, {0}, {2}, {1}});
+             };
+             return std::vector{sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {0}),
+                                sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {1}),
+                                sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {0, 1}), sum(batched(), {1, 3}),
+                                sum(batched(), {2})};
+           }},
       {.name = "sum-of-products",
        .pattern = op("sum", {a * b}),
        .result = sum_of_products,

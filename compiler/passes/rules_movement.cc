@@ -1,6 +1,5 @@
-// Broadcasts, reshapes, transposes, slices, pads, concats and flips: chains merge, and what changes nothing goes.
+// Broadcasts, reshapes, transposes and flips: chains merge, and what changes nothing goes.
 #include <algorithm>
-#include <cmath>
 
 #include "compiler/passes/building.h"
 #include "compiler/passes/rules.h"
@@ -16,8 +15,6 @@ using rewrite::Pattern;
 using rewrite::Rule;
 
 namespace {
-
-using Axes = std::vector<std::int64_t>;
 
 // The node under the root.
 const Node& below(const Match& m) { return m.root().node().input(0).node(); }
@@ -104,66 +101,7 @@ Tensor transpose_of_broadcast(const Match& m) {
   return broadcast_to(transpose(reshape(m["x"], kept), params_of<AxesParams>(m.root()).axes), m.root().shape());
 }
 
-// ---- slice, pad, concat, flip ----
-
-Tensor slice_of_slice(const Match& m) {
-  const auto& outer = params_of<SliceParams>(m.root());
-  const auto& inner = below(m).params_as<SliceParams>();
-  SliceParams p;
-  for (std::size_t k = 0; k < outer.steps.size(); ++k) {
-    p.starts.push_back(inner.starts[k] + outer.starts[k] * Dim(inner.steps[k]));
-    p.steps.push_back(inner.steps[k] * outer.steps[k]);
-  }
-  // An empty slice may start outside of what it was cut from; then the merged start may lie outside of the tensor.
-  if (may_be_empty(outer.extents)) return {};
-  return slice(m["x"], p.starts, outer.extents, p.steps);
-}
-
-// Slices the axes that are there; the repeated ones only change their extent.
-Tensor slice_of_broadcast(const Match& m) {
-  const auto& p = params_of<SliceParams>(m.root());
-  const Tensor& x = m["x"];
-  const std::vector<bool> repeated = repeated_axes(x, below(m).type().shape);
-  const std::size_t missing = p.steps.size() - x.shape().size();
-  SliceParams inner;
-  for (std::size_t k = missing; k < p.steps.size(); ++k) {
-    inner.starts.push_back(repeated[k] ? Dim(0) : p.starts[k]);
-    inner.extents.push_back(repeated[k] ? Dim(1) : p.extents[k]);
-    inner.steps.push_back(repeated[k] ? 1 : p.steps[k]);
-  }
-  return broadcast_to(slice(x, inner.starts, inner.extents, inner.steps), m.root().shape());
-}
-
-Tensor slice_of_pad(const Match& m) {
-  const auto& p = params_of<SliceParams>(m.root());
-  const auto& q = below(m).params_as<PadParams>();
-  return p.starts == q.starts && p.steps == q.steps && p.extents == m["x"].shape() ? m["x"] : Tensor();
-}
-
-// A slice that lies within one part, where constants show it.
-Tensor slice_of_concat(const Match& m) {
-  const auto& p = params_of<SliceParams>(m.root());
-  const Node& parts = below(m);
-  const auto axis = static_cast<std::size_t>(parts.params_as<ConcatParams>().axis);
-  if (p.steps[axis] < 0) return {};
-  const Dim end = p.starts[axis] + (p.extents[axis] - Dim(1)) * Dim(p.steps[axis]);
-  const auto at_least_zero = [](const Dim& d) {
-    const auto low = d.lower_bound();
-    return low && *low >= 0;
-  };
-  Dim offset(0);
-  for (const Tensor& part : parts.inputs()) {
-    const Dim next = offset + part.shape()[axis];
-    if (at_least_zero(p.starts[axis] - offset) && at_least_zero(next - Dim(1) - end) &&
-        at_least_zero(next - p.starts[axis])) {
-      Shape starts = p.starts;
-      starts[axis] = starts[axis] - offset;
-      return slice(part, starts, p.extents, p.steps);
-    }
-    offset = next;
-  }
-  return {};
-}
+// ---- flip ----
 
 Tensor flip_of_flip(const Match& m) {
   const Axes &a = params_of<AxesParams>(m.root()).axes, &b = below(m).params_as<AxesParams>().axes;
@@ -184,14 +122,13 @@ Tensor flip_of_ones(const Match& m) {
 Pattern broadcast(Pattern p) { return op("broadcast_to", {std::move(p)}); }
 Pattern reshaped(Pattern p) { return op("reshape", {std::move(p)}); }
 Pattern transposed(Pattern p) { return op("transpose", {std::move(p)}); }
-Pattern sliced(Pattern p) { return op("slice", {std::move(p)}); }
 Pattern flipped(Pattern p) { return op("flip", {std::move(p)}); }
 
 }  // namespace
 
 const std::vector<Rule>& movement_rules() {
   constexpr auto f64 = DType::f64;
-  static const Pattern x = any("x"), y = any("y");
+  static const Pattern x = any("x");
   static const std::vector<Rule> rules{
       // ---- movements of one value ----
       {.name = "broadcast-splat",
@@ -205,9 +142,6 @@ const std::vector<Rule>& movement_rules() {
        .pattern = transposed(x),
        .result = splat,
        .left_sides = of_constant([](const Tensor& c) { return transpose(c); })},
-      {.name = "slice-splat", .pattern = sliced(x), .result = splat, .left_sides = of_constant([](const Tensor& c) {
-                                                                       return slice(c, {0, 1}, {2, 2}, {1, 1});
-                                                                     })},
       {.name = "flip-splat", .pattern = flipped(x), .result = splat, .left_sides = of_constant([](const Tensor& c) {
                                                                        return flip(c, {0});
                                                                      })},
@@ -300,80 +234,7 @@ const std::vector<Rule>& movement_rules() {
                                 transpose(broadcast_to(fresh(f64, {2, 1, 3}), {2, 4, 3}), {2, 0, 1})};
            }},
 
-      // ---- slice and pad ----
-      {.name = "slice-all",
-       .pattern = sliced(x),
-       .result =
-           [](const Match& m) {
-             const auto& p = params_of<SliceParams>(m.root());
-             return p.extents == m["x"].shape() ? slice(m["x"], p.starts, p.extents, p.steps)
-                                                : Tensor();  // x itself, if it is all of it
-           },
-       .left_sides =
-           [](const FreshInput& fresh) {
-             const Tensor t = fresh(f64, {2, 3});
-             return std::vector{apply1(*find_op("slice"), make_params(SliceParams{{0, 0}, t.shape(), {1, 1}}), {t})};
-           }},
-      {.name = "slice-slice",
-       .pattern = sliced(sliced(x)),
-       .result = slice_of_slice,
-       .left_sides =
-           [](const FreshInput& fresh) {
-             return std::vector{slice(slice(fresh(f64, {9, 4}), {1, 3}, {4, 4}, {2, -1}), {1, 1}, {2, 2}, {1, 2}),
-                                slice(slice(fresh(f64, {9}), {8}, {9}, {-1}), {8}, {3}, {-3})};
-           }},
-      {.name = "slice-broadcast",
-       .pattern = sliced(broadcast(x)),
-       .result = slice_of_broadcast,
-       .left_sides =
-           [](const FreshInput& fresh) {
-             return std::vector{slice(broadcast_to(fresh(f64, {3, 1}), {2, 3, 4}), {1, 0, 0}, {1, 2, 3}, {1, 2, 1}),
-                                slice(broadcast_to(fresh(f64, {}), {4}), {3}, {2}, {-2})};
-           }},
-      {.name = "slice-pad",
-       .pattern = sliced(op("pad", {x})),
-       .result = slice_of_pad,
-       .left_sides =
-           [](const FreshInput& fresh) {
-             return std::vector{slice(pad(fresh(f64, {2, 3}), {1, 5}, {5, 6}, {2, -2}), {1, 5}, {2, 3}, {2, -2})};
-           }},
-      {.name = "slice-concat",
-       .pattern = sliced(op("concat", {x, y})),
-       .result = slice_of_concat,
-       .left_sides =
-           [](const FreshInput& fresh) {
-             const Tensor a = fresh(f64, {3, 2}), b = fresh(f64, {4, 2});
-             return std::vector{slice(concat({a, b}, 0), {0, 0}, {3, 2}, {1, 1}),
-                                slice(concat({a, b}, 0), {4, 1}, {2, 1}, {2, 1})};
-           }},
-      {.name = "pad-nothing",
-       .pattern = op("pad", {x}),
-       .result =
-           [](const Match& m) {
-             const auto& p = params_of<PadParams>(m.root());
-             return p.shape == m["x"].shape() ? pad(m["x"], p.starts, p.shape, p.steps) : Tensor();
-           },
-       .left_sides =
-           [](const FreshInput& fresh) {
-             const Tensor t = fresh(f64, {2, 3});
-             return std::vector{apply1(*find_op("pad"), make_params(PadParams{{0, 0}, t.shape(), {1, 1}}), {t})};
-           }},
-      {.name = "pad-zeros",
-       .pattern = op("pad", {rewrite::literal(0)}),
-       .result =
-           [](const Match& m) {
-             return std::signbit(splat_value(m.root().node().input(0))->as_double()) ? Tensor() : zeros_like(m.root());
-           },
-       .left_sides = [](const FreshInput&) { return std::vector{pad(zeros(f64, {2}), {1}, {4}, {1})}; }},
-
-      // ---- concat and flip ----
-      {.name = "concat-one",
-       .pattern = op("concat", {x}),
-       .result = keep("x"),
-       .left_sides =
-           [](const FreshInput& fresh) {
-             return std::vector{apply1(*find_op("concat"), make_params(ConcatParams{0}), {fresh(f64, {3})})};
-           }},
+      // ---- flip ----
       {.name = "flip-flip",
        .pattern = flipped(flipped(x)),
        .result = flip_of_flip,

@@ -36,13 +36,18 @@ Result minus_of_minus_x(const char* name) {
   return [=](const Match& m) { return neg(call(name, {neg(m["x"])})); };
 }
 
-// x - max(x), as the rule below makes it: its exponential is at most 1.
+bool is_extremum(Tensor t) {
+  static const char* const over[] = {"broadcast_to", "reshape", "minimum", "stop_gradient", "neg"};
+  while (std::find(std::begin(over), std::end(over), t.node().op().name) != std::end(over)) t = t.node().input(0);
+  return is_op(t, "max") || is_op(t, "min");
+}
+
+// x - max(x), as the rule below makes it, or what other rules make of -x - max(-x): its exponential is at most 1.
 bool is_shifted(const Tensor& x) {
-  if (!is_op(x, "sub")) return false;
-  Tensor t = x.node().input(1);
-  while (is_op(t, "broadcast_to") || is_op(t, "reshape") || is_op(t, "minimum") || is_op(t, "stop_gradient"))
-    t = t.node().input(0);
-  return is_op(t, "max");
+  if (is_op(x, "sub")) return is_extremum(x.node().input(1));
+  if (!is_op(x, "neg") || !is_op(x.node().input(0), "add")) return false;
+  const Node& sum = x.node().input(0).node();
+  return is_extremum(sum.input(0)) || is_extremum(sum.input(1));
 }
 
 // exp(x - max) and its sum, over the axes of `sum`. An infinite maximum is shifted by the largest number: what is
@@ -156,8 +161,9 @@ const std::vector<Rule>& stabilise_table() {
 }  // namespace
 
 std::span<const Rule* const> algebra_rules() {
-  static const auto list =
-      rewrite::rule_list({&arithmetic_rules(), &logic_rules(), &movement_rules(), &reduction_rules(), &dot_rules()});
+  static const auto list = rewrite::rule_list({&arithmetic_rules(), &cancel_rules(), &logic_rules(), &movement_rules(),
+                                               &slice_rules(), &lift_rules(), &region_rules(), &reduction_rules(),
+                                               &factor_rules(), &extremum_rules(), &dot_rules()});
   return list;
 }
 

@@ -6,6 +6,7 @@
 #include "compiler/prim/prim.h"
 #include "compiler/rewrite/rewrite.h"
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 
 namespace bitale::rewrite {
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr int max_offers = 8;      // of one node in one sweep
 constexpr int max_new_nodes = 64;  // of one firing
+
+// Firings of one call, for a graph of so many nodes.
+std::int64_t most_firings(std::size_t nodes) { return 64 + 16 * static_cast<std::int64_t>(nodes); }
 
 // The rules that are switched on, by OpDef.
 class Enabled {
@@ -79,7 +83,9 @@ Tensor typed(const Rule& rule, const Tensor& root, Tensor result) {
 
 class Sweep {
  public:
-  Sweep(Enabled& rules, Counts& counts, RewriteStats& stats) : rules_(rules), counts_(counts), stats_(stats) {
+  // `firings_left`: no rule fires once they are used up.
+  Sweep(Enabled& rules, Counts& counts, RewriteStats& stats, std::int64_t& firings_left)
+      : rules_(rules), counts_(counts), stats_(stats), firings_left_(firings_left) {
     use_count_ = [this](const Tensor& t) {
       const auto it = uses_.find(t);
       return it == uses_.end() ? 1 : it->second;
@@ -120,7 +126,7 @@ class Sweep {
   }
 
   Tensor offer(Tensor t) {
-    for (int i = 0; i < max_offers; ++i) {
+    for (int i = 0; i < max_offers && firings_left_ > 0; ++i) {
       const Tensor next = fire(t);
       if (!next) break;
       t = next;
@@ -139,6 +145,7 @@ class Sweep {
       if (!result || result == root) continue;
       ++counts_[rule->name];
       ++stats_.firings;
+      --firings_left_;
       return result;
     }
     return {};
@@ -163,6 +170,7 @@ class Sweep {
   Enabled& rules_;
   Counts& counts_;
   RewriteStats& stats_;
+  std::int64_t& firings_left_;
   std::unordered_map<const Node*, std::vector<Tensor>> memo_;
   ir::TensorMap<int> old_uses_, uses_;
   std::function<int(const Tensor&)> use_count_;
@@ -183,13 +191,15 @@ std::vector<Tensor> apply_rules(std::span<const Tensor> outputs, const RuleSet& 
   RewriteStats& s = stats ? *stats : ignored;
   Enabled enabled(rules, options);
   std::vector<Tensor> current(outputs.begin(), outputs.end());
-  for (int i = 0; i < options.max_sweeps; ++i) {
+  std::int64_t firings_left = most_firings(ir::topological(outputs).size());
+  for (int i = 0; i < options.max_sweeps && firings_left > 0; ++i) {
     ++s.sweeps;
-    std::vector<Tensor> next = Sweep(enabled, counts, s).run(current);
+    std::vector<Tensor> next = Sweep(enabled, counts, s, firings_left).run(current);
     const bool changed = next != current;
     current = std::move(next);
     if (!changed) break;
   }
+  if (firings_left <= 0) warn("rewriting stopped after " + std::to_string(s.firings) + " firings of rules");
   return current;
 }
 

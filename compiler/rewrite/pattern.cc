@@ -12,6 +12,7 @@ Pattern literal(double value) { return {Pattern::Kind::literal, {}, value, {}}; 
 Pattern op(std::string name, std::vector<Pattern> operands) {
   return {Pattern::Kind::op, std::move(name), 0, std::move(operands)};
 }
+Pattern node(std::string op) { return {Pattern::Kind::node, std::move(op), 0, {}}; }
 
 Pattern operator+(Pattern a, Pattern b) { return op("add", {std::move(a), std::move(b)}); }
 Pattern operator-(Pattern a, Pattern b) { return op("sub", {std::move(a), std::move(b)}); }
@@ -67,6 +68,8 @@ class Matcher {
         return is_literal(t, p.number) && solve(goals->rest);
       case Pattern::Kind::op:
         return solve_op(p, t, goals->rest);
+      case Pattern::Kind::node:
+        return t.node().op().name == p.name && solve(goals->rest);
     }
     return false;
   }
@@ -120,6 +123,7 @@ ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type,
       return variable(p.name, dtype == DType::bool_);
     if (p.kind == Pattern::Kind::literal)
       return ir::cast(ir::full(ir::Literal::real(p.number, DType::f64), type.shape), dtype);
+    BITALE_ASSERT(p.kind == Pattern::Kind::op, "the pattern does not say the operands of " + p.name);
     const ir::OpDef* def = ir::find_op(p.name);
     BITALE_ASSERT(def != nullptr, "a pattern names the op " + p.name + ", which is not registered");
     std::vector<ir::Tensor> operands;
@@ -134,7 +138,7 @@ ir::Tensor instantiate(const Pattern& pattern, const ir::TensorType& type,
 
 RuleSet::RuleSet(std::vector<const Rule*> rules) : rules_(std::move(rules)) {
   for (const Rule* rule : rules_) {
-    BITALE_ASSERT(rule->pattern.kind == Pattern::Kind::op,
+    BITALE_ASSERT(rule->pattern.kind == Pattern::Kind::op || rule->pattern.kind == Pattern::Kind::node,
                   "rule " + rule->name + ": the root of its pattern is not an op");
     by_op_[rule->pattern.name].push_back(rule);
   }
@@ -144,6 +148,23 @@ std::span<const Rule* const> RuleSet::for_op(std::string_view op) const {
   const auto it = by_op_.find(op);
   if (it == by_op_.end()) return {};
   return it->second;
+}
+
+std::string to_string(const Pattern& pattern) {
+  switch (pattern.kind) {
+    case Pattern::Kind::any:
+    case Pattern::Kind::constant:
+      return pattern.name;
+    case Pattern::Kind::literal:
+      return ir::to_string(ir::Literal::real(pattern.number, DType::f64));
+    case Pattern::Kind::node:
+      return pattern.name + "(...)";
+    case Pattern::Kind::op:
+      break;
+  }
+  std::string text;
+  for (const Pattern& p : pattern.operands) text += (text.empty() ? "" : ", ") + to_string(p);
+  return pattern.name + "(" + text + ")";
 }
 
 std::vector<std::string> split_names(const std::string& list) {

@@ -22,11 +22,11 @@ enum class RuleClass : std::uint8_t { exact, stabilising, relaxed };
 
 class Match;
 
-// A pattern over tensors: a variable, a variable for constants, a literal, or an op over patterns. Commutative ops are
-// tried both ways round. A constant matches what splat_value gives a value for, a literal what it gives that value for;
-// a variable that occurs twice must meet the same tensor.
+// A pattern over tensors: a variable, a variable for constants, a literal, an op over patterns, or an op whatever its
+// operands are. Commutative ops are tried both ways round. A constant matches what splat_value gives a value for, a
+// literal what it gives that value for; a variable that occurs twice must meet the same tensor.
 struct Pattern {
-  enum class Kind : std::uint8_t { any, constant, literal, op } kind = Kind::any;
+  enum class Kind : std::uint8_t { any, constant, literal, op, node } kind = Kind::any;
   std::string name;  // of the variable, or the op
   double number = 0;
   std::vector<Pattern> operands;
@@ -35,6 +35,7 @@ Pattern any(std::string name);
 Pattern constant(std::string name);
 Pattern literal(double value);
 Pattern op(std::string name, std::vector<Pattern> operands);
+Pattern node(std::string op);  // any number of operands; binds nothing
 Pattern operator+(Pattern a, Pattern b);
 Pattern operator-(Pattern a, Pattern b);
 Pattern operator*(Pattern a, Pattern b);
@@ -73,7 +74,7 @@ using FreshInput = std::function<ir::Tensor(DType dtype, ir::Shape shape)>;
 
 struct Rule {
   std::string name;
-  Pattern pattern;  // its root is an op
+  Pattern pattern;  // its root is an op or a node
   // The replacement, of the root's dtype and shape: a splat is cast and broadcast to them. An empty Tensor, the root
   // itself, and a result whose extents equal the root's only by a check at call entry decline.
   std::function<ir::Tensor(const Match&)> result;
@@ -119,9 +120,10 @@ struct RewriteOptions {
 };
 
 // Bottom-up sweeps with a memo from old to new until nothing changes or max_sweeps; each node takes the first rule that
-// fits, then its result is offered again, at most 8 times. Time is linear in the graph per sweep. A rule that throws is
-// an InternalError that names it, one whose result has another type or takes more than 64 new nodes as well. Handles of
-// outputs keep their lines and names.
+// fits, then its result is offered again, at most 8 times. Time is linear in the graph per sweep. Whatever the rules
+// do, it ends: all sweeps together fire at most 64 + 16 times the nodes that the graph has at first, and a firing makes
+// at most 64 nodes; the graph is right wherever that stops. A rule that throws is an InternalError that names it, one
+// whose result has another type or takes more than 64 new nodes as well. Handles of outputs keep their lines and names.
 std::vector<ir::Tensor> apply_rules(std::span<const ir::Tensor> outputs, const RuleSet& rules,
                                     const RewriteOptions& options, Counts& counts, RewriteStats* stats = nullptr);
 
@@ -135,5 +137,8 @@ bool match(const Pattern& pattern, const ir::Tensor& tensor, Match& out);
 
 // The names and tags in a comma-separated list (flag BITALE_DISABLE).
 std::vector<std::string> split_names(const std::string& list);
+
+// "log(add(1, x))": for the list of rules.
+std::string to_string(const Pattern& pattern);
 
 }  // namespace bitale::rewrite

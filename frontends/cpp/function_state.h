@@ -25,7 +25,16 @@ struct Function::State {
   executor::CallOptions call_options() const {
     return {.threads = threads, .profile = profile, .nan_guard = nan_guard};
   }
-  std::vector<Array> arguments(std::span<const Argument> given) const;
+
+  struct Arguments {
+    std::vector<Array> arrays;
+    std::vector<bool> donated;  // given up, and nobody else has the memory
+  };
+  // `take`: donated Arrays leave their Arguments.
+  Arguments arguments(std::span<const Argument> given, bool take) const;
+  std::vector<Array> destinations(std::span<const Destination> given) const;
+
+ private:
   Array convert(const Argument& a, std::size_t i) const;
 };
 

@@ -26,6 +26,9 @@ Tensor cross(const Tensor& a, const Tensor& b, SourceLine line = {});  // along 
 Tensor multi_dot(const std::vector<Tensor>& matrices, SourceLine line = {});
 Tensor matrix_power(const Tensor& a, std::int64_t n, SourceLine line = {});
 
+enum class MatrixNorm : std::uint8_t { frobenius, nuclear, one, minus_one, two, minus_two, infinity, minus_infinity };
+Tensor matrix_norm(const Tensor& a, MatrixNorm order, bool keepdims = false, SourceLine line = {});
+
 // ---- systems ----
 struct TriangularOptions {
   bool lower = true, transposed = false, unit_diagonal = false;

@@ -59,8 +59,19 @@ Tensor random_dirichlet(const Tensor& state, std::int64_t draw_id, const Tensor&
 // int64 counts of events; 0 where the rate is 0, NaN or negative.
 Tensor random_poisson(const Tensor& state, std::int64_t draw_id, const Operand& rate, Shape shape,
                       SourceLine line = {});  // poisson_ids
+// int64 counts of successes with probability p among so many trials, each of which is drawn. No derivatives.
+Tensor random_binomial(const Tensor& state, std::int64_t draw_id, const Dim& trials, const Operand& p, Shape shape,
+                       SourceLine line = {});
 // int64 positions along `axis` of logits (the maximum of logits plus Gumbel noise); the other axes broadcast to shape.
 Tensor random_categorical(const Tensor& state, std::int64_t draw_id, const Tensor& logits, Shape shape, int axis = -1,
                           SourceLine line = {});
+
+// ---- orders and choices ----
+Tensor random_permutation(const Tensor& state, std::int64_t draw_id, const Dim& n, SourceLine line = {});  // int64 [n]
+// int64 positions below n, or in proportion to weights [n] (no derivative); each at most once without replacement.
+Tensor random_choice(const Tensor& state, std::int64_t draw_id, const Dim& n, Shape shape, bool replace = true,
+                     SourceLine line = {});
+Tensor random_choice(const Tensor& state, std::int64_t draw_id, const Tensor& weights, Shape shape, bool replace = true,
+                     SourceLine line = {});
 
 }  // namespace bitale::ops

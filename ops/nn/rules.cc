@@ -165,10 +165,60 @@ const std::vector<Rule>& table() {
   return rules;
 }
 
+// A slice that takes whole rows of a softmax or log_softmax that nobody else reads.
+Tensor slice_of_softmax(const Match& m) {
+  const Tensor& y = m.root().node().input(0);
+  if ((!is_op(y, "softmax") && !is_op(y, "log_softmax")) || m.uses(y) > 1) return {};
+  const auto& p = m.root().node().params_as<ir::SliceParams>();
+  const auto axis = static_cast<std::size_t>(axis_below(m));
+  if (p.extents == y.shape() || !(p.extents[axis] == y.shape()[axis]) || !p.starts[axis].is(0) || p.steps[axis] != 1)
+    return {};
+  return apply1(y.node().op(), y.node().params(), {slice(y.node().input(0), p.starts, p.extents, p.steps)});
+}
+
+// The largest probability is that of the largest logit. (Where the softmax is NaN, all along the axis, or rounds two
+// elements to one, the left side gives the first of them.)
+Tensor argmax_of_softmax(const Match& m) {
+  const Tensor& y = m.root().node().input(0);
+  const auto& axes = m.root().node().params_as<ir::AxesParams>().axes;
+  if ((!is_op(y, "softmax") && !is_op(y, "log_softmax")) || axes != std::vector<std::int64_t>{axis_below(m)}) return {};
+  return ir::argmax(y.node().input(0), axes);
+}
+
+const std::vector<Rule>& algebra_table() {
+  static const Pattern x = any("x");
+  static const std::vector<Rule> rules{
+      {.name = "slice-softmax",
+       .pattern = op("slice", {x}),
+       .result = slice_of_softmax,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{ir::slice(softmax(logits(fresh), 1), {1, 0}, {2, 4}, {1, 1}),
+                                ir::slice(softmax(logits(fresh), 0), {0, 3}, {3, 2}, {1, -2}),
+                                ir::slice(log_softmax(logits(fresh), 1), {2, 0}, {1, 4}, {1, 1})};
+           }},
+      {.name = "argmax-of-softmax",
+       .pattern = op("argmax", {x}),
+       .result = argmax_of_softmax,
+       .rule_class = RuleClass::stabilising,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             return std::vector{ir::argmax(softmax(logits(fresh), 1), {1}),
+                                ir::argmax(log_softmax(logits(fresh), 0), {0})};
+           }},
+  };
+  return rules;
+}
+
 }  // namespace
 
 std::span<const Rule* const> nn_rules() {
   static const auto list = rewrite::rule_list({&table()});
+  return list;
+}
+
+std::span<const Rule* const> nn_algebra_rules() {
+  static const auto list = rewrite::rule_list({&algebra_table()});
   return list;
 }
 

@@ -11,4 +11,7 @@ namespace bitale::ops {
 // name.
 std::span<const rewrite::Rule* const> nn_rules();
 
+// Simplifications: from level 1.
+std::span<const rewrite::Rule* const> nn_algebra_rules();
+
 }  // namespace bitale::ops

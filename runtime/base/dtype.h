@@ -1,6 +1,7 @@
 // Element types of tensors.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,6 +27,14 @@ std::optional<DType> dtype_from_name(std::string_view name);
 
 inline bool is_floating(DType d) { return kind_of(d) == DTypeKind::floating; }
 inline bool is_integer(DType d) { return kind_of(d) == DTypeKind::integer; }
+
+// The C++ types of elements.
+template <class T>
+concept Element = false
+#define BITALE_DTYPE(id, type, text, kind) || std::same_as<T, type>
+#include "runtime/base/dtypes.def"
+#undef BITALE_DTYPE
+    ;
 
 template <class T>
 constexpr DType dtype_of() {

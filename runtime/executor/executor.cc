@@ -11,6 +11,7 @@
 
 #include "runtime/base/flags.h"
 #include "runtime/device/pool.h"
+#include "runtime/executor/call_memory.h"
 #include "runtime/executor/report.h"
 #include "runtime/executor/tune.h"
 #include "runtime/executor/walk.h"
@@ -94,10 +95,6 @@ std::int64_t integer_of(const Array& array) {
   });
 }
 
-[[noreturn]] void no_memory(const Program& program, const std::string& what, const char* why) {
-  throw Error(fmt::format("program '{}' has no memory for {}: {}", program.name, what, why));
-}
-
 std::vector<ShapeView> shapes_of(std::span<const Array> arrays) {
   std::vector<ShapeView> shapes;
   shapes.reserve(arrays.size());
@@ -139,11 +136,8 @@ struct Runnable::State {
   void give_back(std::unique_ptr<Frame> frame);
   Packs::Held take_packs(Frame& frame, std::span<const Array> shareds, const std::vector<std::int64_t>& versions) const;
   bool is_kept(const KeptPack& kept, const std::vector<std::int64_t>& versions) const;
-  bool in_place(std::size_t buffer, const CallOptions& options) const;
-  std::vector<Array> owned_arrays(const Frame& frame, std::span<const Array> inputs, std::span<const Array> shareds,
-                                  const CallOptions& options) const;
-  bool in_spare(const Frame& frame, const Buffer& b, std::int64_t bytes, const CallOptions& options) const;
-  CallResult results(const Frame& frame, const std::vector<Array>& arrays) const;
+  CallMemory memory_of(const Prepared& prepared, std::span<const Array> inputs, std::span<const Array> shareds,
+                       const CallOptions& options) const;
 };
 
 std::vector<std::int64_t> Runnable::State::extents_of(std::span<const Array> inputs,
@@ -258,64 +252,9 @@ Packs::Held Runnable::State::take_packs(Frame& frame, std::span<const Array> sha
 }
 
 // With a guard that looks at results any step can fail, and what it compares with must stay.
-bool Runnable::State::in_place(std::size_t buffer, const CallOptions& options) const {
-  return program->buffers[buffer].in_place && !options.nan_guard && !checker;
-}
-
-// The guards want fresh memory: bounded by a page of its own, or known to be finite.
-bool Runnable::State::in_spare(const Frame& frame, const Buffer& b, std::int64_t bytes,
-                               const CallOptions& options) const {
-  if (b.role != Role::update || frame.guard || frame.nan_guard || at(b.index) >= options.spare.size()) return false;
-  const Array& spare = options.spare[at(b.index)];
-  return !spare.empty() && spare.storage()->size() == at(bytes);
-}
-
-// Per root buffer: the array that is its memory, for those that are not in the frame.
-std::vector<Array> Runnable::State::owned_arrays(const Frame& frame, std::span<const Array> inputs,
-                                                 std::span<const Array> shareds, const CallOptions& options) const {
-  std::vector<Array> arrays(program->buffers.size());
-  for (std::size_t i = 0; i < arrays.size(); ++i) {
-    if (layout.groups.root[i] != static_cast<int>(i)) continue;
-    const Buffer& b = program->buffers[i];
-    const Role role = layout.groups.role[i];
-    if (role == Role::input) arrays[i] = inputs[at(b.index)];
-    if (role == Role::shared) arrays[i] = shareds[at(b.index)];
-    if (role != Role::output && role != Role::update) continue;
-    if (in_place(i, options) && at(b.index) < options.owned.size() && options.owned[at(b.index)]) {
-      arrays[i] = shareds[at(b.index)];
-      continue;
-    }
-    Extents shape;
-    for (const int slot : b.dims) shape.push_back(frame.prepared->placement.extents[at(slot)]);
-    if (in_spare(frame, b, frame.prepared->placement.bytes[i], options)) {
-      arrays[i] = Array(b.storage, std::move(shape), options.spare[at(b.index)].storage());
-      continue;
-    }
-    try {
-      arrays[i] = frame.nan_guard ? Array::zeros(b.storage, shape) : Array(b.storage, shape);
-    } catch (const Error& e) {
-      no_memory(*program, fmt::format("'{}' {}{}", b.name, name_of(b.storage), shape_text(shape)), e.what());
-    }
-  }
-  return arrays;
-}
-
-CallResult Runnable::State::results(const Frame& frame, const std::vector<Array>& arrays) const {
-  CallResult result;
-  result.outputs.resize(program->outputs.size());
-  result.updates.resize(program->shareds.size());
-  for (std::size_t i = 0; i < program->buffers.size(); ++i) {
-    const Buffer& b = program->buffers[i];
-    if (b.role != Role::output && b.role != Role::update) continue;
-    Extents shape;
-    for (const int slot : b.dims) shape.push_back(frame.prepared->placement.extents[at(slot)]);
-    const auto root = at(layout.groups.root[i]);
-    Array value = program->buffers[root].role == Role::constant
-                      ? Array(b.storage, shape, layout.constants[at(program->buffers[root].index)].storage()).clone()
-                      : Array(b.storage, std::move(shape), arrays[root].storage());
-    (b.role == Role::output ? result.outputs : result.updates)[at(b.index)] = std::move(value);
-  }
-  return result;
+CallMemory Runnable::State::memory_of(const Prepared& prepared, std::span<const Array> inputs,
+                                      std::span<const Array> shareds, const CallOptions& options) const {
+  return {layout, prepared.placement, inputs, shareds, options, options.nan_guard || checker != nullptr};
 }
 
 Runnable::Runnable(std::shared_ptr<const Program> program, const std::string& target) {
@@ -359,10 +298,13 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   frame->begin(options.nan_guard);
   frame->checker = state_->checker.get();
   if (options.profile) frame->costs.assign(state_->steps.size(), {});
-  const std::vector<Array> arrays = state_->owned_arrays(*frame, inputs, shareds, options);
+  CallMemory memory = state_->memory_of(*frame->prepared, inputs, shareds, options);
+  // The guards want fresh memory: bounded by a page of its own, or known to be finite.
+  memory.make(frame->nan_guard, !frame->guard && !frame->nan_guard);
   frame->packs = state_->take_packs(*frame, shareds, options.versions);
   run_region(frame->threads, [&](int thread) {
     ThreadState& s = frame->states[at(thread)];
+    const std::vector<Array>& arrays = memory.arrays();
     for (std::size_t i = 0; i < arrays.size(); ++i)
       if (!arrays[i].empty())
         s.tables.set_pointer(state_->layout, static_cast<int>(i), const_cast<void*>(arrays[i].data()));
@@ -371,7 +313,7 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   std::string failed;
   if (const Failure* f = frame->failure()) failed = failure_text(*f);
   CallResult result;
-  if (failed.empty()) result = state_->results(*frame, arrays);
+  if (failed.empty()) result = memory.results();
   frame->prepared->packs->give_back(std::exchange(frame->packs, {}));
   state_->give_back(std::move(frame));
   if (!failed.empty()) throw Error(failed);
@@ -380,16 +322,13 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
 
 Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<const Array> shareds,
                                     const CallOptions& given) const {
-  const CallOptions options = with_flags(given);
+  CallOptions options = with_flags(given);
+  options.owned.assign(shareds.size(), true);
   const std::lock_guard lock(state_->mutex);
   const auto prepared = state_->prepare(state_->extents_of(inputs, shareds), options.threads);
   Planned planned;
   planned.arena_bytes = prepared->placement.arena_bytes;
-  const Groups& groups = state_->layout.groups;
-  for (std::size_t i = 0; i < program().buffers.size(); ++i)
-    if (groups.root[i] == static_cast<int>(i) && !state_->in_place(i, options) &&
-        (groups.role[i] == Role::output || groups.role[i] == Role::update))
-      planned.output_bytes += prepared->placement.bytes[i];
+  planned.output_bytes = state_->memory_of(*prepared, inputs, shareds, options).new_bytes();
   planned.constant_bytes = constant_bytes(state_->layout);
   for (const KeptPack& k : prepared->kept)
     if (state_->is_kept(k, options.versions)) planned.pack_bytes += k.shape.bytes;

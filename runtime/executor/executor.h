@@ -46,6 +46,11 @@ struct CallOptions {
   // By Shared number (missing or empty: none): an Array that nobody reads, of the Shared's dtype. An update that is not
   // in place is written into its memory if it has the right size, else into new memory.
   std::vector<Array> spare{};
+  // By input number (missing: false): the caller gives its memory up, and nobody else has it. An output that may be
+  // over it takes it.
+  std::vector<bool> donated{};
+  // Empty, or by output number: where the caller wants it. A call that fails may have written there.
+  std::vector<Array> into{};
   bool profile = false;    // time every step; also by the flag
   bool nan_guard = false;  // fail at the first step that writes something that is not finite; also by the flag
 };
@@ -71,8 +76,8 @@ class Runnable {
   // differs and its source lines. Before the first call.
   void check_steps(std::shared_ptr<const StepChecker> checker);
 
-  // Shapes, dtypes and data checks that fail are Errors; nothing has changed then. Inputs are not modified, nor are
-  // Shareds that are not owned.
+  // Shapes, dtypes and data checks that fail are Errors; nothing has changed then but what was given up and
+  // destinations. Other inputs are not modified, nor are Shareds that are not owned.
   CallResult call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
 
   // Where choices that are measured (ContractionCandidate::tuned) are kept; else they are kept as long as this is.
@@ -81,7 +86,7 @@ class Runnable {
   std::vector<TuningChoice> choices() const;  // so far
 
   // The planned peak for these shapes: what call() will allocate for temporaries, workspaces, outputs and updates
-  // (those in place left out), and for packs that it keeps.
+  // (those in place left out, and outputs in memory that the caller gives), and for packs that it keeps.
   struct Planned {
     std::int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0, pack_bytes = 0;
   };

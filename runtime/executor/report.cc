@@ -42,6 +42,10 @@ std::string failure_text(const Failure& f) {
   return fmt::format("{}: {}{}", step.label.empty() ? "a step" : step.label, reason(f), lines);
 }
 
+void no_memory(const program::Program& program, const std::string& what, const char* why) {
+  throw Error(fmt::format("program '{}' has no memory for {}: {}", program.name, what, why));
+}
+
 std::int64_t constant_bytes(const Layout& layout) {
   std::int64_t bytes = 0;
   for (const Array& a : layout.constants) bytes += a.size();

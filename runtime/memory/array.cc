@@ -117,6 +117,7 @@ bool Array::same_bits(const Array& other) const {
 }
 
 double Array::at(std::int64_t flat) const {
+  if (empty()) throw Error("element of an array that holds nothing");
   if (flat < 0 || flat >= size_) throw Error(fmt::format("element {} of an array of {} elements", flat, size_));
   return dispatch(dtype_, [&](auto tag) {
     return static_cast<double>(static_cast<const Stored<typename decltype(tag)::type>*>(data())[flat]);
@@ -127,6 +128,12 @@ void Array::require(DType expected) const {
   if (dtype_ != expected)
     throw Error(fmt::format("an array of dtype {} viewed as {}", name_of(dtype_), name_of(expected)));
   if (empty()) throw Error("view of an array that holds nothing");
+}
+
+void Array::refuse_writing() const {
+  throw Error(fmt::format(
+      "the memory of an array {}{} is read-only, as it came from outside: read it through a const Array, or clone() it",
+      name_of(dtype_), shape_text(shape_)));
 }
 
 std::string to_string(const Array& array, bool whole) {

@@ -19,22 +19,29 @@ struct DeviceId {
 };
 std::string to_string(DeviceId device);  // "cpu", "cuda:0"
 
-// Bytes with shared ownership, 64-byte aligned. Allocation failure is an Error that says how much was asked for.
+// Bytes with shared ownership: allocated here, 64-byte aligned, or somebody else's.
 class Storage {
  public:
-  static std::shared_ptr<Storage> allocate(std::size_t bytes);
+  static std::shared_ptr<Storage> allocate(std::size_t bytes);  // failure is an Error that says how much was asked for
+  // Memory from outside, which `owner` keeps alive until the storage is gone; without an owner the caller does.
+  static std::shared_ptr<Storage> adopt(void* data, std::size_t bytes, std::shared_ptr<void> owner,
+                                        bool writable = true);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
   void* data() const { return data_; }
   std::size_t size() const { return size_; }
+  bool adopted() const { return adopted_; }  // somebody outside may look at it, however few share it here
+  bool writable() const { return writable_; }
 
  private:
   Storage() = default;
   void* data_ = nullptr;
   void* mapping_ = nullptr;  // guard mode (flag BITALE_GUARD): data ends at an inaccessible page
   std::size_t mapped_ = 0, size_ = 0;
+  bool adopted_ = false, writable_ = true;
+  std::shared_ptr<void> owner_;
 };
 
 using Extents = std::vector<std::int64_t>;
@@ -42,7 +49,8 @@ using Extents = std::vector<std::int64_t>;
 std::int64_t element_count(std::span<const std::int64_t> shape);  // overflow or a negative extent is an Error
 std::string shape_text(std::span<const std::int64_t> shape);      // "[2, 3]"
 
-// Copies share storage; clone() copies elements. Rank 0 is a scalar.
+// Copies share storage; clone() copies elements. Rank 0 is a scalar. Where the storage is not writable, an Array that
+// is not const refuses to show it: look at it through a const one, or clone() it.
 class Array {
  public:
   Array() = default;
@@ -62,7 +70,10 @@ class Array {
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * size_of(dtype_); }
   bool empty() const { return storage_ == nullptr; }
 
-  void* data() { return storage_ ? storage_->data() : nullptr; }
+  void* data() {
+    if (storage_ && !storage_->writable()) refuse_writing();
+    return storage_ ? storage_->data() : nullptr;
+  }
   const void* data() const { return storage_ ? storage_->data() : nullptr; }
   template <class T>
   std::span<T> view();  // a dtype that is not T's is an Error
@@ -80,6 +91,7 @@ class Array {
 
  private:
   void require(DType expected) const;
+  [[noreturn]] void refuse_writing() const;
 
   DType dtype_ = DType::f32;
   Extents shape_;

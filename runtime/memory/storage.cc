@@ -1,4 +1,4 @@
-// Host allocations, plain and guarded.
+// Host allocations, plain and guarded, and memory from outside.
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -53,10 +53,21 @@ std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
   return s;
 }
 
+std::shared_ptr<Storage> Storage::adopt(void* data, std::size_t bytes, std::shared_ptr<void> owner, bool writable) {
+  static std::max_align_t nothing;  // no bytes have an address too
+  std::shared_ptr<Storage> s(new Storage);
+  s->data_ = bytes == 0 ? &nothing : data;
+  s->size_ = bytes;
+  s->adopted_ = true;
+  s->writable_ = writable;
+  s->owner_ = std::move(owner);
+  return s;
+}
+
 Storage::~Storage() {
   if (mapping_)
     munmap(mapping_, mapped_);
-  else
+  else if (!adopted_)
     std::free(data_);
 }
 

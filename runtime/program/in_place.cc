@@ -1,8 +1,8 @@
 #include "runtime/program/in_place.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
-#include "runtime/program/groups.h"
+#include <fmt/format.h>
 
 namespace bitale::program {
 namespace {
@@ -59,6 +59,37 @@ std::string why_not_in_place(const Program& program, int update) {
       return fmt::format("step '{}' reads the old value after it has been written", step.label);
   }
   return "";
+}
+
+OverInputs::OverInputs(const Program& program)
+    : program_(program),
+      groups_(program),
+      steps_(program.buffers.size()),
+      returned_(program.buffers.size()),
+      roots_(program.inputs.size()) {
+  for (std::size_t i = 0; i < program.steps.size(); ++i)
+    for_each_buffer(program.steps[i], [&](int b, bool) {
+      Touched& t = steps_[at(groups_.root[at(b)])];
+      if (t.first < 0) t.first = static_cast<int>(i);
+      t.last = static_cast<int>(i);
+    });
+  for (std::size_t i = 0; i < program.buffers.size(); ++i) {
+    const Buffer& b = program.buffers[i];
+    if (b.role == Role::output || b.role == Role::update) returned_[at(groups_.root[i])] = true;
+    if (b.role == Role::input) roots_[at(b.index)].push_back(groups_.root[i]);
+  }
+}
+
+OverInputs::Order OverInputs::order(int output, int input) const {
+  if (groups_.root[at(output)] != output) return Order::never;
+  const int first = steps_[at(output)].first;
+  Order order = Order::after;
+  for (const int root : roots_[at(input)]) {
+    const int last = steps_[at(root)].last;
+    if (returned_[at(root)] || first < 0 || last > first) return Order::never;
+    if (last == first) order = Order::same_step;
+  }
+  return order;
 }
 
 }  // namespace bitale::program

@@ -6,7 +6,8 @@
 // inputs and Shared variables, and from integer inputs. Everything that has a size refers to slots of this table, so
 // one Program serves all shapes. `checks` are the equalities and bounds that the shapes must satisfy.
 //
-// Buffers. Dense, row-major. Roles: input (the caller's array), output (an array made for the caller), shared (the
+// Buffers. Dense, row-major. Roles: input (the caller's array), output (an array made for the caller, or one that the
+// caller has: a destination, or the memory of an input that is given up), shared (the
 // value of a Shared), update (the new value of a Shared: committed after the last step if the error word is clear; in
 // the memory of the present value if it is in_place and the caller owns that, else in memory of its own),
 // constant (bytes in the Program), temporary (in the arena, live from its first to its last step), workspace (in the
@@ -73,8 +74,9 @@ struct Buffer {
   Role role = Role::temporary;
   int index = -1;  // which input, output, Shared (also for update) or constant
   int alias_of = -1;
-  bool keep = false;      // temporary that keeps its contents between calls with the same placement
-  bool in_place = false;  // update that may be the memory of its Shared's present value; see in_place.h
+  bool keep = false;        // temporary that keeps its contents between calls with the same placement
+  bool in_place = false;    // update that may be the memory of its Shared's present value; see in_place.h
+  std::vector<int> over{};  // output: the inputs whose memory it may be, if the caller gives that up; see in_place.h
 };
 
 // One kernel launch.

@@ -188,7 +188,7 @@ void transfer(A& a, ExtentCheck& v) {
 }
 template <class A>
 void transfer(A& a, Buffer& v) {
-  all(a, v.name, v.storage, v.dims, v.role, v.index, v.alias_of, v.keep, v.in_place);
+  all(a, v.name, v.storage, v.dims, v.role, v.index, v.alias_of, v.keep, v.in_place, v.over);
 }
 template <class A>
 void transfer(A& a, Entry& v) {

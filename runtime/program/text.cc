@@ -110,9 +110,10 @@ class Printer {
 
   void buffer(std::size_t i) {
     const Buffer& b = program_.buffers[i];
-    line("%{} {}: {} [{}] {}{}{}{}{}", i, b.name, dtype_text(b.storage), slots(b.dims), text_of(b.role),
+    line("%{} {}: {} [{}] {}{}{}{}{}{}", i, b.name, dtype_text(b.storage), slots(b.dims), text_of(b.role),
          b.index >= 0 ? fmt::format(" {}", b.index) : "", b.alias_of >= 0 ? fmt::format(", is %{}", b.alias_of) : "",
-         b.keep ? ", kept" : "", b.in_place ? ", in place" : "");
+         b.keep ? ", kept" : "", b.in_place ? ", in place" : "",
+         b.over.empty() ? "" : fmt::format(", may be over input {}", fmt::join(b.over, ", ")));
   }
 
   std::string arguments(const std::vector<int>& buffers, const std::vector<bool>& writes,

@@ -55,6 +55,7 @@ class Verifier {
     for (std::size_t i = 0; i < p_.buffers.size(); ++i) sizes(i);
     steps();
     updates_in_place();
+    outputs_over_inputs();
   }
 
  private:
@@ -208,6 +209,22 @@ class Verifier {
       if (!p_.buffers[i].in_place) continue;
       const std::string why = why_not_in_place(p_, static_cast<int>(i));
       require(why.empty(), "{} is updated in place, but {}", name(static_cast<int>(i)), why);
+    }
+  }
+
+  void outputs_over_inputs() const {
+    const bool any = std::any_of(p_.buffers.begin(), p_.buffers.end(), [](const Buffer& b) { return !b.over.empty(); });
+    if (!any) return;
+    require(!body(), "a body has an output that may be over an input");
+    const OverInputs over(p_);
+    for (std::size_t i = 0; i < p_.buffers.size(); ++i) {
+      const int b = static_cast<int>(i);
+      for (const int input : p_.buffers[i].over) {
+        require(p_.buffers[i].role == Role::output && input >= 0 && at(input) < p_.inputs.size(),
+                "{} may be over input {}, which is none or not for it", name(b), input);
+        require(over.order(b, input) != OverInputs::Order::never,
+                "{} may be over input {}, which is read after it has been written", name(b), input);
+      }
     }
   }
 

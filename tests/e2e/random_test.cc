@@ -1,5 +1,6 @@
 // Random draws and what is made of them, as a user meets them: streams advance, draws differ, numbers depend on neither
 // threads nor instruction set.
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -115,4 +116,32 @@ TEST_CASE("batch_norm's running statistics are updates of a function") {
   for (int k = 0; k < 30; ++k) f(Array::of<float>(std::vector{1.0f, 3.0f, 5.0f, 7.0f}, {4, 1}));
   CHECK(mean.get().at(0) == Approx(4).epsilon(1e-6));
   CHECK(variance.get().at(0) == Approx(20.0 / 3).epsilon(1e-6));
+}
+
+TEST_CASE("orders and choices: shuffled rows, draws without replacement, counts that keep no trials") {
+  RandomStream random(3);
+  const Tensor x = input("x", float32, {Dim("n"), 2});
+  const Function f = function({x}, {random.shuffle(x), random.choice(x.dim(0), {x.dim(0)}, false)});
+  Array rows(float32, {50, 2});
+  for (std::size_t i = 0; i < 100; ++i) rows.view<float>()[i] = static_cast<float>(i);
+  const std::vector<Array> first = f(rows), second = f(rows);
+  CHECK_FALSE(first[0].same_bits(second[0]));
+  for (const Array& a : {first[0], second[0]}) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < 50; ++i) {
+      CHECK(a.at(2 * i + 1) == a.at(2 * i) + 1);
+      sum += a.at(2 * i);
+    }
+    CHECK(sum == 50 * 49);
+  }
+  std::vector<double> chosen;
+  for (std::int64_t i = 0; i < 50; ++i) chosen.push_back(first[1].at(i));
+  std::sort(chosen.begin(), chosen.end());
+  for (std::size_t i = 0; i < 50; ++i) CHECK(chosen[i] == static_cast<double>(i));
+
+  const Function counts = function({}, {random.binomial(1000, 0.25, {2000})});
+  CHECK(counts.planned_memory({}).arena_bytes < 100000);
+  const Array c = counts()[0];
+  CHECK(c.at(7) > 150);
+  CHECK(c.at(7) < 350);
 }

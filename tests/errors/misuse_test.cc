@@ -6,6 +6,7 @@
 #include <set>
 
 #include <bitale/bitale.h>
+#include <bitale/dlpack.h>
 
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
@@ -108,6 +109,10 @@ const std::vector<Misuse>& mistakes() {
       ROW("cross_entropy: number of labels",  cross_entropy(matrix(), input("labels", int32, {5})); )
       ROW("bernoulli: probability",  RandomStream(1).bernoulli(1.5, {3}); )
       ROW("gamma: a parameter of another shape",  RandomStream(1).gamma(matrix(), 1, {6}); )
+      ROW("choice: more than there are",  RandomStream(1).choice(5, {2, 3}, false); )
+      ROW("choice: weights of rank 2",  RandomStream(1).choice(matrix(), {3}); )
+      ROW("shuffle: axis",  RandomStream(1).shuffle(matrix(), 2); )
+      ROW("matrix_norm: rank",  matrix_norm(labels()); )
       ROW("layer_norm: a scale of another rank",  layer_norm(matrix(), matrix(), {}); )
       ROW("dropout: rate",  RandomStream r(1); dropout(matrix(), 1.5, r); )
       // ---- derivatives ----
@@ -142,6 +147,22 @@ const std::vector<Misuse>& mistakes() {
       ROW("call: extents that were taken for equal",  const Tensor a = input("a", float32, {Dim("n")}), b = input("b", float32, {Dim("m")}); function({a, b}, {a + b}, {.cache = false})(zeros_of(float32, {2}), zeros_of(float32, {3})); )
       ROW("call: a fraction for an integer input",  const Tensor x = labels(); function({x}, {x + 1}, {.cache = false})({1, 2.5, 3, 4}); )
       ROW("call: an index outside",  const Tensor x = matrix(), at = labels(); function({x, at}, {gather(x, at)}, {.cache = false})(zeros_of(float32, {4, 6}), {0, 1, 2, 9}); )
+      ROW("call: a view of another dtype",  const std::vector<double> v(6); doubled()(StridedView<const double>(v.data(), {2, 3})); )
+      ROW("call: a view of another rank",  doubled()(std::vector<float>(6)); )
+      ROW("call: a view of other extents",  const std::vector<float> v(8); doubled()(StridedView<const float>(v.data(), {2, 4}, {1, 2})); )
+      ROW("call: strides that are not one for each axis",  const std::vector<float> v(6); doubled()(StridedView<const float>(v.data(), {2, 3}, {1})); )
+      ROW("donate: an Array twice",  Array a = zeros_of(float32, {2, 3}); donate(a); donate(a); )
+      ROW("call: an Array that was donated",  Array a = zeros_of(float32, {2, 3}); donate(a); doubled()(a); )
+      ROW("call: an argument that was donated before",  Array a = zeros_of(float32, {2, 3}); const Argument x = donate(a); doubled()(x); doubled()(x); )
+      ROW("call_into: number of destinations",  doubled().call_into({zeros_of(float32, {2, 3})}, {}); )
+      ROW("call_into: shape",  Array y = zeros_of(float32, {3, 3}); doubled().call_into({zeros_of(float32, {2, 3})}, {y}); )
+      ROW("call_into: dtype",  Array y = zeros_of(float64, {2, 3}); doubled().call_into({zeros_of(float32, {2, 3})}, {y}); )
+      ROW("call_into: an empty Array",  Array y; doubled().call_into({zeros_of(float32, {2, 3})}, {y}); )
+      ROW("call_into: columns",  std::vector<float> y(6); doubled().call_into({zeros_of(float32, {2, 3})}, {StridedView<float>(y.data(), {2, 3}, {1, 2})}); )
+      ROW("call_into: constant memory",  const std::vector<float> y(6); doubled().call_into({zeros_of(float32, {2, 3})}, {StridedView<const float>(y.data(), {2, 3})}); )
+      ROW("call_into: destinations that overlap",  const Tensor x = labels(); std::vector<int> y(6); function({x}, {x + 1, x + 2}, {.cache = false}).call_into({{1, 2, 3, 4}}, {std::span(y).first(4), std::span(y).last(4)}); )
+      ROW("from_dlpack: a tensor on a device",  dlpack::ManagedTensor t{{nullptr, {dlpack::DeviceType::cuda, 0}, 0, {dlpack::TypeCode::floating, 16, 1}, nullptr, nullptr, 0}, nullptr, nullptr}; from_dlpack(&t); )
+      ROW("from_dlpack: float16",  dlpack::ManagedTensor t{{nullptr, {dlpack::DeviceType::cpu, 0}, 0, {dlpack::TypeCode::floating, 16, 1}, nullptr, nullptr, 0}, nullptr, nullptr}; from_dlpack(&t); )
       // ---- Shared ----
       ROW("set: dtype",  Shared("s", zeros_of(float32, {2})).set(zeros_of(float64, {2})); )
       ROW("set: extent",  Shared("s", zeros_of(float32, {2})).set(zeros_of(float32, {3})); )

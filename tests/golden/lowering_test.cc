@@ -91,3 +91,10 @@ TEST_CASE("lowering of a gather and its gradient, a scatter") {
   g.outputs = {rows, ad::grad(ir::sum(ops::tanh(rows), {0, 1}), wrt)[0]};
   check("gather_and_scatter", g);
 }
+
+TEST_CASE("lowering of pooling to few columns: lanes along them, not over channels far apart") {
+  Small g;
+  const Tensor x = g.input("x", DType::f32, {Dim::symbol("n"), 50, 8, 8}), b = g.input("b", DType::f32, {50, 1, 1});
+  g.outputs = {ops::tanh(ops::max_pool2d(x) + b)};
+  check("pool_to_few_columns", g);
+}

@@ -149,6 +149,11 @@ REFERENCES = {
     "kron": {"*": np.kron},
     "cross": {"*": np.cross},
     "multi_dot": {"*": lambda *m: np.linalg.multi_dot(m)},
+    "matrix_norm": {
+        name: lambda x, order=order, keep="kept" in name: np.linalg.norm(full_rank(x), order, (-2, -1), keep)
+        for name, order in (("frobenius", "fro"), ("nuclear", "nuc"), ("1", 1), ("-1", -1), ("2", 2), ("-2", -2),
+                            ("inf, kept", np.inf), ("-inf", -np.inf))
+    },
     "matrix_power": {
         "3": lambda x: np.linalg.matrix_power(x, 3),
         "6": lambda x: np.linalg.matrix_power(x, 6),

@@ -3,5 +3,6 @@
 REFERENCES = {}
 
 DRAWS = ["uniform", "normal", "bernoulli", "exponential", "laplace", "logistic", "cauchy", "gumbel", "located", "integers",
-         "truncated_normal", "gamma", "log_gamma", "chi2", "beta", "dirichlet", "poisson", "categorical"]
+         "truncated_normal", "gamma", "log_gamma", "chi2", "beta", "dirichlet", "poisson", "categorical",
+         "permutation", "choice", "binomial"]
 WITHOUT = {f"random_{name}": "random draws" for name in DRAWS}

@@ -15,7 +15,7 @@ FREE = "runtime/base"
 PUBLIC = "frontends/cpp/bitale"
 OPT_IN = {"eigen.h": "Eigen/"}  # public headers that may show one library's types
 # What the runtime shows its users: headers over the standard library alone, installed beside the public ones.
-SHARED = {"runtime/base/dtype.h", "runtime/base/error.h", "runtime/memory/array.h"}
+SHARED = {"runtime/base/dtype.h", "runtime/base/error.h", "runtime/memory/array.h", "runtime/memory/view.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
 
 

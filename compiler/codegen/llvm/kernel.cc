@@ -9,6 +9,7 @@
 // shared by the threads if its stores allow it.
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <limits>
 
@@ -122,8 +123,8 @@ int Emitter::cost_of(const Region& region) const {
   return cost;
 }
 
-// Lanes of 64 bits where the loop computes in them; int64 that only makes indices next to narrower values does not
-// count.
+// The lanes of the smallest registers that hold all iterations, or of the largest there are. Lanes are of 64 bits where
+// the loop computes in them; int64 that only makes indices next to narrower values does not count.
 int Emitter::width_of(const Loop& loop) const {
   bool wide = false, narrow = false;
   const auto see = [&](DType t) {
@@ -138,7 +139,10 @@ int Emitter::width_of(const Loop& loop) const {
     see(t);
     narrow = narrow || t == DType::bool_;
   });
-  return lanes_of(f_.unit.isa(), wide || !narrow ? 8 : 4);
+  const int bytes = wide || !narrow ? 8 : 4, lanes = lanes_of(f_.unit.isa(), bytes);
+  if (!loop.extent.is_constant() || loop.extent.value >= lanes) return lanes;
+  const int needed = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(loop.extent.value)));
+  return std::max(needed, lanes_of(Isa::v2, bytes));  // of the smallest registers
 }
 
 bool Emitter::masks_are_cheap(const Region& region) const {

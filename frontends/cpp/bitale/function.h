@@ -11,7 +11,31 @@
 
 #include <bitale/tensor.h>
 
+#include "runtime/memory/view.h"
+
 namespace bitale {
+
+namespace detail {
+
+template <class T, std::size_t N>
+Extents extent_of(std::span<T, N> values) {
+  return {static_cast<std::int64_t>(values.size())};
+}
+
+template <class T>
+ArrayView view_of(std::span<const T> values) {
+  return StridedView<const T>(values.data(), extent_of(values));
+}
+
+// The vector's memory, which the Array keeps.
+template <class T>
+Array array_of(std::vector<T>&& values) {
+  auto owner = std::make_shared<std::vector<T>>(std::move(values));
+  const std::size_t bytes = owner->size() * sizeof(T);
+  return {dtype_of<T>(), extent_of(std::span(*owner)), Storage::adopt(owner->data(), bytes, owner)};
+}
+
+}  // namespace detail
 
 struct FunctionOptions {
   // New values of Shared variables, all computed from the old ones, then stored together.
@@ -44,7 +68,12 @@ struct ProfileRow {
   double bytes = 0;    // that the buffers of its steps hold: the least that is read and written
 };
 
-// One argument of a call: an Array, a span, a number, or nested lists of numbers.
+// One argument of a call: an Array, memory of the caller (a span, a vector, a StridedView, with <bitale/eigen.h> an
+// Eigen object), a number, or nested lists of numbers.
+//
+// Memory of the caller is read where it lies, and must stay as it is until the call has returned; an Argument that is
+// kept for several calls reads it in each of them. A view that is not dense in row-major order, or whose elements are
+// not aligned, is copied once per call.
 class Argument {
  public:
   Argument() = default;                                    // absent
@@ -56,17 +85,58 @@ class Argument {
   Argument(std::initializer_list<double> row);             // NOLINT
   Argument(std::initializer_list<std::initializer_list<double>> rows);                           // NOLINT
   Argument(std::initializer_list<std::initializer_list<std::initializer_list<double>>> planes);  // NOLINT
-  // Elements in memory of the caller, copied at the call; rank 1.
-  template <class T>
-  Argument(std::span<const T> values)
-      : array_(Array::of(values, {static_cast<std::int64_t>(values.size())})) {}  // NOLINT
-  template <class T>
+  Argument(const ArrayView& view) : view_(view) {}                                               // NOLINT
+  template <Viewable V>
+  Argument(const V& object) : view_(view_of(object)) {}  // NOLINT
+  // Rank 1.
+  template <class T, std::size_t N>
+    requires Element<std::remove_const_t<T>>
+  Argument(std::span<T, N> values) : view_(detail::view_of(std::span<const T>(values))) {}  // NOLINT
+  template <Element T>
+    requires(!std::same_as<T, bool>)
   Argument(const std::vector<T>& values) : Argument(std::span<const T>(values)) {}  // NOLINT
+  template <Element T>
+    requires(!std::same_as<T, bool>)
+  Argument(std::vector<T>&& values) : array_(detail::array_of(std::move(values))) {}  // NOLINT: kept, not copied
+
+ private:
+  friend class Function;
+  friend Argument donate(Array& array);
+  std::optional<Array> array_;
+  std::optional<ArrayView> view_;
+  std::shared_ptr<Array> donated_;  // shared by copies, and emptied by the call that takes it
+  bool weak_ = false;
+};
+
+// Gives an Array up to one call: `array` holds nothing from now on, and the call may write results into its memory.
+// It does so where the program allows it (Function::program_text() says "may be over input"), and nobody else shares
+// the memory; planned_memory() shows it. An Array that holds nothing, and an Argument that a call has taken before, are
+// Errors. What is donated is gone also if the call fails.
+//
+//   state = step(donate(state), input)[0];
+Argument donate(Array& array);
+inline Argument donate(Array&& array) { return donate(array); }
+
+// Where a call writes one output: an Array, whose memory it is (other Arrays that share it see the result), or memory
+// of the caller, dense in row-major order. Its dtype and shape must be the output's.
+class Destination {
+ public:
+  Destination(Array& array) : array_(array) {}         // NOLINT
+  Destination(const ArrayView& view) : view_(view) {}  // NOLINT
+  template <Viewable V>
+  Destination(const V& object) : view_(view_of(object)) {}  // NOLINT
+  template <Viewable V>
+  Destination(V& object) : view_(view_of(object)) {}  // NOLINT: writable where a const one would not be
+  template <Element T, std::size_t N>
+  Destination(std::span<T, N> values) : view_(StridedView<T>(values.data(), detail::extent_of(values))) {}  // NOLINT
+  template <Element T>
+    requires(!std::same_as<T, bool>)
+  Destination(std::vector<T>& values) : Destination(std::span<T>(values)) {}  // NOLINT
 
  private:
   friend class Function;
   std::optional<Array> array_;
-  bool weak_ = false;
+  std::optional<ArrayView> view_;
 };
 
 // What a call takes: temporaries, results and new values of Shared variables (those that are written over the old ones
@@ -87,6 +157,13 @@ class Function {
   std::vector<Array> operator()(const Argument& a = {}, const Argument& b = {}, const Argument& c = {},
                                 const Argument& d = {}, const Argument& e = {}, const Argument& f = {},
                                 const Argument& g = {}, const Argument& h = {}) const;
+  // Results are written into memory of the caller, one destination per output, and nothing is allocated for them.
+  // Destinations may share memory with arguments: where the program may write an output over that very input it does,
+  // else the result is computed elsewhere and copied at the end, as are outputs that are nothing but an input or a view
+  // of another tensor. Destinations that share memory with each other, other dtypes or extents, strided and read-only
+  // ones are Errors that name the output. A call that fails later than that may have written to them.
+  void call_into(std::span<const Argument> arguments, std::span<const Destination> destinations) const;
+  void call_into(std::initializer_list<Argument> arguments, std::initializer_list<Destination> destinations) const;
 
   const std::string& name() const;
   int threads() const;
@@ -101,11 +178,14 @@ class Function {
   std::vector<ProfileRow> profile_rows(ProfileBy by = ProfileBy::step) const;
   std::string profile(ProfileBy by = ProfileBy::step) const;
   double flops(std::span<const Argument> arguments) const;  // of contractions: 2 per multiply-add
-  PlannedMemory planned_memory(std::span<const Argument> arguments) const;
+  // Donated arguments count, and stay with the caller.
+  PlannedMemory planned_memory(std::span<const Argument> arguments,
+                               std::span<const Destination> destinations = {}) const;
 
   struct State;
 
  private:
+  std::vector<Array> run(std::span<const Argument> arguments, std::vector<Array> into) const;
   friend Function function(const std::vector<Tensor>&, const std::vector<Tensor>&, const FunctionOptions&, Where);
   std::shared_ptr<const State> state_;
 };

@@ -26,6 +26,13 @@ Tensor cross(const Tensor& a, const Tensor& b, Where at = Where::current());  //
 Tensor multi_dot(const std::vector<Tensor>& matrices, Where at = Where::current());
 Tensor matrix_power(const Tensor& a, std::int64_t n, Where at = Where::current());
 
+// ---- norms of matrices ----
+// numpy.linalg.norm of the last two axes: one and infinity are the largest sum of sizes down a column and along a row,
+// two the largest singular value, nuclear the sum of these; minus_... the smallest.
+enum class MatrixNorm : std::uint8_t { frobenius, nuclear, one, minus_one, two, minus_two, infinity, minus_infinity };
+Tensor matrix_norm(const Tensor& a, MatrixNorm order = MatrixNorm::frobenius, bool keepdims = false,
+                   Where at = Where::current());
+
 // ---- systems ----
 // Right sides b: a vector (rank 1), or matrices. All take floats.
 struct SolveOptions {

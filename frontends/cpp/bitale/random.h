@@ -59,10 +59,20 @@ class RandomStream {
   Tensor integers(const Operand& low, const Operand& high, const Shape& shape, DType dtype = int64,
                   Where at = Where::current());
   Tensor poisson(const Operand& rate, const Shape& shape, Where at = Where::current());  // int64
+  // Successes with probability p among so many trials, int64. Every trial is drawn, in a loop that keeps none of them.
+  Tensor binomial(const Dim& trials, const Operand& p, const Shape& shape, Where at = Where::current());
   // Positions along `axis`, with the probabilities softmax(logits); int64. The other axes of logits broadcast to shape;
   // without one, they are it.
   Tensor categorical(const Tensor& logits, int axis = -1, Where at = Where::current());
   Tensor categorical(const Tensor& logits, const Shape& shape, int axis = -1, Where at = Where::current());
+
+  // ---- orders and choices ----
+  Tensor permutation(const Dim& n, Where at = Where::current());               // 0 ... n-1, int64
+  Tensor shuffle(const Tensor& x, int axis = 0, Where at = Where::current());  // rows in random order
+  // Positions below n, int64; or in proportion to weights of rank 1, which are not negative and need not add up to 1.
+  // Without replacement each at most once; no more than there are can be asked for.
+  Tensor choice(const Dim& n, const Shape& shape, bool replace = true, Where at = Where::current());
+  Tensor choice(const Tensor& weights, const Shape& shape, bool replace = true, Where at = Where::current());
 
   const Shared& state() const { return state_; }
 

@@ -53,6 +53,11 @@ Tensor matrix_power(const Tensor& a, std::int64_t n, Where at) {
   return Access::out(ops::matrix_power(Access::in(a, "matrix_power"), n, at));
 }
 
+static_assert(static_cast<int>(MatrixNorm::minus_infinity) == static_cast<int>(ops::MatrixNorm::minus_infinity));
+Tensor matrix_norm(const Tensor& a, MatrixNorm order, bool keepdims, Where at) {
+  return Access::out(ops::matrix_norm(Access::in(a, "matrix_norm"), static_cast<ops::MatrixNorm>(order), keepdims, at));
+}
+
 Tensor solve(const Tensor& a, const Tensor& b, const SolveOptions& options, Where at) {
   return Access::out(ops::solve(Access::in(a, "solve"), Access::in(b, "solve"), options.positive_definite, at));
 }

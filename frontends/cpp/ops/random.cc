@@ -3,7 +3,9 @@
 #include <bitale/random.h>
 
 #include "frontends/cpp/handles.h"
+#include "ops/api/checks.h"
 #include "ops/api/elementwise.h"
+#include "ops/api/index.h"
 
 namespace bitale {
 
@@ -95,6 +97,10 @@ Tensor RandomStream::poisson(const Operand& rate, const Shape& shape, Where at) 
   return Access::out(ops::random_poisson(Access::in(state_.tensor()), take(ops::poisson_ids), Access::in(rate),
                                          Access::in(shape), at));
 }
+Tensor RandomStream::binomial(const Dim& trials, const Operand& p, const Shape& shape, Where at) {
+  return Access::out(ops::random_binomial(Access::in(state_.tensor()), take(1), Access::in(trials), Access::in(p),
+                                          Access::in(shape), at));
+}
 Tensor RandomStream::categorical(const Tensor& logits, int axis, Where at) {
   Shape shape = logits.shape();
   const auto rank = static_cast<int>(shape.size());
@@ -104,6 +110,23 @@ Tensor RandomStream::categorical(const Tensor& logits, int axis, Where at) {
 Tensor RandomStream::categorical(const Tensor& logits, const Shape& shape, int axis, Where at) {
   return Access::out(ops::random_categorical(Access::in(state_.tensor()), take(1), Access::in(logits, "logits"),
                                              Access::in(shape), axis, at));
+}
+
+Tensor RandomStream::permutation(const Dim& n, Where at) {
+  return Access::out(ops::random_permutation(Access::in(state_.tensor()), take(1), Access::in(n), at));
+}
+Tensor RandomStream::shuffle(const Tensor& x, int axis, Where at) {
+  const ir::Tensor rows = Access::in(x, "shuffle");
+  const int a = ops::normal_axis("shuffle", axis, rows.rank(), at);
+  return Access::out(ops::gather(rows, Access::in(permutation(x.dim(a), at)), a, at));
+}
+Tensor RandomStream::choice(const Dim& n, const Shape& shape, bool replace, Where at) {
+  return Access::out(
+      ops::random_choice(Access::in(state_.tensor()), take(1), Access::in(n), Access::in(shape), replace, at));
+}
+Tensor RandomStream::choice(const Tensor& weights, const Shape& shape, bool replace, Where at) {
+  return Access::out(ops::random_choice(Access::in(state_.tensor()), take(1), Access::in(weights, "weights"),
+                                        Access::in(shape), replace, at));
 }
 
 }  // namespace bitale

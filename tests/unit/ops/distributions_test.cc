@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <numbers>
+#include <set>
 
 #include "ops/random/random.h"
 #include "tests/support/catch.h"
@@ -272,6 +273,24 @@ TEST_CASE("random_poisson counts events") {
     CHECK(values([&](const Tensor& s) { return random_poisson(s, 0, none, {5}); }) == std::vector<double>(5, 0));
 }
 
+TEST_CASE("random_binomial counts successes") {
+  for (const double p : {0.03, 0.5, 0.8}) {
+    const auto v = values([p](const Tensor& s) { return random_binomial(s, 0, 12, p, {many}); });
+    CHECK(std::fabs(chi_square(v, [p](std::int64_t k) {
+            const double x = static_cast<double>(k);
+            if (k > 12) return 0.0;
+            return std::exp(std::lgamma(13.0) - std::lgamma(x + 1) - std::lgamma(13 - x) + x * std::log(p) +
+                            (12 - x) * std::log1p(-p));
+          })) < 4.5);
+  }
+  const auto certain = [](double p, Dim trials) {
+    return values([&](const Tensor& s) { return random_binomial(s, 0, trials, p, {3}); });
+  };
+  CHECK(certain(1, 7) == std::vector<double>(3, 7));
+  CHECK(certain(0, 7) == std::vector<double>(3, 0));
+  CHECK(certain(0.5, 0) == std::vector<double>(3, 0));
+}
+
 TEST_CASE("random_categorical picks with the probabilities of softmax") {
   const Array in[] = {
       Array::of<std::int64_t>(std::vector<std::int64_t>{5, 3}, {2}),
@@ -317,4 +336,71 @@ TEST_CASE("distributions reject what does not fit") {
                     contains("more axes"));
   CHECK_THROWS_WITH(random_dirichlet(s, 0, ir::input("a", {DType::f32, {}}), {2}), contains("axis"));
   CHECK_THROWS_WITH(random_categorical(s, 0, ir::input("x", {DType::f32, {3}}), {2}, 1), contains("axis 1"));
+}
+
+namespace {
+
+// One draw for each of so many states: [count, ...].
+Array of_many_states(std::int64_t count, const Draw& draw) {
+  Array states(DType::i64, {count, 2});
+  for (std::int64_t i = 0; i < count; ++i) {
+    states.view<std::int64_t>()[static_cast<std::size_t>(2 * i)] = i;
+    states.view<std::int64_t>()[static_cast<std::size_t>(2 * i + 1)] = 3;
+  }
+  return tests::run([&](std::span<const Tensor> t) { return std::vector{draw(t[0])}; }, {&states, 1})[0];
+}
+
+std::vector<double> row(const Array& a, std::int64_t i) {
+  std::vector<double> out;
+  for (std::int64_t k = 0; k < a.shape()[1]; ++k) out.push_back(a.at(i * a.shape()[1] + k));
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("random_permutation has every number once, and every number everywhere equally often") {
+  const Array a = of_many_states(4000, [](const Tensor& s) { return random_permutation(s, 0, 6); });
+  std::vector<double> places[6];
+  for (std::int64_t i = 0; i < 4000; ++i) {
+    std::vector<double> v = row(a, i);
+    for (std::size_t k = 0; k < 6; ++k) places[k].push_back(v[k]);
+    std::sort(v.begin(), v.end());
+    REQUIRE(v == std::vector<double>{0, 1, 2, 3, 4, 5});
+  }
+  for (const auto& v : places)
+    CHECK(std::fabs(chi_square(v, [](std::int64_t k) { return k < 6 ? 1.0 / 6 : 0; })) < 4.5);
+}
+
+TEST_CASE("random_choice takes by weights, and without replacement each at most once") {
+  const Tensor weights = ir::constant(Array::of<float>(std::vector<float>{1, 0, 3, 4}, {4}));
+  const auto probability = [](std::int64_t k) { return k == 0 ? 0.125 : k == 2 ? 0.375 : k == 3 ? 0.5 : 0; };
+  const auto v = values([&](const Tensor& s) { return random_choice(s, 0, weights, {many}); });
+  CHECK(std::fabs(chi_square(v, probability)) < 4.5);
+  CHECK(std::fabs(chi_square(values([](const Tensor& s) { return random_choice(s, 0, 5, {many}); }),
+                             [](std::int64_t k) { return k < 5 ? 0.2 : 0; })) < 4.5);
+  const Array once = of_many_states(8000, [&](const Tensor& s) { return random_choice(s, 0, weights, {3}, false); });
+  std::vector<double> first, second;
+  for (std::int64_t i = 0; i < 8000; ++i) {
+    const std::vector<double> r = row(once, i);
+    CHECK(std::set<double>(r.begin(), r.end()) == std::set<double>{0, 2, 3});
+    first.push_back(r[0]);
+    second.push_back(r[1]);
+  }
+  CHECK(std::fabs(chi_square(first, probability)) < 4.5);
+  // The second: over the first ones, p(first) p(second) / (1 - p(first)).
+  const auto then = [&](std::int64_t k) {
+    double p = 0;
+    for (const std::int64_t f : {0, 2, 3})
+      if (f != k) p += probability(f) * probability(k) / (1 - probability(f));
+    return p;
+  };
+  CHECK(std::fabs(chi_square(second, then)) < 4.5);
+}
+
+TEST_CASE("wrong choices are errors") {
+  const Tensor s = ir::input("s", {DType::i64, {2}});
+  CHECK_THROWS_WITH(random_choice(s, 0, 3, {2, 2}, false), contains("4 different ones of 3 are asked for"));
+  CHECK_THROWS_WITH(random_choice(s, 0, ir::input("w", {DType::f32, {3}}), {4}, false),
+                    contains("4 different ones of 3"));
+  CHECK_THROWS_WITH(random_choice(s, 0, ir::input("w", {DType::f32, {2, 2}}), {2}), contains("rank 1"));
 }

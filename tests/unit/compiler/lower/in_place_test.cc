@@ -35,6 +35,21 @@ std::vector<bool> in_place(const std::vector<Tensor>& shareds, const std::vector
 
 using Bools = std::vector<bool>;
 
+// Of each output, the inputs that it may be written over.
+std::vector<std::vector<int>> over(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
+  lower::FunctionGraph g;
+  g.name = "call";
+  g.inputs = inputs;
+  g.outputs = outputs;
+  const lower::Lowered l = lower::lower(g);
+  std::vector<std::vector<int>> out(outputs.size());
+  for (const program::Buffer& b : l.program.buffers)
+    if (b.role == program::Role::output) out[static_cast<std::size_t>(b.index)] = b.over;
+  return out;
+}
+
+using Lists = std::vector<std::vector<int>>;
+
 }  // namespace
 
 TEST_CASE("elementwise updates are in place, by kernels and by epilogues") {
@@ -75,6 +90,44 @@ TEST_CASE("an update is not in place before a step that checks data") {
   CHECK(in_place({table, w}, {table * 2.0, w + 1.0}, {ops::gather(table, at)}, {at}) == Bools{true, true});
   const Tensor scattered = ops::scatter_add(table, at, ir::zeros(DType::f32, {2}));
   CHECK(in_place({w, table}, {w * 2.0, scattered}, {}, {at}) == Bools{false, true});
+}
+
+TEST_CASE("an output may be over inputs that it reads element by element, and over those that earlier steps read") {
+  const Tensor x = ir::input("x", {DType::f32, {4, 4}}), y = ir::input("y", {DType::f32, {4, 4}});
+  CHECK(over({x, y}, {x + y}) == Lists{{0, 1}});
+  CHECK(over({x, y}, {ir::transpose(x, {1, 0}) + y}) == Lists{{1}});
+  CHECK(over({x, y}, {ops::softmax(x) * y}) == Lists{{1}});
+  CHECK(over({x, y}, {ir::dot(x, y)}) == Lists{{}});
+  CHECK(over({x, y}, {ir::dot(x, x) + y}) == Lists{{1}});
+  CHECK(over({x, y}, {ops::softmax(ir::dot(x, y))}) == Lists{{0, 1}});
+  CHECK(over({x, y}, {x, x + y}) == Lists{{0, 1}, {1}});  // the first is copied last
+  const Tensor z = ir::input("z", {DType::f32, {4, 5}});
+  CHECK(over({x, z}, {ir::dot(ops::tanh(x), z)}) == Lists{{}});  // x is of another size
+}
+
+TEST_CASE("an output of another width is not over an input that the same step reads") {
+  const Tensor x = ir::input("x", {DType::f32, {4}}), at = ir::input("at", {DType::i32, {4}});
+  CHECK(over({x}, {ir::cast(x, DType::i32)}) == Lists{{0}});
+  CHECK(over({x}, {ir::cast(x, DType::f64)}) == Lists{{}});
+  CHECK(over({x, at}, {ops::gather(x, at)}) == Lists{{1}});  // indices have been checked in a step before
+}
+
+TEST_CASE("a kernel that reads an element again after the store does not read what it stores") {
+  const auto kernel = [](bool again) {
+    kernel::Builder b("k");
+    const int from = b.buffer("from", DType::f32, false), to = b.buffer("to", DType::f32, true);
+    const int other = b.buffer("other", DType::f32, true);
+    b.loop(kernel::LoopKind::vector, b.extent_argument(), [&](kernel::Scalar i) {
+      const kernel::Index here{kernel::Extent::constant(0), {{i.id, kernel::Extent::constant(1)}}};
+      const kernel::Scalar v = b.load(from, here);
+      b.store(to, here, v);
+      b.store(other, here, again ? b.load(from, here) : v);
+    });
+    return b.finish();
+  };
+  CHECK(lower::reads_what_it_stores(kernel(false), 0, 1));
+  CHECK_FALSE(lower::reads_what_it_stores(kernel(true), 0, 1));
+  CHECK(lower::reads_what_it_stores(kernel(true), 0, 2));
 }
 
 TEST_CASE("a kernel reads what it stores") {

@@ -81,3 +81,52 @@ TEST_CASE("the verifier refuses what may not be in place") {
   CHECK_THROWS_WITH(verify(u.m.p),
                     contains("buffer %1 'new' is updated in place, but step 'keep' reads the old value"));
 }
+
+namespace {
+
+// t = f(x); y = f(t, z)
+struct Call {
+  Make m{"call"};
+  int n = m.axis(0, 0), x = m.input("x", {n}), z = m.input("z", {n}), t = m.temporary("t", {n}), y = m.output("y", {n});
+  Call() {
+    m.entry("f");
+    m.kernel(0, {x, t}, {n}, "first");
+    m.kernel(0, {t, z, y}, {n}, "second");
+  }
+  OverInputs::Order order(int input) const { return OverInputs(m.p).order(y, input); }
+};
+
+}  // namespace
+
+TEST_CASE("an output may be over an input that no later step touches") {
+  Call c;
+  CHECK(c.order(0) == OverInputs::Order::after);
+  CHECK(c.order(1) == OverInputs::Order::same_step);
+  CHECK(OverInputs(c.m.p).first_step(c.y) == 1);
+  c.m.kernel(0, {c.x, c.m.output("other", {c.n})}, {c.n}, "third");
+  CHECK(c.order(0) == OverInputs::Order::never);
+  CHECK(c.order(1) == OverInputs::Order::same_step);
+}
+
+TEST_CASE("an input that is returned, also under another shape, stays") {
+  Call c;
+  const int view = c.m.temporary("view", {c.n}), old = c.m.output("old", {c.n});
+  c.m.p.buffers[static_cast<std::size_t>(view)].alias_of = c.x;
+  c.m.p.buffers[static_cast<std::size_t>(old)].alias_of = view;
+  CHECK(c.order(0) == OverInputs::Order::never);
+  CHECK(OverInputs(c.m.p).order(old, 1) == OverInputs::Order::never);  // has no memory of its own
+}
+
+TEST_CASE("the verifier asks for every output that is marked as over an input") {
+  Call c;
+  c.m.p.buffers[static_cast<std::size_t>(c.y)].over = {0, 1};
+  CHECK_NOTHROW(verify(c.m.p));
+  CHECK(to_string(c.m.p).find("output 0, may be over input 0, 1") != std::string::npos);
+  c.m.kernel(0, {c.x, c.m.output("other", {c.n})}, {c.n}, "third");
+  CHECK_THROWS_WITH(verify(c.m.p), contains("'y' may be over input 0, which is read after it has been written"));
+  c.m.p.buffers[static_cast<std::size_t>(c.y)].over = {2};
+  CHECK_THROWS_WITH(verify(c.m.p), contains("'y' may be over input 2, which is none"));
+  c.m.p.buffers[static_cast<std::size_t>(c.y)].over = {};
+  c.m.p.buffers[static_cast<std::size_t>(c.t)].over = {1};
+  CHECK_THROWS_WITH(verify(c.m.p), contains("'t' may be over input 1, which is none or not for it"));
+}
