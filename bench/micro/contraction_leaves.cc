@@ -61,7 +61,7 @@ double micro_gflops(MicroKernelFn micro, int mr, int nr, int panels) {
   constexpr std::int64_t kc = 128;
   auto a = allocate<T>(static_cast<std::size_t>(kc * mr * panels));
   auto b = allocate<T>(static_cast<std::size_t>(kc * nr));
-  auto acc = allocate<T>(static_cast<std::size_t>(mr * nr));
+  auto acc = allocate<T>(static_cast<std::size_t>(mr) * static_cast<std::size_t>(nr));
   const double s = seconds_of([&] {
     for (int p = 0; p < panels; ++p) micro(kc, a.get() + p * kc * mr, b.get(), nr, acc.get(), nr, 0);
   });
