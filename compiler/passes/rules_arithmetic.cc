@@ -110,6 +110,11 @@ bool lossless(DType from, DType to) {
   return to != DType::u8 && size_of(to) >= size_of(from);
 }
 
+// A float that does not fit into an integer becomes the nearest one that does; an integer wraps round.
+bool saturates(DType from, DType over, DType to) {
+  return is_floating(over) && is_integer(to) && !is_floating(from) && !lossless(from, to);
+}
+
 // Of integers that wrap round: the low bits are kept either way.
 bool narrows_twice(DType from, DType over, DType to) {
   const auto counts = [](DType d) { return !is_floating(d) && d != DType::bool_; };
@@ -309,12 +314,14 @@ const std::vector<Rule>& arithmetic_rules() {
        .result =
            [](const Match& m) {
              const DType from = m["x"].dtype(), over = m.root().node().input(0).dtype(), to = m.root().dtype();
-             return lossless(from, over) || narrows_twice(from, over, to) ? cast(m["x"], to) : Tensor();
+             const bool over_all = lossless(from, over) && !saturates(from, over, to);
+             return over_all || narrows_twice(from, over, to) ? cast(m["x"], to) : Tensor();
            },
        .left_sides =
            [](const FreshInput& fresh) {
              return std::vector{cast(cast(fresh(DType::f32, {3}), DType::f64), DType::f32),
-                                cast(cast(fresh(DType::i16, {3}), DType::f32), DType::i8),
+                                cast(cast(fresh(DType::i8, {3}), DType::f32), DType::i16),
+                                cast(cast(mul(fresh(DType::f32, {3}), 99), DType::f64), DType::i8),
                                 cast(cast(fresh(DType::bool_, {3}), DType::u8), DType::f64),
                                 cast(cast(fresh(DType::i32, {3}), DType::i64), DType::bool_),
                                 cast(cast(mul(fresh(DType::i64, {3}), 1 << 20), DType::i16), DType::i8),

@@ -30,7 +30,7 @@ inline bool is_integer(DType d) { return kind_of(d) == DTypeKind::integer; }
 
 // The C++ types of elements.
 template <class T>
-concept Element = false
+concept ElementType = false
 #define BITALE_DTYPE(id, type, text, kind) || std::same_as<T, type>
 #include "runtime/base/dtypes.def"
 #undef BITALE_DTYPE

@@ -23,7 +23,7 @@ namespace bitale {
 namespace detail {
 
 template <class M>
-concept EigenMemory = std::is_base_of_v<Eigen::DenseBase<M>, M> && Element<typename M::Scalar> &&
+concept EigenMemory = std::is_base_of_v<Eigen::DenseBase<M>, M> && ElementType<typename M::Scalar> &&
                       ((static_cast<int>(Eigen::internal::traits<M>::Flags) & Eigen::DirectAccessBit) != 0);
 
 template <class M>

@@ -90,12 +90,12 @@ class Argument {
   Argument(const V& object) : view_(view_of(object)) {}  // NOLINT
   // Rank 1.
   template <class T, std::size_t N>
-    requires Element<std::remove_const_t<T>>
+    requires ElementType<std::remove_const_t<T>>
   Argument(std::span<T, N> values) : view_(detail::view_of(std::span<const T>(values))) {}  // NOLINT
-  template <Element T>
+  template <ElementType T>
     requires(!std::same_as<T, bool>)
   Argument(const std::vector<T>& values) : Argument(std::span<const T>(values)) {}  // NOLINT
-  template <Element T>
+  template <ElementType T>
     requires(!std::same_as<T, bool>)
   Argument(std::vector<T>&& values) : array_(detail::array_of(std::move(values))) {}  // NOLINT: kept, not copied
 
@@ -127,9 +127,9 @@ class Destination {
   Destination(const V& object) : view_(view_of(object)) {}  // NOLINT
   template <Viewable V>
   Destination(V& object) : view_(view_of(object)) {}  // NOLINT: writable where a const one would not be
-  template <Element T, std::size_t N>
+  template <ElementType T, std::size_t N>
   Destination(std::span<T, N> values) : view_(StridedView<T>(values.data(), detail::extent_of(values))) {}  // NOLINT
-  template <Element T>
+  template <ElementType T>
     requires(!std::same_as<T, bool>)
   Destination(std::vector<T>& values) : Destination(std::span<T>(values)) {}  // NOLINT
 
