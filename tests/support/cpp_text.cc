@@ -332,7 +332,7 @@ class Writer {
     for (const Dim& d : padding) sides.push_back(d.value());
     const bool average = n.op().name == "average_pool";
     return filled(
-        fmt::format("$op{}d($0, {{.window = $window, .stride = $stride, .padding = {}, .ceil = $ceil{}}})",
+        fmt::format("{}{}d($0, {{.window = $window, .stride = $stride, .padding = {}, .ceil = $ceil{}}})", n.op().name,
                     f.lists.at("window").size(), integers(sides), average ? ", .count_padding = $count_padding" : ""),
         n, f);
   }
