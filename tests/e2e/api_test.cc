@@ -152,3 +152,14 @@ TEST_CASE("extents that meet under two names are checked at call entry, also whe
   CHECK(f({1, 2}, {3, 4})[0].size() == 2);
   CHECK_THAT(message_of([&] { f({1, 2}, {3, 4, 5}); }), contains("must be equal"));
 }
+
+TEST_CASE("an integer that comes to a narrower one by way of a float saturates, at every level") {
+  const Tensor x = input("x", int16, {2});
+  for (const int level : {0, 1, 2}) {
+    const Function f = function({x}, {cast(cast(x, float32), int8), cast(x, int8)}, {.level = level});
+    const std::vector<Array> out = f(std::vector<std::int16_t>{245, -300});
+    CHECK(out[0].at(0) == 127);
+    CHECK(out[0].at(1) == -128);
+    CHECK(out[1].at(0) == -11);  // the direct way wraps round
+  }
+}

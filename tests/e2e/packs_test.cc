@@ -53,7 +53,7 @@ struct TwoLayers {
 TEST_CASE("packs are kept of weights that a function reads, not of those that it updates") {
   TwoLayers f;
   const Function train =
-      function({f.x}, {sum(two_layers(f.x, f.w1, f.w2))}, {.updates = {{f.w1, f.w1 * 0.5}}, .threads = 2});
+      function({f.x}, {sum(square(two_layers(f.x, f.w1, f.w2)))}, {.updates = {{f.w1, f.w1 * 0.5}}, .threads = 2});
   CHECK(count(f.forward.program_text(), "pack kept") == 2);
   CHECK(count(f.plain.program_text(), "pack kept") == 0);
   CHECK_THAT(f.forward.program_text(), contains("w1 + 0, pack kept"));

@@ -24,7 +24,7 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 // A disk on which no file grows beyond 64 KiB: a longer write fails as on one that is full.
 void full_disk() {
   std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit limit{64 << 10, 64 << 10};
+  const rlimit limit{16 << 10, 16 << 10};  // less than any program of LeNet takes
   setrlimit(RLIMIT_FSIZE, &limit);
 }
 
