@@ -1,5 +1,5 @@
-// Newton's method on Rosenbrock's function in 10 dimensions: each step solves H d = -g by conjugate gradients, which need
-// products with the Hessian but never the Hessian itself.
+// Newton's method on Rosenbrock's function in 10 dimensions: each step solves H d = -g by conjugate gradients, which
+// need products with the Hessian but never the Hessian itself.
 #include <cmath>
 #include <cstdio>
 #include <vector>

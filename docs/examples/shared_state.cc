@@ -16,7 +16,8 @@ int main() {
                                        {spread, spread + sum(square(x - mean(x))) + square(delta) * count * n / total}},
                            .name = "add"});
   Function read = function({}, {center, sqrt(spread / (count - 1.0))}, {.name = "read"});
-  Function reset = function({}, {}, {.updates = {{count, 0.0 * count}, {center, 0.0 * center}, {spread, 0.0 * spread}}});
+  Function reset =
+      function({}, {}, {.updates = {{count, 0.0 * count}, {center, 0.0 * center}, {spread, 0.0 * spread}}});
 
   add({1, 2, 3});
   add({4, 5});
