@@ -11,6 +11,16 @@
 
 namespace bitale::passes {
 
+// The words of tables.
+using rewrite::any;
+using rewrite::FreshInput;
+using rewrite::literal;
+using rewrite::Match;
+using rewrite::op;
+using rewrite::Pattern;
+using rewrite::Rule;
+using rewrite::RuleClass;
+
 // Applies an op without parameters, by name; InternalError if it is not registered.
 ir::Tensor call(std::string_view op, std::vector<ir::Tensor> operands);
 

@@ -6,11 +6,6 @@
 namespace bitale::passes {
 
 using namespace ir;
-using rewrite::any;
-using rewrite::Match;
-using rewrite::Pattern;
-using rewrite::Rule;
-using rewrite::RuleClass;
 
 namespace {
 

@@ -7,10 +7,6 @@
 namespace bitale::passes {
 
 using namespace ir;
-using rewrite::FreshInput;
-using rewrite::Match;
-using rewrite::Pattern;
-using rewrite::Rule;
 
 namespace {
 

@@ -7,13 +7,6 @@
 namespace bitale::passes {
 
 using namespace ir;
-using rewrite::any;
-using rewrite::FreshInput;
-using rewrite::Match;
-using rewrite::op;
-using rewrite::Pattern;
-using rewrite::Rule;
-using rewrite::RuleClass;
 
 namespace {
 

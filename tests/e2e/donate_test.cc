@@ -2,24 +2,15 @@
 #include <bitale/bitale.h>
 
 #include "runtime/base/error.h"
+#include "tests/support/arrays.h"
 #include "tests/support/catch.h"
 
 using namespace bitale;
+using bitale::tests::all;
 using bitale::tests::contains;
+using bitale::tests::filled;
 
 namespace {
-
-Array filled(float value, Extents shape) {
-  Array a(float32, std::move(shape));
-  for (float& v : a.view<float>()) v = value;
-  return a;
-}
-
-bool all(const Array& a, float value) {
-  for (const float v : a.view<float>())
-    if (v != value) return false;
-  return true;
-}
 
 Function step() {
   const Tensor x = input("x", float32, {Dim("n"), 8}), y = input("y", float32, {x.dim(0), 8});

@@ -8,18 +8,14 @@
 #include <bitale/bitale.h>
 
 #include "runtime/base/flags.h"
+#include "tests/support/arrays.h"
 #include "tests/support/catch.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::filled;
 
 namespace {
-
-Array filled(float value, Extents shape) {
-  Array a(float32, std::move(shape));
-  for (float& v : a.view<float>()) v = value;
-  return a;
-}
 
 Array numbers(Extents shape, unsigned seed) {
   std::mt19937 random(seed);

@@ -9,26 +9,13 @@
 #include "frontends/cpp/handles.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
+#include "tests/support/arrays.h"
 #include "tests/support/catch.h"
 
 using namespace bitale;
+using bitale::tests::all;
 using bitale::tests::contains;
-
-namespace {
-
-Array filled(float value, Extents shape) {
-  Array a(float32, std::move(shape));
-  for (float& v : a.view<float>()) v = value;
-  return a;
-}
-
-bool all(const Array& a, float value) {
-  for (const float v : a.view<float>())
-    if (v != value) return false;
-  return true;
-}
-
-}  // namespace
+using bitale::tests::filled;
 
 TEST_CASE("variables that are updated from each other in one kernel see the old values") {
   const auto vector = [](std::vector<float> v) { return Array::of<float>(std::span<const float>(v), {3}); };
