@@ -29,6 +29,26 @@ int arity_of(ScalarOp op) { return row(op).arity; }
 TypeRule rule_of(ScalarOp op) { return row(op).rule; }
 bool expands(ScalarOp op) { return row(op).expands; }
 
+int cost_of(ScalarOp op) {
+  switch (op) {
+    case ScalarOp::constant:
+    case ScalarOp::var:
+    case ScalarOp::extent:
+    case ScalarOp::load:
+    case ScalarOp::result:
+    case ScalarOp::cast:
+    case ScalarOp::bitcast:
+      return 0;
+    case ScalarOp::div:
+    case ScalarOp::sqrt:
+    case ScalarOp::floordiv:
+    case ScalarOp::mod:
+      return 3;
+    default:
+      return expands(op) ? 12 : 1;
+  }
+}
+
 std::optional<ScalarOp> scalar_op_from_name(std::string_view name) {
   for (std::size_t i = 0; i < std::size(rows); ++i)
     if (rows[i].name == name) return static_cast<ScalarOp>(i);

@@ -21,6 +21,7 @@ std::string_view name_of(ScalarOp op);
 int arity_of(ScalarOp op);
 TypeRule rule_of(ScalarOp op);
 bool expands(ScalarOp op);
+int cost_of(ScalarOp op);  // for one element, in additions, roughly; what only moves or names a value is free
 std::optional<ScalarOp> scalar_op_from_name(std::string_view name);
 
 // How a loop combines what its iterations yield. arg_max and arg_min combine pairs (value, int64 index) and keep the

@@ -29,26 +29,6 @@ constexpr int cheap_cost = 4;
 
 bool is_fusible(const Tensor& t) { return has_formula(t.node()); }
 
-int cost_of(ScalarOp op) {
-  switch (op) {
-    case ScalarOp::constant:
-    case ScalarOp::var:
-    case ScalarOp::extent:
-    case ScalarOp::load:
-    case ScalarOp::result:
-    case ScalarOp::cast:
-    case ScalarOp::bitcast:
-      return 0;
-    case ScalarOp::div:
-    case ScalarOp::sqrt:
-    case ScalarOp::floordiv:
-    case ScalarOp::mod:
-      return 3;
-    default:
-      return kernel::expands(op) ? 12 : 1;
-  }
-}
-
 class Fuser {
  public:
   explicit Fuser(std::span<const Tensor> outputs)
@@ -153,7 +133,7 @@ class Fuser {
     int total = 0;
     for (int i = 0; i < c.formula.size(); ++i) {
       const ExprNode& n = c.formula.node(i);
-      if (n.type != DType::i64) total += lower::cost_of(n.op);
+      if (n.type != DType::i64) total += kernel::cost_of(n.op);
     }
     return total;
   }

@@ -13,26 +13,6 @@ namespace {
 
 using kernel::ScalarOp;
 
-int operations_of(ScalarOp op) {
-  switch (op) {
-    case ScalarOp::constant:
-    case ScalarOp::var:
-    case ScalarOp::extent:
-    case ScalarOp::load:
-    case ScalarOp::result:
-    case ScalarOp::cast:
-    case ScalarOp::bitcast:
-      return 0;
-    case ScalarOp::div:
-    case ScalarOp::sqrt:
-    case ScalarOp::floordiv:
-    case ScalarOp::mod:
-      return 3;
-    default:
-      return kernel::expands(op) ? 12 : 1;
-  }
-}
-
 // Counts one launch of a kernel.
 class Launch {
  public:
@@ -62,7 +42,7 @@ class Launch {
     if (v.op == ScalarOp::load)
       cost_.bytes += times * size_of_access(v.index);
     else if (v.type != DType::i64)  // those are addresses, or as cheap
-      cost_.operations += times * operations_of(v.op);
+      cost_.operations += times * kernel::cost_of(v.op);
   }
 
   std::int64_t size_of_access(int access) const {
