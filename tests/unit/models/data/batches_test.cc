@@ -140,7 +140,8 @@ TEST_CASE("sequences without ids are left out") {
   Batches batches(sequences, {.batch = 2});
   CHECK(orders(batches) == std::vector<Order>{{1}});
   CHECK(batches.empty() == 2);
-  CHECK_THROWS_WITH(Batches(std::span<const Sequence>(sequences).first(1), {}), contains("0 are too long and 1 are empty"));
+  CHECK_THROWS_WITH(Batches(std::span<const Sequence>(sequences).first(1), {}),
+                    contains("0 are too long and 1 are empty"));
   CHECK_THROWS_WITH(Batches({}, {}), contains("0 sequences make no batch of 16"));
 }
 
@@ -181,6 +182,14 @@ TEST_CASE("without a seed a window is sorted by length, and equals stay in order
   CHECK(orders(batches, 5) == orders(batches, 0));
   Batches one(sequences, {.batch = 2, .window = 1}), none(sequences, {.batch = 2});
   CHECK(orders(one) == orders(none));
+
+  const auto more = many(1000);
+  Batches sorted(more, {.batch = 1000, .window = 2});
+  const Order order = orders(sorted).front();
+  CHECK(std::is_sorted(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    const auto key = [&](std::int64_t i) { return std::pair(more[static_cast<std::size_t>(i)].ids.size(), i); };
+    return key(a) < key(b);
+  }));
 }
 
 TEST_CASE("windows save padding and mix the lengths of batches") {

@@ -44,6 +44,7 @@ TEST_CASE("an apostrophe after a word starts the next one") {
   CHECK(tokens("the 1990's rock'n'roll") == "the|1990|'s|rock|'n|'roll");
   CHECK(tokens("'80s dogs' ''Conan''") == "'|80s|dogs|'|'|'|conan|'|'");
   CHECK(tokens("it'") == "it|'");
+  CHECK(tokens("of'99") == "of|'|99");
   CHECK(tokens("'") == "'");
   CHECK(tokens("o'well-made") == "o|'well-made");
 }
