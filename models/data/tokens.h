@@ -19,8 +19,8 @@ namespace bitale::models {
 //
 // Theano's LSTM tutorial pipes reviews through the Moses tokenizer (English) and then makes them lower case. Moses
 // differs: it leaves <br /> in, as the tokens <, br, / and >; a full stop stays with an abbreviation ("mr.", "u.s.a.")
-// and between letters ("end.start"); several hyphens do not part words ("this--that"); it writes some marks as HTML
-// entities. Digits and letters of all scripts are told apart there.
+// and between letters ("end.start"); several hyphens do not part words ("this--that"); marks are written as HTML
+// entities where HTML has a use for them ("&apos;t").
 std::vector<std::string> tokenize(std::string_view text);
 
 }  // namespace bitale::models
