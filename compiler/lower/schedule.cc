@@ -331,7 +331,7 @@ class Emitter {
   }
 
  private:
-  kernel::Buffer buffer(const char* prefix, const Tensor& t, bool written) {
+  kernel::Buffer buffer(const char* prefix, const Tensor& t, bool written) const {
     kernel::Buffer b;
     b.name = prefix + std::to_string(k_.buffers.size());
     b.dtype = t.dtype();
@@ -341,8 +341,8 @@ class Emitter {
     return b;
   }
 
-  ValueId add(kernel::Value v) {
-    k_.values.push_back(std::move(v));
+  ValueId add(const kernel::Value& v) {
+    k_.values.push_back(v);
     return static_cast<ValueId>(k_.values.size()) - 1;
   }
 

@@ -62,8 +62,7 @@ std::string why_not_in_place(const Program& program, int update) {
 }
 
 OverInputs::OverInputs(const Program& program)
-    : program_(program),
-      groups_(program),
+    : groups_(program),
       steps_(program.buffers.size()),
       returned_(program.buffers.size()),
       roots_(program.inputs.size()) {

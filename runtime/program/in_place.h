@@ -41,7 +41,6 @@ class OverInputs {
   struct Touched {
     int first = -1, last = -1;
   };
-  const Program& program_;
   const Groups groups_;
   std::vector<Touched> steps_;           // by root
   std::vector<bool> returned_;           // by root: a result is, or is a view of, this memory

@@ -36,7 +36,7 @@ class Frame {
   }
   const Slot& slot(kernel::ValueId id);
   void set(kernel::ValueId id, Slot s) { slots_[static_cast<std::size_t>(id)] = s; }
-  Slot uniform(Value* v) { return {Slot::Form::uniform, v, nullptr, depth()}; }
+  Slot uniform(Value* v) const { return {Slot::Form::uniform, v, nullptr, depth()}; }
   Slot linear(Value* base, std::int64_t step) { return {Slot::Form::linear, base, number(step), depth()}; }
   // The value in `width` lanes (a scalar if width is 1).
   Value* in_lanes(kernel::ValueId id) { return in_lanes(slot(id)); }
