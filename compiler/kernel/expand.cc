@@ -62,21 +62,25 @@ Expr at_least(Expr x, double low) {
   return select(less(x, bound), bound, x);
 }
 
-std::vector<Expr> rarely(Expr condition, const std::vector<Expr>& common,
-                         const std::function<std::vector<Expr>()>& rare) {
-  const auto handles = [](const std::vector<Expr>& list) {
-    std::vector<Emitter::Handle> out;
+Exprs rarely(const char* name, Expr condition, const Exprs& common, const Exprs& args,
+             Exprs (*rare)(const Exprs& args)) {
+  using Handles = std::vector<Emitter::Handle>;
+  const auto handles = [](const Exprs& list) {
+    Handles out;
     for (const Expr& e : list) out.push_back(e.handle);
     return out;
   };
-  const auto values = condition.emitter->rarely(condition.handle, handles(common), [&] { return handles(rare()); });
-  std::vector<Expr> out;
-  for (std::size_t i = 0; i < common.size(); ++i) out.push_back({condition.emitter, values[i], common[i].type});
-  return out;
-}
-
-Expr rarely(Expr condition, Expr common, const std::function<Expr()>& rare) {
-  return rarely(condition, std::vector{common}, [&] { return std::vector{rare()}; })[0];
+  const auto exprs = [](Emitter& emitter, std::span<const Emitter::Handle> list) {
+    Exprs out;
+    for (const Emitter::Handle h : list) out.push_back({&emitter, h, emitter.type_of(h)});
+    return out;
+  };
+  Emitter& emitter = *condition.emitter;
+  const Handles values = emitter.rarely(condition.handle, handles(common), handles(args),
+                                        {name, [&](Emitter& inside, std::span<const Emitter::Handle> given) {
+                                           return handles(rare(exprs(inside, given)));
+                                         }});
+  return exprs(emitter, values);
 }
 
 // n + constant + bias has n + bias in its low bits; the shift into the exponent drops all others.
@@ -118,11 +122,11 @@ Emitter::Handle Emitter::scale_by_power(Handle x, Handle n) {
 }
 
 std::vector<Emitter::Handle> Emitter::rarely(Handle condition, const std::vector<Handle>& common,
-                                             const std::function<std::vector<Handle>()>& rare) {
-  std::vector<Handle> out = rare();
+                                             const std::vector<Handle>& args, const Rare& rare) {
+  std::vector<Handle> out = rare.emit(*this, args);
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const Handle args[] = {condition, out[i], common[i]};
-    out[i] = emit(ScalarOp::select, type_of(common[i]), args);
+    const Handle choice[] = {condition, out[i], common[i]};
+    out[i] = emit(ScalarOp::select, type_of(common[i]), choice);
   }
   return out;
 }

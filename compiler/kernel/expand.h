@@ -37,10 +37,14 @@ class Emitter {
   // can.
   virtual Handle scale_by_power(Handle x, Handle n);
   virtual bool scales() const { return false; }
-  // `common`, replaced in the lanes where `condition` holds by what `rare` emits (as many values, of the same types). A
-  // target with branches skips the rare code where no lane needs it.
+  // `common`, replaced in the lanes where `condition` holds by what `rare.emit` makes of `args` (as many values; args
+  // and values are all of one float type). A target with branches skips the rare code where no lane needs it.
+  struct Rare {
+    const char* name;                                                                 // the same for the same code
+    std::function<std::vector<Handle>(Emitter&, std::span<const Handle> args)> emit;  // sees nothing but its arguments
+  };
   virtual std::vector<Handle> rarely(Handle condition, const std::vector<Handle>& common,
-                                     const std::function<std::vector<Handle>()>& rare);
+                                     const std::vector<Handle>& args, const Rare& rare);
   // Whether fma rounds once. The bounds hold either way; it makes some sequences shorter.
   virtual bool fuses() const { return false; }
 };

@@ -95,27 +95,26 @@ Expr digamma_of_positive(Expr v) {
 
 // lgamma(x) = log(pi / |sin(pi x)|) - lgamma(1 - x) for negative x.
 Expr lgamma(Expr x) {
-  const Expr infinity = x.constant(std::numeric_limits<double>::infinity());
   const Expr negative = less(x, x.constant(0));
   const Expr positive = lgamma_of_positive(abs(select(negative, 1 - x, x)));
-  return rarely(negative, positive, [&] {
-    const Expr sin = half_turns(x).sin;
-    const Expr reflected = -(log(sin * inverse_pi) + positive);
-    return select(less(x.constant(0), sin), reflected, infinity);  // poles, and -infinity, whose sine is NaN
-  });
+  return rarely("lgamma_of_negative", negative, {positive}, {x, positive}, [](const Exprs& args) -> Exprs {
+    const Expr infinity = args[0].constant(std::numeric_limits<double>::infinity());
+    const Expr sin = half_turns(args[0]).sin;
+    const Expr reflected = -(log(sin * inverse_pi) + args[1]);
+    return {select(less(sin.constant(0), sin), reflected, infinity)};  // poles, and -infinity, whose sine is NaN
+  })[0];
 }
 
 // digamma(x) = digamma(1 - x) - pi / tan(pi x) for negative x; NaN at the poles there.
 Expr digamma(Expr x) {
-  const Expr zero = x.constant(0);
-  const Expr negative = less(x, zero);
+  const Expr negative = less(x, x.constant(0));
   const Expr positive = digamma_of_positive(select(negative, 1 - x, x));
-  return rarely(negative, positive, [&] {
-    const Angle angle = half_turns(x);
-    const Expr pole = equal(angle.sin, zero);
-    const Expr reflected = positive + angle.cos * pi / angle.sin;
-    return select(pole, x.constant(std::numeric_limits<double>::quiet_NaN()), reflected);
-  });
+  return rarely("digamma_of_negative", negative, {positive}, {x, positive}, [](const Exprs& args) -> Exprs {
+    const Angle angle = half_turns(args[0]);
+    const Expr pole = equal(angle.sin, angle.sin.constant(0));
+    const Expr reflected = args[1] + angle.cos * pi / angle.sin;
+    return {select(pole, reflected.constant(std::numeric_limits<double>::quiet_NaN()), reflected)};
+  })[0];
 }
 
 }  // namespace bitale::kernel::expansion

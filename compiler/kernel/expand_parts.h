@@ -49,10 +49,11 @@ Expr equal(Expr a, Expr b);
 Expr select(Expr condition, Expr a, Expr b);
 Expr cast(Expr a, DType type);
 
-// `common`, but what `rare` gives where the condition holds; code that few calls need goes there (Emitter::rarely).
-std::vector<Expr> rarely(Expr condition, const std::vector<Expr>& common,
-                         const std::function<std::vector<Expr>()>& rare);
-Expr rarely(Expr condition, Expr common, const std::function<Expr()>& rare);
+// `common`, but what `rare` makes of `args` where the condition holds; code that few calls need goes there
+// (Emitter::rarely). `rare` sees nothing but its arguments; the name is that of the code.
+using Exprs = std::vector<Expr>;
+Exprs rarely(const char* name, Expr condition, const Exprs& common, const Exprs& args,
+             Exprs (*rare)(const Exprs& args));
 
 // The bits of a float as an integer of its size, and back.
 Expr bits(Expr a);

@@ -36,9 +36,9 @@ Quadrant quadrant_of(Expr x) {
   const Expr t = fma(x, two_by_pi, magic);
   const Expr near = reduce(x, t - magic);
   const Expr large = less(x.constant(x.wide() ? 0x1p29 : 0x1p19), abs(x));
-  const auto q = rarely(large, {t, near}, [&] {
-    const Reduced r = reduce_large_angle(x);
-    return std::vector{r.n + magic, r.r};
+  const Exprs q = rarely("large_angle", large, {t, near}, {x}, [](const Exprs& args) -> Exprs {
+    const Reduced r = reduce_large_angle(args[0]);
+    return {r.n + rounding_constant(r.n.type), r.r};
   });
   return {bits(q[0]), q[1]};
 }

@@ -1,8 +1,10 @@
 #include "compiler/lower/fuse.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
-#include <optional>
+#include <set>
 
 #include "compiler/lower/formula.h"
 
@@ -54,7 +56,7 @@ class Fuser {
     for (const NodePtr& n : order_)
       for (const Tensor& in : n->inputs()) {
         auto& list = uses_[key(in)];
-        if (std::find(list.begin(), list.end(), n) == list.end()) list.push_back(n);
+        if (list.empty() || list.back() != n) list.push_back(n);
       }
   }
 
@@ -64,19 +66,22 @@ class Fuser {
   void inline_it(const Tensor& t) { fusion_.inlined.insert({t.node().id(), t.output()}); }
 
   // The roots whose kernels would hold `t` if it were inlined. Users come later in the order, so they are decided.
-  std::vector<Tensor> readers(const Tensor& t) const {
-    std::vector<Tensor> out;
+  const std::vector<Tensor>& readers(const Tensor& t) {
+    const auto [place, is_new] = readers_.try_emplace(key(t));
+    std::vector<Tensor>& out = place->second;
     const auto it = uses_.find(key(t));
-    if (it == uses_.end()) return out;
+    if (!is_new || it == uses_.end()) return out;
+    std::set<Key> seen;
+    const auto add = [&](const Tensor& r) {
+      if (seen.insert(key(r)).second) out.push_back(r);
+    };
     for (const NodePtr& user : it->second)
       for (std::size_t o = 0; o < user->outputs().size(); ++o) {
         const Tensor u(user, static_cast<int>(o));
-        if (user->op().view || is_inlined(u)) {
-          for (const Tensor& r : readers(u))
-            if (std::find(out.begin(), out.end(), r) == out.end()) out.push_back(r);
-        } else if (is_root(u) && std::find(out.begin(), out.end(), u) == out.end()) {
-          out.push_back(u);
-        }
+        if (user->op().view || is_inlined(u))
+          for (const Tensor& r : readers(u)) add(r);
+        else if (is_root(u))
+          add(u);
       }
     return out;
   }
@@ -114,7 +119,7 @@ class Fuser {
   }
 
   bool may_inline(const Tensor& t) {
-    const std::vector<Tensor> roots = readers(t);
+    const std::vector<Tensor>& roots = readers(t);
     if (roots.empty()) return false;
     Composed own;
     const Tensor alone[] = {t};
@@ -218,45 +223,45 @@ class Fuser {
 
   // Joins an earlier kernel of the same shape that reads something in common, if nothing in between stands in the way.
   void add(Group g) {
-    std::set<int> needs;
     const std::vector<Tensor> reads = sources(g);
+    int last_needed = -1;  // groups run in order of number, each after all that it needs
     for (const Tensor& s : reads) {
       const auto it = group_of_.find(key(storage_of(s)));
-      if (it == group_of_.end()) continue;
-      needs.insert(it->second);
-      needs.insert(reach_[static_cast<std::size_t>(it->second)].begin(),
-                   reach_[static_cast<std::size_t>(it->second)].end());
+      if (it != group_of_.end()) last_needed = std::max(last_needed, it->second);
     }
-    if (g.kind == Group::Kind::kernel)
-      for (int i = static_cast<int>(fusion_.groups.size()); i-- > 0;)
-        if (join(i, g, reads, needs)) return;
-    const int number = static_cast<int>(fusion_.groups.size());
-    for (const Tensor& r : g.roots) group_of_[key(r)] = number;
-    reach_.push_back(needs);
-    reads_.push_back(reads);
-    fusion_.groups.push_back(std::move(g));
+    int number = static_cast<int>(fusion_.groups.size());
+    if (g.kind == Group::Kind::kernel && g.roots[0].rank() > 0)
+      for (const int i : neighbours(reads))
+        if (i > last_needed && number == static_cast<int>(fusion_.groups.size()) && may_join(i, g)) number = i;
+    const bool joins = number < static_cast<int>(fusion_.groups.size());
+    for (const Tensor& r : g.roots) {
+      group_of_[key(r)] = number;
+      if (joins) fusion_.groups[static_cast<std::size_t>(number)].roots.push_back(r);
+    }
+    for (const Tensor& s : reads) {
+      std::vector<int>& list = readers_of_[key(s)];
+      if (std::find(list.begin(), list.end(), number) == list.end()) list.push_back(number);
+    }
+    if (!joins) fusion_.groups.push_back(std::move(g));
   }
 
-  bool join(int i, const Group& g, const std::vector<Tensor>& reads, const std::set<int>& needs) {
-    Group& into = fusion_.groups[static_cast<std::size_t>(i)];
-    if (into.kind != Group::Kind::kernel || into.roots[0].shape() != g.roots[0].shape() || g.roots[0].rank() == 0)
-      return false;
-    // Groups run in order of number, so everything else that g needs has to come before group i.
-    for (int n : needs)
-      if (n > i) return false;
-    if (needs.contains(i)) return false;
-    auto& shared = reads_[static_cast<std::size_t>(i)];
-    const bool common = std::any_of(reads.begin(), reads.end(), [&](const Tensor& s) {
-      return std::find(shared.begin(), shared.end(), s) != shared.end();
-    });
-    if (!common || into.roots.size() >= 4 || loop_shape(into.roots[0]) != loop_shape(g.roots[0])) return false;
-    for (const Tensor& r : g.roots) {
-      into.roots.push_back(r);
-      group_of_[key(r)] = i;
+  // The latest groups that read one of these, last first.
+  std::set<int, std::greater<>> neighbours(const std::vector<Tensor>& reads) const {
+    constexpr std::ptrdiff_t most = 16;  // of each: the rest have had their chances
+    std::set<int, std::greater<>> out;
+    for (const Tensor& s : reads) {
+      const auto it = readers_of_.find(key(s));
+      if (it == readers_of_.end()) continue;
+      const auto& list = it->second;
+      out.insert(list.end() - std::min(most, std::ssize(list)), list.end());
     }
-    shared.insert(shared.end(), reads.begin(), reads.end());
-    reach_[static_cast<std::size_t>(i)].insert(needs.begin(), needs.end());
-    return true;
+    return out;
+  }
+
+  bool may_join(int i, const Group& g) const {
+    const Group& into = fusion_.groups[static_cast<std::size_t>(i)];
+    return into.kind == Group::Kind::kernel && into.roots.size() < 4 && into.roots[0].shape() == g.roots[0].shape() &&
+           loop_shape(into.roots[0]) == loop_shape(g.roots[0]);
   }
 
   // The extents of the reductions in a root's kernel: roots that reduce differently do not share one.
@@ -275,24 +280,24 @@ class Fuser {
 
   // A contraction read only by one elementwise kernel of its own shape hands it the finished tile.
   void take_epilogues() {
+    std::set<Key> is_output;
+    for (const Tensor& o : outputs_) is_output.insert(key(storage_of(o)));
+    std::map<Key, std::set<int>> readers_of_storage;
+    for (const NodePtr& node : order_)
+      for (std::size_t o = 0; o < node->outputs().size(); ++o) {
+        const Tensor t(node, static_cast<int>(o));
+        const auto it = readers_of_.find(key(t));
+        if (it != readers_of_.end())
+          readers_of_storage[key(storage_of(t))].insert(it->second.begin(), it->second.end());
+      }
     for (std::size_t i = 0; i < fusion_.groups.size(); ++i) {
       Group& g = fusion_.groups[i];
       if (g.kind != Group::Kind::contraction) continue;
       const Tensor c = g.roots[0];
-      if (std::find_if(outputs_.begin(), outputs_.end(), [&](const Tensor& o) { return storage_of(o) == c; }) !=
-          outputs_.end())
-        continue;
-      std::optional<std::size_t> reader;
-      bool single = true;
-      for (std::size_t j = 0; j < fusion_.groups.size(); ++j) {
-        if (j == i) continue;
-        const auto& reads = reads_[j];
-        if (std::none_of(reads.begin(), reads.end(), [&](const Tensor& s) { return storage_of(s) == c; })) continue;
-        single = single && !reader;
-        reader = j;
-      }
-      if (!reader || !single) continue;
-      Group& r = fusion_.groups[*reader];
+      if (is_output.contains(key(c))) continue;
+      const auto reader = readers_of_storage.find(key(c));
+      if (reader == readers_of_storage.end() || reader->second.size() != 1) continue;
+      Group& r = fusion_.groups[static_cast<std::size_t>(*reader->second.begin())];
       if (r.kind != Group::Kind::kernel || r.roots.size() != 1 || !epilogue_fits(c, r.roots[0])) continue;
       // The epilogue runs at the reader's place in the order, when everything it reads is there.
       r.kind = Group::Kind::contraction;
@@ -344,8 +349,8 @@ class Fuser {
   std::map<Key, std::vector<NodePtr>> uses_;
   std::set<Key> roots_;
   std::map<Key, int> group_of_;
-  std::vector<std::set<int>> reach_;  // groups that a group needs, transitively
-  std::vector<std::vector<Tensor>> reads_;
+  std::map<Key, std::vector<Tensor>> readers_;  // what readers() found
+  std::map<Key, std::vector<int>> readers_of_;  // groups, by a tensor that they read
   Fusion fusion_;
 };
 

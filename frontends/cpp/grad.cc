@@ -4,6 +4,7 @@
 
 #include "compiler/driver/compile.h"
 #include "compiler/grad/check.h"
+#include "compiler/grad/rule_result.h"
 #include "frontends/cpp/handles.h"
 
 namespace bitale {
@@ -40,6 +41,26 @@ std::vector<Tensor> hessian_vector_product(const Tensor& cost, const std::vector
                                            const std::vector<Tensor>& v, Where at) {
   return Access::out(ad::hessian_vector_product(Access::in(cost), Access::in(x), Access::in(v), at));
 }
+std::vector<Tensor> vmap(const RowFunction& f, const std::vector<Tensor>& xs, Where at) {
+  const std::vector<ir::Tensor> values = Access::in(xs, "vmap: an argument");
+  if (values.empty()) throw Error("vmap" + ad::at_line(at) + ": there must be an argument, whose rows are counted");
+  std::vector<Tensor> rows;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const ir::Tensor& x = values[i];
+    if (x.rank() == 0) throw Error("vmap" + ad::at_line(at) + ": " + ir::describe(x) + " has no rows");
+    const ir::Shape row(x.shape().begin() + 1, x.shape().end());
+    rows.push_back(
+        Access::out(ir::input(x.name().empty() ? "row" + std::to_string(i) : x.name(), {x.dtype(), row}, at)));
+  }
+  const std::vector<bool> all(rows.size(), true);
+  return Access::out(
+      ad::vmap(Access::in(f(rows), "vmap: a result"), Access::in(rows), values, all, values[0].dim(0), at));
+}
+Tensor vmap(const std::function<Tensor(const Tensor& row)>& f, const Tensor& x, Where at) {
+  return vmap([&](const std::vector<Tensor>& rows) { return std::vector<Tensor>{f(rows[0])}; }, std::vector<Tensor>{x},
+              at)[0];
+}
+
 namespace {
 
 // Compiles and runs each graph once; not worth caching.

@@ -1,11 +1,14 @@
 #include "models/data/file.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <memory>
 #include <system_error>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "runtime/base/error.h"
@@ -13,12 +16,14 @@
 namespace bitale::models {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::string_view gzip_magic = "\x1f\x8b";
 
-std::string read_bytes(const std::filesystem::path& path, std::size_t limit) {
+std::string read_bytes(const fs::path& path, std::size_t limit) {
   std::error_code failure;
-  if (!std::filesystem::is_regular_file(path, failure)) throw Error(fmt::format("'{}' is not a file.", path.string()));
-  const auto size = std::filesystem::file_size(path, failure);
+  if (!fs::is_regular_file(path, failure)) throw Error(fmt::format("'{}' is not a file.", path.string()));
+  const auto size = fs::file_size(path, failure);
   if (failure) throw Error(fmt::format("'{}' cannot be read: {}.", path.string(), failure.message()));
   if (size > limit) {
     throw Error(fmt::format("'{}' has {} bytes; at most {} were expected.", path.string(), size, limit));
@@ -31,6 +36,37 @@ std::string read_bytes(const std::filesystem::path& path, std::size_t limit) {
     throw Error(fmt::format("'{}' ended after {} of {} bytes while it was read.", path.string(), file.gcount(), size));
   }
   return bytes;
+}
+
+// Whether all of it was written; if not, errno says why.
+bool write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool write_new_file(const std::string& path, std::span<const std::string_view> parts) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor < 0) return false;
+  bool good = true;
+  for (const std::string_view part : parts) good = good && write_all(descriptor, part);
+  good = good && ::fsync(descriptor) == 0;
+  const int why = errno;
+  if (::close(descriptor) != 0) return false;
+  errno = why;
+  return good;
+}
+
+// The new name survives a power cut only once its folder is on the disk too; where that cannot be asked for, it is not.
+void sync_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
 }
 
 }  // namespace
@@ -64,9 +100,30 @@ std::string gunzip(std::string_view bytes, const std::string& name, std::size_t 
   return out;
 }
 
-std::string read_data_file(const std::filesystem::path& path, std::size_t limit) {
+std::string read_data_file(const fs::path& path, std::size_t limit) {
   std::string bytes = read_bytes(path, limit);
   return bytes.starts_with(gzip_magic) ? gunzip(bytes, path.string(), limit) : bytes;
+}
+
+void replace_file(const fs::path& path, std::span<const std::string_view> parts) {
+  const std::string temporary = fmt::format("{}.{}.tmp", path.string(), ::getpid());
+  if (!write_new_file(temporary, parts) || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const std::string why = std::error_code(errno, std::generic_category()).message();
+    ::unlink(temporary.c_str());
+    throw Error(
+        fmt::format("'{}' cannot be written: {}. A file that was there before is unchanged.", path.string(), why));
+  }
+  sync_folder(path.parent_path());
+}
+
+fs::path bundled_folder(const std::string& name) {
+  std::error_code failure;
+  const fs::path program = fs::read_symlink("/proc/self/exe", failure);
+  if (!failure) {
+    const fs::path installed = program.parent_path().parent_path() / "share" / "bitale" / name;
+    if (fs::is_directory(installed, failure)) return installed;
+  }
+  return fs::path(BITALE_BUNDLED_DATA) / name;
 }
 
 }  // namespace bitale::models

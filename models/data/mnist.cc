@@ -2,12 +2,12 @@
 
 #include <charconv>
 #include <numeric>
-#include <utility>
 
 #include <fmt/format.h>
 
 #include "models/data/file.h"
 #include "models/data/idx.h"
+#include "models/data/split_mix.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 
@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr int classes = 10;
 constexpr int brightest = 255;
+constexpr std::uint64_t split_seed = 5000;
 
 // The digit's label is checked, its pixels cannot be wrong: every byte is one.
 void append_label(Digits& digits, int label, const std::string& name) {
@@ -29,21 +30,6 @@ void append_label(Digits& digits, int label, const std::string& name) {
 }
 
 float ink(int pixel) { return static_cast<float>(pixel) / brightest; }
-
-// splitmix64: std::shuffle's order differs between standard libraries.
-class Shuffler {
- public:
-  std::uint64_t below(std::uint64_t bound) {
-    state_ += 0x9e3779b97f4a7c15;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return (z ^ (z >> 31)) % bound;
-  }
-
- private:
-  std::uint64_t state_ = 5000;
-};
 
 void append_row(Digits& to, const Digits& from, std::int64_t row) {
   const auto first = from.images.begin() + row * digit_pixels;
@@ -76,7 +62,7 @@ Digits load_idx_digits(const fs::path& dir, const std::string& part) {
 
 Mnist load_bundled() {
   constexpr std::int64_t train_count = 4000;
-  const fs::path path = bundled_mnist_folder() / "mnist_5k.csv.gz";
+  const fs::path path = bundled_folder("mnist_5k") / "mnist_5k.csv.gz";
   Mnist mnist = split_digits(parse_csv_digits(read_data_file(path), path.string()), train_count);
   mnist.source = fmt::format("the bundled subset of MNIST ({} digits to train on, {} held out)", mnist.train.count,
                              mnist.test.count);
@@ -141,23 +127,12 @@ Mnist split_digits(const Digits& digits, std::int64_t train_count) {
   }
   std::vector<std::int64_t> order(static_cast<std::size_t>(digits.count));
   std::iota(order.begin(), order.end(), 0);
-  Shuffler shuffler;
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[shuffler.below(i)]);
+  SplitMix(split_seed).shuffle(order);
 
   Mnist mnist;
   for (const std::int64_t row : order)
     append_row(mnist.train.count < train_count ? mnist.train : mnist.test, digits, row);
   return mnist;
-}
-
-fs::path bundled_mnist_folder() {
-  std::error_code failure;
-  const fs::path program = fs::read_symlink("/proc/self/exe", failure);
-  if (!failure) {
-    const fs::path installed = program.parent_path().parent_path() / "share" / "bitale" / "mnist_5k";
-    if (fs::is_directory(installed, failure)) return installed;
-  }
-  return fs::path(BITALE_BUNDLED_DATA) / "mnist_5k";
 }
 
 Mnist load_mnist(const std::optional<std::string>& dir) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,9 +31,5 @@ Digits parse_idx_digits(std::string_view images, const std::string& images_name,
                         const std::string& labels_name);
 Digits parse_csv_digits(std::string_view text, const std::string& name);  // rows of 784 pixels and a label, 0 to 255
 Mnist split_digits(const Digits& digits, std::int64_t train_count);  // shuffled, in the same order on every machine
-
-// The folder of the bundled digits: ../share/bitale/mnist_5k beside the program if it is installed, else the source
-// tree's.
-std::filesystem::path bundled_mnist_folder();
 
 }  // namespace bitale::models

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <cstring>
+#include <string_view>
 #include <system_error>
 
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "models/data/file.h"
 #include "runtime/base/error.h"
 
 namespace bitale::models {
@@ -47,11 +48,12 @@ std::string reason() { return std::error_code(errno, std::generic_category()).me
 class File {
  public:
   explicit File(int descriptor) : descriptor_(descriptor) {}
-  ~File() { close(); }
+  ~File() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   int descriptor() const { return descriptor_; }
-  bool close() { return descriptor_ < 0 || ::close(std::exchange(descriptor_, -1)) == 0; }
 
  private:
   int descriptor_;
@@ -74,34 +76,6 @@ std::string header_of(const NamedArrays& content) {
   std::string text = header.dump();
   text.append((length_bytes - text.size() % length_bytes) % length_bytes, ' ');  // the arrays start aligned
   return text;
-}
-
-bool write_all(int descriptor, const void* data, std::size_t size) {
-  const char* at = static_cast<const char*>(data);
-  while (size > 0) {
-    const ssize_t written = ::write(descriptor, at, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    at += written;
-    size -= static_cast<std::size_t>(written);
-  }
-  return true;
-}
-
-bool write_content(int descriptor, const NamedArrays& content) {
-  const std::string header = header_of(content);
-  const std::uint64_t length = header.size();
-  if (!write_all(descriptor, &length, length_bytes) || !write_all(descriptor, header.data(), header.size()))
-    return false;
-  for (const auto& [name, array] : content.arrays)
-    if (!write_all(descriptor, array.data(), array.bytes())) return false;
-  return ::fsync(descriptor) == 0;
-}
-
-// The new name survives a power cut only once its folder is on the disk too; where that cannot be asked for, it is not.
-void sync_folder(const fs::path& folder) {
-  const File file(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (file.descriptor() >= 0) ::fsync(file.descriptor());
 }
 
 // ---- reading ----
@@ -286,17 +260,12 @@ const std::string& NamedArrays::text(const std::string& key, const std::string& 
 }
 
 void write_safetensors(const fs::path& path, const NamedArrays& content) {
-  const std::string temporary = fmt::format("{}.{}.tmp", path.string(), ::getpid());
-  const auto fail = [&] {
-    const std::string why = reason();
-    ::unlink(temporary.c_str());
-    throw Error(
-        fmt::format("'{}' cannot be written: {}. A file that was there before is unchanged.", path.string(), why));
-  };
-  File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (file.descriptor() < 0 || !write_content(file.descriptor(), content) || !file.close()) fail();
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail();
-  sync_folder(path.parent_path());
+  const std::string header = header_of(content);
+  const std::uint64_t length = header.size();
+  std::vector<std::string_view> parts{{reinterpret_cast<const char*>(&length), length_bytes}, header};
+  for (const auto& [name, array] : content.arrays)
+    parts.emplace_back(static_cast<const char*>(array.data()), array.bytes());
+  replace_file(path, parts);
 }
 
 NamedArrays read_safetensors(const fs::path& path) { return Reader(path).read(); }

@@ -23,8 +23,8 @@ struct NamedArrays {
   const std::string& text(const std::string& key, const std::string& file) const;  // Error if it is missing
 };
 
-// Written under a temporary name, flushed to the disk and renamed: at every moment `path` is the old file or the new
-// one. Error if that fails; then the old file is still there.
+// By replace_file (models/data/file.h): at every moment `path` is the old file or the new one. Error if that fails;
+// then the old file is still there.
 void write_safetensors(const std::filesystem::path& path, const NamedArrays& content);
 
 // Every length and offset is checked before it is used; what is not a well-formed file is an Error that says why.

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "models/data/split_mix.h"
 #include "models/optim/sgd.h"
 #include "runtime/base/error.h"
 
@@ -29,27 +30,6 @@ void copy_moved(const float* from, float* to, std::int64_t down, std::int64_t ri
     std::copy(from + (row - down) * side + first - right, from + (row - down) * side + last - right,
               to + row * side + first);
 }
-
-// splitmix64: the same numbers on every machine.
-class Numbers {
- public:
-  Numbers(std::uint64_t seed, std::int64_t stream)
-      : state_(seed * 0x100000001b3u + static_cast<std::uint64_t>(stream)) {}
-  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
-  std::int64_t within(std::int64_t bound) {  // [-bound, bound]
-    return static_cast<std::int64_t>(below(2 * static_cast<std::uint64_t>(bound) + 1)) - bound;
-  }
-  std::uint64_t next() {
-    state_ += 0x9e3779b97f4a7c15;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-
- private:
-  std::uint64_t state_;
-};
 
 std::vector<Argument> evaluation_arguments(const Digits& digits, std::int64_t begin, std::int64_t end) {
   const auto images = std::span(digits.images)
@@ -149,8 +129,7 @@ double Trainer::learning_rate() const {
 void Trainer::shuffle() {
   order_.resize(static_cast<std::size_t>(digits_.count));
   std::iota(order_.begin(), order_.end(), 0);
-  Numbers numbers(options_.seed, epoch_);
-  for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[numbers.below(i)]);
+  SplitMix(options_.seed, epoch_).shuffle(order_);
   learning_rate_.set(scalar(learning_rate()));
 }
 
@@ -158,10 +137,10 @@ std::vector<Argument> Trainer::training_batch(std::int64_t begin, std::int64_t e
   Array images(float32, {end - begin, digit_pixels}), labels(int32, {end - begin});
   float* image = images.view<float>().data();
   std::int32_t* label = labels.view<std::int32_t>().data();
-  const std::uint64_t epoch_seed = Numbers(options_.seed, epoch_).next();
+  const std::uint64_t epoch_seed = SplitMix(options_.seed, epoch_).next();
   for (std::int64_t i = begin; i < end; ++i, image += digit_pixels) {
     const std::int64_t row = order_[static_cast<std::size_t>(i)];
-    Numbers numbers(epoch_seed, row);
+    SplitMix numbers(epoch_seed, row);
     const std::int64_t down = numbers.within(options_.shift), right = numbers.within(options_.shift);
     copy_moved(digits_.images.data() + row * digit_pixels, image, down, right);
     *label++ = digits_.labels[static_cast<std::size_t>(row)];

@@ -39,7 +39,7 @@ std::vector<Tensor> broadcast_arrays(const std::vector<Tensor>& tensors, SourceL
 // negative bounds count from the end, bounds outside are brought inside, missing ones are the ends.
 struct Range {
   std::optional<Dim> start = std::nullopt, stop = std::nullopt;
-  std::int64_t step = 1;
+  Dim step = 1;  // a symbolic one is positive
 };
 Tensor slice(const Tensor& x, int axis, const Range& range, SourceLine line = {});
 Tensor slice(const Tensor& x, const std::vector<Range>& ranges, SourceLine line = {});  // of the first axes

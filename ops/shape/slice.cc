@@ -1,6 +1,7 @@
 // Parts of axes: slices, reversal and rotation.
 #include "compiler/prim/samples.h"
 #include "ops/api/axes.h"
+#include "ops/api/index.h"
 #include "ops/api/shape.h"
 
 namespace bitale::ops {
@@ -11,7 +12,9 @@ extern const OpDef slice_ranges_op, roll_op;
 
 const OpDef slice_ranges_op{
     .name = "slice_ranges",
-    .doc = "slice(x, {{start, stop, step}...}), slice(x, axis, start, stop, step): as NumPy; bounds may be symbolic",
+    .doc =
+        "slice(x, {{start, stop, step}...}), slice(x, axis, start, stop, step): as NumPy; bounds and steps may be "
+        "symbolic",
     .composite = true,
     .samples =
         [] {
@@ -29,6 +32,8 @@ const OpDef slice_ranges_op{
                          [](auto x) { return slice(x[0], 0, {x[0].dim(1) - 1, x[0].dim(0) - x[0].dim(1)}); }),
               ir::sample("symbolic, from the end", {ir::uniform({6, 3})},
                          [](auto x) { return slice(x[0], 0, {Dim(0) - x[0].dim(1), {}, -2}); }),
+              ir::sample("symbolic step", {ir::uniform({7, 3})},
+                         [](auto x) { return slice(x[0], 0, {1, {}, x[0].dim(1)}); }),
           };
         },
 };
@@ -62,15 +67,23 @@ Dim from_start(const Dim& v, const Dim& n) {
 }
 
 Part part_of(const Range& r, const Dim& n) {
-  const bool forward = r.step > 0;
+  const bool forward = !r.step.is_constant() || r.step.value() > 0;
   const Dim low(forward ? 0 : -1), high = forward ? n : n - 1;
   const auto inside = [&](const std::optional<Dim>& bound, const Dim& otherwise) {
     return bound ? max(min(from_start(*bound, n), high), low) : otherwise;
   };
   const Dim start = inside(r.start, forward ? low : high), stop = inside(r.stop, forward ? high : low);
   const Dim distance = forward ? stop - start : start - stop;
-  const std::int64_t step = forward ? r.step : -r.step;
-  return {start, max(ir::floordiv(distance + Dim(step - 1), Dim(step)), Dim(0))};
+  const Dim step = forward ? r.step : Dim(-r.step.value());
+  return {start, max(ir::floordiv(distance + step - 1, step), Dim(0))};
+}
+
+// A step that is not a constant: the rows between the bounds, gathered.
+Tensor every(const Tensor& x, int axis, const Range& r, SourceLine line) {
+  const Tensor between = slice(x, axis, {r.start, r.stop}, line);
+  const Dim count = part_of({.step = r.step}, between.dim(axis)).count;
+  const Tensor places = ir::mul(ir::iota(DType::i64, {count}, 0, line), ir::extent(r.step, line), line);
+  return gather(between, places, axis, line);
 }
 
 }  // namespace
@@ -81,14 +94,21 @@ Tensor slice(const Tensor& x, const std::vector<Range>& ranges, SourceLine line)
     reject("slice", "there are " + std::to_string(ranges.size()) + " ranges for fewer axes", x, line);
   Shape starts(x.shape().size(), Dim(0)), extents = x.shape();
   std::vector<std::int64_t> steps(starts.size(), 1);
+  std::vector<std::size_t> symbolic;
   for (std::size_t k = 0; k < ranges.size(); ++k) {
-    if (ranges[k].step == 0) reject("slice", "a step must not be 0", x, line);
+    if (!ranges[k].step.is_constant()) {
+      symbolic.push_back(k);
+      continue;
+    }
+    if (ranges[k].step.is(0)) reject("slice", "a step must not be 0", x, line);
     const Part part = part_of(ranges[k], x.shape()[k]);
     starts[k] = part.start;
     extents[k] = part.count;
-    steps[k] = ranges[k].step;
+    steps[k] = ranges[k].step.value();
   }
-  return ir::slice(x, std::move(starts), std::move(extents), std::move(steps), line);
+  Tensor y = ir::slice(x, std::move(starts), std::move(extents), std::move(steps), line);
+  for (const std::size_t k : symbolic) y = every(y, static_cast<int>(k), ranges[k], line);
+  return y;
 }
 
 Tensor slice(const Tensor& x, int axis, const Range& range, SourceLine line) {

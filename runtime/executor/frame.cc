@@ -5,6 +5,7 @@
 
 #include "runtime/base/flags.h"
 #include "runtime/executor/matrix_call.h"
+#include "runtime/library/form.h"
 
 namespace bitale::executor {
 
@@ -24,6 +25,18 @@ bool is_small(const Program& program, const Placement& p, const KernelStep& kern
   return std::all_of(kernel.buffers.begin(), kernel.buffers.end(), [&](int b) {
     return p.bytes[at(b)] < serial_elements * static_cast<std::int64_t>(size_of(program.buffers[at(b)].storage));
   });
+}
+
+void check_call(const Program& program, const Placement& p, const LibraryStep& call,
+                const std::vector<std::int64_t>& extents) {
+  std::vector<library::CallForm::Buffer> buffers;
+  for (std::size_t i = 0; i < call.buffers.size(); ++i) {
+    const Buffer& b = program.buffers[at(call.buffers[i])];
+    std::int64_t elements = 1;
+    for (const int slot : b.dims) elements *= p.extents[at(slot)];
+    buffers.push_back({b.storage, elements, call.writes[i]});
+  }
+  library::check_form(call.function, {buffers, extents, call.integers, call.reals});
 }
 
 Facts facts_of(const Layout& layout, const Placement& p);
@@ -50,6 +63,7 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
   } else if (const auto* call = std::get_if<LibraryStep>(&s.node)) {
     std::vector<std::int64_t> extents;
     for (const int slot : call->extents) extents.push_back(p.extents[at(slot)]);
+    check_call(*layout.program, p, *call, extents);
     facts.serial = library::shared_work(call->function, extents) < serial_library_work;
   } else if (!step.bodies.empty()) {
     facts.serial = std::all_of(step.bodies.begin(), step.bodies.end(), [&](int b) { return bodies[at(b)].serial; });

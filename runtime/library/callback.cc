@@ -67,6 +67,11 @@ std::int64_t add_callback(Callback function) {
   return static_cast<std::int64_t>(table().rows.size()) - 1;
 }
 
+bool is_callback(std::int64_t number) {
+  std::lock_guard lock(table().mutex);
+  return number >= 0 && number < std::ssize(table().rows);
+}
+
 LibraryFn find_callback(const std::string& name) { return name == "callback" ? call : nullptr; }
 
 std::string callback_message(std::int64_t number) {

@@ -15,6 +15,7 @@ using Callback = std::function<void(std::span<const Array> inputs, std::span<Arr
 
 // A number for the function, which is kept as long as the process runs.
 std::int64_t add_callback(Callback function);
+bool is_callback(std::int64_t number);
 
 // What the call's integers are: the number, the count of inputs, then dtype and rank of each input and output. Its
 // extents are those of all inputs and outputs, one after another. Its buffers: inputs, then outputs.

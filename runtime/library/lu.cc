@@ -1,5 +1,6 @@
 // LU factors with row exchanges, and what is solved by them. `packed` holds U, and below its diagonal L without its
 // ones; row i of L U is row rows[i] of the matrix.
+#include <algorithm>
 #include <vector>
 
 #include <Eigen/LU>
@@ -9,14 +10,18 @@
 namespace bitale::library {
 namespace {
 
+// Null where one is no row, which no factors have.
 const std::int64_t* rows_of(const Arguments& a, std::size_t buffer, std::int64_t number, std::int64_t n) {
-  return static_cast<const std::int64_t*>(a.buffers[buffer]) + number * n;
+  const std::int64_t* rows = static_cast<const std::int64_t*>(a.buffers[buffer]) + number * n;
+  const bool fine = std::all_of(rows, rows + n, [n](std::int64_t row) { return row >= 0 && row < n; });
+  return fine ? rows : nullptr;
 }
 
 // x becomes the solution for the right side b (transposed: of the transposed matrix).
 template <class P, class B, class X>
 MatrixFailure solve_by(const P& packed, const std::int64_t* rows, const B& b, X& x, bool transposed) {
   const Eigen::Index n = packed.rows();
+  if (!rows) return failed(ErrorCode::library);
   for (Eigen::Index i = 0; i < n; ++i)
     if (packed(i, i) == 0) return failed(ErrorCode::singular, i, 0);
   if (n == 0 || x.cols() == 0) return {};
@@ -94,7 +99,9 @@ int lu_det(Context* context, const Arguments& a) {
   return each_matrix(context, a, [&](auto tag, std::int64_t number) {
     using T = typename decltype(tag)::type;
     const auto packed = input<T>(a, 1, number, n, n);
-    double det = parity(rows_of(a, 2, number, n), n);
+    const std::int64_t* rows = rows_of(a, 2, number, n);
+    if (!rows) return failed(ErrorCode::library);
+    double det = parity(rows, n);
     for (std::int64_t i = 0; i < n; ++i) det *= static_cast<double>(packed(i, i));
     static_cast<T*>(a.buffers[3])[number] = static_cast<T>(det);
     return MatrixFailure{};
@@ -106,7 +113,9 @@ int lu_slogdet(Context* context, const Arguments& a) {
   return each_matrix(context, a, [&](auto tag, std::int64_t number) {
     using T = typename decltype(tag)::type;
     const auto packed = input<T>(a, 1, number, n, n);
-    double sign = parity(rows_of(a, 2, number, n), n), logarithm = 0;
+    const std::int64_t* rows = rows_of(a, 2, number, n);
+    if (!rows) return failed(ErrorCode::library);
+    double sign = parity(rows, n), logarithm = 0;
     for (std::int64_t i = 0; i < n; ++i) {
       const double u = static_cast<double>(packed(i, i));
       sign = std::isnan(u) ? u : u == 0 ? 0.0 : u < 0 ? -sign : sign;

@@ -20,8 +20,8 @@
 // Bodies of loops and branches are Programs without ports, checks, Shareds or code: their buffers of role input are
 // what bindings fill, those of role output what bindings take (`index` is not used), their entry numbers are the
 // outermost Program's, and their extents come from `outer`, `iteration`, constants and arithmetic. An extent that
-// changes with the iteration may be an argument of a kernel or an offset, but not the dim of a buffer, of a contraction
-// or of a blocked step, nor a number of trips.
+// changes with the iteration may be an argument of a kernel or an offset, but not the dim of a buffer, of a
+// contraction, of a blocked step or of a library call, nor a number of trips.
 #pragma once
 
 #include <cstdint>

@@ -339,7 +339,10 @@ class Verifier {
     entry(s.entry, "the kernel");
     arguments(s.buffers, s.writes, s.extents);
   }
-  void rule(const LibraryStep& s) { arguments(s.buffers, s.writes, s.extents); }
+  void rule(const LibraryStep& s) {
+    arguments(s.buffers, s.writes, s.extents);
+    for (const int e : s.extents) fixed(e, "an extent of a library call");
+  }
   void rule(const CopyStep& s) {
     reads(s.from, "the source");
     writes(s.to, "the target");

@@ -163,3 +163,34 @@ TEST_CASE("an integer that comes to a narrower one by way of a float saturates, 
     CHECK(out[1].at(0) == -11);  // the direct way wraps round
   }
 }
+
+TEST_CASE("vmap is a loop over rows") {
+  const Dim n("n");
+  const Tensor x = input("x", float64, {n, 3}), y = input("y", float64, {n}), w = input("w", float64, {3});
+  const auto of_row = [&](const Tensor& row, const Tensor& scale) { return sum(tanh(row * w)) * scale; };
+  const Tensor all = vmap([&](const std::vector<Tensor>& r) { return std::vector<Tensor>{of_row(r[0], r[1])}; },
+                          std::vector<Tensor>{x, y})[0];
+  const Tensor doubled = vmap([](const Tensor& row) { return row * 2.0; }, x);
+  const Function f = function({x, y, w}, {all, doubled, grad(sum(all), w)});
+  const std::vector<double> rows{1, 2, 3, 4, 5, 6}, scales{10, 100}, weights{0.1, 0.2, 0.3};
+  const std::vector<Array> out =
+      f(Array::of<double>(rows, {2, 3}), Array::of<double>(scales, {2}), Array::of<double>(weights, {3}));
+  double slope = 0;
+  for (std::int64_t i = 0; i < 2; ++i) {
+    double expected = 0;
+    for (std::int64_t k = 0; k < 3; ++k) {
+      const double v = static_cast<double>(3 * i + k + 1), scale = i == 0 ? 10 : 100;
+      const double t = std::tanh(v * 0.1 * static_cast<double>(k + 1));
+      expected += t * scale;
+      if (k == 0) slope += (1 - t * t) * v * scale;
+    }
+    CHECK(out[0].at(i) == Approx(expected));
+    CHECK(out[1].at(3 * i + 2) == static_cast<double>(6 * i + 6));
+  }
+  CHECK(out[2].at(0) == Approx(slope));
+  const Tensor s = input("s", float64, {});
+  const auto identity = [](const Tensor& row) { return row; };
+  CHECK_THAT(message_of([&] { vmap(identity, s); }), contains("vmap at api_test.cc"));
+  CHECK_THAT(message_of([&] { vmap([](const std::vector<Tensor>& r) { return r; }, std::vector<Tensor>{}); }),
+             contains("there must be an argument"));
+}

@@ -13,7 +13,12 @@
 #include "compiler/ir/graph.h"
 #include "compiler/ir/parse.h"
 #include "models/data/idx.h"
+#include "models/data/reviews.h"
 #include "models/data/safetensors.h"
+#include "models/data/study_lengths.h"
+#include "models/data/tokens.h"
+#include "models/data/utf8.h"
+#include "models/data/vocabulary.h"
 #include "ops/api/ops.h"
 #include "runtime/base/error.h"
 #include "runtime/program/format.h"
@@ -26,6 +31,10 @@ namespace {
 
 void must(bool condition, const std::string& what) {
   if (!condition) throw std::logic_error("taken, but " + what);
+}
+
+std::string_view text_of(std::span<const std::uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // ---- graph text ----
@@ -172,7 +181,7 @@ bool read_safetensors(std::span<const std::uint8_t> bytes) {
 }
 
 bool read_idx(std::span<const std::uint8_t> bytes) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view text = text_of(bytes);
   bool read = false;
   for (std::size_t rank = 1; rank <= 3; ++rank) try {
       const models::Idx idx = models::parse_idx(text, rank, "bytes");
@@ -185,12 +194,64 @@ bool read_idx(std::span<const std::uint8_t> bytes) {
   return read;
 }
 
+// ---- texts ----
+
+void check_tokens(std::string_view text) {
+  for (const std::string& token : models::tokenize(text)) {
+    must(!token.empty() && models::find_malformed(token) == std::string_view::npos, "it has a token that is no text");
+    for (const char c : token) must(c < 0 || c > ' ', "it has a token with white space");
+  }
+}
+
+// Both tables: IMDB's and that of the bundled sentences.
+bool read_reviews(std::span<const std::uint8_t> bytes) {
+  bool read = false;
+  for (const auto parse : {models::parse_reviews, models::parse_snippets}) try {
+      const std::vector<models::Review> reviews = parse(text_of(bytes), "bytes");
+      must(!reviews.empty(), "it has no reviews");
+      for (const models::Review& review : reviews) {
+        must(!review.text.empty() && (review.label == 0 || review.label == 1), "it has a review that is none");
+        must(review.rating >= -4 && review.rating <= 10, "it has a rating that is none");
+        check_tokens(review.text);
+      }
+      read = true;
+    } catch (const Error&) {
+    }
+  return read;
+}
+
+bool read_vocabulary(std::span<const std::uint8_t> bytes) {
+  check_tokens(text_of(bytes));
+  try {
+    const models::Vocabulary vocabulary = models::parse_vocabulary(text_of(bytes), "bytes");
+    must(models::to_text(vocabulary).size() <= bytes.size() + 1, "it has more words than the file");
+    must(models::parse_vocabulary(models::to_text(vocabulary), "again").words() == vocabulary.words(),
+         "its text is not read back");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool read_lengths(std::span<const std::uint8_t> bytes) {
+  try {
+    const std::vector<std::int64_t> lengths = models::parse_lengths(text_of(bytes), "bytes");
+    for (const std::int64_t length : lengths) must(length >= 1 && length <= 10000, "it has a length that is none");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 constexpr ReaderUnderTest list[] = {
     {"graph_text", read_graph_text, graph_text_seeds},        // compiler/ir/parse.h
     {"program", read_program, program_seeds},                 // runtime/program/serialize.h: cache entries, too
     {"kernel_index", read_kernel_index, kernel_index_seeds},  // compiler/driver/kernel_cache.h
     {"safetensors", read_safetensors, safetensors_seeds},     // models/data/safetensors.h: checkpoints
     {"idx", read_idx, idx_seeds},                             // models/data/idx.h: MNIST's files
+    {"reviews", read_reviews, reviews_seeds},                 // models/data/reviews.h, and the tokens of their texts
+    {"vocabulary", read_vocabulary, vocabulary_seeds},        // models/data/vocabulary.h
+    {"lengths", read_lengths, lengths_seeds},                 // models/data/study_lengths.h
 };
 
 }  // namespace

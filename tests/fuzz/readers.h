@@ -32,5 +32,8 @@ std::vector<Bytes> program_seeds();
 std::vector<Bytes> kernel_index_seeds();
 std::vector<Bytes> safetensors_seeds();
 std::vector<Bytes> idx_seeds();
+std::vector<Bytes> reviews_seeds();
+std::vector<Bytes> vocabulary_seeds();
+std::vector<Bytes> lengths_seeds();
 
 }  // namespace bitale::tests

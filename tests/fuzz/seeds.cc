@@ -167,4 +167,16 @@ std::vector<Bytes> idx_seeds() {
   return {{0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9}, {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4}};
 }
 
+std::vector<Bytes> reviews_seeds() {
+  return {bytes_of("label\trating\treview\n1\t10\tIt's well-made.<br />A \"caf\u00e9\"...\n0\t1\tNo\n"),
+          bytes_of("id\trating\tsnippet\n12\t-3.25\tDon't\n7\t0.5\tGood, for 1,000 reasons\n")};
+}
+
+std::vector<Bytes> vocabulary_seeds() {
+  return {bytes_of("bitale vocabulary 1, words: 0\n"),
+          bytes_of("bitale vocabulary 1, words: 4\nthe\n.\ncaf\u00e9\nwell-made\n")};
+}
+
+std::vector<Bytes> lengths_seeds() { return {bytes_of("7"), bytes_of("12\n99\n10000\n")}; }
+
 }  // namespace bitale::tests

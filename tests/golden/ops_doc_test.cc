@@ -80,12 +80,21 @@ std::string document() {
           "| `" + op->name + "` | " + cell(op->doc) + " | " + lowering_of(*op) + " | " + derivative_of(*op) + " |\n";
     }
   }
+  std::size_t cases = 0;
+  for (const ir::OpDef* op : tested_ops()) cases += op_cases(*op).size();
   return "# Ops\n\nMade from the list of ops (`ops/all_ops.cc`) by `tests/golden/ops_doc_test.cc`: " +
          std::to_string(nodes) + " kinds of node and " + std::to_string(composites) +
          " operations that are written in terms of others. Where a line begins with a call, that is how C++ programs "
          "write it; the others are made by derivatives and rewrites.\n\nDerivatives exist in reverse and forward mode "
          "and are graphs again, so that they have derivatives themselves. \"Zero\": the derivative is zero wherever it "
-         "exists.\n" +
+         "exists.\n\nTests are generated from the same list: " +
+         std::to_string(cases) +
+         " cases (samples in each dtype, as they are, with symbolic extents, and with extents replaced by 0 and 1). "
+         "The values of each are compared with those of its reference, or of its body where it has none: the body's, "
+         "and "
+         "those of optimised code for every instruction set that the machine has, and of code that is not. Its "
+         "derivatives are compared with finite differences in float64, to second order; its batched form with a loop; "
+         "its text with what it parses to.\n" +
          tables;
 }
 

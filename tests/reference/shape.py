@@ -90,6 +90,7 @@ REFERENCES = {
         "nothing": lambda x: x[3:2, 2:4:-1],
         "symbolic bounds": lambda x: x[x.shape[1] - 1:x.shape[0] - x.shape[1]],
         "symbolic, from the end": lambda x: x[-x.shape[1]::-2],
+        "symbolic step": lambda x: x[1::x.shape[1]],
     },
     "roll": {
         "right": lambda x: np.roll(x, 2, 1),

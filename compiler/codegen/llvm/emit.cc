@@ -2,6 +2,7 @@
 
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/Function.h>
+#include <llvm/IR/MDBuilder.h>
 
 namespace bitale::codegen::host {
 
@@ -47,7 +48,8 @@ Carried emit_loop(Ir& ir, Value* begin, Value* end, std::int64_t step, Carried i
   return carried;
 }
 
-Carried emit_if(Ir& ir, Value* condition, Carried values, const std::function<void(Carried& carried)>& then) {
+Carried emit_if(Ir& ir, Value* condition, Carried values, const std::function<void(Carried& carried)>& then,
+                Chance chance) {
   if (const auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition)) {
     if (!known->isZero()) then(values);
     return values;
@@ -56,7 +58,9 @@ Carried emit_if(Ir& ir, Value* condition, Carried values, const std::function<vo
   llvm::BasicBlock* before = ir.GetInsertBlock();
   llvm::BasicBlock* taken = llvm::BasicBlock::Create(ir.getContext(), "then", f);
   llvm::BasicBlock* after = llvm::BasicBlock::Create(ir.getContext(), "after", f);
-  ir.CreateCondBr(condition, taken, after);
+  llvm::MDNode* weights =
+      chance == Chance::rare ? llvm::MDBuilder(ir.getContext()).createUnlikelyBranchWeights() : nullptr;
+  ir.CreateCondBr(condition, taken, after, weights);
   ir.SetInsertPoint(taken);
   Carried changed = values;
   then(changed);

@@ -20,8 +20,11 @@ using Carried = std::vector<Value*>;
 Carried emit_loop(Ir& ir, Value* begin, Value* end, std::int64_t step, Carried init,
                   const std::function<void(Value* i, Carried& carried)>& body);
 
-// if (condition) then(); afterwards the values that `then` left in `carried`, or those it got.
-Carried emit_if(Ir& ir, Value* condition, Carried values, const std::function<void(Carried& carried)>& then);
+// if (condition) then(); afterwards the values that `then` left in `carried`, or those it got. What is rare is laid out
+// and given registers as such.
+enum class Chance { even, rare };
+Carried emit_if(Ir& ir, Value* condition, Carried values, const std::function<void(Carried& carried)>& then,
+                Chance chance = Chance::even);
 
 inline llvm::FixedVectorType* vector_of(llvm::Type* element, int lanes) {
   return llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes));

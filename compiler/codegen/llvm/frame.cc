@@ -25,7 +25,7 @@ Frame::Frame(Unit& u, llvm::Function* function, const kernel::Kernel& k)
     : kernel(k),
       unit(u),
       ir(llvm::BasicBlock::Create(u.context(), "", function)),
-      scalars(ir, u.isa()),
+      scalars(u, ir),
       slots_(k.values.size()) {
   llvm::FastMathFlags contract;
   contract.setAllowContract(true);

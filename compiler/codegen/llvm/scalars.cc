@@ -68,17 +68,29 @@ class Scalars::Expansion : public kernel::Emitter {
   }
   DType type_of(Handle h) override { return static_cast<Slot*>(h)->type; }
 
-  std::vector<Handle> rarely(Handle condition, const std::vector<Handle>& common,
-                             const std::function<std::vector<Handle>()>& rare) override {
-    Value* lanes = value(condition);
+  // The rare code is a function of its own, once for all that call it in this object, on lanes in memory.
+  std::vector<Handle> rarely(Handle condition, const std::vector<Handle>& common, const std::vector<Handle>& args,
+                             const Rare& rare) override {
+    const DType type = type_of(args[0]);
+    const int row = (width_ + rare_lanes() - 1) / rare_lanes() * rare_lanes();
+    Value* const lanes = value(condition);
     Carried values;
     for (Handle h : common) values.push_back(value(h));
-    values = emit_if(s_.ir_, width_ == 1 ? lanes : s_.ir_.CreateOrReduce(lanes), values, [&](Carried& changed) {
-      const std::vector<Handle> found = rare();
-      for (std::size_t i = 0; i < changed.size(); ++i) changed[i] = s_.pick(lanes, value(found[i]), changed[i]);
-    });
+    const auto then = [&](Carried& changed) {
+      llvm::Function* f = rare_function(rare, type, args.size());
+      Value* memory = rows(type, row, std::max(args.size(), common.size()));
+      const auto at = [&](std::size_t r) {
+        return s_.ir_.CreateConstGEP1_64(s_.type_of(type), memory, r * static_cast<std::size_t>(row));
+      };
+      const llvm::Align align(static_cast<std::uint64_t>(size_of(type)));
+      for (std::size_t r = 0; r < args.size(); ++r) s_.ir_.CreateAlignedStore(value(args[r]), at(r), align);
+      s_.ir_.CreateCall(f, {memory, s_.ir_.getInt64(static_cast<std::uint64_t>(row))});
+      for (std::size_t r = 0; r < changed.size(); ++r)
+        changed[r] = s_.pick(lanes, s_.ir_.CreateAlignedLoad(changed[r]->getType(), at(r), align), changed[r]);
+    };
+    values = emit_if(s_.ir_, width_ == 1 ? lanes : s_.ir_.CreateOrReduce(lanes), values, then, Chance::rare);
     std::vector<Handle> out;
-    for (std::size_t i = 0; i < common.size(); ++i) out.push_back(hold(values[i], type_of(common[i])));
+    for (Value* v : values) out.push_back(hold(v, type));
     return out;
   }
 
@@ -94,6 +106,47 @@ class Scalars::Expansion : public kernel::Emitter {
     Value* value;
     DType type;
   };
+  // As many as fit a register where the code computes in float64.
+  int rare_lanes() const { return lanes_of(s_.isa_, 8); }
+
+  // Memory for `count` rows of lanes, one for the whole function.
+  Value* rows(DType type, int row, std::size_t count) {
+    llvm::BasicBlock& start = s_.ir_.GetInsertBlock()->getParent()->getEntryBlock();
+    Ir ir(&start, start.begin());
+    auto* array = llvm::ArrayType::get(s_.type_of(type), static_cast<std::uint64_t>(row) * count);
+    llvm::AllocaInst* memory = ir.CreateAlloca(array);
+    memory->setAlignment(llvm::Align(64));
+    return memory;
+  }
+
+  // void f(ptr rows, i64 row): replaces rows of arguments, of `row` lanes each, by rows of results.
+  llvm::Function* rare_function(const Rare& rare, DType type, std::size_t args) {
+    const std::string name = std::string(rare.name) + (type == DType::f64 ? "_f64" : "_f32");
+    if (llvm::Function* known = s_.unit_.module().getFunction(name)) return known;
+    const llvm::Align align(static_cast<std::uint64_t>(size_of(type)));
+    Ir& outer = s_.ir_;
+    auto* signature = llvm::FunctionType::get(outer.getVoidTy(), {outer.getPtrTy(), outer.getInt64Ty()}, false);
+    llvm::Function* f = s_.unit_.helper_function(name, signature);
+    Ir ir(llvm::BasicBlock::Create(outer.getContext(), "", f));
+    Scalars scalars(s_.unit_, ir);
+    auto* vector = vector_of(scalars.type_of(type), rare_lanes());
+    Value *memory = f->getArg(0), *row = f->getArg(1);
+    emit_loop(ir, ir.getInt64(0), row, rare_lanes(), {}, [&](Value* i, Carried&) {
+      const auto at = [&](std::size_t r) {
+        return ir.CreateGEP(scalars.type_of(type), memory, ir.CreateAdd(i, ir.CreateMul(row, ir.getInt64(r))));
+      };
+      Carried given;
+      for (std::size_t r = 0; r < args; ++r) given.push_back(ir.CreateAlignedLoad(vector, at(r), align));
+      Expansion inside(scalars, given[0]);
+      std::vector<Handle> handles;
+      for (Value* v : given) handles.push_back(inside.hold(v, type));
+      const std::vector<Handle> found = rare.emit(inside, handles);
+      for (std::size_t r = 0; r < found.size(); ++r) ir.CreateAlignedStore(value(found[r]), at(r), align);
+    });
+    ir.CreateRetVoid();
+    return f;
+  }
+
   Scalars& s_;
   llvm::IRBuilderBase::FastMathFlagGuard flags_;
   std::deque<Slot> slots_;

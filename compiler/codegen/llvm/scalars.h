@@ -6,6 +6,7 @@
 #include <span>
 
 #include "compiler/codegen/llvm/emit.h"
+#include "compiler/codegen/llvm/target.h"
 #include "compiler/kernel/expand.h"
 #include "compiler/kernel/kernel.h"
 #include "runtime/device/cpu.h"
@@ -17,7 +18,8 @@ llvm::Type* type_of(llvm::LLVMContext& context, DType dtype);
 
 class Scalars {
  public:
-  Scalars(Ir& ir, Isa isa) : ir_(ir), isa_(isa) {}
+  // `ir` writes into a function of the unit.
+  Scalars(Unit& unit, Ir& ir) : unit_(unit), ir_(ir), isa_(unit.isa()) {}
 
   llvm::Type* type_of(DType dtype) { return host::type_of(ir_.getContext(), dtype); }
   llvm::Constant* constant(const kernel::Value& v);
@@ -48,6 +50,7 @@ class Scalars {
   Value* scalef(Value* x, Value* n, int width);  // x * 2^n, v4
   Value* cast(DType result, DType operand, Value* v);
 
+  Unit& unit_;
   Ir& ir_;
   Isa isa_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,13 @@ Tensor jacobian(const Tensor& y, const Tensor& x, Where at = Where::current());
 Tensor hessian(const Tensor& cost, const Tensor& x, Where at = Where::current());
 std::vector<Tensor> hessian_vector_product(const Tensor& cost, const std::vector<Tensor>& x,
                                            const std::vector<Tensor>& v, Where at = Where::current());
+
+// f for every row at once: result i of f of row i of each x (along their leading axes, which have one extent), stacked
+// along a new leading axis. What f reads besides its arguments is the same for all rows. No loop: each op of f becomes
+// one over one more axis.
+using RowFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>& rows)>;
+std::vector<Tensor> vmap(const RowFunction& f, const std::vector<Tensor>& xs, Where at = Where::current());
+Tensor vmap(const std::function<Tensor(const Tensor& row)>& f, const Tensor& x, Where at = Where::current());
 
 // Compares the derivatives of `outputs` in each of `wrt` with finite differences, along random directions, with
 // compiled functions; `values` are those of the inputs (pairs of an input() and its value). Everything that is

@@ -43,10 +43,10 @@ Tensor repeat(const Tensor& x, const Dim& count, int axis, Where at = Where::cur
 // bounds count from the end, those outside are brought inside, missing ones are the ends. Bounds may be symbolic.
 struct Range {
   std::optional<Dim> start = std::nullopt, stop = std::nullopt;
-  std::int64_t step = 1;
+  Dim step = 1;  // a symbolic one is positive
 };
 Tensor slice(const Tensor& x, int axis, const Range& range, Where at = Where::current());
-Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& stop, std::int64_t step = 1,
+Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& stop, const Dim& step = 1,
              Where at = Where::current());
 Tensor slice(const Tensor& x, const std::vector<Range>& ranges, Where at = Where::current());  // of the first axes
 Tensor flip(const Tensor& x, const Axes& axes = {}, Where at = Where::current());              // none: all

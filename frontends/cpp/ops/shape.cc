@@ -12,7 +12,7 @@ using detail::Access;
 namespace {
 
 std::optional<ir::Dim> in(const std::optional<Dim>& d) { return d ? std::optional(Access::in(*d)) : std::nullopt; }
-ops::Range in(const Range& r) { return {in(r.start), in(r.stop), r.step}; }
+ops::Range in(const Range& r) { return {in(r.start), in(r.stop), Access::in(r.step)}; }
 
 ops::PadMode in(PadMode mode) {
   switch (mode) {
@@ -86,7 +86,7 @@ Tensor repeat(const Tensor& x, const Dim& count, int axis, Where at) {
 Tensor slice(const Tensor& x, int axis, const Range& range, Where at) {
   return Access::out(ops::slice(Access::in(x, "slice"), axis, in(range), at));
 }
-Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& stop, std::int64_t step, Where at) {
+Tensor slice(const Tensor& x, int axis, const Dim& start, const Dim& stop, const Dim& step, Where at) {
   return slice(x, axis, Range{start, stop, step}, at);
 }
 Tensor slice(const Tensor& x, const std::vector<Range>& ranges, Where at) {

@@ -78,15 +78,16 @@ TEST_CASE("slices of symbolic extents are clipped at call time") {
   for (const std::int64_t extent : {0, 1, 2, 3, 7}) {
     for (const Range& r :
          std::vector<Range>{{2, 5}, {-3, {}}, {{}, {}, -2}, {5, -9, -1}, {{}, -2}, {1, {}, 3}, {-1, 0}}) {
+      const std::int64_t step = r.step.value();
       Numbers expected;  // NumPy's rules, spelled out
-      const std::int64_t low = r.step > 0 ? 0 : -1, high = r.step > 0 ? extent : extent - 1;
+      const std::int64_t low = step > 0 ? 0 : -1, high = step > 0 ? extent : extent - 1;
       const auto bound = [&](const std::optional<Dim>& d, std::int64_t otherwise) {
         if (!d) return otherwise;
         const std::int64_t v = d->value() < 0 ? d->value() + extent : d->value();
         return std::max(low, std::min(v, high));
       };
-      const std::int64_t start = bound(r.start, r.step > 0 ? low : high), stop = bound(r.stop, r.step > 0 ? high : low);
-      for (std::int64_t i = start; r.step > 0 ? i < stop : i > stop; i += r.step)
+      const std::int64_t start = bound(r.start, step > 0 ? low : high), stop = bound(r.stop, step > 0 ? high : low);
+      for (std::int64_t i = start; step > 0 ? i < stop : i > stop; i += step)
         expected.push_back(static_cast<double>(i));
       CHECK(run(ops::slice(x, 0, r), x, {extent}) == expected);
     }
@@ -94,6 +95,11 @@ TEST_CASE("slices of symbolic extents are clipped at call time") {
     const Numbers tail = run(ops::slice(x, 0, {Dim(0) - floordiv(n, 2), {}}), x, {extent});
     CHECK(tail.size() == static_cast<std::size_t>(half == 0 ? extent : half));  // x[-0:] is all of x
   }
+  // A step that is an extent.
+  CHECK(run(ops::slice(x, 0, {{}, {}, floordiv(n, 3)}), x, {7}) == Numbers{0, 2, 4, 6});
+  CHECK(run(ops::slice(x, 0, {1, -1, floordiv(n, 3)}), x, {9}) == Numbers{1, 4, 7});
+  CHECK(run(ops::slice(x, 0, {2, 2, n}), x, {5}).empty());
+  CHECK_THROWS_WITH(run(ops::slice(x, 0, {{}, {}, floordiv(n, 3)}), x, {2}), contains("divides by zero"));
   CHECK(ops::slice(x, 0, {1, n}).shape() == ops::slice(x, 0, {1, {}}).shape());
   CHECK_THROWS_WITH(ops::slice(x, 0, {1, 2, 0}), contains("a step must not be 0"));
   CHECK_THROWS_WITH(ops::slice(x, 1, {}), contains("slice: there is no axis 1"));

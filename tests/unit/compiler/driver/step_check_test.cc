@@ -113,8 +113,8 @@ TEST_CASE("the step check names the broken step, what it wrote, and the user's l
             if constexpr (std::is_same_v<Kind, program::KernelStep>) break_entry(b, step->entry);
             if constexpr (std::is_same_v<Kind, program::ContractionStep>) break_entry(b, step->tile.micro);
             if constexpr (std::is_same_v<Kind, program::LibraryStep>) {
-              b.program.extents.push_back({program::ExtentOp::constant, 0, 0});
-              step->extents.back() = static_cast<int>(b.program.extents.size()) - 1;  // no indices
+              b.program.extents.push_back({program::ExtentOp::constant, 4, 0});
+              step->extents.front() = static_cast<int>(b.program.extents.size()) - 1;  // rows: -1 is another one
             }
             return;
           }

@@ -1,5 +1,8 @@
 #include "models/data/file.h"
 
+#include <iterator>
+#include <vector>
+
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_folder.h"
@@ -64,4 +67,15 @@ TEST_CASE("what is no file is named") {
   const TempFolder folder;
   CHECK_THROWS_WITH(read_data_file(folder.path() / "absent"), contains("absent' is not a file"));
   CHECK_THROWS_WITH(read_data_file(folder.path()), contains("is not a file"));
+}
+
+TEST_CASE("a replaced file has its parts, and nothing else lies beside it") {
+  const TempFolder folder;
+  const auto path = folder.write("file", "what was there before");
+  replace_file(path, std::vector<std::string_view>{"some ", "", "text"});
+  CHECK(read_data_file(path) == "some text");
+  replace_file(path, {});
+  CHECK(read_data_file(path).empty());
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+  CHECK_THROWS_WITH(replace_file(folder.path() / "no" / "file", {}), contains("no/file' cannot be written: No such"));
 }

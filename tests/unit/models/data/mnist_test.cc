@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <utility>
 
 #include "runtime/base/error.h"
-#include "runtime/base/flags.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/models/data/samples.h"
@@ -16,6 +14,7 @@ using bitale::tests::contains;
 using bitale::tests::TempFolder;
 using namespace bitale::models;
 using bitale::models::tests::csv_row;
+using bitale::models::tests::DataFlag;
 using bitale::models::tests::gzip;
 using bitale::models::tests::idx_images;
 using bitale::models::tests::idx_labels;
@@ -29,18 +28,6 @@ void write_mnist(const TempFolder& folder, const std::string& prefix) {
   folder.write(prefix + "t10k-images.idx3-ubyte", idx_images(5));
   folder.write(prefix + "t10k-labels.idx1-ubyte", idx_labels(5));
 }
-
-// BITALE_DATA for as long as the object lives.
-class DataFlag {
- public:
-  explicit DataFlag(const std::string& value) : before_(std::exchange(bitale::flags().data, value)) {}
-  ~DataFlag() { bitale::flags().data = before_; }
-  DataFlag(const DataFlag&) = delete;
-  DataFlag& operator=(const DataFlag&) = delete;
-
- private:
-  std::string before_;
-};
 
 }  // namespace
 

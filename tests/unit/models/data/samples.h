@@ -1,10 +1,13 @@
-// Small well-formed data files for tests to damage.
+// Small well-formed data files for tests to damage, and where data is looked for.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "runtime/base/flags.h"
 
 namespace bitale::models::tests {
 
@@ -19,5 +22,17 @@ std::string gzip(std::string_view bytes);
 
 // One CSV row: 784 times `pixel` and then `label`.
 std::string csv_row(int pixel, int label);
+
+// BITALE_DATA for as long as the object lives.
+class DataFlag {
+ public:
+  explicit DataFlag(const std::string& value) : before_(std::exchange(flags().data, value)) {}
+  ~DataFlag() { flags().data = before_; }
+  DataFlag(const DataFlag&) = delete;
+  DataFlag& operator=(const DataFlag&) = delete;
+
+ private:
+  std::string before_;
+};
 
 }  // namespace bitale::models::tests
