@@ -18,8 +18,7 @@ std::vector<Tensor> arguments_of(std::span<const Tensor> outputs) {
 
 void for_each_node(std::span<const Tensor> outputs, const std::function<void(const NodePtr&)>& f) {
   for (const NodePtr& node : topological(outputs)) {
-    if (node->op().has_bodies)
-      for_each_body(node->params(), [&](const Body& body) { for_each_node(body.outputs, f); });
+    if (node->op().has_bodies) for_each_body(node->params(), [&](const Body& body) { for_each_node(body.outputs, f); });
     f(node);
   }
 }

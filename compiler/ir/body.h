@@ -1,8 +1,8 @@
 // Bodies: the graphs inside a node's parameters, which scan repeats and cond chooses from.
 //
 // A body is closed: its leaves are arguments, which are numbered, and constants. What it needs from outside is an
-// operand of its node. Arguments are interned like any other node, so bodies that compute the same are equal, and a body
-// is shared by all nodes that have it. The extents in a body are those around it.
+// operand of its node. Arguments are interned like any other node, so bodies that compute the same are equal, and a
+// body is shared by all nodes that have it. The extents in a body are those around it.
 #pragma once
 
 #include <functional>

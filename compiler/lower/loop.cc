@@ -1,6 +1,7 @@
 // A scan becomes a loop step: the body is a Program of its own, whose kernels lie beside the others.
-#include "compiler/lower/assemble.h"
 #include "compiler/scan/loop.h"
+
+#include "compiler/lower/assemble.h"
 
 namespace bitale::lower {
 
@@ -24,7 +25,8 @@ class BodyProgram {
     for (std::size_t i = 0; i < body.outputs.size(); ++i) {
       const auto [known, is_new] = places_.try_emplace({body.outputs[i].node().id(), body.outputs[i].output()}, 0);
       if (is_new) {
-        known->second = assembly_.buffer(body.outputs[i], Role::output, static_cast<int>(i), "result" + std::to_string(i));
+        known->second =
+            assembly_.buffer(body.outputs[i], Role::output, static_cast<int>(i), "result" + std::to_string(i));
         assembly_.place(body.outputs[i], known->second);
       }
       outputs_.push_back(known->second);

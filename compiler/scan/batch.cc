@@ -34,8 +34,7 @@ std::vector<Tensor> scan_batch(const Batch& b) {
   std::vector<Tensor> placeholders, values;
   std::vector<bool> batched;
   const auto take = [&](Tensor& placeholder, bool has_axis) {
-    const Tensor value =
-        has_axis ? Loop::placeholder("batch", with_axis(b.size, placeholder.type())) : placeholder;
+    const Tensor value = has_axis ? Loop::placeholder("batch", with_axis(b.size, placeholder.type())) : placeholder;
     placeholders.push_back(placeholder);
     values.push_back(value);
     batched.push_back(has_axis);

@@ -81,9 +81,11 @@ class Capture {
     const std::vector<NodePtr> order = topological(outputs);
     for (const NodePtr& node : order) {
       const auto& in = node->inputs();
-      const bool reads = std::any_of(in.begin(), in.end(), [&](const Tensor& t) { return inside_.contains(&t.node()); });
+      const bool reads =
+          std::any_of(in.begin(), in.end(), [&](const Tensor& t) { return inside_.contains(&t.node()); });
       if (reads) inside_.insert(node.get());
-      const bool closed = std::all_of(in.begin(), in.end(), [&](const Tensor& t) { return closed_.contains(&t.node()); });
+      const bool closed =
+          std::all_of(in.begin(), in.end(), [&](const Tensor& t) { return closed_.contains(&t.node()); });
       if (closed && (node->op().element || node->op().view)) closed_.insert(node.get());
     }
     for (const NodePtr& node : order)

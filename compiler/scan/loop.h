@@ -7,8 +7,9 @@
 // What a body reads from outside is an invariant, the same in every step. Zero trips give the initial carries and empty
 // results.
 //
-// As a node: op "scan", operands sequences, initial carries, invariants, in this order; the body's arguments are numbered
-// alike, and its outputs are the new carries, then the rows. Outputs of the node: last carries, then stacked results.
+// As a node: op "scan", operands sequences, initial carries, invariants, in this order; the body's arguments are
+// numbered alike, and its outputs are the new carries, then the rows. Outputs of the node: last carries, then stacked
+// results.
 #pragma once
 
 #include <string>

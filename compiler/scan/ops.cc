@@ -51,9 +51,9 @@ std::vector<TensorType> type_of(const TypeArgs& args) {
   args.require(outputs > 0, "the body gives nothing");
   for (int i = 0; i < p.sequences; ++i) {
     args.require(args.type(i).rank() > 0, kind_of(static_cast<std::size_t>(i), p) + " has no rows");
-    args.unify(args.type(i).shape[0], p.trips,
-               kind_of(static_cast<std::size_t>(i), p) + " must have as many rows as there are steps, " +
-                   to_string(p.trips));
+    args.unify(
+        args.type(i).shape[0], p.trips,
+        kind_of(static_cast<std::size_t>(i), p) + " must have as many rows as there are steps, " + to_string(p.trips));
   }
   check_arguments(args, p);
   std::vector<TensorType> types;
@@ -73,13 +73,16 @@ std::vector<TensorType> type_of(const TypeArgs& args) {
 
 Array row_of(const Array& rows, std::int64_t i) {
   Array row(rows.dtype(), Extents(rows.shape().begin() + 1, rows.shape().end()));
-  if (row.bytes() > 0) std::memcpy(row.data(), static_cast<const char*>(rows.data()) + i * static_cast<std::int64_t>(row.bytes()), row.bytes());
+  if (row.bytes() > 0)
+    std::memcpy(row.data(), static_cast<const char*>(rows.data()) + i * static_cast<std::int64_t>(row.bytes()),
+                row.bytes());
   return row;
 }
 
 void set(Array& to, const Array& from, std::int64_t place) {
   if (from.bytes() > 0)
-    std::memcpy(static_cast<char*>(to.data()) + place * static_cast<std::int64_t>(from.bytes()), from.data(), from.bytes());
+    std::memcpy(static_cast<char*>(to.data()) + place * static_cast<std::int64_t>(from.bytes()), from.data(),
+                from.bytes());
 }
 
 void reference(const Reference& r) {
@@ -118,17 +121,23 @@ std::vector<Tensor> all_of(const Loop& loop) {
 
 std::vector<Sample> samples() {
   return {
-      {"recurrence", {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
-       [](auto x) { return all_of(recurrence(x[0], x[1], x[2])); }, 10},
-      {"backwards", {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
+      {"recurrence",
+       {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
+       [](auto x) { return all_of(recurrence(x[0], x[1], x[2])); },
+       10},
+      {"backwards",
+       {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
        [](auto x) {
          Loop loop = recurrence(x[0], x[1], x[2]);
          loop.sequences[0].backwards = loop.stacked[0].backwards = true;
          return all_of(loop);
-       }, 10},
-      {"sums", {uniform({5, 3})},
+       },
+       10},
+      {"sums",
+       {uniform({5, 3})},
        [](auto x) {
-         Loop loop{.name = "sums", .trips = x[0].dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+         Loop loop{
+             .name = "sums", .trips = x[0].dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
          const Tensor row = Loop::placeholder("x", Loop::row_type(x[0].type()));
          const Tensor before = Loop::placeholder("sum", row.type());
          loop.sequences.push_back({x[0], row, false});
@@ -136,9 +145,11 @@ std::vector<Sample> samples() {
          loop.stacked.push_back({before, true});
          return all_of(loop);
        }},
-      {"a map", {uniform({4, 3}), uniform({3})},
+      {"a map",
+       {uniform({4, 3}), uniform({3})},
        [](auto x) {
-         Loop loop{.name = "map", .trips = x[0].dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+         Loop loop{
+             .name = "map", .trips = x[0].dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
          const Tensor row = Loop::placeholder("x", Loop::row_type(x[0].type()));
          loop.sequences.push_back({x[0], row, false});
          loop.stacked.push_back({row * x[1], false});

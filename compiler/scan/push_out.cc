@@ -17,9 +17,7 @@ using NodeSet = std::unordered_set<const Node*>;
 using TensorSet = std::unordered_set<Tensor, TensorHash>;
 
 // Worth a step of its own for all rows: what is no element formula. (Arithmetic stays where its operands are.)
-bool is_heavy(const Node& node) {
-  return node.op().contraction || !node.op().library.empty() || node.op().has_bodies;
-}
+bool is_heavy(const Node& node) { return node.op().contraction || !node.op().library.empty() || node.op().has_bodies; }
 
 // More than a view or an index map of its operand.
 bool computes(const Node& node) {
@@ -115,7 +113,8 @@ class Before {
     const auto see = [&](const Tensor& t) {
       const Node* n = &t.node();
       const bool depends = on_.rows.contains(n) || on_.invariant.contains(n);
-      if (depends && !on_.carried.contains(n) && !on_.given.contains(t) && seen.insert(t).second) frontier_.push_back(t);
+      if (depends && !on_.carried.contains(n) && !on_.given.contains(t) && seen.insert(t).second)
+        frontier_.push_back(t);
     };
     for (const NodePtr& node : on_.order)
       if (on_.carried.contains(node.get()))
@@ -195,7 +194,8 @@ class Behind {
 
     std::vector<Tensor> out = r.last;
     for (std::size_t i = 0; i < moves.size(); ++i)
-      out.push_back(moves[i] ? all_steps(loop_.stacked[i], {r.stacked.begin() + static_cast<std::ptrdiff_t>(first), r.stacked.end()})
+      out.push_back(moves[i] ? all_steps(loop_.stacked[i],
+                                         {r.stacked.begin() + static_cast<std::ptrdiff_t>(first), r.stacked.end()})
                              : r.stacked[place[i]]);
     return out;
   }
@@ -233,9 +233,8 @@ class Behind {
       const Node* n = &t.node();
       const bool varies = on_.rows.contains(n) || on_.carried.contains(n);
       if (!varies || (on_.given.contains(t) && !on_.carried.contains(n))) continue;
-      const auto known = std::find_if(cuts_.begin(), cuts_.end(), [&](const Loop::Stacked& c) {
-        return c.row == t && c.backwards == s.backwards;
-      });
+      const auto known = std::find_if(cuts_.begin(), cuts_.end(),
+                                      [&](const Loop::Stacked& c) { return c.row == t && c.backwards == s.backwards; });
       if (known == cuts_.end()) cuts_.push_back({t, s.backwards});
     }
   }

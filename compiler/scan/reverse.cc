@@ -1,10 +1,10 @@
 // Reverse mode through a scan: a scan over the same steps from the last to the first.
 //
-// Its carries are the cotangents of the carries. A step is the body's own vjp; what that needs of the forward step comes
-// as sequences: the rows that the step saw, the carries that it got, and values that cost more to compute again than to
-// keep. These are stacked by the forward scan, which is built again with more results (passes merge the two). The
-// cotangent of an invariant is stacked, too, and summed behind the loop, where it is often one contraction over all steps
-// (push_out.h).
+// Its carries are the cotangents of the carries. A step is the body's own vjp; what that needs of the forward step
+// comes as sequences: the rows that the step saw, the carries that it got, and values that cost more to compute again
+// than to keep. These are stacked by the forward scan, which is built again with more results (passes merge the two).
+// The cotangent of an invariant is stacked, too, and summed behind the loop, where it is often one contraction over all
+// steps (push_out.h).
 #include <unordered_map>
 #include <unordered_set>
 
@@ -29,7 +29,9 @@ bool is_zero(const Tensor& t) {
 bool is_cheap(const Node& node) {
   if (node.op().view || node.inputs().empty()) return true;
   if (!node.op().element) return false;
-  if (!node.op().scalar) return node.op().name == "broadcast_to" || node.op().name == "transpose" || node.op().name == "slice" || node.op().name == "cast";
+  if (!node.op().scalar)
+    return node.op().name == "broadcast_to" || node.op().name == "transpose" || node.op().name == "slice" ||
+           node.op().name == "cast";
   Formula formula;
   std::vector<Expr> operands;
   for (const Tensor& t : node.inputs())
@@ -92,7 +94,8 @@ class Reverse {
       outputs.push_back(s.row);
       dys.push_back(row);
     }
-    const std::vector<Tensor> found = ad::vjp(outputs, dys, wrt, {.disconnected = ad::Disconnected::zero, .consider_constant = {}, .known_grads = {}});
+    const std::vector<Tensor> found = ad::vjp(
+        outputs, dys, wrt, {.disconnected = ad::Disconnected::zero, .consider_constant = {}, .known_grads = {}});
     for (std::size_t i = 0; i < found.size(); ++i) {
       if (const auto carry = carry_of_.find(operands[i]); carry != carry_of_.end())
         backward_.carries[carry->second].after = found[i];

@@ -1,8 +1,7 @@
-#include <bitale/scan.h>
-
 #include <algorithm>
 #include <functional>
 
+#include <bitale/scan.h>
 #include <fmt/format.h>
 
 #include "compiler/prim/prim.h"
@@ -22,7 +21,8 @@ const Tensor& ScanStep::find(const std::vector<Slot>& slots, const char* kind, i
   const Slot& slot = slots[static_cast<std::size_t>(i)];
   if (!tap) return slot.values[0];
   const auto at = std::find(slot.taps.begin(), slot.taps.end(), *tap);
-  if (at == slot.taps.end()) throw Error(fmt::format("a scan's body asks for {} {} at tap {}, which is none of its taps", kind, i, *tap));
+  if (at == slot.taps.end())
+    throw Error(fmt::format("a scan's body asks for {} {} at tap {}, which is none of its taps", kind, i, *tap));
   return slot.values[static_cast<std::size_t>(at - slot.taps.begin())];
 }
 
@@ -63,9 +63,11 @@ struct ScanBuilder {
       const ir::Tensor next = Access::in(result.carries[i], "scan: a new carry");
       const ir::Tensor& before = loop.carries[first[i]].before;
       if (next.dtype() != before.dtype() || next.rank() != before.rank())
-        fail(fmt::format("carry {} is {} before a step, and the body gives {}", i, ir::describe(before), ir::describe(next)));
+        fail(fmt::format("carry {} is {} before a step, and the body gives {}", i, ir::describe(before),
+                         ir::describe(next)));
       loop.carries[first[i]].after = next;
-      for (std::size_t k = 1; k < depth[i]; ++k) loop.carries[first[i] + k].after = loop.carries[first[i] + k - 1].before;
+      for (std::size_t k = 1; k < depth[i]; ++k)
+        loop.carries[first[i] + k].after = loop.carries[first[i] + k - 1].before;
       loop.stacked.push_back({next, false});
     }
     for (const Tensor& t : result.outputs) loop.stacked.push_back({Access::in(t, "scan: an output"), false});
@@ -114,7 +116,8 @@ struct ScanBuilder {
     ScanStep::Slot slot{s.taps, {}};
     for (const int tap : s.taps) {
       // Backwards, steps count from the last row that has all of its taps.
-      const ir::Dim begin = options.go_backwards ? x.dim(0) - loop.trips + ir::Dim(tap - latest(s)) : ir::Dim(tap - earliest(s));
+      const ir::Dim begin =
+          options.go_backwards ? x.dim(0) - loop.trips + ir::Dim(tap - latest(s)) : ir::Dim(tap - earliest(s));
       ir::Shape starts(x.shape().size(), ir::Dim(0)), extents = x.shape();
       starts[0] = begin;
       extents[0] = loop.trips;
@@ -135,8 +138,8 @@ struct ScanBuilder {
     const int length = -*std::min_element(c.taps.begin(), c.taps.end());
     const bool plain = length == 1;
     if (!plain && (init.rank() == 0 || (init.dim(0).is_constant() && !init.dim(0).is(length))))
-      fail(fmt::format("carry {} has taps down to {}, so that its initial value must have {} rows; it is {}", i, -length,
-                       length, ir::describe(init)));
+      fail(fmt::format("carry {} has taps down to {}, so that its initial value must have {} rows; it is {}", i,
+                       -length, length, ir::describe(init)));
     first.push_back(loop.carries.size());
     depth.push_back(static_cast<std::size_t>(length));
     std::vector<Tensor> values;  // of tap -1, -2...
@@ -168,13 +171,14 @@ ScanResult scan(const ScanOptions& options, const std::function<StepResult(const
 
 std::vector<Tensor> map(const std::function<std::vector<Tensor>(const std::vector<Tensor>& rows)>& f,
                         const std::vector<Tensor>& xs, Where at) {
-  return scan({.sequences = {xs.begin(), xs.end()}, .name = "map"},
-              [&](const ScanStep& t) {
-                std::vector<Tensor> rows;
-                for (std::size_t i = 0; i < xs.size(); ++i) rows.push_back(t.row(static_cast<int>(i)));
-                return StepResult{.outputs = f(rows)};
-              },
-              at)
+  return scan(
+             {.sequences = {xs.begin(), xs.end()}, .name = "map"},
+             [&](const ScanStep& t) {
+               std::vector<Tensor> rows;
+               for (std::size_t i = 0; i < xs.size(); ++i) rows.push_back(t.row(static_cast<int>(i)));
+               return StepResult{.outputs = f(rows)};
+             },
+             at)
       .outputs;
 }
 
@@ -182,8 +186,9 @@ namespace {
 
 Tensor fold(const std::function<Tensor(const Tensor&, const Tensor&)>& f, const Tensor& x, const Tensor& init,
             bool backwards, Where at) {
-  return scan({.sequences = {x}, .carries = {init}, .go_backwards = backwards, .name = "fold"},
-              [&](const ScanStep& t) { return StepResult{.carries = {f(t.carry(0), t.row(0))}}; }, at)
+  return scan(
+             {.sequences = {x}, .carries = {init}, .go_backwards = backwards, .name = "fold"},
+             [&](const ScanStep& t) { return StepResult{.carries = {f(t.carry(0), t.row(0))}}; }, at)
       .last[0];
 }
 

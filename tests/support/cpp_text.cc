@@ -122,6 +122,7 @@ struct Fields final : ir::FieldVisitor {
   void operator()(const char*, ir::DimSymbolPtr&) override {}
   void operator()(const char* n, std::vector<std::int64_t>& v) override { lists[n] = v; }
   void operator()(const char*, ir::ArrayValue&) override {}
+  void operator()(const char*, ir::Body&) override {}
 };
 
 Fields fields_of(const Node& node) {

@@ -7,9 +7,9 @@
 //   r.last[0];     // [batch, hidden]: the state after the last step
 //   r.carries[0];  // [T, batch, hidden]: the states after every step
 //
-// The body is called once, with tensors that stand for what a step sees. What it reads besides (w and u here) is the same
-// in all steps. Scans nest, and are differentiated like anything else. Zero steps give the initial carries and results
-// without rows.
+// The body is called once, with tensors that stand for what a step sees. What it reads besides (w and u here) is the
+// same in all steps. Scans nest, and are differentiated like anything else. Zero steps give the initial carries and
+// results without rows.
 #pragma once
 
 #include <functional>
@@ -27,13 +27,13 @@ struct Sequence {
   Tensor x;
   std::vector<int> taps{0};
 
-  Sequence(Tensor rows) : x(std::move(rows)) {}                                             // NOLINT: one row per step
+  Sequence(Tensor rows) : x(std::move(rows)) {}  // NOLINT: one row per step
   Sequence(Tensor rows, std::vector<int> t) : x(std::move(rows)), taps(std::move(t)) {}
 };
 
-// What a step leaves to the ones after it; step t sees the values of steps t + tap (taps are negative). With tap -1 alone
-// the initial value is what the first step sees. Else it has a leading axis of the earliest tap's length, for the steps
-// before the first: initial[0] is seen through that tap in step 0.
+// What a step leaves to the ones after it; step t sees the values of steps t + tap (taps are negative). With tap -1
+// alone the initial value is what the first step sees. Else it has a leading axis of the earliest tap's length, for the
+// steps before the first: initial[0] is seen through that tap in step 0.
 struct Carry {
   Tensor init;
   std::vector<int> taps{-1};
@@ -91,10 +91,10 @@ ScanResult scan(const ScanOptions& options, const std::function<StepResult(const
 std::vector<Tensor> map(const std::function<std::vector<Tensor>(const std::vector<Tensor>& rows)>& f,
                         const std::vector<Tensor>& xs, Where at = Where::current());
 // f(... f(f(init, x[0]), x[1]) ..., x[n-1]): the last value; foldr begins with the last row.
-Tensor foldl(const std::function<Tensor(const Tensor& value, const Tensor& row)>& f, const Tensor& x, const Tensor& init,
-             Where at = Where::current());
-Tensor foldr(const std::function<Tensor(const Tensor& value, const Tensor& row)>& f, const Tensor& x, const Tensor& init,
-             Where at = Where::current());
+Tensor foldl(const std::function<Tensor(const Tensor& value, const Tensor& row)>& f, const Tensor& x,
+             const Tensor& init, Where at = Where::current());
+Tensor foldr(const std::function<Tensor(const Tensor& value, const Tensor& row)>& f, const Tensor& x,
+             const Tensor& init, Where at = Where::current());
 // foldl, by Theano's name.
 Tensor reduce(const std::function<Tensor(const Tensor& value, const Tensor& row)>& f, const Tensor& x,
               const Tensor& init, Where at = Where::current());
