@@ -311,8 +311,11 @@ const std::vector<Rule>& dot_rules() {
              };
              return std::vector{sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {0}),
                                 sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {1}),
-                                sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {0, 1}), sum(batched(), {1, 3}),
-                                sum(batched(), {2}), sum(batched(), {0}), sum(batched(), {0, 3})};
+                                sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {0, 1}),
+                                sum(batched(), {1, 3}),
+                                sum(batched(), {2}),
+                                sum(batched(), {0}),
+                                sum(batched(), {0, 3})};
            }},
       {.name = "sum-of-products",
        .pattern = op("sum", {a * b}),
