@@ -4,6 +4,7 @@
 #include "compiler/driver/pipeline.h"
 #include "compiler/grad/grad.h"
 #include "compiler/prim/prim.h"
+#include "compiler/scan/ops.h"
 #include "ops/api/ops.h"
 #include "ops/elementwise/rules.h"
 #include "ops/index/rules.h"
@@ -96,6 +97,7 @@ void register_all() {
   static const bool once = [] {
     ir::register_primitives();
     ir::register_ops("gradients", ad::grad_ops());
+    ir::register_ops("control", loops::scan_ops());
 #define OP(name) &name##_op,
 #define FAMILY(name, ops) ir::register_ops(name, std::vector<const ir::OpDef*>{ops});
     BITALE_OPS(FAMILY, OP)

@@ -28,29 +28,55 @@ std::int64_t constant_product(const program::Program& p, const std::vector<progr
   return n;
 }
 
-// Picks the tile of every contraction and collects the leaves they need, each once.
-std::vector<codegen::Leaf> choose_tiles(program::Program& p, Isa isa) {
-  std::vector<codegen::Leaf> leaves;
-  auto entry = [&](const codegen::Leaf& leaf) {
-    const auto it = std::find(leaves.begin(), leaves.end(), leaf);
-    const auto i = static_cast<int>(it - leaves.begin());
-    if (it == leaves.end()) leaves.push_back(leaf);
-    return static_cast<int>(p.entries.size()) + i;
-  };
-  for (program::Step& step : p.steps) {
-    auto* c = std::get_if<program::ContractionStep>(&step.node);
-    if (!c) continue;
-    const codegen::TileShape t =
-        codegen::choose_tile(isa, c->dtype, constant_product(p, c->m), constant_product(p, c->n));
-    c->tile.mr = t.mr;
-    c->tile.nr = t.nr;
-    c->tile.micro = entry({codegen::Leaf::Kind::micro, c->dtype, t.mr, t.nr, 0});
-    c->tile.pack_a = entry({codegen::Leaf::Kind::pack, c->dtype, 0, 0, t.mr});
-    c->tile.pack_b = entry({codegen::Leaf::Kind::pack, c->dtype, 0, 0, t.nr});
+// Picks the tile of every contraction, those of bodies included, and collects the leaves they need, each once.
+class TileChoice {
+ public:
+  TileChoice(program::Program& p, Isa isa) : p_(p), isa_(isa) { visit(p); }
+
+  std::vector<codegen::Leaf> leaves() && {
+    for (const codegen::Leaf& l : leaves_) p_.entries.push_back({codegen::name_of(l), codegen::name_of(l)});
+    return std::move(leaves_);
   }
-  for (const codegen::Leaf& l : leaves) p.entries.push_back({codegen::name_of(l), codegen::name_of(l)});
-  return leaves;
-}
+
+ private:
+  void visit(program::Program& part) {
+    for (program::Step& step : part.steps) {
+      if (auto* c = std::get_if<program::ContractionStep>(&step.node)) choose(part, *c);
+      if (auto* loop = std::get_if<program::LoopStep>(&step.node)) loop->body = visited(*loop->body);
+      if (auto* branch = std::get_if<program::BranchStep>(&step.node)) {
+        branch->then = visited(*branch->then);
+        branch->otherwise = visited(*branch->otherwise);
+      }
+    }
+  }
+
+  std::shared_ptr<const program::Program> visited(const program::Program& body) {
+    auto copy = std::make_shared<program::Program>(body);
+    visit(*copy);
+    return copy;
+  }
+
+  void choose(const program::Program& part, program::ContractionStep& c) {
+    const codegen::TileShape t =
+        codegen::choose_tile(isa_, c.dtype, constant_product(part, c.m), constant_product(part, c.n));
+    c.tile.mr = t.mr;
+    c.tile.nr = t.nr;
+    c.tile.micro = entry({codegen::Leaf::Kind::micro, c.dtype, t.mr, t.nr, 0});
+    c.tile.pack_a = entry({codegen::Leaf::Kind::pack, c.dtype, 0, 0, t.mr});
+    c.tile.pack_b = entry({codegen::Leaf::Kind::pack, c.dtype, 0, 0, t.nr});
+  }
+
+  int entry(const codegen::Leaf& leaf) {
+    const auto it = std::find(leaves_.begin(), leaves_.end(), leaf);
+    const auto i = static_cast<int>(it - leaves_.begin());
+    if (it == leaves_.end()) leaves_.push_back(leaf);
+    return static_cast<int>(p_.entries.size()) + i;
+  }
+
+  program::Program& p_;
+  Isa isa_;
+  std::vector<codegen::Leaf> leaves_;
+};
 
 using Pieces = std::vector<std::optional<codegen::Piece>>;
 
@@ -111,7 +137,7 @@ Missing generate_missing(const lower::Lowered& l, const std::vector<codegen::Lea
 }  // namespace
 
 void generate(lower::Lowered& l, Isa isa, bool quick, const KernelCache& cache, CompileReport& report) {
-  const std::vector<codegen::Leaf> leaves = choose_tiles(l.program, isa);
+  const std::vector<codegen::Leaf> leaves = TileChoice(l.program, isa).leaves();
   Pieces found = look_up(l.program, cache, report);
   const Missing missing = generate_missing(l, leaves, isa, quick, found, report);
   const Clock clock;

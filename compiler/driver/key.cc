@@ -1,8 +1,8 @@
 #include "compiler/driver/key.h"
 
 #include <algorithm>
-#include <map>
 
+#include "compiler/ir/body.h"
 #include "compiler/ir/canonical.h"
 #include "compiler/ir/op.h"
 #include "compiler/prim/prim.h"
@@ -24,9 +24,9 @@ std::vector<Tensor> roots_of(const lower::FunctionGraph& g) {
 }  // namespace
 
 bool is_process_local(const lower::FunctionGraph& graph) {
-  const std::vector<Tensor> roots = roots_of(graph);
-  const auto nodes = ir::topological(roots);
-  return std::any_of(nodes.begin(), nodes.end(), [](const ir::NodePtr& n) { return n->op().process_local; });
+  bool found = false;
+  ir::for_each_node(roots_of(graph), [&](const ir::NodePtr& n) { found = found || n->op().process_local; });
+  return found;
 }
 
 Digest cache_key(const lower::FunctionGraph& graph, const std::string& settings) {
@@ -34,20 +34,8 @@ Digest cache_key(const lower::FunctionGraph& graph, const std::string& settings)
   h.text(settings).text(graph.name);
   ir::CanonicalFeed feed(h);
   const std::vector<Tensor> roots = roots_of(graph);
-  std::map<std::uint64_t, std::int64_t> number;
-  for (const ir::NodePtr& n : ir::topological(roots)) {
-    number.emplace(n->id(), static_cast<std::int64_t>(number.size()));
-    h.text(n->op().name).number(static_cast<std::int64_t>(n->inputs().size()));
-    for (const Tensor& t : n->inputs()) h.number(number.at(t.node().id())).number(t.output());
-    if (n->op().leaf == ir::Leaf::input || n->op().leaf == ir::Leaf::shared) {
-      h.number(static_cast<std::int64_t>(n->type().dtype)).number(n->type().rank());
-      for (const Dim& d : n->type().shape) feed.dim(d);
-    } else if (n->params()) {
-      feed.params(*n->params());
-    }
-  }
+  feed.graph(roots);
   h.number(static_cast<std::int64_t>(graph.inputs.size())).number(static_cast<std::int64_t>(graph.shareds.size()));
-  for (const Tensor& t : roots) h.number(number.at(t.node().id())).number(t.output());
   for (const auto& u : graph.updates) h.number(u.first);
   // Names show up in messages and reports of the program.
   for (const Tensor& t : roots) h.text(t.name());
@@ -57,8 +45,9 @@ Digest cache_key(const lower::FunctionGraph& graph, const std::string& settings)
 std::vector<SourceLine> canonical_lines(const lower::FunctionGraph& graph) {
   std::vector<SourceLine> out;
   const std::vector<Tensor> roots = roots_of(graph);
-  for (const ir::NodePtr& n : ir::topological(roots))
+  ir::for_each_node(roots, [&](const ir::NodePtr& n) {
     for (const SourceLine& l : n->origins()) out.push_back(l);
+  });
   return out;
 }
 
@@ -70,6 +59,11 @@ void map_lines(program::Program& p, const std::function<SourceLine(const SourceL
     for (const SourceLine& l : s.origins)
       if (const SourceLine m = f(l); m.line || m.file) kept.push_back(m);
     s.origins = std::move(kept);
+    if (auto* loop = std::get_if<program::LoopStep>(&s.node)) {
+      auto body = std::make_shared<program::Program>(*loop->body);
+      map_lines(*body, f);
+      loop->body = std::move(body);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include "compiler/passes/rules.h"
 #include "compiler/passes/simplify.h"
 #include "compiler/passes/sink_movement.h"
+#include "compiler/scan/passes.h"
 
 namespace bitale::driver {
 namespace {
@@ -54,9 +55,12 @@ std::span<const Rule* const> rules_of_ops() { return added_rules().all; }
 const rewrite::Pipeline& pipeline() {
   static const rewrite::Pipeline rows{
       {"stabilise", stabilise, "forms that lose digits or overflow have their stable ones", 0},
+      {"merge_scans", loops::merge_scans, "no two scans carry the same; what scans give is read", 0},
       {"canonicalise", passes::canonicalise, "operands of commutative ops are in one order", 1},
       {"constant_fold", passes::constant_fold, "no elementwise node has constant operands only", 1},
       {"simplify", simplify, "no rule of the tables fires", 1},
+      {"push_out", loops::push_out, "products in loops feed carries and depend on them", 1},
+      {"merge_pushed", loops::merge_scans, "no two scans carry the same; what scans give is read", 1},
       {"sink_movement", passes::sink_movement, "movement follows arithmetic", 1},
       {"simplify_moved", simplify, "no rule of the tables fires", 1},
       {"canonicalise_again", passes::canonicalise, "operands of commutative ops are in one order", 1},

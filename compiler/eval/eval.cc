@@ -160,6 +160,7 @@ std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs
                                  bool prefer_reference) {
   const ir::OpDef& op = node.op();
   if (op.leaf == ir::Leaf::constant) return {node.params_as<ir::ConstantParams>().value.array};
+  BITALE_ASSERT(op.leaf != ir::Leaf::argument, "eval: an argument outside of a body");
   if (op.leaf == ir::Leaf::input) fail_unbound(node, node.params_as<ir::InputParams>().name);
   if (op.leaf == ir::Leaf::shared) fail_unbound(node, node.params_as<ir::SharedParams>().name);
   check_equalities(node, symbols);
@@ -183,10 +184,10 @@ std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs
   return outputs;
 }
 
-std::vector<Array> evaluate(std::span<const Tensor> outputs, std::span<const Binding> bindings, bool prefer_reference) {
-  const Symbols symbols(bindings);
-  ir::TensorMap<Array> given;
-  for (const Binding& b : bindings) given.insert_or_assign(b.tensor, b.value);
+namespace {
+
+std::vector<Array> run(std::span<const Tensor> outputs, ir::TensorMap<Array> given, const SymbolValues& symbols,
+                       bool prefer_reference) {
   const std::vector<NodePtr> order = needed(outputs, given);
 
   Values values(std::move(given));
@@ -196,13 +197,29 @@ std::vector<Array> evaluate(std::span<const Tensor> outputs, std::span<const Bin
   for (const NodePtr& node : order) {
     std::vector<Array> inputs;
     for (const Tensor& t : node->inputs()) inputs.push_back(values.take(t));
-    std::vector<Array> results = evaluate_node(*node, inputs, std::cref(symbols), prefer_reference);
+    std::vector<Array> results = evaluate_node(*node, inputs, symbols, prefer_reference);
     for (std::size_t i = 0; i < results.size(); ++i)
       values.set(Tensor(node, static_cast<int>(i)), std::move(results[i]));
   }
   std::vector<Array> out;
   for (const Tensor& t : outputs) out.push_back(values.take(t));
   return out;
+}
+
+}  // namespace
+
+std::vector<Array> evaluate(std::span<const Tensor> outputs, std::span<const Binding> bindings, bool prefer_reference) {
+  const Symbols symbols(bindings);
+  ir::TensorMap<Array> given;
+  for (const Binding& b : bindings) given.insert_or_assign(b.tensor, b.value);
+  return run(outputs, std::move(given), std::cref(symbols), prefer_reference);
+}
+
+std::vector<Array> evaluate(const ir::Body& body, std::span<const Array> arguments, const SymbolValues& symbols) {
+  ir::TensorMap<Array> given;
+  for (const Tensor& a : ir::arguments_of(body.outputs))
+    given.emplace(a, arguments[static_cast<std::size_t>(ir::argument_number(a))]);
+  return run(body.outputs, std::move(given), symbols, true);
 }
 
 }  // namespace bitale::eval

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "compiler/ir/graph.h"
+#include "compiler/ir/body.h"
 #include "runtime/memory/array.h"
 
 namespace bitale::eval {
@@ -24,6 +24,10 @@ struct Binding {
 // free leaves, are an Error that names them. `prefer_reference` false uses bodies even where a reference exists.
 std::vector<Array> evaluate(std::span<const ir::Tensor> outputs, std::span<const Binding> bindings,
                             bool prefer_reference = true);
+
+// A body for values of its arguments, by number.
+std::vector<Array> evaluate(const ir::Body& body, std::span<const Array> arguments,
+                            const std::function<std::int64_t(const ir::DimSymbol&)>& symbols);
 
 // One node on given input values.
 std::vector<Array> evaluate_node(const ir::Node& node, std::span<const Array> inputs,

@@ -2,6 +2,9 @@
 
 #include <bit>
 
+#include "compiler/ir/body.h"
+#include "compiler/ir/op.h"
+
 namespace bitale::ir {
 namespace {
 
@@ -26,6 +29,7 @@ class Visitor final : public FieldVisitor {
     h_.bytes(v.array.data(), v.array.bytes());
   }
   void operator()(const char*, DimSymbolPtr& v) override { h_.number(feed_.symbol(*v)); }
+  void operator()(const char*, Body& v) override { feed_.graph(v.outputs); }
 
  private:
   Hasher& h_;
@@ -60,6 +64,24 @@ void CanonicalFeed::shape(const Shape& s) {
 void CanonicalFeed::params(const ParamsBase& p) {
   Visitor visitor(*hasher_, *this);
   p.clone()->visit(visitor);
+}
+
+void CanonicalFeed::graph(std::span<const Tensor> roots) {
+  std::map<std::uint64_t, std::int64_t> number;
+  const auto tensor = [&](const Tensor& t) { hasher_->number(number.at(t.node().id())).number(t.output()); };
+  for (const NodePtr& n : topological(roots)) {
+    number.emplace(n->id(), static_cast<std::int64_t>(number.size()));
+    hasher_->text(n->op().name).number(static_cast<std::int64_t>(n->inputs().size()));
+    for (const Tensor& t : n->inputs()) tensor(t);
+    if (n->op().leaf == Leaf::input || n->op().leaf == Leaf::shared) {
+      hasher_->number(static_cast<std::int64_t>(n->type().dtype)).number(n->type().rank());
+      for (const Dim& d : n->type().shape) dim(d);
+    } else if (n->params()) {
+      params(*n->params());
+    }
+  }
+  hasher_->number(static_cast<std::int64_t>(roots.size()));
+  for (const Tensor& t : roots) tensor(t);
 }
 
 std::int64_t CanonicalFeed::symbol(const DimSymbol& s) {

@@ -3,8 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 
-#include "compiler/ir/params.h"
+#include "compiler/ir/graph.h"
 #include "runtime/base/hash.h"
 
 namespace bitale::ir {
@@ -20,6 +21,8 @@ class CanonicalFeed {
   void dim(const Dim& d);
   void shape(const Shape& s);
   void params(const ParamsBase& p);
+  // Inputs and Shared variables count by their types, not by their names.
+  void graph(std::span<const Tensor> roots);
   std::int64_t symbol(const DimSymbol& s);  // its number
 
  private:

@@ -6,6 +6,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "compiler/ir/body.h"
 #include "compiler/ir/op.h"
 #include "runtime/base/error.h"
 
@@ -209,9 +210,10 @@ void verify(const Graph& graph) {
     }
     const OpDef& op = node->op();
     const int ways = (op.element ? 1 : 0) + (op.contraction ? 1 : 0) + (op.view ? 1 : 0) +
-                     (op.library.empty() ? 0 : 1) + (op.leaf != Leaf::none ? 1 : 0);
+                     (op.library.empty() ? 0 : 1) + (op.leaf != Leaf::none ? 1 : 0) + (op.has_bodies ? 1 : 0);
     if (ways != 1 && !(op.view && op.element && ways == 2))
       fail(*node, "must lower in exactly one way, has " + std::to_string(ways));
+    for_each_body(node->params(), [](const Body& body) { verify({{}, body.outputs}); });
     try {
       const TypeArgs args(op, node->params(), node->inputs(), {});
       if (op.type(args) != node->outputs()) fail(*node, "its type is not what its type rule says");

@@ -1,8 +1,9 @@
 // OpDef: everything there is to know about an op, in one declaration.
 //
 // An op lowers in exactly one way: `element` (a formula for one element of the output: elementwise ops, index maps,
-// reductions, windows), `contraction` (a sum of products), `view` (the same elements under another shape), or `library`
-// (a call of runtime/library). Leaves (inputs, Shared, constants) have none of them.
+// reductions, windows), `contraction` (a sum of products), `view` (the same elements under another shape), `library`
+// (a call of runtime/library), or the bodies in its parameters. Leaves (inputs, Shared, constants, arguments) have none
+// of them.
 #pragma once
 
 #include <cstdint>
@@ -126,7 +127,7 @@ struct Sample {
   double tolerance = 1;  // factor on the test's tolerances
 };
 
-enum class Leaf : std::uint8_t { none, input, shared, constant };
+enum class Leaf : std::uint8_t { none, input, shared, constant, argument };  // argument: of a body, see body.h
 
 struct OpDef {
   std::string name = {};
@@ -142,6 +143,7 @@ struct OpDef {
       {};  // name of the runtime's library call (its buffers: inputs, then outputs), and its arguments
   std::function<std::vector<Dim>(const Node&)> library_extents = {};
   std::function<std::vector<std::int64_t>(const Node&)> library_integers = {};
+  bool has_bodies = false;  // in its parameters (body.h), which lowering makes a loop or a branch of
   Leaf leaf = Leaf::none;
   // What it runs lives in this process alone: programs with it are not cached.
   bool process_local = false;

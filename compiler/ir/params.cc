@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "compiler/ir/body.h"
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
 
@@ -62,6 +63,7 @@ class Reader : public FieldVisitor {
   void operator()(const char* n, std::vector<std::int64_t>& v) override { self().on(n, v); }
   void operator()(const char* n, ArrayValue& v) override { self().on(n, v); }
   void operator()(const char* n, DimSymbolPtr& v) override { self().on(n, v); }
+  void operator()(const char* n, Body& v) override { self().on(n, v); }
 
  private:
   Derived& self() { return static_cast<Derived&>(*this); }
@@ -89,6 +91,9 @@ struct HashReader : Reader<HashReader> {
   }
   void on(const char*, const ArrayValue& v) { mix(v.hash); }
   void on(const char*, const DimSymbolPtr& v) { mix(v ? v->id : 0); }
+  void on(const char*, const Body& v) {
+    for (const Tensor& t : v.outputs) mix(hash_combine(t.node().id(), static_cast<std::uint64_t>(t.output())));
+  }
 };
 
 struct TextReader : Reader<TextReader> {
@@ -106,6 +111,7 @@ struct TextReader : Reader<TextReader> {
   void on(const char* n, const std::vector<std::int64_t>& v) { add(n, fmt::format("[{}]", fmt::join(v, ", "))); }
   void on(const char* n, const ArrayValue& v) { add(n, to_string(v.array, whole)); }
   void on(const char* n, const DimSymbolPtr& v) { add(n, v ? v->name : "?"); }
+  void on(const char* n, const Body& v) { add(n, "{\n" + to_string(Graph{{}, v.outputs}, false, whole) + "}"); }
 };
 
 struct DimMapper : Reader<DimMapper> {
@@ -116,6 +122,11 @@ struct DimMapper : Reader<DimMapper> {
   void on(const char*, Dim& v) { replace(v); }
   void on(const char*, Shape& v) {
     for (Dim& d : v) replace(d);
+  }
+  void on(const char*, Body& v) {
+    std::vector<Tensor> outputs = substitute(v.outputs, {}, *f);
+    changed = changed || outputs != v.outputs;
+    v.outputs = std::move(outputs);
   }
   void replace(Dim& d) {
     Dim r = (*f)(d);

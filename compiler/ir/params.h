@@ -45,7 +45,8 @@ struct ArrayValue {
   bool operator==(const ArrayValue& other) const;
 };
 
-// An inner graph's identity, for scan and cond.
+struct Body;  // see body.h
+
 class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
@@ -60,6 +61,7 @@ class FieldVisitor {
   virtual void operator()(const char* name, std::vector<std::int64_t>& v) = 0;
   virtual void operator()(const char* name, ArrayValue& v) = 0;
   virtual void operator()(const char* name, DimSymbolPtr& v) = 0;
+  virtual void operator()(const char* name, Body& v) = 0;
 };
 
 class ParamsBase {

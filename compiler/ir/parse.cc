@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "compiler/ir/body.h"
 #include "compiler/ir/op.h"
 #include "runtime/base/error.h"
 
@@ -258,7 +259,8 @@ class DimReader {
 // Fills in an op's parameters, field by field: {name=value, name=value}.
 class ParamsReader final : public FieldVisitor {
  public:
-  ParamsReader(Reader& reader, DimReader& dims, DType dtype) : r_(reader), dims_(dims), dtype_(dtype) {}
+  ParamsReader(Reader& reader, DimReader& dims, DType dtype, int depth)
+      : r_(reader), dims_(dims), dtype_(dtype), depth_(depth) {}
 
   void operator()(const char* n, bool& v) override { field(n), v = boolean(); }
   void operator()(const char* n, std::int64_t& v) override { field(n), v = r_.integer(); }
@@ -288,6 +290,7 @@ class ParamsReader final : public FieldVisitor {
     r_.expect(']');
   }
   void operator()(const char* n, ArrayValue& v) override { field(n), v = ArrayValue(array()); }
+  void operator()(const char* n, Body& v) override;
 
   // Behind the last field.
   void finish() {
@@ -366,6 +369,7 @@ class ParamsReader final : public FieldVisitor {
   Reader& r_;
   DimReader& dims_;
   DType dtype_;
+  int depth_;  // of bodies around
   bool open_ = false;
 };
 
@@ -373,14 +377,14 @@ class ParamsReader final : public FieldVisitor {
 
 class GraphReader {
  public:
-  explicit GraphReader(std::string_view text) : r_(text), dims_(r_) {}
+  GraphReader(Reader& reader, DimReader& dims, int depth) : r_(reader), dims_(dims), depth_(depth) {}
 
+  // Nodes, and what is returned, if anything.
   Graph run() {
     while (r_.next() == '%') node();
     if (r_.name("a node or return") != "return") r_.fail_expected("a node (%0: ...) or return");
     Graph graph{inputs_, {}};
-    if (!r_.at_end()) graph.outputs = operands();
-    if (!r_.at_end()) r_.fail_expected("the end of the text");
+    if (!r_.at_end() && r_.next() != '}') graph.outputs = operands();
     return graph;
   }
 
@@ -446,7 +450,7 @@ class GraphReader {
   Params parameters(const OpDef& op, DType dtype) {
     if (!op.default_params) return nullptr;
     const std::shared_ptr<ParamsBase> params = op.default_params()->clone();
-    ParamsReader reader(r_, dims_, dtype);
+    ParamsReader reader(r_, dims_, dtype, depth_);
     params->visit(reader);
     reader.finish();
     return params;
@@ -462,15 +466,32 @@ class GraphReader {
     if (!same) r_.fail("the type is " + expected + ", by the rule of the op", begin);
   }
 
-  Reader r_;
-  DimReader dims_;
+  Reader& r_;
+  DimReader& dims_;
+  int depth_;
   std::map<std::int64_t, std::vector<Tensor>> values_;
   std::vector<Tensor> inputs_;
   bool leading_ = true;  // only inputs and Shared variables so far
 };
 
+void ParamsReader::operator()(const char* n, Body& v) {
+  constexpr int max_depth = 16;
+  field(n);
+  const std::size_t begin = r_.place();
+  r_.expect('{');
+  if (depth_ == max_depth) r_.fail("bodies are nested too deeply", begin);
+  v.outputs = GraphReader(r_, dims_, depth_ + 1).run().outputs;
+  r_.expect('}');
+}
+
 }  // namespace
 
-Graph parse(std::string_view text) { return GraphReader(text).run(); }
+Graph parse(std::string_view text) {
+  Reader reader(text);
+  DimReader dims(reader);
+  Graph graph = GraphReader(reader, dims, 0).run();
+  if (!reader.at_end()) reader.fail_expected("the end of the text");
+  return graph;
+}
 
 }  // namespace bitale::ir

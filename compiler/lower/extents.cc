@@ -39,6 +39,10 @@ void ExtentSlots::finish() {
 int ExtentSlots::slot(const Dim& dim) {
   for (const auto& [d, s] : known_)
     if (d == dim) return s;
+  if (outer_ && !dim.is_constant()) {
+    known_.push_back({dim, define({ExtentOp::outer, outer_->slot(dim), 0})});
+    return known_.back().second;
+  }
   Dim::Visitor v;
   v.constant = [&](std::int64_t c) { return define({ExtentOp::constant, c, 0}); };
   v.symbol = [&](const ir::DimSymbol& s) {

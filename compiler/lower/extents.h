@@ -12,6 +12,8 @@ namespace bitale::lower {
 class ExtentSlots {
  public:
   explicit ExtentSlots(program::Program& program) : program_(program) {}
+  // Of a body: extents are those of the Program around.
+  ExtentSlots(program::Program& body, ExtentSlots& outer) : program_(body), outer_(&outer) {}
 
   // The axes of a leaf: symbols that occur alone are bound by their first axis; every other axis is checked. Call for
   // all leaves before asking for any slot; finish() adds the checks.
@@ -34,6 +36,7 @@ class ExtentSlots {
   int define(program::ExtentDef def);
 
   program::Program& program_;
+  ExtentSlots* outer_ = nullptr;
   std::map<std::uint64_t, int> symbols_;  // symbol id -> slot
   std::vector<std::pair<ir::Dim, int>> known_;
   std::vector<Axis> axes_;

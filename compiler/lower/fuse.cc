@@ -207,6 +207,8 @@ class Fuser {
         g.kind = Group::Kind::contraction;
       else if (!node->op().library.empty())
         g.kind = Group::Kind::library;
+      else if (node->op().has_bodies)
+        g.kind = Group::Kind::loop;
       add(std::move(g));
     }
     take_epilogues();

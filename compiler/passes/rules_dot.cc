@@ -125,7 +125,8 @@ Tensor dot_of_splat(const Match& m, int i) {
   return broadcast_to(mul(reshape(total, placed), full(*v, placed)), m.root().shape());
 }
 
-// A sum over some of a dot's free axes: the operand that has them is summed first.
+// A sum over some of a dot's axes. Over a free one, the operand that has it is summed first; one of the batch is summed
+// over by the dot itself.
 Tensor sum_of_dot(const Match& m) {
   const Tensor dot = m.root().node().input(0);
   if (!is_floating(dot.dtype()) || !only_read_by(m, dot, m.root().node())) return {};
@@ -134,9 +135,17 @@ Tensor sum_of_dot(const Match& m) {
   const Axes free_a = free_axes(m["a"].rank(), p.batch_a, p.sum_a),
              free_b = free_axes(m["b"].rank(), p.batch_b, p.sum_b);
   const auto in_b = batches + static_cast<std::int64_t>(free_a.size());
+  const Axes& summed = params_of<AxesParams>(m.root()).axes;
+  for (auto k = summed.rbegin(); k != summed.rend(); ++k) {
+    if (*k >= batches) continue;
+    for (auto [batch, sum] : {std::pair(&p.batch_a, &p.sum_a), std::pair(&p.batch_b, &p.sum_b)}) {
+      sum->push_back((*batch)[static_cast<std::size_t>(*k)]);
+      batch->erase(batch->begin() + *k);
+    }
+  }
   Axes of_a, of_b;  // axes of the operands that are summed
-  for (std::int64_t k : params_of<AxesParams>(m.root()).axes) {
-    if (k < batches) return {};
+  for (std::int64_t k : summed) {
+    if (k < batches) continue;
     (k < in_b ? of_a : of_b)
         .push_back(k < in_b ? free_a[static_cast<std::size_t>(k - batches)]
                             : free_b[static_cast<std::size_t>(k - in_b)]);
@@ -302,8 +311,11 @@ const std::vector<Rule>& dot_rules() {
              };
              return std::vector{sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {0}),
                                 sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {1}),
-                                sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {0, 1}), sum(batched(), {1, 3}),
-                                sum(batched(), {2})};
+                                sum(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5})), {0, 1}),
+                                sum(batched(), {1, 3}),
+                                sum(batched(), {2}),
+                                sum(batched(), {0}),
+                                sum(batched(), {0, 3})};
            }},
       {.name = "sum-of-products",
        .pattern = op("sum", {a * b}),

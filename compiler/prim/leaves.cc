@@ -1,6 +1,7 @@
 // Leaves of the graph (input, shared, constant) and the ops without operands (full, extent, iota).
 #include <cstring>
 
+#include "compiler/ir/body.h"
 #include "compiler/kernel/interpret.h"
 #include "compiler/prim/list.h"
 #include "compiler/prim/samples.h"
@@ -82,6 +83,14 @@ const OpDef shared_op{
     .type = declared_type<SharedParams>,
     .leaf = Leaf::shared,
     .default_params = [] { return make_params(SharedParams{}); },
+};
+
+const OpDef argument_op{
+    .name = "argument",
+    .doc = "what the body of a scan or cond is given",
+    .type = declared_type<ArgumentParams>,
+    .leaf = Leaf::argument,
+    .default_params = [] { return make_params(ArgumentParams{}); },
 };
 
 const OpDef constant_op = operandless({
@@ -173,6 +182,10 @@ const OpDef iota_op = operandless({
 Tensor input(std::string name, TensorType type, SourceLine line) {
   const Tensor t = apply1(input_op, make_params(InputParams{name, type.dtype, std::move(type.shape)}), {}, line);
   return t.named(std::move(name));
+}
+
+Tensor argument(std::int64_t number, TensorType type) {
+  return apply1(argument_op, make_params(ArgumentParams{number, type.dtype, std::move(type.shape)}), {});
 }
 
 Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line, std::shared_ptr<void> value) {

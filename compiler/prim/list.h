@@ -6,7 +6,7 @@
 
 // clang-format off
 #define BITALE_PRIMITIVES(FAMILY, OP)                                                                                 \
-  FAMILY("leaves", OP(input) OP(shared) OP(constant) OP(full) OP(extent) OP(iota))                                    \
+  FAMILY("leaves", OP(input) OP(shared) OP(argument) OP(constant) OP(full) OP(extent) OP(iota))                       \
   FAMILY("elementwise",                                                                                               \
     OP(add) OP(sub) OP(mul) OP(div) OP(neg) OP(abs) OP(strong_mul) OP(minimum) OP(maximum)                            \
     OP(less) OP(less_equal) OP(equal) OP(not_equal) OP(logical_and) OP(logical_or) OP(logical_not)                    \

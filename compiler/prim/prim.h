@@ -67,6 +67,7 @@ struct SharedParams {
 };
 Tensor shared(std::string name, std::int64_t key, TensorType type, SourceLine line = {},
               std::shared_ptr<void> value = nullptr);
+Tensor argument(std::int64_t number, TensorType type);      // of a body: see ir/body.h
 Tensor constant(const Array& value, SourceLine line = {});  // op "constant"; splat arrays become `full`
 struct ConstantParams {
   ArrayValue value;

@@ -1,11 +1,14 @@
 #include "compiler/rewrite/pass.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
+#include "compiler/ir/body.h"
+#include "compiler/ir/op.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 
@@ -54,6 +57,38 @@ void check_outputs(const Pass& pass, const ir::Graph& before, const ir::Graph& a
                   "pass " + pass.name + " changes the type of output " + std::to_string(i));
 }
 
+// The pass on a graph whose bodies it has been run on before: innermost first, each body once.
+class Deep {
+ public:
+  Deep(const Pass& pass, PassContext& context) : pass_(pass), context_(context) {}
+
+  ir::Graph run(const ir::Graph& graph) {
+    const std::vector<ir::NodePtr> order = ir::topological(graph.outputs);
+    if (std::none_of(order.begin(), order.end(), [](const ir::NodePtr& n) { return n->op().has_bodies; }))
+      return pass_.run(graph, context_);
+    const auto in_bodies = [&](const ir::NodePtr& node, const std::vector<ir::Tensor>& inputs) {
+      std::vector<ir::Tensor> out;
+      if (!node->op().has_bodies) return out;
+      const ir::NodePtr made =
+          with_inputs(node, inputs, map_bodies(node->params(), [&](const ir::Body& b) { return body(b); }));
+      for (std::size_t i = 0; i < made->outputs().size(); ++i) out.emplace_back(made, static_cast<int>(i));
+      return out;
+    };
+    return pass_.run({graph.inputs, rebuild(graph.outputs, in_bodies)}, context_);
+  }
+
+ private:
+  ir::Body body(const ir::Body& b) {
+    const ir::Graph before{{}, b.outputs};
+    ir::Graph after = run(before);
+    check_outputs(pass_, before, after);
+    return {std::move(after.outputs)};
+  }
+
+  const Pass& pass_;
+  PassContext& context_;
+};
+
 }  // namespace
 
 ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& context,
@@ -67,7 +102,7 @@ ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& c
     if (context.level < pass.min_level) continue;
     PassReport report{.name = pass.name, .nodes_before = nodes};
     const auto started = std::chrono::steady_clock::now();
-    ir::Graph next = pass.run(graph, context);
+    ir::Graph next = Deep(pass, context).run(graph);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     check_outputs(pass, graph, next);
     if (BITALE_VERIFY || context.verify) ir::verify(next);

@@ -33,7 +33,8 @@ struct PassReport {
 };
 
 // Runs the rows in order: run, verify (in builds with verification), time, dump (flag BITALE_DUMP): the text and
-// GraphViz of the graph before the first pass and after each that changed it, as
+// GraphViz of the graph before the first pass and after each that changed it (passes run on bodies, innermost first,
+// before they run on the graph around), as
 // <dump>/<name>_<run>/<number>_<pass>.txt and .dot. A pass keeps the number, dtypes and shapes of the outputs.
 ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& context,
                        std::vector<PassReport>& reports);

@@ -332,6 +332,7 @@ Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<con
   planned.constant_bytes = constant_bytes(state_->layout);
   for (const KeptPack& k : prepared->kept)
     if (state_->is_kept(k, options.versions)) planned.pack_bytes += k.shape.bytes;
+  planned.pack_bytes += prepared->loop_pack_bytes;
   return planned;
 }
 

@@ -105,6 +105,7 @@ void meet(Context* context, int, int threads) {
 Prepared::Prepared(const Layout& layout, Placement p) : placement(std::move(p)), facts(facts_of(layout, placement)) {
   serial = facts.serial;
   plan_packs(layout);
+  plan_loop_packs(layout, placement, facts);
 }
 
 void Prepared::plan_packs(const Layout& layout) {
@@ -127,6 +128,38 @@ void Prepared::plan_packs(const Layout& layout) {
   packs = std::make_shared<Packs>(kept);
 }
 
+void Prepared::plan_loop_packs(const Layout& layout, const Placement& p, Facts& f) {
+  for (const StepLayout& step : layout.steps)
+    if (std::holds_alternative<LoopStep>(step.step->node)) {
+      const auto body = at(step.bodies[0]);
+      plan_loop_packs(step, layout.bodies[body], p.bodies[body], f.bodies[body]);
+    }
+  for (std::size_t i = 0; i < layout.bodies.size(); ++i) plan_loop_packs(layout.bodies[i], p.bodies[i], f.bodies[i]);
+}
+
+void Prepared::plan_loop_packs(const StepLayout& loop, const Layout& body, const Placement& p, Facts& f) {
+  std::vector<int> invariant;
+  for (const LoopBinding& b : std::get<LoopStep>(loop.step->node).bindings)
+    if (b.kind == BindingKind::invariant) invariant.push_back(body.groups.root[at(b.inner_in)]);
+  for (std::size_t i = 0; i < body.steps.size(); ++i) {
+    const auto* c = std::get_if<ContractionStep>(&body.steps[i].step->node);
+    StepFacts& s = f.steps[i];
+    if (!c || s.matrix) continue;
+    const auto keep = [&](Side side, int buffer) {
+      const int root = body.groups.root[at(buffer)];
+      if (std::find(invariant.begin(), invariant.end(), root) == invariant.end()) return;
+      const std::int64_t elements = p.bytes[at(root)] / static_cast<std::int64_t>(size_of(c->dtype));
+      const auto shape = whole_pack(*c, side, p.extents, s.blocking, s.serial ? 1 : s.blocking.k_split, elements);
+      if (!shape) return;
+      s.loop_packs[static_cast<int>(side)] = static_cast<int>(f.packs.size());
+      f.packs.push_back({i, side, *shape, loop_pack_bytes});
+      loop_pack_bytes += shape->bytes;
+    };
+    keep(Side::a, c->a);
+    keep(Side::b, c->b);
+  }
+}
+
 void Prepared::run_by_matrix_call(std::size_t step, MatrixForm form, library::LibraryFn function) {
   facts.steps[step].matrix = form;
   facts.steps[step].matrix_function = function;
@@ -145,6 +178,7 @@ Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const s
       states(at(threads)),
       guard(flags().guard) {
   if (!guard) memory.push_back(Storage::allocate(at(prepared->placement.arena_bytes)));
+  if (prepared->loop_pack_bytes > 0) loop_packs = Storage::allocate(at(prepared->loop_pack_bytes));
   std::vector<Tables*> tables;
   for (std::size_t i = 0; i < states.size(); ++i) {
     states[i].frame = this;
@@ -213,7 +247,9 @@ void Frame::begin(bool guard_values) {
   }
 }
 
-KeptOperand Frame::kept(const StepFacts& facts, Side side) const {
+KeptOperand Frame::kept(const Facts& all, const StepFacts& facts, Side side) const {
+  if (const int pack = facts.loop_packs[static_cast<int>(side)]; pack >= 0)
+    return {&all.packs[at(pack)].shape, memory_of(all.packs[at(pack)])};
   const int number = facts.kept[static_cast<int>(side)];
   if (number < 0 || packs.empty() || !packs[at(number)]) return {};
   return {&prepared->kept[at(number)].shape, packs[at(number)]->data()};

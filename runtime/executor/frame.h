@@ -27,11 +27,21 @@ struct StepFacts {
   std::optional<program::MatrixForm> matrix;  // of a contraction that OpenBLAS runs
   library::LibraryFn matrix_function = nullptr;
   int kept[2] = {-1, -1};        // of a contraction: the numbers of its kept packs, by Side
+  int loop_packs[2] = {-1, -1};  // in the body of a loop: the numbers of its packs in Facts, by Side
   std::vector<StepFacts> inner;  // of a blocked step
+};
+
+// The pack of an operand that is the same in all iterations of a loop: made when the loop begins.
+struct LoopPack {
+  std::size_t step = 0;  // of the body
+  Side side = Side::a;
+  WholePack shape;
+  std::int64_t offset = 0;  // in the frame's memory for these
 };
 
 struct Facts {
   std::vector<StepFacts> steps;
+  std::vector<LoopPack> packs;  // of a loop's body
   std::vector<Facts> bodies;
   bool serial = false;  // all steps are
 };
@@ -65,12 +75,15 @@ struct Prepared {
   bool serial = false;         // no step would use a second thread
   std::vector<KeptPack> kept;  // by number
   std::shared_ptr<Packs> packs;
+  std::int64_t loop_pack_bytes = 0;  // of all loops
 
   // The step is run by OpenBLAS from now on: it needs no packs.
   void run_by_matrix_call(std::size_t step, program::MatrixForm form, library::LibraryFn function);
 
  private:
   void plan_packs(const Layout& layout);
+  void plan_loop_packs(const Layout& layout, const program::Placement& p, Facts& f);
+  void plan_loop_packs(const StepLayout& loop, const Layout& body, const program::Placement& p, Facts& f);
 };
 
 struct Failure {
@@ -109,6 +122,7 @@ struct Frame {
   const std::vector<const void*>& entries;
   const int threads;
   std::vector<std::shared_ptr<Storage>> memory;  // the arena; in guard mode one piece per buffer
+  std::shared_ptr<Storage> loop_packs;           // null if no loop has any
   std::vector<ThreadState> states;
   Barrier barrier;
   std::atomic<std::int64_t> stop_at;     // the least sequence number of a failure
@@ -117,8 +131,9 @@ struct Frame {
   Packs::Held packs;        // of the present call
   std::vector<Cost> costs;  // per step id; empty when not profiling
 
-  // The pack that a step reads in the present call; none if it packs itself.
-  KeptOperand kept(const StepFacts& facts, Side side) const;
+  // The pack that a step, with its Program's facts, reads in the present call; none if it packs itself.
+  KeptOperand kept(const Facts& all, const StepFacts& facts, Side side) const;
+  void* memory_of(const LoopPack& pack) const { return static_cast<std::uint8_t*>(loop_packs->data()) + pack.offset; }
 
   void begin(bool guard_values);   // before a call: no failure
   const Failure* failure() const;  // the first one, after a call

@@ -31,6 +31,7 @@ bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
   const Scope body = scope_of(scope, step.bodies[0]);
   const std::int64_t trips = scope.tables.extents[at(s.trips)];
   if (!loop_begin(scope, body, step, alone)) return false;
+  if (trips > 0 && !loop_packs(body, alone)) return false;
   std::int64_t taken = 0;
   while (taken < trips) {
     if (!body_extents(scope, body, step, taken)) return false;
@@ -79,6 +80,20 @@ bool Walker::loop_begin(const Scope& outer, const Scope& body, const StepLayout&
     copied = true;
   }
   return !copied || alone || barrier();
+}
+
+// Operands that all iterations multiply with are packed once.
+bool Walker::loop_packs(const Scope& body, bool alone) {
+  for (const LoopPack& pack : body.facts.packs) {
+    const auto& c = std::get<ContractionStep>(body.layout.steps[pack.step].step->node);
+    const bool is_a = pack.side == Side::a;
+    const auto function =
+        reinterpret_cast<PackFn>(const_cast<void*>(frame_.entries[at(is_a ? c.tile.pack_a : c.tile.pack_b)]));
+    const PackJob job(pack.shape, c, pack.side, body.tables.extents, body.tables.pointer(body.layout, is_a ? c.a : c.b),
+                      function, frame_.memory_of(pack));
+    job.run(alone ? 0 : state_.thread, alone ? 1 : frame_.threads);
+  }
+  return body.facts.packs.empty() || alone || barrier();
 }
 
 void Walker::loop_inputs(const Scope& outer, const Scope& body, const LoopStep& s, std::int64_t trips, std::int64_t i) {

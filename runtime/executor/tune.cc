@@ -83,8 +83,8 @@ class Measurement {
         .entries = frame_.entries,
         .context = state.context,
         .barrier = frame_.barrier,
-        .kept_a = frame_.kept(facts_, Side::a),
-        .kept_b = frame_.kept(facts_, Side::b),
+        .kept_a = frame_.kept(frame_.prepared->facts, facts_, Side::a),
+        .kept_b = frame_.kept(frame_.prepared->facts, facts_, Side::b),
     };
     if (openblas)
       run_matrix_call(call, form_, function_, thread, threads_);

@@ -106,8 +106,8 @@ bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& fact
         .entries = frame_.entries,
         .context = state_.context,
         .barrier = frame_.barrier,
-        .kept_a = frame_.kept(facts, Side::a),
-        .kept_b = frame_.kept(facts, Side::b),
+        .kept_a = frame_.kept(scope.facts, facts, Side::a),
+        .kept_b = frame_.kept(scope.facts, facts, Side::b),
     };
     const int code = facts.matrix ? run_matrix_call(call, *facts.matrix, facts.matrix_function, thread, threads)
                                   : run_contraction(call, thread, threads);

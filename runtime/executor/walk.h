@@ -42,6 +42,7 @@ class Walker {
 
   // Parts of a loop; `taken` is the number of iterations so far.
   bool loop_begin(const Scope& outer, const Scope& body, const StepLayout& step, bool alone);
+  bool loop_packs(const Scope& body, bool alone);
   void loop_inputs(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips,
                    std::int64_t i);
   void loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i);

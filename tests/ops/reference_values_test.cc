@@ -116,7 +116,7 @@ void write_inputs(const std::string& path) {
   for (const ir::OpFamily& family : ir::op_families()) {
     Json& ops = all[family.name] = Json::object();
     for (const ir::OpDef* op : family.ops) {
-      if (op->leaf == ir::Leaf::input || op->leaf == ir::Leaf::shared) continue;
+      if (op->leaf != ir::Leaf::none && op->leaf != ir::Leaf::constant) continue;
       Json& cases = ops[op->name] = Json::object();
       for (const OpCase& c : reference_cases(*op)) {
         const BuiltCase built = build(c);

@@ -122,6 +122,7 @@ struct Fields final : ir::FieldVisitor {
   void operator()(const char*, ir::DimSymbolPtr&) override {}
   void operator()(const char* n, std::vector<std::int64_t>& v) override { lists[n] = v; }
   void operator()(const char*, ir::ArrayValue&) override {}
+  void operator()(const char*, ir::Body&) override {}
 };
 
 Fields fields_of(const Node& node) {
@@ -187,8 +188,9 @@ class Writer {
 
   void not_written(const NodePtr& node) {
     out_.not_written.push_back(node->op().name);
-    line("// no builder makes this node; the values of its outputs are arguments: " + node->op().name +
-         (node->params() ? " {" + ir::to_string(*node->params()) + "}" : ""));
+    std::string text = node->op().name + (node->params() ? " {" + ir::to_string(*node->params()) + "}" : "");
+    std::replace(text.begin(), text.end(), '\n', ' ');  // bodies have lines
+    line("// no builder makes this node; the values of its outputs are arguments: " + text);
     for (std::size_t i = 0; i < node->outputs().size(); ++i) {
       const Tensor one[] = {Tensor(node, static_cast<int>(i))};
       input(one[0], eval::evaluate(one, graph_.bindings())[0]);

@@ -102,7 +102,7 @@ std::vector<OpCase> op_cases(const ir::OpDef& op) {
 std::vector<const ir::OpDef*> tested_ops() {
   ops::register_all();
   std::vector<const ir::OpDef*> list = ir::all_ops();
-  std::erase_if(list, [](const ir::OpDef* op) { return op->leaf == ir::Leaf::input || op->leaf == ir::Leaf::shared; });
+  std::erase_if(list, [](const ir::OpDef* op) { return op->leaf != ir::Leaf::none && op->leaf != ir::Leaf::constant; });
   if (const char* names = std::getenv("BITALE_TEST_OPS")) {
     const std::string wanted = "," + std::string(names) + ",";
     std::erase_if(list, [&](const ir::OpDef* op) { return wanted.find("," + op->name + ",") == std::string::npos; });

@@ -5,4 +5,5 @@
 #include <bitale/function.h>  // IWYU pragma: export
 #include <bitale/grad.h>      // IWYU pragma: export
 #include <bitale/ops.h>       // IWYU pragma: export
+#include <bitale/scan.h>      // IWYU pragma: export
 #include <bitale/tensor.h>    // IWYU pragma: export

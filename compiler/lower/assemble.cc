@@ -1,0 +1,255 @@
+#include "compiler/lower/assemble.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
+#include "compiler/lower/contract.h"
+#include "compiler/lower/schedule.h"
+#include "compiler/prim/prim.h"
+#include "runtime/base/error.h"
+#include "runtime/base/hash.h"
+
+namespace bitale::lower {
+
+using ir::Dim;
+using ir::Tensor;
+using program::Role;
+
+int KernelTable::entry(kernel::Kernel kernel) {
+  const std::string structure = kernel::structure_of(kernel);
+  const auto [it, added] = by_structure_.emplace(structure, static_cast<int>(kernels.size()));
+  if (added) {
+    kernel.name += "_" + std::to_string(kernels.size());
+    entries.push_back({kernel.name, Hasher().text(structure).digest().hex()});
+    kernels.push_back(std::move(kernel));
+  }
+  return it->second;
+}
+
+namespace {
+
+std::string label_of(const std::vector<ir::NodePtr>& nodes) {
+  std::string s;
+  std::vector<std::string> seen;
+  for (const ir::NodePtr& n : nodes) {
+    const std::string& name = n->op().name;
+    if (name == "full" || name == "broadcast_to" || std::find(seen.begin(), seen.end(), name) != seen.end()) continue;
+    seen.push_back(name);
+    if (seen.size() > 6) return s + "...";
+    s += (s.empty() ? "" : "+") + name;
+  }
+  return s.empty() && !nodes.empty() ? nodes[0]->op().name : s;
+}
+
+std::vector<SourceLine> lines_of(const std::vector<ir::NodePtr>& nodes) {
+  std::vector<SourceLine> out;
+  for (const ir::NodePtr& n : nodes)
+    for (const SourceLine& l : n->origins())
+      if (out.size() < 8 && std::find(out.begin(), out.end(), l) == out.end()) out.push_back(l);
+  return out;
+}
+
+std::string identifier(const std::string& label) {
+  std::string s = label.substr(0, 48);
+  for (char& c : s)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  return s;
+}
+
+}  // namespace
+
+// ---- buffers ----
+
+std::vector<int> Assembly::dims(const ir::Shape& shape) {
+  std::vector<int> out;
+  for (const Dim& d : shape) out.push_back(slots_.slot(d));
+  return out;
+}
+
+int Assembly::buffer(const Tensor& t, Role role, int index, const std::string& name) {
+  program::Buffer b;
+  b.name = name;
+  b.storage = t.dtype();
+  b.dims = dims(t.shape());
+  b.role = role;
+  b.index = index;
+  program_.buffers.push_back(std::move(b));
+  return static_cast<int>(program_.buffers.size()) - 1;
+}
+
+void Assembly::place(const Tensor& result, int buffer) {
+  const bool computed = result.node().op().leaf == ir::Leaf::none && !result.node().op().view;
+  if (computed && buffers_.emplace(key(result), buffer).second) return;
+  copies_.emplace_back(result, buffer);
+}
+
+// The buffer that holds t, made at first need; views alias.
+int Assembly::buffer_of(const Tensor& t) {
+  if (const auto it = buffers_.find(key(t)); it != buffers_.end()) return it->second;
+  int b = -1;
+  if (t.node().op().view) {
+    const int base = buffer_of(t.node().input(0));
+    b = buffer(t, Role::temporary, -1, program_.buffers[static_cast<std::size_t>(base)].name + "_view");
+    program_.buffers[static_cast<std::size_t>(b)].alias_of = base;
+  } else if (t.node().op().leaf == ir::Leaf::constant) {
+    b = constant(t);
+  } else {
+    if (t.node().op().leaf != ir::Leaf::none)
+      throw Error(ir::describe(t) + " is used by the function's outputs but is not among its inputs");
+    b = buffer(t, Role::temporary, -1, "t" + std::to_string(program_.buffers.size()));
+  }
+  buffers_[key(t)] = b;
+  return b;
+}
+
+int Assembly::constant(const Tensor& t) {
+  const Array& a = t.node().params_as<ir::ConstantParams>().value.array;
+  program::Constant c;
+  c.bytes.resize(a.bytes());
+  if (a.bytes()) std::memcpy(c.bytes.data(), a.data(), a.bytes());
+  program_.constants.push_back(std::move(c));
+  return buffer(t, Role::constant, static_cast<int>(program_.constants.size()) - 1,
+                "constant" + std::to_string(program_.constants.size() - 1));
+}
+
+// ---- steps ----
+
+void Assembly::assemble(const std::vector<Tensor>& roots) {
+  for (const Tensor& t : roots) read_.insert(key(t));
+  for (const ir::NodePtr& n : ir::topological(roots))
+    for (const Tensor& t : n->inputs()) read_.insert(key(t));
+  fusion_ = fuse(roots);
+  for (const Group& g : fusion_.groups) emit(g);
+  for (const auto& [t, to] : copies_) {
+    program::Step step;
+    step.label = "copy";
+    step.node = program::CopyStep{buffer_of(t), to};
+    program_.steps.push_back(std::move(step));
+  }
+}
+
+void Assembly::emit(const Group& g) {
+  switch (g.kind) {
+    case Group::Kind::kernel:
+      return emit_kernel(g);
+    case Group::Kind::contraction:
+      return emit_contraction(g);
+    case Group::Kind::library:
+      return emit_library(g);
+    case Group::Kind::loop:
+      return emit_loop(g.roots[0].node());
+  }
+}
+
+void Assembly::add(program::Step step, const std::vector<ir::NodePtr>& nodes) {
+  if (step.label.empty()) step.label = label_of(nodes);
+  step.origins = lines_of(nodes);
+  program_.steps.push_back(std::move(step));
+}
+
+namespace {
+
+template <class S>
+void argument(S& step, int buffer, bool written) {
+  step.buffers.push_back(buffer);
+  step.writes.push_back(written);
+}
+
+}  // namespace
+
+void Assembly::emit_kernel(const Group& g) {
+  Composed c;
+  compose(g.roots, inlined(), c);
+  ScheduledKernel k = schedule(identifier(label_of(c.nodes)), g.roots, c);
+  program::KernelStep s;
+  for (const Tensor& t : k.reads) argument(s, buffer_of(t), false);
+  for (const Tensor& t : k.writes) argument(s, buffer_of(t), true);
+  for (const Dim& d : k.extents) s.extents.push_back(slots_.slot(d));
+  s.entry = table_.entry(std::move(k.kernel));
+  program::Step step;
+  step.node = std::move(s);
+  add(std::move(step), c.nodes);
+}
+
+void Assembly::emit_contraction(const Group& g) {
+  const Tensor& c = g.roots[0];
+  std::vector<ir::NodePtr> nodes{c.node_ptr()};
+  if (g.epilogue) {
+    Composed f;
+    const Tensor roots[] = {g.epilogue};
+    compose(roots, inlined(), f);
+    nodes.insert(nodes.end(), f.nodes.begin(), f.nodes.end());
+  }
+  const auto loop_dims = [&](const std::vector<LoweredContraction::LoopDim>& dims) {
+    std::vector<program::ContractionDim> out;
+    for (const auto& d : dims) {
+      program::ContractionDim made{slots_.slot(d.extent), optional_slot(d.a), optional_slot(d.b), {}};
+      for (const Dim& o : d.operands) made.operands.push_back(optional_slot(o));
+      out.push_back(std::move(made));
+    }
+    return out;
+  };
+  LoweredContraction l = lower_contraction(c, g.epilogue, inlined(), identifier("epilogue_" + label_of(nodes)));
+  program::ContractionStep s;
+  s.dtype = c.dtype();
+  s.batch = loop_dims(l.batch);
+  s.m = loop_dims(l.m);
+  s.n = loop_dims(l.n);
+  s.k = loop_dims(l.k);
+  s.a = buffer_of(l.a);
+  s.b = buffer_of(l.b);
+  s.a_offset = optional_slot(l.a_offset);
+  s.b_offset = optional_slot(l.b_offset);
+  for (const auto& o : l.operands)
+    s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit, o.tensor == l.out});
+  s.accumulating = l.accumulating;
+  s.epilogue = table_.entry(std::move(l.epilogue));
+  s.workspace = static_cast<int>(program_.buffers.size());
+  program::Buffer w;
+  w.name = "workspace" + std::to_string(s.workspace);
+  w.storage = s.dtype;
+  w.role = Role::workspace;
+  program_.buffers.push_back(std::move(w));
+  program::Step step;
+  step.flops = slots_.slot(l.flops);
+  if (s.accumulating) clear(l.out);
+  step.node = std::move(s);
+  add(std::move(step), nodes);
+}
+
+// Overlapping contractions add to their output, which starts from zero.
+void Assembly::clear(const Tensor& t) {
+  const Tensor zero = ir::zeros(t.dtype(), t.shape());
+  Composed c;
+  const Tensor roots[] = {zero};
+  compose(roots, [](const Tensor&) { return false; }, c);
+  ScheduledKernel k = schedule("clear", roots, c);
+  program::KernelStep s;
+  argument(s, buffer_of(t), true);
+  for (const Dim& d : k.extents) s.extents.push_back(slots_.slot(d));
+  s.entry = table_.entry(std::move(k.kernel));
+  program::Step step;
+  step.label = "clear";
+  step.node = std::move(s);
+  program_.steps.push_back(std::move(step));
+}
+
+void Assembly::emit_library(const Group& g) {
+  const ir::Node& n = g.roots[0].node();
+  program::LibraryStep s;
+  s.function = n.op().library;
+  for (const Tensor& t : n.inputs()) argument(s, buffer_of(t), false);
+  for (std::size_t o = 0; o < n.outputs().size(); ++o)
+    argument(s, buffer_of({g.roots[0].node_ptr(), static_cast<int>(o)}), true);
+  if (n.op().library_extents)
+    for (const Dim& d : n.op().library_extents(n)) s.extents.push_back(slots_.slot(d));
+  if (n.op().library_integers) s.integers = n.op().library_integers(n);
+  program::Step step;
+  step.label = n.op().label ? n.op().label(n) : n.op().name;
+  step.node = std::move(s);
+  library_nodes_.emplace(static_cast<int>(program_.steps.size()), g.roots[0].node_ptr());
+  add(std::move(step), {g.roots[0].node_ptr()});
+}
+
+}  // namespace bitale::lower

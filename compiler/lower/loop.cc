@@ -1,0 +1,99 @@
+// A scan becomes a loop step: the body is a Program of its own, whose kernels lie beside the others.
+#include "compiler/scan/loop.h"
+
+#include "compiler/lower/assemble.h"
+
+namespace bitale::lower {
+
+using ir::Tensor;
+using program::BindingKind;
+using program::LoopBinding;
+using program::Role;
+
+namespace {
+
+// The body's side: a Program with an input for each argument that is read, and an output for each tensor that is given.
+class BodyProgram {
+ public:
+  BodyProgram(const ir::Body& body, ExtentSlots& outer, KernelTable& table)
+      : slots_(*program_, outer), assembly_(*program_, slots_, table), body_(body) {
+    for (const Tensor& a : ir::arguments_of(body.outputs)) {
+      const auto number = static_cast<int>(ir::argument_number(a));
+      inputs_[number] = assembly_.buffer(a, Role::input, number, "argument" + std::to_string(number));
+      assembly_.bind(a, inputs_[number]);
+    }
+    for (std::size_t i = 0; i < body.outputs.size(); ++i) {
+      const auto [known, is_new] = places_.try_emplace({body.outputs[i].node().id(), body.outputs[i].output()}, 0);
+      if (is_new) {
+        known->second =
+            assembly_.buffer(body.outputs[i], Role::output, static_cast<int>(i), "result" + std::to_string(i));
+        assembly_.place(body.outputs[i], known->second);
+      }
+      outputs_.push_back(known->second);
+    }
+  }
+
+  // -1 for an argument that nothing reads.
+  int input(int argument) const {
+    const auto it = inputs_.find(argument);
+    return it == inputs_.end() ? -1 : it->second;
+  }
+  int output(std::size_t i) const { return outputs_[i]; }
+
+  std::shared_ptr<const program::Program> finish(const std::string& name) {
+    program_->name = name;
+    assembly_.assemble(body_.outputs);
+    return program_;
+  }
+
+ private:
+  std::shared_ptr<program::Program> program_ = std::make_shared<program::Program>();
+  ExtentSlots slots_;
+  Assembly assembly_;
+  const ir::Body& body_;
+  std::map<int, int> inputs_;
+  std::map<std::pair<std::uint64_t, int>, int> places_;
+  std::vector<int> outputs_;
+};
+
+}  // namespace
+
+void Assembly::emit_loop(const ir::Node& node) {
+  const auto& p = node.params_as<loops::ScanParams>();
+  BodyProgram body(p.body, slots_, table_);
+  program::LoopStep s;
+  s.trips = slots_.slot(p.trips);
+  const ir::NodePtr self(&node);
+  const auto sequences = static_cast<int>(p.sequences), carries = static_cast<int>(p.carries);
+  for (int i = 0; i < static_cast<int>(node.inputs().size()); ++i) {
+    LoopBinding b;
+    b.inner_in = body.input(i);
+    if (i < sequences) {
+      b.kind = BindingKind::sequence;
+      b.backwards = p.backwards[static_cast<std::size_t>(i)] != 0;
+    } else if (i < sequences + carries) {
+      const int carry = i - sequences;
+      b.kind = BindingKind::carry;
+      b.inner_out = body.output(static_cast<std::size_t>(carry));
+      if (is_read({self, carry})) b.outer_out = buffer_of({self, carry});
+    }
+    if (b.inner_in < 0 && b.kind != BindingKind::carry) continue;
+    b.outer_in = buffer_of(node.input(i));
+    s.bindings.push_back(b);
+  }
+  for (std::size_t i = static_cast<std::size_t>(carries); i < p.body.outputs.size(); ++i) {
+    LoopBinding b;
+    b.kind = BindingKind::stacked;
+    b.inner_out = body.output(i);
+    b.outer_out = buffer_of({self, static_cast<int>(i)});
+    b.backwards = p.backwards[static_cast<std::size_t>(sequences) + i - static_cast<std::size_t>(carries)] != 0;
+    s.bindings.push_back(b);
+  }
+  program::Step step;
+  step.label = node.op().label(node);
+  s.body = body.finish(step.label);
+  step.node = std::move(s);
+  add(std::move(step), {self});
+}
+
+}  // namespace bitale::lower

@@ -1,0 +1,174 @@
+#include "compiler/scan/loop.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "compiler/prim/prim.h"
+#include "compiler/scan/ops.h"
+#include "runtime/base/error.h"
+
+namespace bitale::loops {
+
+using namespace ir;
+
+bool is_scan(const Node& node) { return &node.op() == &scan_op; }
+
+Tensor Loop::placeholder(const std::string& name, TensorType type, SourceLine line) {
+  return input(name, std::move(type), line);
+}
+
+TensorType Loop::row_type(const TensorType& rows) {
+  return {rows.dtype, Shape(rows.shape.begin() + 1, rows.shape.end())};
+}
+
+TensorType Loop::rows_type(const TensorType& row) const {
+  TensorType rows{row.dtype, {trips}};
+  rows.shape.insert(rows.shape.end(), row.shape.begin(), row.shape.end());
+  return rows;
+}
+
+Loop Loop::of(const Node& node) {
+  const auto& p = node.params_as<ScanParams>();
+  Loop loop{.name = p.name, .trips = p.trips, .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+  std::vector<Tensor> placeholders;
+  const auto fresh = [&](const char* kind, const TensorType& type) {
+    placeholders.push_back(placeholder(kind + std::to_string(placeholders.size()), type));
+    return placeholders.back();
+  };
+  const auto sequences = static_cast<std::size_t>(p.sequences), carries = static_cast<std::size_t>(p.carries);
+  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+    const Tensor& outer = node.inputs()[i];
+    if (i < sequences)
+      loop.sequences.push_back({outer, fresh("row", row_type(outer.type())), p.backwards[i] != 0});
+    else if (i < sequences + carries)
+      loop.carries.push_back({outer, fresh("carry", outer.type()), {}});
+    else
+      loop.invariants.push_back({outer, fresh("invariant", outer.type())});
+  }
+  const std::vector<Tensor> outputs = call(p.body, placeholders);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (i < carries)
+      loop.carries[i].after = outputs[i];
+    else
+      loop.stacked.push_back({outputs[i], p.backwards[sequences + i - carries] != 0});
+  }
+  return loop;
+}
+
+std::vector<Tensor> Loop::body_outputs() const {
+  std::vector<Tensor> out;
+  for (const Carry& c : carries) out.push_back(c.after);
+  for (const Stacked& s : stacked) out.push_back(s.row);
+  return out;
+}
+
+namespace {
+
+// Finds what a body reads from outside.
+class Capture {
+ public:
+  explicit Capture(const Loop& loop) {
+    for (const auto& s : loop.sequences) inside_.insert(s.row.node_ptr().get());
+    for (const auto& c : loop.carries) inside_.insert(c.before.node_ptr().get());
+    for (const auto& i : loop.invariants) inside_.insert(i.inner.node_ptr().get());
+    for (const auto& s : loop.sequences) placeholders_.insert(s.row);
+    for (const auto& c : loop.carries) placeholders_.insert(c.before);
+    for (const auto& i : loop.invariants) placeholders_.insert(i.inner);
+  }
+
+  // The tensors, in a fixed order; `read` receives the placeholders that are read.
+  std::vector<Tensor> run(std::span<const Tensor> outputs) {
+    const std::vector<NodePtr> order = topological(outputs);
+    for (const NodePtr& node : order) {
+      const auto& in = node->inputs();
+      const bool reads =
+          std::any_of(in.begin(), in.end(), [&](const Tensor& t) { return inside_.contains(&t.node()); });
+      if (reads) inside_.insert(node.get());
+      const bool closed =
+          std::all_of(in.begin(), in.end(), [&](const Tensor& t) { return closed_.contains(&t.node()); });
+      if (closed && (node->op().element || node->op().view)) closed_.insert(node.get());
+    }
+    for (const NodePtr& node : order)
+      if (inside_.contains(node.get()))
+        for (const Tensor& t : node->inputs()) see(t);
+    for (const Tensor& t : outputs) see(t);
+    return free_;
+  }
+
+  bool reads(const Tensor& placeholder) const { return read_.contains(placeholder); }
+
+ private:
+  void see(const Tensor& t) {
+    if (placeholders_.contains(t)) {
+      read_.insert(t);
+    } else if (!inside_.contains(&t.node()) && !closed_.contains(&t.node()) && seen_.insert(t).second) {
+      free_.push_back(t);
+    }
+  }
+
+  std::unordered_set<const Node*> inside_, closed_;  // depend on placeholders; on nothing
+  std::unordered_set<Tensor, TensorHash> placeholders_, seen_, read_;
+  std::vector<Tensor> free_;
+};
+
+// Gives arguments their numbers.
+class Numbering {
+ public:
+  void sequence(const Loop::Sequence& s) {
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+      if (sequences[i] == s.rows && (backwards[i] != 0) == s.backwards) return map(s.row, i);
+    sequences.push_back(s.rows);
+    backwards.push_back(s.backwards);
+    map(s.row, sequences.size() - 1);
+  }
+  void carry(const Loop::Carry& c) {
+    carries.push_back(c.init);
+    map(c.before, sequences.size() + carries.size() - 1);
+  }
+  void invariant(const Tensor& outer, const Tensor& inner) {
+    const auto known = std::find(invariants.begin(), invariants.end(), outer);
+    const auto i = static_cast<std::size_t>(known - invariants.begin());
+    if (known == invariants.end()) invariants.push_back(outer);
+    map(inner, sequences.size() + carries.size() + i);
+  }
+
+  std::vector<Tensor> sequences, carries, invariants;
+  std::vector<std::int64_t> backwards;
+  TensorMap<Tensor> arguments;
+
+ private:
+  void map(const Tensor& placeholder, std::size_t number) {
+    arguments.insert_or_assign(placeholder, argument(static_cast<std::int64_t>(number), placeholder.type()));
+  }
+};
+
+}  // namespace
+
+Loop::Results Loop::build(SourceLine line) const {
+  const std::vector<Tensor> outputs = body_outputs();
+  Capture capture(*this);
+  const std::vector<Tensor> free = capture.run(outputs);
+  Numbering numbers;
+  for (const Sequence& s : sequences)
+    if (capture.reads(s.row)) numbers.sequence(s);
+  for (const Carry& c : carries) numbers.carry(c);
+  for (const Invariant& i : invariants)
+    if (capture.reads(i.inner)) numbers.invariant(i.outer, i.inner);
+  for (const Tensor& t : free) numbers.invariant(t, t);
+
+  ScanParams p{.name = name,
+               .sequences = std::ssize(numbers.sequences),
+               .carries = std::ssize(carries),
+               .trips = trips,
+               .backwards = numbers.backwards,
+               .body = {substitute(outputs, numbers.arguments)}};
+  for (const Stacked& s : stacked) p.backwards.push_back(s.backwards);
+  std::vector<Tensor> operands = numbers.sequences;
+  operands.insert(operands.end(), numbers.carries.begin(), numbers.carries.end());
+  operands.insert(operands.end(), numbers.invariants.begin(), numbers.invariants.end());
+  const std::vector<Tensor> made = ir::apply(scan_op, make_params(std::move(p)), std::move(operands), line);
+  const auto split = made.begin() + std::ssize(carries);
+  return {{made.begin(), split}, {split, made.end()}};
+}
+
+}  // namespace bitale::loops

@@ -1,0 +1,87 @@
+// A scan taken apart and put together.
+//
+// A scan runs its body once per step. It has three kinds of state and no others:
+//   sequence   step t sees row t of a tensor [trips, ...] (backwards: row trips - 1 - t)
+//   carry      a step sees what the step before left, the first one an initial value; the last value comes out
+//   stacked    what a step gives becomes row t of a result [trips, ...] (backwards: row trips - 1 - t)
+// What a body reads from outside is an invariant, the same in every step. Zero trips give the initial carries and empty
+// results.
+//
+// As a node: op "scan", operands sequences, initial carries, invariants, in this order; the body's arguments are
+// numbered alike, and its outputs are the new carries, then the rows. Outputs of the node: last carries, then stacked
+// results.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/ir/body.h"
+
+namespace bitale::loops {
+
+struct ScanParams {
+  std::string name;  // the user's, for messages and profiles
+  std::int64_t sequences = 0, carries = 0;
+  ir::Dim trips;
+  std::vector<std::int64_t> backwards;  // 1 for each sequence, then each stacked result, that goes backwards, else 0
+  ir::Body body;
+  bool operator==(const ScanParams&) const = default;
+  template <class V>
+  void fields(V& v) {
+    v("name", name);
+    v("sequences", sequences);
+    v("carries", carries);
+    v("trips", trips);
+    v("backwards", backwards);
+    v("body", body);
+  }
+};
+
+bool is_scan(const ir::Node& node);
+
+struct Loop {
+  struct Sequence {
+    ir::Tensor rows, row;  // outside and in the body
+    bool backwards = false;
+  };
+  struct Carry {
+    ir::Tensor init, before, after;
+  };
+  struct Invariant {
+    ir::Tensor outer, inner;
+  };
+  struct Stacked {
+    ir::Tensor row;
+    bool backwards = false;
+  };
+
+  std::string name;
+  ir::Dim trips;
+  std::vector<Sequence> sequences;
+  std::vector<Carry> carries;
+  std::vector<Invariant> invariants;
+  std::vector<Stacked> stacked;
+
+  // The parts of a node of op scan, in order. The placeholders (row, before, inner) are fresh inputs.
+  static Loop of(const ir::Node& node);
+
+  // A tensor that stands for a row, a carry or an invariant in a body that is being written.
+  static ir::Tensor placeholder(const std::string& name, ir::TensorType type, SourceLine line = {});
+  // The type of a sequence's rows, and the other way round.
+  static ir::TensorType row_type(const ir::TensorType& rows);
+  ir::TensorType rows_type(const ir::TensorType& row) const;
+
+  // What the steps give: as many as there are carries, then stacked.
+  std::vector<ir::Tensor> body_outputs() const;
+
+  struct Results {
+    std::vector<ir::Tensor> last, stacked;
+  };
+  // The node. Tensors that the body reads and that are no placeholders become invariants, but for what is made of
+  // constants and extents alone; sequences and invariants that it does not read are left out, and equal ones are one.
+  // Errors name the scan: a carry whose new value has another type than the initial one, rows of another type than the
+  // sequence's.
+  Results build(SourceLine line = {}) const;
+};
+
+}  // namespace bitale::loops

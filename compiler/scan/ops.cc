@@ -1,0 +1,186 @@
+#include "compiler/scan/ops.h"
+
+#include <array>
+#include <cstring>
+
+#include "compiler/eval/eval.h"
+#include "compiler/prim/prim.h"
+#include "compiler/prim/samples.h"
+#include "compiler/scan/loop.h"
+#include "runtime/base/error.h"
+
+namespace bitale::loops {
+
+using namespace ir;
+
+namespace {
+
+std::string kind_of(std::size_t number, const ScanParams& p) {
+  const auto n = static_cast<std::int64_t>(number);
+  if (n < p.sequences) return "sequence " + std::to_string(n);
+  return n < p.sequences + p.carries ? "carry " + std::to_string(n - p.sequences)
+                                     : "invariant " + std::to_string(n - p.sequences - p.carries);
+}
+
+// Every argument has the type of what it stands for.
+void check_arguments(const TypeArgs& args, const ScanParams& p) {
+  for (const Tensor& a : arguments_of(p.body.outputs)) {
+    const std::int64_t number = argument_number(a);
+    args.require(number >= 0 && number < args.count(),
+                 "the body reads argument " + std::to_string(number) + " of " + std::to_string(args.count()));
+    TensorType given = args.type(static_cast<int>(number));
+    if (number < p.sequences) given = Loop::row_type(given);
+    args.require(a.type() == given, kind_of(static_cast<std::size_t>(number), p) + " is " + to_string(given) +
+                                        " in the body, which takes " + to_string(a.type()));
+  }
+}
+
+void check_carry(const TypeArgs& args, const std::string& what, const TensorType& init, const TensorType& next) {
+  const std::string types = what + " is " + to_string(init) + " before the first step and " + to_string(next) +
+                            " after it; a step must give it back in the type that it got";
+  args.require(init.dtype == next.dtype && init.rank() == next.rank(), types);
+  for (std::size_t k = 0; k < init.shape.size(); ++k) args.unify(init.shape[k], next.shape[k], types);
+}
+
+std::vector<TensorType> type_of(const TypeArgs& args) {
+  const auto& p = args.params_as<ScanParams>();
+  const auto outputs = std::ssize(p.body.outputs), stacked = outputs - p.carries;
+  args.require(p.sequences >= 0 && p.carries >= 0 && args.count() >= p.sequences + p.carries && stacked >= 0 &&
+                   std::ssize(p.backwards) == p.sequences + stacked,
+               "its operands and parameters do not belong together");
+  args.require(outputs > 0, "the body gives nothing");
+  for (int i = 0; i < p.sequences; ++i) {
+    args.require(args.type(i).rank() > 0, kind_of(static_cast<std::size_t>(i), p) + " has no rows");
+    args.unify(
+        args.type(i).shape[0], p.trips,
+        kind_of(static_cast<std::size_t>(i), p) + " must have as many rows as there are steps, " + to_string(p.trips));
+  }
+  check_arguments(args, p);
+  std::vector<TensorType> types;
+  for (std::int64_t i = 0; i < outputs; ++i) {
+    const TensorType& type = p.body.outputs[static_cast<std::size_t>(i)].type();
+    if (i < p.carries) {
+      const TensorType& init = args.type(static_cast<int>(p.sequences + i));
+      check_carry(args, "carry " + std::to_string(i), init, type);
+      types.push_back(init);
+    } else {
+      types.push_back({type.dtype, type.shape});
+      types.back().shape.insert(types.back().shape.begin(), p.trips);
+    }
+  }
+  return types;
+}
+
+Array row_of(const Array& rows, std::int64_t i) {
+  Array row(rows.dtype(), Extents(rows.shape().begin() + 1, rows.shape().end()));
+  if (row.bytes() > 0)
+    std::memcpy(row.data(), static_cast<const char*>(rows.data()) + i * static_cast<std::int64_t>(row.bytes()),
+                row.bytes());
+  return row;
+}
+
+void set(Array& to, const Array& from, std::int64_t place) {
+  if (from.bytes() > 0)
+    std::memcpy(static_cast<char*>(to.data()) + place * static_cast<std::int64_t>(from.bytes()), from.data(),
+                from.bytes());
+}
+
+void reference(const Reference& r) {
+  const auto& p = r.node.params_as<ScanParams>();
+  const std::int64_t trips = p.trips.evaluate(r.symbols);
+  const auto sequences = static_cast<std::size_t>(p.sequences), carries = static_cast<std::size_t>(p.carries);
+  const auto place = [&](std::size_t which, std::int64_t t) { return p.backwards[which] ? trips - 1 - t : t; };
+  std::vector<Array> arguments(r.inputs.begin(), r.inputs.end());
+  for (std::int64_t t = 0; t < trips; ++t) {
+    for (std::size_t i = 0; i < sequences; ++i) arguments[i] = row_of(r.inputs[i], place(i, t));
+    std::vector<Array> results = eval::evaluate(p.body, arguments, r.symbols);
+    for (std::size_t i = 0; i < carries; ++i) arguments[sequences + i] = results[i];
+    for (std::size_t i = carries; i < results.size(); ++i)
+      set(r.outputs[i], results[i], place(sequences + i - carries, t));
+  }
+  for (std::size_t i = 0; i < carries; ++i) set(r.outputs[i], arguments[sequences + i], 0);
+}
+
+// h = tanh(x_t + h w), and its square stacked; or several of its parts alone.
+Loop recurrence(const Tensor& x, const Tensor& h0, const Tensor& w) {
+  Loop loop{.name = "recurrence", .trips = x.dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+  const Tensor row = Loop::placeholder("x", Loop::row_type(x.type())), h = Loop::placeholder("h", h0.type());
+  const Tensor a = row + dot(h, w);
+  const Tensor next = a / (1.0 + square(a));
+  loop.sequences.push_back({x, row, false});
+  loop.carries.push_back({h0, h, next});
+  loop.stacked.push_back({square(next), false});
+  return loop;
+}
+
+std::vector<Tensor> all_of(const Loop& loop) {
+  Loop::Results r = loop.build();
+  r.last.insert(r.last.end(), r.stacked.begin(), r.stacked.end());
+  return r.last;
+}
+
+std::vector<Sample> samples() {
+  return {
+      {"recurrence",
+       {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
+       [](auto x) { return all_of(recurrence(x[0], x[1], x[2])); },
+       10},
+      {"backwards",
+       {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
+       [](auto x) {
+         Loop loop = recurrence(x[0], x[1], x[2]);
+         loop.sequences[0].backwards = loop.stacked[0].backwards = true;
+         return all_of(loop);
+       },
+       10},
+      {"sums",
+       {uniform({5, 3})},
+       [](auto x) {
+         Loop loop{
+             .name = "sums", .trips = x[0].dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+         const Tensor row = Loop::placeholder("x", Loop::row_type(x[0].type()));
+         const Tensor before = Loop::placeholder("sum", row.type());
+         loop.sequences.push_back({x[0], row, false});
+         loop.carries.push_back({zeros_like(row), before, before + row * row});
+         loop.stacked.push_back({before, true});
+         return all_of(loop);
+       }},
+      {"a map",
+       {uniform({4, 3}), uniform({3})},
+       [](auto x) {
+         Loop loop{
+             .name = "map", .trips = x[0].dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+         const Tensor row = Loop::placeholder("x", Loop::row_type(x[0].type()));
+         loop.sequences.push_back({x[0], row, false});
+         loop.stacked.push_back({row * x[1], false});
+         return all_of(loop);
+       }},
+  };
+}
+
+}  // namespace
+
+const OpDef scan_op{
+    .name = "scan",
+    .doc = "scan(...): a body, once per step: rows of sequences and carries in, new carries and rows of results out",
+    .type = type_of,
+    .has_bodies = true,
+    .label =
+        [](const Node& n) {
+          const auto& name = n.params_as<ScanParams>().name;
+          return name.empty() ? "scan" : "scan " + name;
+        },
+    .vjp = scan_vjp,
+    .jvp = scan_jvp,
+    .batch = scan_batch,
+    .reference = reference,
+    .samples = samples,
+    .default_params = [] { return make_params(ScanParams{}); },
+};
+
+std::span<const OpDef* const> scan_ops() {
+  static constexpr std::array<const OpDef*, 1> ops{&scan_op};
+  return ops;
+}
+
+}  // namespace bitale::loops

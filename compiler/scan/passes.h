@@ -1,0 +1,18 @@
+// Passes over scans.
+#pragma once
+
+#include "compiler/rewrite/pass.h"
+
+namespace bitale::loops {
+
+// Scans that carry the same values become one, with the results of all: a scan and the one that its gradient made of it
+// to keep more. Then results that nobody reads go, and carries that reach nothing that is read; a carry that no step
+// changes becomes an invariant.
+ir::Graph merge_scans(const ir::Graph& graph, rewrite::PassContext& context);
+
+// Work that no carry feeds leaves the body to be done for all steps at once, where it has a contraction or a library
+// call; work on invariants alone leaves it in any case. So does work that feeds no carry: its operands are stacked
+// instead. What was a product per step is one product over all of them.
+ir::Graph push_out(const ir::Graph& graph, rewrite::PassContext& context);
+
+}  // namespace bitale::loops

@@ -1,0 +1,201 @@
+// Reverse mode through a scan: a scan over the same steps from the last to the first.
+//
+// Its carries are the cotangents of the carries. A step is the body's own vjp; what that needs of the forward step
+// comes as sequences: the rows that the step saw, the carries that it got, and values that cost more to compute again
+// than to keep. These are stacked by the forward scan, which is built again with more results (passes merge the two).
+// The cotangent of an invariant is stacked, too, and summed behind the loop, where it is often one contraction over all
+// steps (push_out.h).
+#include <unordered_map>
+#include <unordered_set>
+
+#include "compiler/grad/grad.h"
+#include "compiler/prim/prim.h"
+#include "compiler/scan/loop.h"
+#include "compiler/scan/ops.h"
+#include "runtime/base/error.h"
+
+namespace bitale::loops {
+
+using namespace ir;
+
+namespace {
+
+bool is_zero(const Tensor& t) {
+  const auto value = splat_value(t);
+  return value && value->as_double() == 0;
+}
+
+// Worth less than the memory of its result: index maps and arithmetic without anything that takes a series.
+bool is_cheap(const Node& node) {
+  if (node.op().view || node.inputs().empty()) return true;
+  if (!node.op().element) return false;
+  if (!node.op().scalar)
+    return node.op().name == "broadcast_to" || node.op().name == "transpose" || node.op().name == "slice" ||
+           node.op().name == "cast";
+  Formula formula;
+  std::vector<Expr> operands;
+  for (const Tensor& t : node.inputs())
+    operands.push_back(formula.load(static_cast<int>(operands.size()), t.dtype(), {}));
+  node.op().scalar(operands);
+  for (int i = 0; i < formula.size(); ++i)
+    if (kernel::cost_of(formula.node(i).op) > 3) return false;
+  return true;
+}
+
+class Reverse {
+ public:
+  explicit Reverse(const Vjp& v) : v_(v), forward_(Loop::of(v.node)) {}
+
+  std::vector<Tensor> run() {
+    differentiate();
+    keep();
+    backward_.name = forward_.name.empty() ? "" : "gradient of " + forward_.name;
+    backward_.trips = forward_.trips;
+    return cotangents(build());
+  }
+
+ private:
+  struct Wanted {
+    std::size_t operand;
+    Tensor placeholder, cotangent;  // in the body
+  };
+
+  // The body's vjp: backward_'s carries, and the cotangents of rows and invariants.
+  void differentiate() {
+    std::vector<Tensor> outputs, dys, wrt;
+    std::vector<std::size_t> operands;
+    const auto want = [&](const Tensor& placeholder, std::size_t operand) {
+      if (!is_floating(placeholder.dtype())) return;
+      wrt.push_back(placeholder);
+      operands.push_back(operand);
+    };
+    std::size_t number = 0;
+    for (const auto& s : forward_.sequences) want(s.row, number++);
+    for (const auto& c : forward_.carries) want(c.before, number++);
+    for (const auto& i : forward_.invariants) want(i.inner, number++);
+
+    const std::size_t carries = forward_.carries.size();
+    for (std::size_t i = 0; i < carries; ++i) {
+      const Loop::Carry& c = forward_.carries[i];
+      if (!is_floating(c.before.dtype())) continue;
+      const Tensor dy = v_.dys[i] ? v_.dys[i] : zeros(c.init.dtype(), c.init.shape());
+      const Tensor before = cotangent_placeholder("dcarry" + std::to_string(i), c.before.type());
+      backward_.carries.push_back({dy, before, {}});
+      carry_of_.emplace(forward_.sequences.size() + i, backward_.carries.size() - 1);
+      outputs.push_back(c.after);
+      dys.push_back(before);
+    }
+    for (std::size_t i = 0; i < forward_.stacked.size(); ++i) {
+      const Tensor& dy = v_.dys[carries + i];
+      if (!dy) continue;
+      const Loop::Stacked& s = forward_.stacked[i];
+      const Tensor row = cotangent_placeholder("drow" + std::to_string(i), s.row.type());
+      backward_.sequences.push_back({dy, row, !s.backwards});
+      outputs.push_back(s.row);
+      dys.push_back(row);
+    }
+    const std::vector<Tensor> found = ad::vjp(
+        outputs, dys, wrt, {.disconnected = ad::Disconnected::zero, .consider_constant = {}, .known_grads = {}});
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (const auto carry = carry_of_.find(operands[i]); carry != carry_of_.end())
+        backward_.carries[carry->second].after = found[i];
+      else if (!is_zero(found[i]))
+        wanted_.push_back({operands[i], wrt[i], found[i]});
+    }
+  }
+
+  Tensor cotangent_placeholder(const std::string& name, const TensorType& type) {
+    const Tensor t = Loop::placeholder(name, type);
+    cotangents_.insert(&t.node());
+    return t;
+  }
+
+  // Finds what the step needs of the forward step, and replaces it by rows that are kept.
+  void keep() {
+    std::vector<Tensor> outputs;
+    for (const auto& c : backward_.carries) outputs.push_back(c.after);
+    for (const auto& w : wanted_) outputs.push_back(w.cotangent);
+    for (const auto& s : forward_.sequences) rows_.insert(s.row);
+    for (const auto& c : forward_.carries) carried_.insert(c.before);
+    const std::vector<NodePtr> order = topological(outputs);
+    for (const NodePtr& node : order) {
+      bool backward = cotangents_.contains(node.get()), depends = is_state(Tensor(node, 0));
+      for (const Tensor& t : node->inputs()) {
+        backward = backward || cotangents_.contains(&t.node());
+        depends = depends || depends_.contains(&t.node());
+      }
+      if (backward) cotangents_.insert(node.get());
+      if (depends) depends_.insert(node.get());
+    }
+    for (const NodePtr& node : order)
+      if (cotangents_.contains(node.get()))
+        for (const Tensor& t : node->inputs()) need(t);
+    for (const Tensor& t : outputs) need(t);
+
+    std::vector<Tensor> replaced = substitute(outputs, kept_);
+    auto next = replaced.begin();
+    for (auto& c : backward_.carries) c.after = *next++;
+    for (auto& w : wanted_) w.cotangent = *next++;
+  }
+
+  bool is_state(const Tensor& t) const { return rows_.contains(t) || carried_.contains(t); }
+
+  // Iterative, since what is computed again may be deep.
+  void need(const Tensor& first) {
+    std::vector<Tensor> pending{first};
+    while (!pending.empty()) {
+      const Tensor t = pending.back();
+      pending.pop_back();
+      // What depends on invariants alone is there; a row of a sequence is read again.
+      if (cotangents_.contains(&t.node()) || !depends_.contains(&t.node()) || rows_.contains(t) ||
+          !needed_.insert(t).second)
+        continue;
+      if (!carried_.contains(t) && is_cheap(t.node())) {
+        pending.insert(pending.end(), t.node().inputs().begin(), t.node().inputs().end());
+        continue;
+      }
+      kept_.emplace(t, Loop::placeholder("kept" + std::to_string(order_.size()), t.type()));
+      order_.push_back(t);
+    }
+  }
+
+  Loop::Results build() {
+    Loop kept = forward_;
+    for (const Tensor& t : order_) kept.stacked.push_back({t, false});
+    const std::vector<Tensor> stacked = order_.empty() ? std::vector<Tensor>() : kept.build().stacked;
+    for (std::size_t i = 0; i < order_.size(); ++i)
+      backward_.sequences.push_back({stacked[forward_.stacked.size() + i], kept_.at(order_[i]), true});
+    for (const auto& s : forward_.sequences) backward_.sequences.push_back({s.rows, s.row, !s.backwards});
+    backward_.invariants = forward_.invariants;
+    for (const Wanted& w : wanted_) {
+      const bool is_row = w.operand < forward_.sequences.size();
+      backward_.stacked.push_back({w.cotangent, is_row ? !forward_.sequences[w.operand].backwards : true});
+    }
+    return backward_.build();
+  }
+
+  std::vector<Tensor> cotangents(const Loop::Results& results) const {
+    std::vector<Tensor> out(v_.node.inputs().size());
+    for (const auto& [operand, carry] : carry_of_) out[operand] = results.last[carry];
+    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+      const bool is_row = wanted_[i].operand < forward_.sequences.size();
+      out[wanted_[i].operand] = is_row ? results.stacked[i] : sum(results.stacked[i], {0});
+    }
+    return out;
+  }
+
+  const Vjp& v_;
+  Loop forward_, backward_;
+  std::unordered_map<std::size_t, std::size_t> carry_of_;  // backward_'s, by operand of the node
+  std::vector<Wanted> wanted_;
+  std::unordered_set<const Node*> cotangents_, depends_;  // nodes of the backward step; of the forward step's state
+  std::unordered_set<Tensor, TensorHash> rows_, carried_, needed_;
+  TensorMap<Tensor> kept_;
+  std::vector<Tensor> order_;  // what is kept
+};
+
+}  // namespace
+
+std::vector<Tensor> scan_vjp(const Vjp& v) { return Reverse(v).run(); }
+
+}  // namespace bitale::loops

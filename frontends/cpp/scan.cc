@@ -1,0 +1,210 @@
+#include <algorithm>
+#include <functional>
+
+#include <bitale/scan.h>
+#include <fmt/format.h>
+
+#include "compiler/prim/prim.h"
+#include "compiler/scan/loop.h"
+#include "frontends/cpp/handles.h"
+#include "ops/api/shape.h"
+#include "runtime/base/error.h"
+
+namespace bitale {
+
+using detail::Access;
+using loops::Loop;
+
+const Tensor& ScanStep::find(const std::vector<Slot>& slots, const char* kind, int i, std::optional<int> tap) {
+  if (i < 0 || i >= std::ssize(slots))
+    throw Error(fmt::format("a scan's body asks for {} {}; there are {}", kind, i, slots.size()));
+  const Slot& slot = slots[static_cast<std::size_t>(i)];
+  if (!tap) return slot.values[0];
+  const auto at = std::find(slot.taps.begin(), slot.taps.end(), *tap);
+  if (at == slot.taps.end())
+    throw Error(fmt::format("a scan's body asks for {} {} at tap {}, which is none of its taps", kind, i, *tap));
+  return slot.values[static_cast<std::size_t>(at - slot.taps.begin())];
+}
+
+const Tensor& ScanStep::row(int i) const { return find(rows_, "row", i, {}); }
+const Tensor& ScanStep::row(int i, int tap) const { return find(rows_, "row", i, tap); }
+const Tensor& ScanStep::carry(int i) const { return find(carries_, "carry", i, {}); }
+const Tensor& ScanStep::carry(int i, int tap) const { return find(carries_, "carry", i, tap); }
+
+// Turns what the user said into a loop with one row per sequence and step, and one step of memory.
+struct ScanBuilder {
+  const ScanOptions& options;
+  SourceLine line;
+  Loop loop{};
+  ScanStep step{};
+  std::vector<std::size_t> first{};  // of each carry's values in the loop: the latest, then those before it
+  std::vector<std::size_t> depth{};
+
+  ScanBuilder(const ScanOptions& o, SourceLine l) : options(o), line(l) {
+    loop.name = options.name;
+    if (options.sequences.empty() && !options.steps)
+      fail("there is no telling how many steps to take: it has neither sequences nor steps");
+    for (std::size_t i = 0; i < options.sequences.size(); ++i) check_sequence(i);
+    loop.trips = number_of_steps();
+    for (std::size_t i = 0; i < options.sequences.size(); ++i) add_sequence(i);
+    for (std::size_t i = 0; i < options.carries.size(); ++i) add_carry(i);
+    const ir::Tensor numbers = ir::iota(DType::i64, {loop.trips}, 0, line);
+    const ir::Tensor number = Loop::placeholder("step", Loop::row_type(numbers.type()), line);
+    loop.sequences.push_back({numbers, number, false});
+    step.number_ = Access::out(number);
+  }
+
+  ScanResult run(const std::function<StepResult(const ScanStep&)>& body) {
+    const StepResult result = body(step);
+    if (result.carries.size() != options.carries.size())
+      fail(fmt::format("the body gives {} new carries, expected {}", result.carries.size(), options.carries.size()));
+    if (result.carries.empty() && result.outputs.empty()) fail("the body gives neither carries nor outputs");
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      const ir::Tensor next = Access::in(result.carries[i], "scan: a new carry");
+      const ir::Tensor& before = loop.carries[first[i]].before;
+      if (next.dtype() != before.dtype() || next.rank() != before.rank())
+        fail(fmt::format("carry {} is {} before a step, and the body gives {}", i, ir::describe(before),
+                         ir::describe(next)));
+      loop.carries[first[i]].after = next;
+      for (std::size_t k = 1; k < depth[i]; ++k)
+        loop.carries[first[i] + k].after = loop.carries[first[i] + k - 1].before;
+      loop.stacked.push_back({next, false});
+    }
+    for (const Tensor& t : result.outputs) loop.stacked.push_back({Access::in(t, "scan: an output"), false});
+    const Loop::Results r = loop.build(line);
+    ScanResult out;
+    for (const std::size_t i : first) out.last.push_back(Access::out(r.last[i]));
+    for (std::size_t i = 0; i < r.stacked.size(); ++i)
+      (i < first.size() ? out.carries : out.outputs).push_back(Access::out(r.stacked[i]));
+    return out;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error("scan" + (options.name.empty() ? "" : " '" + options.name + "'") +
+                (line ? " at " + to_string(line) : "") + ": " + what);
+  }
+
+  static int earliest(const Sequence& s) { return std::min(0, *std::min_element(s.taps.begin(), s.taps.end())); }
+  static int latest(const Sequence& s) { return std::max(0, *std::max_element(s.taps.begin(), s.taps.end())); }
+
+  void check_sequence(std::size_t i) const {
+    const Sequence& s = options.sequences[i];
+    const ir::Tensor x = Access::in(s.x, "scan: a sequence");
+    if (x.rank() == 0) fail(fmt::format("sequence {} has no rows: {}", i, ir::describe(x)));
+    if (s.taps.empty()) fail(fmt::format("sequence {} has no taps", i));
+  }
+
+  // How many steps sequence i has rows for.
+  ir::Dim usable(std::size_t i) const {
+    const Sequence& s = options.sequences[i];
+    const ir::Dim rows = Access::in(s.x).dim(0) - ir::Dim(latest(s) - earliest(s));
+    const auto least = rows.lower_bound();
+    return least && *least >= 0 ? rows : max(rows, ir::Dim(0));
+  }
+
+  ir::Dim number_of_steps() const {
+    if (options.steps) return Access::in(*options.steps);
+    ir::Dim steps = usable(0);
+    for (std::size_t i = 1; i < options.sequences.size(); ++i) steps = min(steps, usable(i));
+    return steps;
+  }
+
+  void add_sequence(std::size_t i) {
+    const Sequence& s = options.sequences[i];
+    const ir::Tensor x = Access::in(s.x);
+    ScanStep::Slot slot{s.taps, {}};
+    for (const int tap : s.taps) {
+      // Backwards, steps count from the last row that has all of its taps.
+      const ir::Dim begin =
+          options.go_backwards ? x.dim(0) - loop.trips + ir::Dim(tap - latest(s)) : ir::Dim(tap - earliest(s));
+      ir::Shape starts(x.shape().size(), ir::Dim(0)), extents = x.shape();
+      starts[0] = begin;
+      extents[0] = loop.trips;
+      const ir::Tensor rows = ir::slice(x, starts, extents, std::vector<std::int64_t>(starts.size(), 1), line);
+      const std::string name = x.name().empty() ? fmt::format("row{}", i) : x.name();
+      const ir::Tensor row = Loop::placeholder(name, Loop::row_type(rows.type()), line);
+      loop.sequences.push_back({rows, row, options.go_backwards});
+      slot.values.push_back(Access::out(row));
+    }
+    step.rows_.push_back(std::move(slot));
+  }
+
+  void add_carry(std::size_t i) {
+    const Carry& c = options.carries[i];
+    const ir::Tensor init = Access::in(c.init, "scan: an initial carry");
+    if (c.taps.empty() || *std::max_element(c.taps.begin(), c.taps.end()) >= 0)
+      fail(fmt::format("the taps of carry {} must be negative: a step sees what earlier ones gave", i));
+    const int length = -*std::min_element(c.taps.begin(), c.taps.end());
+    const bool plain = length == 1;
+    if (!plain && (init.rank() == 0 || (init.dim(0).is_constant() && !init.dim(0).is(length))))
+      fail(fmt::format("carry {} has taps down to {}, so that its initial value must have {} rows; it is {}", i,
+                       -length, length, ir::describe(init)));
+    first.push_back(loop.carries.size());
+    depth.push_back(static_cast<std::size_t>(length));
+    std::vector<Tensor> values;  // of tap -1, -2...
+    for (int k = 1; k <= length; ++k) {
+      const ir::Tensor start = plain ? init : row_of(init, length - k);
+      const std::string name = init.name().empty() ? fmt::format("carry{}", i) : init.name();
+      const ir::Tensor before = Loop::placeholder(name, start.type(), line);
+      loop.carries.push_back({start, before, {}});
+      values.push_back(Access::out(before));
+    }
+    ScanStep::Slot slot{c.taps, {}};
+    for (const int tap : c.taps) slot.values.push_back(values[static_cast<std::size_t>(-tap - 1)]);
+    step.carries_.push_back(std::move(slot));
+  }
+
+  ir::Tensor row_of(const ir::Tensor& rows, int k) const {
+    ir::Shape starts(rows.shape().size(), ir::Dim(0)), extents = rows.shape();
+    starts[0] = ir::Dim(k);
+    extents[0] = ir::Dim(1);
+    const ir::Tensor row = ir::slice(rows, starts, extents, std::vector<std::int64_t>(starts.size(), 1), line);
+    return ir::reshape(row, ir::Shape(rows.shape().begin() + 1, rows.shape().end()), line);
+  }
+};
+
+ScanResult scan(const ScanOptions& options, const std::function<StepResult(const ScanStep&)>& body, Where at) {
+  ensure_ready();
+  return ScanBuilder(options, at).run(body);
+}
+
+std::vector<Tensor> map(const std::function<std::vector<Tensor>(const std::vector<Tensor>& rows)>& f,
+                        const std::vector<Tensor>& xs, Where at) {
+  return scan(
+             {.sequences = {xs.begin(), xs.end()}, .name = "map"},
+             [&](const ScanStep& t) {
+               std::vector<Tensor> rows;
+               for (std::size_t i = 0; i < xs.size(); ++i) rows.push_back(t.row(static_cast<int>(i)));
+               return StepResult{.outputs = f(rows)};
+             },
+             at)
+      .outputs;
+}
+
+namespace {
+
+Tensor fold(const std::function<Tensor(const Tensor&, const Tensor&)>& f, const Tensor& x, const Tensor& init,
+            bool backwards, Where at) {
+  return scan(
+             {.sequences = {x}, .carries = {init}, .go_backwards = backwards, .name = "fold"},
+             [&](const ScanStep& t) { return StepResult{.carries = {f(t.carry(0), t.row(0))}}; }, at)
+      .last[0];
+}
+
+}  // namespace
+
+Tensor foldl(const std::function<Tensor(const Tensor&, const Tensor&)>& f, const Tensor& x, const Tensor& init,
+             Where at) {
+  return fold(f, x, init, false, at);
+}
+Tensor foldr(const std::function<Tensor(const Tensor&, const Tensor&)>& f, const Tensor& x, const Tensor& init,
+             Where at) {
+  return fold(f, x, init, true, at);
+}
+Tensor reduce(const std::function<Tensor(const Tensor&, const Tensor&)>& f, const Tensor& x, const Tensor& init,
+              Where at) {
+  return fold(f, x, init, false, at);
+}
+
+}  // namespace bitale
