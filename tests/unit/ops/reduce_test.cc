@@ -88,7 +88,7 @@ TEST_CASE("positions over several axes count row by row, and keep them") {
   const Array v = floats({1, 2, 3, 6, 5, 6}, {2, 3});
   CHECK(run(ops::argmax(x, ops::Axes{0, 1}), x, v) == Numbers{3});
   CHECK(run(ops::argmax(x, ops::Axes{}), x, v) == Numbers{3});
-  CHECK(run(ops::argmin(x, {-1}, true), x, v) == Numbers{0, 1});
+  CHECK(run(ops::argmin(x, ops::Axes{-1}, true), x, v) == Numbers{0, 1});
   CHECK(ops::argmin(x, ops::Axes{0, -1}, true).shape() == ir::Shape{1, 1});
   CHECK(ops::argmin(x, 1, true).shape() == ir::Shape{2, 1});
 }
