@@ -179,7 +179,7 @@ const OpDef scan_op{
 };
 
 std::span<const OpDef* const> scan_ops() {
-  static constexpr std::array<const OpDef*, 1> ops{&scan_op};
+  static constexpr std::array<const OpDef*, 2> ops{&scan_op, &cond_op};
   return ops;
 }
 
