@@ -106,6 +106,38 @@ TEST_CASE("going backwards, numbers of steps, and steps that count") {
   CHECK(difference(out[1], Array::of<std::int64_t>(std::vector<std::int64_t>{0, 1, 2}, {3})) == "");
 }
 
+TEST_CASE("truncated gradients go back through the last steps alone") {
+  const Dim n("n");
+  const Tensor x = input("x", float64, {n, 2}), h = input("h", float64, {2}), w = input("w", float64, {2});
+  const auto gradients = [&](std::optional<Dim> last, bool backwards) {
+    const ScanResult r =
+        scan({.sequences = {x}, .carries = {h}, .go_backwards = backwards, .truncate_gradient = last},
+             [&](const ScanStep& t) { return StepResult{.carries = {tanh(t.carry(0) * w + t.row(0))}}; });
+    return function({x, h, w}, grad(sum(r.last[0] * r.last[0]) + sum(r.carries[0]), {x, h, w}));
+  };
+  const Array xs = random_array(float64, {5, 2}, -1, 1, 1), hs = random_array(float64, {2}, -1, 1, 2),
+              ws = random_array(float64, {2}, -1, 1, 3);
+  for (const bool backwards : {false, true}) {
+    const std::vector<Array> whole = gradients({}, backwards)(xs, hs, ws);
+    same(gradients(Dim(5), backwards)(xs, hs, ws), whole);
+    same(gradients(Dim(9), backwards)(xs, hs, ws), whole);
+    // What two steps give from where the third leaves off.
+    const std::vector<Array> last = gradients(Dim(2), backwards)(xs, hs, ws);
+    const Tensor rows = input("rows", float64, {5, 2});
+    Tensor state = h, early = zeros(float64, {});
+    std::vector<Tensor> states;
+    for (int t = 0; t < 5; ++t) {
+      if (t == 3) state = stop_gradient(state);
+      state = tanh(state * w + row_of(rows, backwards ? 4 - t : t));
+      states.push_back(t < 3 ? stop_gradient(state) : state);
+    }
+    const Tensor cost = sum(state * state) + sum(stack(states));
+    const std::vector<Tensor> by_hand = grad(cost, {rows, h, w});
+    const std::vector<Array> expected = function({rows, h, w}, by_hand)(xs, hs, ws);
+    same(last, expected);
+  }
+}
+
 TEST_CASE("scans nest") {
   // Row sums of row sums, weighted: sum over i of (sum over j of x[i, j] w) ...
   const Tensor x = input("x", float64, {3, 4}), w = input("w", float64, {});
