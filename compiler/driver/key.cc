@@ -59,10 +59,15 @@ void map_lines(program::Program& p, const std::function<SourceLine(const SourceL
     for (const SourceLine& l : s.origins)
       if (const SourceLine m = f(l); m.line || m.file) kept.push_back(m);
     s.origins = std::move(kept);
-    if (auto* loop = std::get_if<program::LoopStep>(&s.node)) {
-      auto body = std::make_shared<program::Program>(*loop->body);
-      map_lines(*body, f);
-      loop->body = std::move(body);
+    const auto in_body = [&](std::shared_ptr<const program::Program>& body) {
+      auto copy = std::make_shared<program::Program>(*body);
+      map_lines(*copy, f);
+      body = std::move(copy);
+    };
+    if (auto* loop = std::get_if<program::LoopStep>(&s.node)) in_body(loop->body);
+    if (auto* branch = std::get_if<program::BranchStep>(&s.node)) {
+      in_body(branch->then);
+      in_body(branch->otherwise);
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "compiler/lower/contract.h"
 #include "compiler/lower/schedule.h"
 #include "compiler/prim/prim.h"
+#include "compiler/scan/loop.h"
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
 
@@ -137,8 +138,10 @@ void Assembly::emit(const Group& g) {
       return emit_contraction(g);
     case Group::Kind::library:
       return emit_library(g);
-    case Group::Kind::loop:
-      return emit_loop(g.roots[0].node());
+    case Group::Kind::control: {
+      const ir::Node& node = g.roots[0].node();
+      return loops::is_scan(node) ? emit_loop(node) : emit_branch(node);
+    }
   }
 }
 

@@ -60,6 +60,7 @@ class Assembly {
   void emit_contraction(const Group& g);
   void emit_library(const Group& g);
   void emit_loop(const ir::Node& node);
+  void emit_branch(const ir::Node& node);
   void clear(const ir::Tensor& t);
   void add(program::Step step, const std::vector<ir::NodePtr>& nodes);
 

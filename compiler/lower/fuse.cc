@@ -208,7 +208,7 @@ class Fuser {
       else if (!node->op().library.empty())
         g.kind = Group::Kind::library;
       else if (node->op().has_bodies)
-        g.kind = Group::Kind::loop;
+        g.kind = Group::Kind::control;
       add(std::move(g));
     }
     take_epilogues();

@@ -22,7 +22,7 @@ namespace bitale::lower {
 
 // One unit of execution, in program order.
 struct Group {
-  enum class Kind : std::uint8_t { kernel, contraction, library, loop } kind = Kind::kernel;
+  enum class Kind : std::uint8_t { kernel, contraction, library, control } kind = Kind::kernel;
   std::vector<ir::Tensor> roots;  // kernel: computed together; else outputs of the one node
   // contraction: an element root computed from the finished tile instead of the contraction's own output (empty: none)
   ir::Tensor epilogue;

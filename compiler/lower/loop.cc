@@ -1,7 +1,8 @@
-// A scan becomes a loop step: the body is a Program of its own, whose kernels lie beside the others.
+// A scan becomes a loop step, a cond a branch: bodies are Programs of their own, whose kernels lie beside the others.
 #include "compiler/scan/loop.h"
 
 #include "compiler/lower/assemble.h"
+#include "compiler/scan/cond.h"
 
 namespace bitale::lower {
 
@@ -15,7 +16,8 @@ namespace {
 // The body's side: a Program with an input for each argument that is read, and an output for each tensor that is given.
 class BodyProgram {
  public:
-  BodyProgram(const ir::Body& body, ExtentSlots& outer, KernelTable& table)
+  // shares: a tensor that is given twice is one output, else each output has memory of its own.
+  BodyProgram(const ir::Body& body, ExtentSlots& outer, KernelTable& table, bool shares)
       : slots_(*program_, outer), assembly_(*program_, slots_, table), body_(body) {
     for (const Tensor& a : ir::arguments_of(body.outputs)) {
       const auto number = static_cast<int>(ir::argument_number(a));
@@ -24,7 +26,7 @@ class BodyProgram {
     }
     for (std::size_t i = 0; i < body.outputs.size(); ++i) {
       const auto [known, is_new] = places_.try_emplace({body.outputs[i].node().id(), body.outputs[i].output()}, 0);
-      if (is_new) {
+      if (is_new || !shares) {
         known->second =
             assembly_.buffer(body.outputs[i], Role::output, static_cast<int>(i), "result" + std::to_string(i));
         assembly_.place(body.outputs[i], known->second);
@@ -60,7 +62,7 @@ class BodyProgram {
 
 void Assembly::emit_loop(const ir::Node& node) {
   const auto& p = node.params_as<loops::ScanParams>();
-  BodyProgram body(p.body, slots_, table_);
+  BodyProgram body(p.body, slots_, table_, true);
   program::LoopStep s;
   s.trips = slots_.slot(p.trips);
   const ir::NodePtr self(&node);
@@ -92,6 +94,27 @@ void Assembly::emit_loop(const ir::Node& node) {
   program::Step step;
   step.label = node.op().label(node);
   s.body = body.finish(step.label);
+  step.node = std::move(s);
+  add(std::move(step), {self});
+}
+
+void Assembly::emit_branch(const ir::Node& node) {
+  const auto& p = node.params_as<loops::CondParams>();
+  const ir::NodePtr self(&node);
+  program::BranchStep s;
+  s.condition = buffer_of(node.input(0));
+  program::Step step;
+  step.label = node.op().label(node);
+  const auto side = [&](const ir::Body& body, std::vector<program::BranchStep::Binding>& bindings) {
+    BodyProgram made(body, slots_, table_, false);
+    for (int i = 1; i < static_cast<int>(node.inputs().size()); ++i)
+      if (made.input(i - 1) >= 0) bindings.push_back({buffer_of(node.input(i)), made.input(i - 1), false});
+    for (std::size_t i = 0; i < body.outputs.size(); ++i)
+      bindings.push_back({buffer_of({self, static_cast<int>(i)}), made.output(i), true});
+    return made.finish(step.label);
+  };
+  s.then = side(p.then, s.then_bindings);
+  s.otherwise = side(p.otherwise, s.otherwise_bindings);
   step.node = std::move(s);
   add(std::move(step), {self});
 }

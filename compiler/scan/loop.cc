@@ -29,7 +29,10 @@ TensorType Loop::rows_type(const TensorType& row) const {
 
 Loop Loop::of(const Node& node) {
   const auto& p = node.params_as<ScanParams>();
-  Loop loop{.name = p.name, .trips = p.trips, .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+  Loop loop{};
+  loop.name = p.name;
+  loop.trips = p.trips;
+  if (p.truncates) loop.truncated = p.truncated;
   std::vector<Tensor> placeholders;
   const auto fresh = [&](const char* kind, const TensorType& type) {
     placeholders.push_back(placeholder(kind + std::to_string(placeholders.size()), type));
@@ -160,6 +163,8 @@ Loop::Results Loop::build(SourceLine line) const {
                .sequences = std::ssize(numbers.sequences),
                .carries = std::ssize(carries),
                .trips = trips,
+               .truncates = truncated.has_value(),
+               .truncated = truncated.value_or(Dim(0)),
                .backwards = numbers.backwards,
                .body = {substitute(outputs, numbers.arguments)}};
   for (const Stacked& s : stacked) p.backwards.push_back(s.backwards);

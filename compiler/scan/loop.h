@@ -12,6 +12,7 @@
 // results.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct ScanParams {
   std::string name;  // the user's, for messages and profiles
   std::int64_t sequences = 0, carries = 0;
   ir::Dim trips;
+  bool truncates = false;  // derivatives in reverse mode go back through the last `truncated` steps alone
+  ir::Dim truncated;
   std::vector<std::int64_t> backwards;  // 1 for each sequence, then each stacked result, that goes backwards, else 0
   ir::Body body;
   bool operator==(const ScanParams&) const = default;
@@ -32,6 +35,8 @@ struct ScanParams {
     v("sequences", sequences);
     v("carries", carries);
     v("trips", trips);
+    v("truncates", truncates);
+    v("truncated", truncated);
     v("backwards", backwards);
     v("body", body);
   }
@@ -57,6 +62,7 @@ struct Loop {
 
   std::string name;
   ir::Dim trips;
+  std::optional<ir::Dim> truncated;
   std::vector<Sequence> sequences;
   std::vector<Carry> carries;
   std::vector<Invariant> invariants;

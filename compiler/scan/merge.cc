@@ -23,7 +23,9 @@ class Match {
 
   // a with b's results behind its own; nothing if they differ.
   std::optional<Loop> merged() {
-    if (!(a_.trips == b_.trips) || a_.carries.empty() || a_.carries.size() != b_.carries.size()) return {};
+    if (!(a_.trips == b_.trips) || a_.truncated != b_.truncated || a_.carries.empty() ||
+        a_.carries.size() != b_.carries.size())
+      return {};
     for (std::size_t i = 0; i < a_.carries.size(); ++i) {
       if (!(a_.carries[i].init == b_.carries[i].init)) return {};
       map_.emplace(b_.carries[i].before, a_.carries[i].before);

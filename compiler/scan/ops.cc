@@ -103,7 +103,9 @@ void reference(const Reference& r) {
 
 // h = tanh(x_t + h w), and its square stacked; or several of its parts alone.
 Loop recurrence(const Tensor& x, const Tensor& h0, const Tensor& w) {
-  Loop loop{.name = "recurrence", .trips = x.dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+  Loop loop{};
+  loop.name = "recurrence";
+  loop.trips = x.dim(0);
   const Tensor row = Loop::placeholder("x", Loop::row_type(x.type())), h = Loop::placeholder("h", h0.type());
   const Tensor a = row + dot(h, w);
   const Tensor next = a / (1.0 + square(a));
@@ -136,8 +138,9 @@ std::vector<Sample> samples() {
       {"sums",
        {uniform({5, 3})},
        [](auto x) {
-         Loop loop{
-             .name = "sums", .trips = x[0].dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+         Loop loop{};
+         loop.name = "sums";
+         loop.trips = x[0].dim(0);
          const Tensor row = Loop::placeholder("x", Loop::row_type(x[0].type()));
          const Tensor before = Loop::placeholder("sum", row.type());
          loop.sequences.push_back({x[0], row, false});
@@ -148,8 +151,9 @@ std::vector<Sample> samples() {
       {"a map",
        {uniform({4, 3}), uniform({3})},
        [](auto x) {
-         Loop loop{
-             .name = "map", .trips = x[0].dim(0), .sequences = {}, .carries = {}, .invariants = {}, .stacked = {}};
+         Loop loop{};
+         loop.name = "map";
+         loop.trips = x[0].dim(0);
          const Tensor row = Loop::placeholder("x", Loop::row_type(x[0].type()));
          loop.sequences.push_back({x[0], row, false});
          loop.stacked.push_back({row * x[1], false});
@@ -179,7 +183,7 @@ const OpDef scan_op{
 };
 
 std::span<const OpDef* const> scan_ops() {
-  static constexpr std::array<const OpDef*, 1> ops{&scan_op};
+  static constexpr std::array<const OpDef*, 2> ops{&scan_op, &cond_op};
   return ops;
 }
 

@@ -8,7 +8,7 @@
 
 namespace bitale::loops {
 
-extern const ir::OpDef scan_op;
+extern const ir::OpDef scan_op, cond_op;
 
 // Their rules, each in a file of its own.
 std::vector<ir::Tensor> scan_vjp(const ir::Vjp& v);

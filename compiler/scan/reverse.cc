@@ -44,13 +44,14 @@ bool is_cheap(const Node& node) {
 
 class Reverse {
  public:
-  explicit Reverse(const Vjp& v) : v_(v), forward_(Loop::of(v.node)) {}
+  explicit Reverse(const Vjp& v) : v_(v), forward_(Loop::of(v.node)) {
+    backward_.trips = forward_.truncated ? min(*forward_.truncated, forward_.trips) : forward_.trips;
+  }
 
   std::vector<Tensor> run() {
     differentiate();
     keep();
     backward_.name = forward_.name.empty() ? "" : "gradient of " + forward_.name;
-    backward_.trips = forward_.trips;
     return cotangents(build());
   }
 
@@ -90,7 +91,7 @@ class Reverse {
       if (!dy) continue;
       const Loop::Stacked& s = forward_.stacked[i];
       const Tensor row = cotangent_placeholder("drow" + std::to_string(i), s.row.type());
-      backward_.sequences.push_back({dy, row, !s.backwards});
+      backward_.sequences.push_back({last_steps(dy, s.backwards), row, !s.backwards});
       outputs.push_back(s.row);
       dys.push_back(row);
     }
@@ -102,6 +103,22 @@ class Reverse {
       else if (!is_zero(found[i]))
         wanted_.push_back({operands[i], wrt[i], found[i]});
     }
+  }
+
+  // The rows of the steps that derivatives go back through, and such rows among zeros for the others.
+  Tensor last_steps(const Tensor& rows, bool backwards) const {
+    if (!forward_.truncated) return rows;
+    Shape starts(rows.shape().size(), Dim(0)), extents = rows.shape();
+    starts[0] = backwards ? Dim(0) : forward_.trips - backward_.trips;
+    extents[0] = backward_.trips;
+    return slice(rows, starts, extents, std::vector<std::int64_t>(starts.size(), 1));
+  }
+  Tensor among_zeros(const Tensor& rows, bool backwards) const {
+    if (!forward_.truncated) return rows;
+    Shape starts(rows.shape().size(), Dim(0)), shape = rows.shape();
+    starts[0] = backwards ? Dim(0) : forward_.trips - backward_.trips;
+    shape[0] = forward_.trips;
+    return pad(rows, starts, shape, std::vector<std::int64_t>(starts.size(), 1));
   }
 
   Tensor cotangent_placeholder(const std::string& name, const TensorType& type) {
@@ -164,8 +181,10 @@ class Reverse {
     for (const Tensor& t : order_) kept.stacked.push_back({t, false});
     const std::vector<Tensor> stacked = order_.empty() ? std::vector<Tensor>() : kept.build().stacked;
     for (std::size_t i = 0; i < order_.size(); ++i)
-      backward_.sequences.push_back({stacked[forward_.stacked.size() + i], kept_.at(order_[i]), true});
-    for (const auto& s : forward_.sequences) backward_.sequences.push_back({s.rows, s.row, !s.backwards});
+      backward_.sequences.push_back(
+          {last_steps(stacked[forward_.stacked.size() + i], false), kept_.at(order_[i]), true});
+    for (const auto& s : forward_.sequences)
+      backward_.sequences.push_back({last_steps(s.rows, s.backwards), s.row, !s.backwards});
     backward_.invariants = forward_.invariants;
     for (const Wanted& w : wanted_) {
       const bool is_row = w.operand < forward_.sequences.size();
@@ -176,12 +195,20 @@ class Reverse {
 
   std::vector<Tensor> cotangents(const Loop::Results& results) const {
     std::vector<Tensor> out(v_.node.inputs().size());
-    for (const auto& [operand, carry] : carry_of_) out[operand] = results.last[carry];
+    for (const auto& [operand, carry] : carry_of_) out[operand] = of_initial(results.last[carry]);
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       const bool is_row = wanted_[i].operand < forward_.sequences.size();
-      out[wanted_[i].operand] = is_row ? results.stacked[i] : sum(results.stacked[i], {0});
+      out[wanted_[i].operand] = is_row
+                                    ? among_zeros(results.stacked[i], forward_.sequences[wanted_[i].operand].backwards)
+                                    : sum(results.stacked[i], {0});
     }
     return out;
+  }
+
+  // Where a step is left out, the initial carries have no cotangent.
+  Tensor of_initial(const Tensor& dy) const {
+    if (!forward_.truncated) return dy;
+    return where(less_equal(extent(forward_.trips), extent(*forward_.truncated)), dy, zeros_like(dy));
   }
 
   const Vjp& v_;

@@ -46,6 +46,7 @@ struct ScanBuilder {
       fail("there is no telling how many steps to take: it has neither sequences nor steps");
     for (std::size_t i = 0; i < options.sequences.size(); ++i) check_sequence(i);
     loop.trips = number_of_steps();
+    if (options.truncate_gradient) loop.truncated = Access::in(*options.truncate_gradient);
     for (std::size_t i = 0; i < options.sequences.size(); ++i) add_sequence(i);
     for (std::size_t i = 0; i < options.carries.size(); ++i) add_carry(i);
     const ir::Tensor numbers = ir::iota(DType::i64, {loop.trips}, 0, line);

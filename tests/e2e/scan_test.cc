@@ -106,6 +106,38 @@ TEST_CASE("going backwards, numbers of steps, and steps that count") {
   CHECK(difference(out[1], Array::of<std::int64_t>(std::vector<std::int64_t>{0, 1, 2}, {3})) == "");
 }
 
+TEST_CASE("truncated gradients go back through the last steps alone") {
+  const Dim n("n");
+  const Tensor x = input("x", float64, {n, 2}), h = input("h", float64, {2}), w = input("w", float64, {2});
+  const auto gradients = [&](std::optional<Dim> last, bool backwards) {
+    const ScanResult r =
+        scan({.sequences = {x}, .carries = {h}, .go_backwards = backwards, .truncate_gradient = last},
+             [&](const ScanStep& t) { return StepResult{.carries = {tanh(t.carry(0) * w + t.row(0))}}; });
+    return function({x, h, w}, grad(sum(r.last[0] * r.last[0]) + sum(r.carries[0]), {x, h, w}));
+  };
+  const Array xs = random_array(float64, {5, 2}, -1, 1, 1), hs = random_array(float64, {2}, -1, 1, 2),
+              ws = random_array(float64, {2}, -1, 1, 3);
+  for (const bool backwards : {false, true}) {
+    const std::vector<Array> whole = gradients({}, backwards)(xs, hs, ws);
+    same(gradients(Dim(5), backwards)(xs, hs, ws), whole);
+    same(gradients(Dim(9), backwards)(xs, hs, ws), whole);
+    // What two steps give from where the third leaves off.
+    const std::vector<Array> last = gradients(Dim(2), backwards)(xs, hs, ws);
+    const Tensor rows = input("rows", float64, {5, 2});
+    Tensor state = h, early = zeros(float64, {});
+    std::vector<Tensor> states;
+    for (int t = 0; t < 5; ++t) {
+      if (t == 3) state = stop_gradient(state);
+      state = tanh(state * w + row_of(rows, backwards ? 4 - t : t));
+      states.push_back(t < 3 ? stop_gradient(state) : state);
+    }
+    const Tensor cost = sum(state * state) + sum(stack(states));
+    const std::vector<Tensor> by_hand = grad(cost, {rows, h, w});
+    const std::vector<Array> expected = function({rows, h, w}, by_hand)(xs, hs, ws);
+    same(last, expected);
+  }
+}
+
 TEST_CASE("scans nest") {
   // Row sums of row sums, weighted: sum over i of (sum over j of x[i, j] w) ...
   const Tensor x = input("x", float64, {3, 4}), w = input("w", float64, {});
@@ -151,4 +183,76 @@ TEST_CASE("mistakes in scans are named with the scan and the line") {
                     [](const ScanStep& t) { return StepResult{.carries = {t.carry(1)}}; });
              }),
              contains("asks for carry 1; there are 1"));
+}
+
+TEST_CASE("cond computes one side, and so do its derivatives") {
+  const Tensor c = input("c", boolean, {}), x = input("x", float64, {3}), w = input("w", float64, {3});
+  const Tensor shared = exp(x);
+  const std::vector<Tensor> y = cond(
+      c, [&] { return std::vector<Tensor>{shared * w, sum(x)}; },
+      [&] { return std::vector<Tensor>{log(w), sum(w * w)}; }, "sides");
+  const Tensor cost = sum(y[0]) * y[1];
+  std::vector<Tensor> outputs{y[0], y[1]};
+  for (const Tensor& t : grad(cost, {x, w})) outputs.push_back(t);
+  for (const Tensor& t : grad(sum(outputs[2]) + sum(outputs[3]), {x, w})) outputs.push_back(t);
+  const Function f = function({c, x, w}, outputs);
+  const auto plain = [&](const std::vector<Tensor>& sides) {
+    const Tensor total = sum(sides[0]) * sides[1];
+    std::vector<Tensor> all{sides[0], sides[1]};
+    const GradOptions zero{.zero_if_disconnected = true};
+    for (const Tensor& t : grad(total, {x, w}, zero)) all.push_back(t);
+    for (const Tensor& t : grad(sum(all[2]) + sum(all[3]), {x, w}, zero)) all.push_back(t);
+    return function({x, w}, all, {.unused_inputs = true});
+  };
+  const Array xs = random_array(float64, {3}, -1, 1, 1), ws = random_array(float64, {3}, 0.5, 1, 2);
+  same(f(true, xs, ws), plain({shared * w, sum(x)})(xs, ws));
+  same(f(false, xs, ws), plain({log(w), sum(w * w)})(xs, ws));
+  // log of a negative number is not computed where it is not asked for, and its NaN reaches nothing.
+  const Array negative = random_array(float64, {3}, -1, -0.5, 2);
+  const std::vector<Array> r = f(true, xs, negative);
+  for (const Array& a : r)
+    for (std::int64_t i = 0; i < a.size(); ++i) CHECK(std::isfinite(a.at(i)));
+}
+
+TEST_CASE("conds in scans, and scans in conds") {
+  const Tensor x = input("x", float64, {5}), limit = input("limit", float64, {});
+  const ScanResult r = scan({.sequences = {x}, .carries = {zeros(float64, {})}}, [&](const ScanStep& t) {
+    const Tensor s = t.carry(0) + t.row(0);
+    return StepResult{.carries = {cond(s > limit, [&] { return s * 0.5; }, [&] { return s + 1.0; })}};
+  });
+  const Tensor y = cond(
+      limit > 0.0, [&] { return foldl([](const Tensor& a, const Tensor& b) { return a * b; }, x, limit); },
+      [&] { return sum(x); });
+  const Function f = function({x, limit}, {r.carries[0], y, grad(sum(r.carries[0]), x), grad(y, x)});
+  const std::vector<Array> out = f({1, 2, 3, 4, 5}, 4.0);
+  double s = 0, product = 4;
+  std::vector<double> halves;
+  for (int t = 0; t < 5; ++t) {
+    s += t + 1;
+    product *= t + 1;
+    halves.push_back(s > 4 ? 0.5 : 1);
+    s = s > 4 ? s * 0.5 : s + 1;
+    CHECK(out[0].at(t) == s);
+  }
+  CHECK(out[1].at(0) == product);
+  for (int t = 0; t < 5; ++t) {
+    double slope = 0, along = 1;
+    for (int k = t; k < 5; ++k) slope += along *= halves[static_cast<std::size_t>(k)];
+    CHECK(out[2].at(t) == Approx(slope));
+    CHECK(out[3].at(t) == Approx(product / (t + 1)));
+  }
+}
+
+TEST_CASE("mistakes in conds") {
+  const Tensor x = input("x", float32, {3}), c = input("c", boolean, {});
+  const auto one = [&] { return x; };
+  CHECK_THAT(message_of([&] { cond(x > 0.0, one, one); }),
+             contains("the condition must be a bool scalar, not bool[3]"));
+  CHECK_THAT(message_of([&] { cond(c, one, [&] { return sum(x); }); }),
+             contains("result 0 is float32[3] on one side and float32[] on the other"));
+  CHECK_THAT(message_of([&] {
+               cond(c, Branch([&] { return std::vector<Tensor>{x, x}; }),
+                    Branch([&] { return std::vector<Tensor>{x}; }));
+             }),
+             contains("one side gives 2 results and the other one 1"));
 }

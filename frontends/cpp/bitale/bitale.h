@@ -1,6 +1,7 @@
 // All of Bitale's C++ API.
 #pragma once
 
+#include <bitale/cond.h>      // IWYU pragma: export
 #include <bitale/custom.h>    // IWYU pragma: export
 #include <bitale/function.h>  // IWYU pragma: export
 #include <bitale/grad.h>      // IWYU pragma: export

@@ -73,7 +73,10 @@ struct ScanOptions {
   std::vector<Carry> carries{};
   std::optional<Dim> steps{};  // else as many as the shortest sequence has rows for
   bool go_backwards = false;   // sequences are read from their last rows on; results are in the order of the steps
-  std::string name{};          // for messages and profiles
+  // Gradients go back through so many steps alone, the last ones: rows of sequences that earlier steps saw get zeros,
+  // and so do initial carries unless all steps are among them (Theano's truncate_gradient).
+  std::optional<Dim> truncate_gradient{};
+  std::string name{};  // for messages and profiles
 };
 
 struct ScanResult {
