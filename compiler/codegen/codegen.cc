@@ -71,10 +71,9 @@ std::string name_of(const Leaf& leaf) {
   return "pack_" + dtype + "_" + std::to_string(leaf.width);
 }
 
-TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t columns) {
+TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t batch) {
   BITALE_ASSERT(is_floating(dtype), "contractions are of floats");
   constexpr std::int64_t many = 1 << 20;  // unknown columns: the tile that is best for many
-  constexpr std::int64_t batch = 64;      // unknown rows are a batch, most often of this size or a multiple
   const int lanes = lanes_of(isa, dtype);
   const std::int64_t m = rows > 0 ? rows : batch, n = columns > 0 ? columns : many;
   TileShape best;

@@ -23,12 +23,12 @@ struct Leaf {
 };
 std::string name_of(const Leaf& leaf);  // "micro_f32_14x32", "pack_f32_32"
 
-// The tile shapes a micro-kernel may have on an isa without spilling, best first; and the number of rows of the tile
-// that covers `rows` rows (0: unknown) with the least waste.
+// The tile shape that a micro-kernel may have on an isa without spilling and that covers rows x columns with the least
+// waste. Unknown rows (0) are a batch, most often of size `batch` or a multiple of it.
 struct TileShape {
   int mr = 0, nr = 0;
 };
-TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t columns);
+TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t batch = 64);
 
 struct Request {
   std::vector<const kernel::Kernel*> kernels;

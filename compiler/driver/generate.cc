@@ -31,7 +31,13 @@ std::int64_t constant_product(const program::Program& p, const std::vector<progr
 // Picks the tile of every contraction, those of bodies included, and collects the leaves they need, each once.
 class TileChoice {
  public:
-  TileChoice(program::Program& p, Isa isa) : p_(p), isa_(isa) { visit(p); }
+  TileChoice(program::Program& p, Isa isa) : p_(p), isa_(isa) {
+    const bool loops = std::any_of(p.steps.begin(), p.steps.end(), [](const program::Step& s) {
+      return std::holds_alternative<program::LoopStep>(s.node);
+    });
+    if (loops) batch_ = 16;
+    visit(p);
+  }
 
   std::vector<codegen::Leaf> leaves() && {
     for (const codegen::Leaf& l : leaves_) p_.entries.push_back({codegen::name_of(l), codegen::name_of(l)});
@@ -58,7 +64,7 @@ class TileChoice {
 
   void choose(const program::Program& part, program::ContractionStep& c) {
     const codegen::TileShape t =
-        codegen::choose_tile(isa_, c.dtype, constant_product(part, c.m), constant_product(part, c.n));
+        codegen::choose_tile(isa_, c.dtype, constant_product(part, c.m), constant_product(part, c.n), batch_);
     c.tile.mr = t.mr;
     c.tile.nr = t.nr;
     c.tile.micro = entry({codegen::Leaf::Kind::micro, c.dtype, t.mr, t.nr, 0});
@@ -75,6 +81,7 @@ class TileChoice {
 
   program::Program& p_;
   Isa isa_;
+  std::int64_t batch_ = 64;  // what batches of unknown size are like; recurrent networks have small ones
   std::vector<codegen::Leaf> leaves_;
 };
 

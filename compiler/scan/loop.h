@@ -26,6 +26,7 @@ struct ScanParams {
   ir::Dim trips;
   bool truncates = false;  // derivatives in reverse mode go back through the last `truncated` steps alone
   ir::Dim truncated;
+  bool keeps = true;                    // for reverse mode, what costs more than a few additions; else carries alone
   std::vector<std::int64_t> backwards;  // 1 for each sequence, then each stacked result, that goes backwards, else 0
   ir::Body body;
   bool operator==(const ScanParams&) const = default;
@@ -37,6 +38,7 @@ struct ScanParams {
     v("trips", trips);
     v("truncates", truncates);
     v("truncated", truncated);
+    v("keeps", keeps);
     v("backwards", backwards);
     v("body", body);
   }
@@ -63,6 +65,7 @@ struct Loop {
   std::string name;
   ir::Dim trips;
   std::optional<ir::Dim> truncated;
+  bool keeps = true;
   std::vector<Sequence> sequences;
   std::vector<Carry> carries;
   std::vector<Invariant> invariants;
@@ -89,5 +92,16 @@ struct Loop {
   // sequence's.
   Results build(SourceLine line = {}) const;
 };
+
+// What a scan's gradient takes for each step besides the carries, where it keeps what it needs (keeps = true), and what
+// the carries take, in bytes.
+struct KeptBytes {
+  ir::Dim values, carries;
+};
+KeptBytes kept_bytes(const Loop& loop);
+
+// The loop in segments of `length` steps, the last one perhaps shorter: a scan of scans. Its gradient keeps the carries
+// before each segment, and computes one segment at a time again.
+Loop::Results segmented(const Loop& loop, const ir::Dim& length, SourceLine line = {});
 
 }  // namespace bitale::loops

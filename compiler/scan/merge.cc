@@ -23,7 +23,7 @@ class Match {
 
   // a with b's results behind its own; nothing if they differ.
   std::optional<Loop> merged() {
-    if (!(a_.trips == b_.trips) || a_.truncated != b_.truncated || a_.carries.empty() ||
+    if (!(a_.trips == b_.trips) || a_.truncated != b_.truncated || a_.keeps != b_.keeps || a_.carries.empty() ||
         a_.carries.size() != b_.carries.size())
       return {};
     for (std::size_t i = 0; i < a_.carries.size(); ++i) {

@@ -12,7 +12,7 @@ ir::Graph merge_scans(const ir::Graph& graph, rewrite::PassContext& context);
 
 // Work that no carry feeds leaves the body to be done for all steps at once, where it has a contraction or a library
 // call; work on invariants alone leaves it in any case. So does work that feeds no carry: its operands are stacked
-// instead. What was a product per step is one product over all of them.
+// instead. What was a product per step is one product over all of them. Loops that are to keep little are left alone.
 ir::Graph push_out(const ir::Graph& graph, rewrite::PassContext& context);
 
 }  // namespace bitale::loops

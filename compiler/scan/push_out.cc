@@ -279,7 +279,7 @@ std::vector<Tensor> moved(const Node& node) {
 Graph push_out(const Graph& graph, rewrite::PassContext&) {
   return {graph.inputs,
           rebuild(graph.outputs, [](const NodePtr& node, const std::vector<Tensor>& inputs) -> std::vector<Tensor> {
-            if (!is_scan(*node)) return {};
+            if (!is_scan(*node) || !node->params_as<ScanParams>().keeps) return {};
             const NodePtr made = with_inputs(node, inputs, node->params());
             std::vector<Tensor> out = moved(*made);
             for (std::size_t i = 0; i < made->outputs().size() && out.size() <= i; ++i)

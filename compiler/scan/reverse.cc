@@ -4,7 +4,7 @@
 // comes as sequences: the rows that the step saw, the carries that it got, and values that cost more to compute again
 // than to keep. These are stacked by the forward scan, which is built again with more results (passes merge the two).
 // The cotangent of an invariant is stacked, too, and summed behind the loop, where it is often one contraction over all
-// steps (push_out.h).
+// steps (push_out.cc); a loop that keeps little adds it up in a carry.
 #include <unordered_map>
 #include <unordered_set>
 
@@ -45,7 +45,18 @@ bool is_cheap(const Node& node) {
 class Reverse {
  public:
   explicit Reverse(const Vjp& v) : v_(v), forward_(Loop::of(v.node)) {
+    backward_.keeps = forward_.keeps;
     backward_.trips = forward_.truncated ? min(*forward_.truncated, forward_.trips) : forward_.trips;
+  }
+
+  // Of what is kept for a step, besides the carries.
+  std::vector<Tensor> kept_values() {
+    differentiate();
+    keep();
+    std::vector<Tensor> out;
+    for (const Tensor& t : order_)
+      if (!carried_.contains(t)) out.push_back(t);
+    return out;
   }
 
   std::vector<Tensor> run() {
@@ -59,7 +70,10 @@ class Reverse {
   struct Wanted {
     std::size_t operand;
     Tensor placeholder, cotangent;  // in the body
+    std::size_t place = 0;          // of backward_'s results
   };
+  bool is_row(const Wanted& w) const { return w.operand < forward_.sequences.size(); }
+  bool adds_up() const { return !forward_.keeps; }  // the cotangents of invariants
 
   // The body's vjp: backward_'s carries, and the cotangents of rows and invariants.
   void differentiate() {
@@ -167,7 +181,7 @@ class Reverse {
       if (cotangents_.contains(&t.node()) || !depends_.contains(&t.node()) || rows_.contains(t) ||
           !needed_.insert(t).second)
         continue;
-      if (!carried_.contains(t) && is_cheap(t.node())) {
+      if (!carried_.contains(t) && (!forward_.keeps || is_cheap(t.node()))) {
         pending.insert(pending.end(), t.node().inputs().begin(), t.node().inputs().end());
         continue;
       }
@@ -186,9 +200,18 @@ class Reverse {
     for (const auto& s : forward_.sequences)
       backward_.sequences.push_back({last_steps(s.rows, s.backwards), s.row, !s.backwards});
     backward_.invariants = forward_.invariants;
-    for (const Wanted& w : wanted_) {
-      const bool is_row = w.operand < forward_.sequences.size();
-      backward_.stacked.push_back({w.cotangent, is_row ? !forward_.sequences[w.operand].backwards : true});
+    for (Wanted& w : wanted_) {
+      if (is_row(w)) {
+        w.place = backward_.stacked.size();
+        backward_.stacked.push_back({w.cotangent, !forward_.sequences[w.operand].backwards});
+      } else if (adds_up()) {
+        const Tensor before = Loop::placeholder("sum", w.cotangent.type());
+        w.place = backward_.carries.size();
+        backward_.carries.push_back({zeros_like(w.cotangent), before, before + w.cotangent});
+      } else {
+        w.place = backward_.stacked.size();
+        backward_.stacked.push_back({w.cotangent, true});
+      }
     }
     return backward_.build();
   }
@@ -196,11 +219,11 @@ class Reverse {
   std::vector<Tensor> cotangents(const Loop::Results& results) const {
     std::vector<Tensor> out(v_.node.inputs().size());
     for (const auto& [operand, carry] : carry_of_) out[operand] = of_initial(results.last[carry]);
-    for (std::size_t i = 0; i < wanted_.size(); ++i) {
-      const bool is_row = wanted_[i].operand < forward_.sequences.size();
-      out[wanted_[i].operand] = is_row
-                                    ? among_zeros(results.stacked[i], forward_.sequences[wanted_[i].operand].backwards)
-                                    : sum(results.stacked[i], {0});
+    for (const Wanted& w : wanted_) {
+      if (is_row(w))
+        out[w.operand] = among_zeros(results.stacked[w.place], forward_.sequences[w.operand].backwards);
+      else
+        out[w.operand] = adds_up() ? results.last[w.place] : sum(results.stacked[w.place], {0});
     }
     return out;
   }
@@ -224,5 +247,19 @@ class Reverse {
 }  // namespace
 
 std::vector<Tensor> scan_vjp(const Vjp& v) { return Reverse(v).run(); }
+
+KeptBytes kept_bytes(const Loop& loop) {
+  const Loop::Results r = loop.build();
+  std::vector<Tensor> outputs = r.last, dys;
+  outputs.insert(outputs.end(), r.stacked.begin(), r.stacked.end());
+  for (const Tensor& t : outputs) dys.push_back(is_floating(t.dtype()) ? zeros_like(t) : Tensor());
+  const auto bytes = [](const TensorType& t) {
+    return product(t.shape) * Dim(static_cast<std::int64_t>(size_of(t.dtype)));
+  };
+  KeptBytes kept;
+  for (const Tensor& t : Reverse({outputs[0].node(), dys}).kept_values()) kept.values = kept.values + bytes(t.type());
+  for (const Loop::Carry& c : loop.carries) kept.carries = kept.carries + bytes(c.init.type());
+  return kept;
+}
 
 }  // namespace bitale::loops

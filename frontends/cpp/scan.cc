@@ -72,7 +72,7 @@ struct ScanBuilder {
       loop.stacked.push_back({next, false});
     }
     for (const Tensor& t : result.outputs) loop.stacked.push_back({Access::in(t, "scan: an output"), false});
-    const Loop::Results r = loop.build(line);
+    const Loop::Results r = build();
     ScanResult out;
     for (const std::size_t i : first) out.last.push_back(Access::out(r.last[i]));
     for (std::size_t i = 0; i < r.stacked.size(); ++i)
@@ -80,7 +80,40 @@ struct ScanBuilder {
     return out;
   }
 
+  using Kind = Checkpoint::Kind;
+
+  Loop::Results build() {
+    const Kind kind = options.checkpoint.kind_;
+    if (kind == Kind::none) loop.keeps = false;
+    if (kind == Kind::all || kind == Kind::none) return loop.build(line);
+    if (loop.truncated) fail("its gradient is truncated, so that there is nothing to keep by segments");
+    return segmented(loop, kind == Kind::every ? Access::in(options.checkpoint.n_) : segment_length(), line);
+  }
+
  private:
+  // For constant extents: n steps need n times the values that are kept and their cotangents, and the carries of each
+  // segment.
+  ir::Dim segment_length() const {
+    const loops::KeptBytes kept = kept_bytes(loop);
+    if (!loop.trips.is_constant() || !kept.values.is_constant() || !kept.carries.is_constant())
+      fail("extents are symbolic, so that there is no telling what it keeps; use Checkpoint::every");
+    const std::int64_t steps = std::max<std::int64_t>(loop.trips.value(), 1);
+    const auto needed = [&](std::int64_t n) {
+      return static_cast<double>(n) * 2 * static_cast<double>(kept.values.value() + kept.carries.value()) +
+             static_cast<double>((steps + n - 1) / n) * static_cast<double>(kept.carries.value());
+    };
+    std::int64_t least = 1, most = 0;
+    for (std::int64_t n = 1; n <= steps; ++n) {
+      if (needed(n) < needed(least)) least = n;
+      if (needed(n) <= static_cast<double>(options.checkpoint.bytes_)) most = n;
+    }
+    if (options.checkpoint.kind_ == Kind::sqrt) return least;
+    if (most == 0)
+      fail(fmt::format("its gradient needs at least {:.0f} bytes, for segments of {} steps; the budget is {}",
+                       needed(least), least, options.checkpoint.bytes_));
+    return most;
+  }
+
   [[noreturn]] void fail(const std::string& what) const {
     throw Error("scan" + (options.name.empty() ? "" : " '" + options.name + "'") +
                 (line ? " at " + to_string(line) : "") + ": " + what);
@@ -164,6 +197,30 @@ struct ScanBuilder {
     return ir::reshape(row, ir::Shape(rows.shape().begin() + 1, rows.shape().end()), line);
   }
 };
+
+Checkpoint Checkpoint::all() { return {}; }
+Checkpoint Checkpoint::none() {
+  Checkpoint c;
+  c.kind_ = Kind::none;
+  return c;
+}
+Checkpoint Checkpoint::every(const Dim& n) {
+  Checkpoint c;
+  c.kind_ = Kind::every;
+  c.n_ = n;
+  return c;
+}
+Checkpoint Checkpoint::sqrt() {
+  Checkpoint c;
+  c.kind_ = Kind::sqrt;
+  return c;
+}
+Checkpoint Checkpoint::budget(std::int64_t bytes) {
+  Checkpoint c;
+  c.kind_ = Kind::budget;
+  c.bytes_ = bytes;
+  return c;
+}
 
 ScanResult scan(const ScanOptions& options, const std::function<StepResult(const ScanStep&)>& body, Where at) {
   ensure_ready();

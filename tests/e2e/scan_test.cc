@@ -138,6 +138,56 @@ TEST_CASE("truncated gradients go back through the last steps alone") {
   }
 }
 
+TEST_CASE("gradients that keep less are the same") {
+  const Dim n("n");
+  const Tensor x = input("x", float64, {n, 2}), h = input("h", float64, {2}), w = input("w", float64, {2, 2});
+  const auto gradients = [&](const Checkpoint& checkpoint, bool backwards) {
+    const ScanResult r = scan({.sequences = {x}, .carries = {h}, .go_backwards = backwards, .checkpoint = checkpoint},
+                              [&](const ScanStep& t) {
+                                const Tensor next = tanh(dot(t.carry(0), w) + t.row(0));
+                                return StepResult{.carries = {next}, .outputs = {next * t.row(0)}};
+                              });
+    std::vector<Tensor> all{r.last[0], r.carries[0], r.outputs[0]};
+    const Tensor cost = sum(square(r.last[0])) + sum(r.carries[0]) + sum(square(r.outputs[0]));
+    for (const Tensor& t : grad(cost, {x, h, w})) all.push_back(t);
+    for (const Tensor& t : grad(sum(square(all[5])) + sum(all[3]), {x, h, w})) all.push_back(t);
+    return function({x, h, w}, all);
+  };
+  for (const bool backwards : {false, true})
+    for (const std::int64_t steps : {0, 1, 4, 7, 12}) {
+      INFO(steps);
+      const Array xs = random_array(float64, {steps, 2}, -1, 1, 1), hs = random_array(float64, {2}, -1, 1, 2),
+                  ws = random_array(float64, {2, 2}, -1, 1, 3);
+      const std::vector<Array> plain = gradients(Checkpoint::all(), backwards)(xs, hs, ws);
+      for (const Checkpoint& c :
+           {Checkpoint::none(), Checkpoint::every(1), Checkpoint::every(4), Checkpoint::every(20)})
+        same(gradients(c, backwards)(xs, hs, ws), plain);
+    }
+}
+
+TEST_CASE("the gradient of ten thousand steps within 64 MiB") {
+  constexpr std::int64_t steps = 10000, width = 256;
+  const Tensor x = input("x", float32, {steps, 1}), w = input("w", float32, {width});
+  const auto planned = [&](const Checkpoint& checkpoint) {
+    const Tensor last =
+        scan({.sequences = {x}, .carries = {zeros(float32, {16, width})}, .checkpoint = checkpoint},
+             [&](const ScanStep& t) { return StepResult{.carries = {tanh(t.carry(0) * w + t.row(0))}}; })
+            .last[0];
+    const Function f = function({x, w}, {grad(sum(last), w)});
+    const std::vector<Argument> arguments{Array::zeros(float32, {steps, 1}), Array::zeros(float32, {width})};
+    return f.planned_memory(arguments).total();
+  };
+  const std::int64_t all = planned(Checkpoint::all()), none = planned(Checkpoint::none()),
+                     sqrt = planned(Checkpoint::sqrt()), budget = planned(Checkpoint::budget(64 << 20));
+  std::printf("| keeps | all | carries | square root | 64 MiB |\n| MiB | %.1f | %.1f | %.1f | %.1f |\n",
+              all / 1048576.0, none / 1048576.0, sqrt / 1048576.0, budget / 1048576.0);
+  CHECK(none <= all);
+  CHECK(sqrt < budget);
+  CHECK(budget < 64 << 20);
+  CHECK(all > 256 << 20);
+  CHECK_THAT(message_of([&] { planned(Checkpoint::budget(1 << 10)); }), contains("needs at least"));
+}
+
 TEST_CASE("scans nest") {
   // Row sums of row sums, weighted: sum over i of (sum over j of x[i, j] w) ...
   const Tensor x = input("x", float64, {3, 4}), w = input("w", float64, {});

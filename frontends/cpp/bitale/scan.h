@@ -68,6 +68,22 @@ struct StepResult {
   std::vector<Tensor> carries{}, outputs{};
 };
 
+// What a scan keeps for its gradient. Whatever is not kept is computed again.
+class Checkpoint {
+ public:
+  static Checkpoint all();                // what costs more than a few additions, for every step: the default
+  static Checkpoint none();               // the carries, for every step
+  static Checkpoint every(const Dim& n);  // the carries, for every n steps; and all of n steps at a time
+  static Checkpoint sqrt();               // every(n) for the n that needs least, about the square root of the steps
+  static Checkpoint budget(std::int64_t bytes);  // every(n) for the largest n that needs about so much memory
+
+ private:
+  friend struct ScanBuilder;
+  enum class Kind : std::uint8_t { all, none, every, sqrt, budget } kind_ = Kind::all;
+  Dim n_ = 1;
+  std::int64_t bytes_ = 0;
+};
+
 struct ScanOptions {
   std::vector<Sequence> sequences{};
   std::vector<Carry> carries{};
@@ -76,7 +92,8 @@ struct ScanOptions {
   // Gradients go back through so many steps alone, the last ones: rows of sequences that earlier steps saw get zeros,
   // and so do initial carries unless all steps are among them (Theano's truncate_gradient).
   std::optional<Dim> truncate_gradient{};
-  std::string name{};  // for messages and profiles
+  Checkpoint checkpoint{};  // sqrt and budget are for numbers of steps and extents that are constant
+  std::string name{};       // for messages and profiles
 };
 
 struct ScanResult {
