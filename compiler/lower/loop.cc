@@ -91,6 +91,7 @@ void Assembly::emit_loop(const ir::Node& node) {
     b.backwards = p.backwards[static_cast<std::size_t>(sequences) + i - static_cast<std::size_t>(carries)] != 0;
     s.bindings.push_back(b);
   }
+  if (p.stop >= 0) s.until = body.output(static_cast<std::size_t>(p.stop));
   program::Step step;
   step.label = node.op().label(node);
   s.body = body.finish(step.label);

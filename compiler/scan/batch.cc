@@ -31,6 +31,7 @@ TensorType with_axis(const Dim& size, TensorType type) {
 
 std::vector<Tensor> scan_batch(const Batch& b) {
   Loop loop = Loop::of(b.node);
+  loop.stop = -1;  // one for each row
   std::vector<Tensor> placeholders, values;
   std::vector<bool> batched;
   const auto take = [&](Tensor& placeholder, bool has_axis) {

@@ -34,6 +34,7 @@ Loop Loop::of(const Node& node) {
   loop.trips = p.trips;
   if (p.truncates) loop.truncated = p.truncated;
   loop.keeps = p.keeps;
+  loop.stop = p.stop;
   std::vector<Tensor> placeholders;
   const auto fresh = [&](const char* kind, const TensorType& type) {
     placeholders.push_back(placeholder(kind + std::to_string(placeholders.size()), type));
@@ -167,6 +168,7 @@ Loop::Results Loop::build(SourceLine line) const {
                .truncates = truncated.has_value(),
                .truncated = truncated.value_or(Dim(0)),
                .keeps = keeps,
+               .stop = stop,
                .backwards = numbers.backwards,
                .body = {substitute(outputs, numbers.arguments)}};
   for (const Stacked& s : stacked) p.backwards.push_back(s.backwards);

@@ -26,7 +26,10 @@ struct ScanParams {
   ir::Dim trips;
   bool truncates = false;  // derivatives in reverse mode go back through the last `truncated` steps alone
   ir::Dim truncated;
-  bool keeps = true;                    // for reverse mode, what costs more than a few additions; else carries alone
+  bool keeps = true;  // for reverse mode, what costs more than a few additions; else carries alone
+  // A carry, a bool scalar, once which is true no step changes a carry or gives a row that is not zero, so that the
+  // loop may end; -1: none. Steps may as well go on.
+  std::int64_t stop = -1;
   std::vector<std::int64_t> backwards;  // 1 for each sequence, then each stacked result, that goes backwards, else 0
   ir::Body body;
   bool operator==(const ScanParams&) const = default;
@@ -39,6 +42,7 @@ struct ScanParams {
     v("truncates", truncates);
     v("truncated", truncated);
     v("keeps", keeps);
+    v("stop", stop);
     v("backwards", backwards);
     v("body", body);
   }
@@ -66,6 +70,7 @@ struct Loop {
   ir::Dim trips;
   std::optional<ir::Dim> truncated;
   bool keeps = true;
+  std::int64_t stop = -1;
   std::vector<Sequence> sequences;
   std::vector<Carry> carries;
   std::vector<Invariant> invariants;

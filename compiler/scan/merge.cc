@@ -31,6 +31,7 @@ class Match {
       map_.emplace(b_.carries[i].before, a_.carries[i].before);
     }
     Loop both = a_;
+    if (a_.stop != b_.stop) both.stop = -1;
     for (const auto& s : b_.sequences) {
       const auto same = std::find_if(a_.sequences.begin(), a_.sequences.end(), [&](const Loop::Sequence& x) {
         return x.rows == s.rows && x.backwards == s.backwards;
@@ -119,6 +120,7 @@ class Tidy {
     std::vector<Tensor> out;
     for (std::size_t i = 0; i < node->outputs().size(); ++i) out.emplace_back(node, static_cast<int>(i));
     Loop smaller = loop_;
+    smaller.stop = -1;
     smaller.carries.clear();
     smaller.stacked.clear();
     std::vector<std::size_t> kept_carries, kept_stacked;
@@ -128,6 +130,7 @@ class Tidy {
         smaller.invariants.push_back({c.init, c.before});
         out[i] = c.init;
       } else if (alive_[i]) {
+        if (loop_.stop == static_cast<std::int64_t>(i)) smaller.stop = std::ssize(smaller.carries);
         smaller.carries.push_back(c);
         kept_carries.push_back(i);
       }

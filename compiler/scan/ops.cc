@@ -56,6 +56,12 @@ std::vector<TensorType> type_of(const TypeArgs& args) {
         kind_of(static_cast<std::size_t>(i), p) + " must have as many rows as there are steps, " + to_string(p.trips));
   }
   check_arguments(args, p);
+  if (p.stop >= 0) {
+    const bool there = p.stop < p.carries;
+    const TensorType stop = there ? args.type(static_cast<int>(p.sequences + p.stop)) : TensorType{};
+    args.require(there && stop.dtype == DType::bool_ && stop.rank() == 0,
+                 "what ends it is no bool scalar among its carries");
+  }
   std::vector<TensorType> types;
   for (std::int64_t i = 0; i < outputs; ++i) {
     const TensorType& type = p.body.outputs[static_cast<std::size_t>(i)].type();

@@ -192,6 +192,7 @@ class Reverse {
 
   Loop::Results build() {
     Loop kept = forward_;
+    if (!order_.empty()) kept.stop = -1;  // what is kept of steps behind the end is not zero
     for (const Tensor& t : order_) kept.stacked.push_back({t, false});
     const std::vector<Tensor> stacked = order_.empty() ? std::vector<Tensor>() : kept.build().stacked;
     for (std::size_t i = 0; i < order_.size(); ++i)

@@ -36,6 +36,7 @@ Loop::Results segmented(const Loop& loop, const Dim& length, SourceLine line) {
   outer.name = loop.name.empty() ? "" : "segments of " + loop.name;
   outer.trips = segments;
   outer.keeps = false;
+  outer.stop = inner.stop = loop.stop;
   inner.name = loop.name;
   inner.trips = length;
   const auto sequence = [&](const Tensor& in_rows, const Tensor& row) {

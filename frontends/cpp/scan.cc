@@ -72,11 +72,13 @@ struct ScanBuilder {
       loop.stacked.push_back({next, false});
     }
     for (const Tensor& t : result.outputs) loop.stacked.push_back({Access::in(t, "scan: an output"), false});
+    if (result.until) end_when(Access::in(result.until));
     const Loop::Results r = build();
     ScanResult out;
     for (const std::size_t i : first) out.last.push_back(Access::out(r.last[i]));
     for (std::size_t i = 0; i < r.stacked.size(); ++i)
       (i < first.size() ? out.carries : out.outputs).push_back(Access::out(r.stacked[i]));
+    out.steps = Access::out(result.until ? r.last.back() : ir::extent(loop.trips, line));
     return out;
   }
 
@@ -91,6 +93,24 @@ struct ScanBuilder {
   }
 
  private:
+  // Carries whether a step before has ended it, and how many have counted.
+  void end_when(const ir::Tensor& until) {
+    if (until.dtype() != DType::bool_ || until.rank() != 0)
+      fail("its end must be said by a bool scalar, not by " + ir::describe(until));
+    const ir::Tensor ended = Loop::placeholder("ended", {DType::bool_, {}}, line);
+    const auto unless_ended = [&](const ir::Tensor& value, const ir::Tensor& otherwise) {
+      return ir::where(ir::broadcast_to(ended, value.shape()), otherwise, value, line);
+    };
+    for (Loop::Stacked& s : loop.stacked) s.row = unless_ended(s.row, ir::zeros_like(s.row));
+    for (Loop::Carry& c : loop.carries) c.after = unless_ended(c.after, c.before);
+    loop.stop = std::ssize(loop.carries);
+    loop.carries.push_back(
+        {ir::full(ir::Literal::integer(0, DType::bool_), {}, line), ended, ir::logical_or(ended, until, line)});
+    const ir::Tensor zero = ir::full(ir::Literal::integer(0, DType::i64), {}, line);
+    const ir::Tensor count = Loop::placeholder("count", zero.type(), line);
+    loop.carries.push_back({zero, count, ir::where(ended, count, count + 1, line)});
+  }
+
   // For constant extents: n steps need n times the values that are kept and their cotangents, and the carries of each
   // segment.
   ir::Dim segment_length() const {

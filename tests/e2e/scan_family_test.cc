@@ -174,8 +174,14 @@ Function with_derivatives(const Graph& g, int level) {
   return function(g.inputs, all, {.threads = 1, .level = level, .unused_inputs = true, .cache = false});
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int every = 4;  // which take ten times as long
+#else
+constexpr int every = 1;
+#endif
+
 void agree(int first, int last) {
-  for (int number = first; number < last; ++number) {
+  for (int number = first; number < last; number += every) {
     const Form f = form(number);
     INFO("form " << number << ": " << text(f));
     const Graph loop = scanned(f);
@@ -205,4 +211,4 @@ void agree(int first, int last) {
 TEST_CASE("scans equal their steps written out: forms 0 to 79", "[part0]") { agree(0, 80); }
 TEST_CASE("scans equal their steps written out: forms 80 to 159", "[part1]") { agree(80, 160); }
 TEST_CASE("scans equal their steps written out: forms 160 to 239", "[part2]") { agree(160, 240); }
-TEST_CASE("scans equal their steps written out: forms 240 to 319", "[part3]") { agree(240, 320); }
+TEST_CASE("scans equal their steps written out: forms 240 to 319") { agree(240, 320); }

@@ -188,6 +188,45 @@ TEST_CASE("the gradient of ten thousand steps within 64 MiB") {
   CHECK_THAT(message_of([&] { planned(Checkpoint::budget(1 << 10)); }), contains("needs at least"));
 }
 
+TEST_CASE("a step can be the last one") {
+  const Tensor x = input("x", float64, {6}), limit = input("limit", float64, {});
+  const auto counted = [&](const Checkpoint& checkpoint) {
+    return scan({.sequences = {x}, .carries = {zeros(float64, {})}, .checkpoint = checkpoint}, [&](const ScanStep& t) {
+      const Tensor s = t.carry(0) + square(t.row(0));
+      return StepResult{.carries = {s}, .outputs = {1.0 / s}, .until = s > limit};
+    });
+  };
+  const ScanResult r = counted(Checkpoint::all());
+  const Function f = function({x, limit}, {r.carries[0], r.last[0], r.outputs[0], r.steps});
+  const Tensor cost = r.last[0] * 2.0 + sum(r.outputs[0]);
+  const ScanResult segments = counted(Checkpoint::every(4));
+  const Function g = function({x, limit}, {grad(cost, x), grad(segments.last[0] * 2.0 + sum(segments.outputs[0]), x)});
+  for (const auto& [bound, steps] : {std::pair(-1.0, 1), std::pair(13.0, 3), std::pair(1000.0, 6)}) {
+    const std::vector<Array> out = f({1, 2, 3, 4, 5, 6}, bound), d = g({1, 2, 3, 4, 5, 6}, bound);
+    CHECK(out[3].at(0) == steps);
+    std::vector<double> sums{0};
+    for (int t = 0; t < 6; ++t) {
+      if (t < steps) sums.push_back(sums.back() + (t + 1) * (t + 1));
+      CHECK(out[0].at(t) == (t < steps ? sums.back() : 0));
+      CHECK(out[2].at(t) == (t < steps ? 1 / sums.back() : 0));
+    }
+    CHECK(out[1].at(0) == sums.back());
+    for (int t = 0; t < 6; ++t) {
+      double slope = t < steps ? 2 : 0;
+      for (int k = t; k < steps; ++k)
+        slope -= 1 / (sums[static_cast<std::size_t>(k) + 1] * sums[static_cast<std::size_t>(k) + 1]);
+      CHECK(d[0].at(t) == Approx(slope * 2 * (t + 1)));
+      CHECK(d[1].at(t) == Approx(slope * 2 * (t + 1)));
+    }
+  }
+  CHECK(contains("until").match(f.program_text()));
+  CHECK_THAT(message_of([&] {
+               scan({.sequences = {x}},
+                    [](const ScanStep& t) { return StepResult{.outputs = {t.row(0)}, .until = t.row(0)}; });
+             }),
+             contains("must be said by a bool scalar"));
+}
+
 TEST_CASE("scans nest") {
   // Row sums of row sums, weighted: sum over i of (sum over j of x[i, j] w) ...
   const Tensor x = input("x", float64, {3, 4}), w = input("w", float64, {});

@@ -63,9 +63,12 @@ class ScanStep {
   Tensor number_;
 };
 
-// What the body gives: a new value for each carry, and results, of which every step makes a row.
+// What the body gives: a new value for each carry, and results, of which every step makes a row. Where `until`, a bool
+// scalar, is given and true, this step is the last one that counts: carries stay as it leaves them, and the rows of
+// what would have come after it are zero. (Steps that do not count are not run, but for those of gradients.)
 struct StepResult {
   std::vector<Tensor> carries{}, outputs{};
+  Tensor until{};
 };
 
 // What a scan keeps for its gradient. Whatever is not kept is computed again.
@@ -100,6 +103,7 @@ struct ScanResult {
   std::vector<Tensor> last;     // per carry: its value after the last step
   std::vector<Tensor> carries;  // per carry: its values after each step, [steps, ...]
   std::vector<Tensor> outputs;  // per output of the body: [steps, ...]
+  Tensor steps;                 // how many counted: an int64 scalar
 };
 
 // Errors name the scan and this line: no way to tell the number of steps, a sequence without rows, carries that come
