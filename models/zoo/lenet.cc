@@ -1,11 +1,10 @@
 #include "models/zoo/lenet.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
 
 #include "models/data/mnist.h"
 #include "models/data/numpy_random.h"
+#include "models/layers/initial.h"
 #include "runtime/base/error.h"
 
 namespace bitale::models {
@@ -18,11 +17,6 @@ constexpr std::int64_t side = 28, kernel = 5, conv1_filters = 20, hidden = 500, 
 constexpr std::int64_t conv1_side = side - kernel + 1;            // 24
 constexpr std::int64_t conv2_side = conv1_side / 2 - kernel + 1;  // 8
 constexpr std::int64_t last_side = conv2_side / 2;                // 4
-
-Array glorot(NumpyRandom& random, std::int64_t fan_in, std::int64_t fan_out, Extents shape) {
-  const double bound = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
-  return random.uniform(-bound, bound, std::move(shape));
-}
 
 Array convolution_weights(NumpyRandom& random, std::int64_t out, std::int64_t in) {
   constexpr std::int64_t area = kernel * kernel, pooled = 4;
