@@ -41,7 +41,7 @@ Function compile_gradient(const models::BuiltModel& model, const SubjectOptions&
 }
 
 std::vector<Argument> sample(const SubjectOptions& options) {
-  const std::vector<Array> arrays = models::find_model(options.model).sample(options.batch, data_seed);
+  const std::vector<Array> arrays = models::find_model(options.model).sample(options.batch, 0, data_seed);
   return {arrays.begin(), arrays.end()};
 }
 

@@ -39,7 +39,7 @@ class Worker {
         forward_(compile_forward(model_, options)),
         gradient_(compile_gradient(model_, options)),
         compiled_(monotonic_ns()),
-        inputs_(models::find_model(options.model).sample(options.batch, sample_seed)),
+        inputs_(models::find_model(options.model).sample(options.batch, 0, sample_seed)),
         batch_(inputs_.begin(), inputs_.end()) {
     for (const Shared& parameter : model_.parameters) values_.push_back(parameter.get());
   }

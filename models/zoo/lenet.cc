@@ -99,6 +99,8 @@ BuiltModel lenet(const LeNetOptions& options) {
   model.inputs = {x, y};
   model.logits = options.dense_biases ? dense2 + b4 : dense2;
   model.loss = mean(cross_entropy(model.logits, y));
+  model.training_loss = model.loss;
+  model.training_logits = model.logits;
   model.parameters = {w4, w3, w2, w1};
   if (options.dense_biases) model.parameters.insert(model.parameters.end(), {b4, b3});
   model.parameters.insert(model.parameters.end(), {b2, b1});
@@ -114,7 +116,7 @@ BuiltModel build_lenet(const BuildOptions& options) {
   return lenet(lenet_options);
 }
 
-std::vector<Array> sample_lenet(std::int64_t batch, std::uint32_t seed) {
+std::vector<Array> sample_lenet(std::int64_t batch, std::int64_t, std::uint32_t seed) {
   NumpyRandom random(seed);
   Array images = random.uniform(0, 1, {batch, digit_pixels});
   Array labels(int32, {batch});
