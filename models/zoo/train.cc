@@ -112,13 +112,13 @@ Trainer::Trainer(const ModelRow& row, const Digits& train, const Digits& test, c
       model_(row.build({.seed = options.seed})),
       learning_rate_("learning_rate", scalar(options.learning_rate)) {
   check(options, train, test);
-  const Sgd sgd = models::step(
-      model_.loss, model_.parameters,
-      {.learning_rate = learning_rate_, .momentum = options.momentum, .weight_decay = options.weight_decay});
-  velocities_ = sgd.velocities;
+  const Updates updates =
+      sgd(model_.loss, model_.parameters,
+          {.learning_rate = learning_rate_, .momentum = options.momentum, .weight_decay = options.weight_decay});
+  velocities_ = updates.state;
   const std::vector<Tensor> results = {model_.loss, right_answers(model_)};
   train_ = function(model_.inputs, results,
-                    {.updates = sgd.updates, .name = model_.name + "_train", .threads = options.threads});
+                    {.updates = updates.updates, .name = model_.name + "_train", .threads = options.threads});
   evaluate_ = function(model_.inputs, results, {.name = model_.name + "_evaluate", .threads = options.threads});
 }
 
