@@ -10,10 +10,10 @@ using namespace bitale;
 
 TEST_CASE("every step of LeNet's training step does what the interpreter says") {
   const models::BuiltModel model = models::lenet({.last_layer = models::LeNetOptions::LastLayer::random});
-  const models::Sgd sgd =
-      models::step(model.loss, model.parameters, {.learning_rate = constant(Array::scalar(0.1f)), .momentum = 0.9});
+  const models::Updates updates =
+      models::sgd(model.loss, model.parameters, {.learning_rate = constant(Array::scalar(0.1f)), .momentum = 0.9});
   flags().check = true;
-  const Function step = function(model.inputs, {model.loss}, {.updates = sgd.updates, .threads = 2});
+  const Function step = function(model.inputs, {model.loss}, {.updates = updates.updates, .threads = 2});
   flags().check = false;
   const std::vector<Array> arrays = models::sample_lenet(2, 0, 1);
   const std::vector<Argument> arguments(arrays.begin(), arrays.end());

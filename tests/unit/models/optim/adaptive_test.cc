@@ -103,6 +103,25 @@ TEST_CASE("an optimizer's state is named after the parameters, and a copy of it 
   }
 }
 
+TEST_CASE("what is not seen any more is forgotten in the end, and NaN is not") {
+  for (const char* name : {"adadelta", "rmsprop", "adam"}) {
+    INFO(name);
+    const Shared w("w", Array::scalar(3.0f)), seen("seen", Array::scalar(1e-15f));
+    const Updates updates =
+        find_optimizer(name).step(w.tensor() * seen, {w}, {.learning_rate = full(1e-3, float32, {})});
+    const Function train = function({}, {}, {.updates = updates.updates});
+    train();
+    CHECK(updates.state[0].get().at(0) > 0);
+    Shared(seen).set(Array::scalar(0.0f));
+    for (int i = 0; i < 20000; ++i) train();
+    for (const Shared& s : updates.state)
+      if (s.name() != "steps") CHECK(s.get().at(0) == 0);
+    Shared(seen).set(Array::scalar(std::nanf("")));
+    train();
+    CHECK(std::isnan(updates.state[0].get().at(0)));
+  }
+}
+
 TEST_CASE("optimizers by name") {
   CHECK(optimizer_names() == "sgd, adadelta, rmsprop, adam");
   CHECK_THROWS_WITH(find_optimizer("adams"), contains("no optimizer 'adams'; there are: sgd"));
