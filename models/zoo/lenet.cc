@@ -97,6 +97,7 @@ BuiltModel lenet(const LeNetOptions& options) {
   model.name = "lenet";
   model.variant = describe(options);
   model.inputs = {x, y};
+  model.input_names = {"x", "y"};
   model.logits = options.dense_biases ? dense2 + b4 : dense2;
   model.loss = mean(cross_entropy(model.logits, y));
   model.training_loss = model.loss;

@@ -69,6 +69,7 @@ BuiltModel lstm_sentiment(const LstmSentimentOptions& options) {
   model.name = "lstm";
   model.variant = describe(options);
   model.inputs = {ids, mask, labels};
+  model.input_names = {"ids", "mask", "labels"};
   model.logits = dot(keep * features, u2) + b2;
   model.loss = loss_of(model.logits, labels, options.loss);
   model.training_logits = dot(kept * features, u2) + b2;

@@ -13,8 +13,9 @@ namespace bitale::models {
 
 struct BuiltModel {
   std::string name;
-  std::string variant;                    // every choice that changes values or cost, in words
-  std::vector<Tensor> inputs;             // in the order that functions of the model take them: data, at last labels
+  std::string variant;         // every choice that changes values or cost, in words
+  std::vector<Tensor> inputs;  // in the order that functions of the model take them: data, at last labels
+  std::vector<std::string> input_names;
   Tensor loss;                            // scalar: mean over the batch
   Tensor logits;                          // [batch, classes]
   Tensor training_loss, training_logits;  // what training descends on: the same, or where it differs, with dropout
