@@ -17,14 +17,16 @@ const ModelRow rows[] = {
     {"lstm", "an LSTM that tells positive from negative reviews", build_lstm, sample_lstm, true, 16, 1, 5},
 };
 
+double gflop(std::int64_t batch, double macs) { return flops_per_mac * static_cast<double>(batch) * macs * 1e-9; }
+
 }  // namespace
 
 double BuiltModel::forward_gflop(std::int64_t batch, std::int64_t steps) const {
-  return flops_per_mac * static_cast<double>(batch) * (forward_macs + static_cast<double>(steps) * step_macs) * 1e-9;
+  return gflop(batch, forward_macs + static_cast<double>(steps) * step_macs);
 }
 
 double BuiltModel::gradient_gflop(std::int64_t batch, std::int64_t steps) const {
-  return 3 * forward_gflop(batch, steps) - flops_per_mac * static_cast<double>(batch) * first_layer_macs * 1e-9;
+  return gflop(batch, 3 * (forward_macs + static_cast<double>(steps) * step_macs) - first_layer_macs);
 }
 
 std::vector<Tensor> BuiltModel::parameter_tensors() const { return {parameters.begin(), parameters.end()}; }
