@@ -39,7 +39,7 @@ int bench_command(std::span<const std::string> arguments) {
 }
 
 const Command commands[] = {
-    {"train", "train a network on MNIST", models::train_command},
+    {"train", "train a network, on MNIST or on reviews", models::train_command},
     {"bench", "measure a network, matrix products (gemm), large graphs (graphs) or micro-kernels (leaves)",
      bench_command},
     {"graph", "print a network as the compiler sees it, stage by stage", models::graph_command},

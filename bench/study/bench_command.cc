@@ -1,5 +1,8 @@
 // bitale bench MODEL: what a network costs to run and to compile.
 
+#include <optional>
+#include <span>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +16,7 @@
 #include "bench/study/timing.h"
 #include "compiler/codegen/codegen.h"
 #include "frontends/cpp/command.h"
+#include "models/data/study_lengths.h"
 #include "runtime/base/flags.h"
 #include "runtime/base/version.h"
 
@@ -20,6 +24,8 @@ namespace bitale::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr int one_batch_warmup = 20, one_batch_iterations = 100;  // of a model whose study has an epoch
 
 struct Settings {
   SubjectOptions subject;
@@ -33,20 +39,22 @@ struct Report {
   Timing timing;
   Statistics forward, gradient;
   CompileTimes compile;
-  double forward_gflop = 0, gradient_gflop = 0;
+  Work work;
+  std::optional<models::EpochSize> epoch;  // of models that read sequences
   std::int64_t peak_rss_bytes = 0;
 
-  double forward_gflops() const { return forward_gflop / (forward.median * 1e-3); }
-  double gradient_gflops() const { return gradient_gflop / (gradient.median * 1e-3); }
+  double forward_gflops() const { return work.forward_gflop / (forward.median * 1e-3); }
+  double gradient_gflops() const { return work.gradient_gflop / (gradient.median * 1e-3); }
 };
 
 bool parse(Settings& s, std::span<const std::string> arguments) {
   CLI::App app("Measures a network: running times, compile times, memory.", "bitale bench");
   add_subject_options(app, s.subject);
   app.add_option("--device", s.device, "cpu")->check(CLI::IsMember(std::vector<std::string>{"cpu"}));
-  app.add_option("--iterations", s.iterations, "timed calls of each function (those of the study)")
+  app.add_option("--iterations", s.iterations, "timed calls of each function, or epochs (those of the study)")
       ->check(CLI::PositiveNumber);
-  app.add_option("--warmup", s.warmup, "calls before them (those of the study)")->check(CLI::NonNegativeNumber);
+  app.add_option("--warmup", s.warmup, "calls or epochs before them (those of the study)")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--json", s.json, json_help);
   app.footer(
       "Not networks, but what they are made of:\n"
@@ -55,8 +63,9 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   if (!parse_command_line(app, arguments)) return false;
   finish_subject_options(s.subject);
   const models::ModelRow& row = models::find_model(s.subject.model);
-  if (s.warmup < 0) s.warmup = row.warmup;
-  if (s.iterations < 0) s.iterations = row.iterations;
+  const bool one_batch = s.subject.batch_steps > 0;
+  if (s.warmup < 0) s.warmup = one_batch ? one_batch_warmup : row.warmup;
+  if (s.iterations < 0) s.iterations = one_batch ? one_batch_iterations : row.iterations;
   return true;
 }
 
@@ -66,20 +75,32 @@ std::int64_t peak_rss_bytes() {
   return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
 }
 
+models::EpochSize size_of(std::span<const SampleBatch> batches) {
+  models::EpochSize size;
+  for (const SampleBatch& batch : batches) {
+    ++size.batches;
+    size.steps += batch.steps;
+    size.tokens += batch.steps * batch.size;
+  }
+  return size;
+}
+
 Report measure(const Settings& s) {
   const models::BuiltModel model = build(s.subject);
+  const std::vector<SampleBatch> batches = sample(s.subject);
   Report r;
   r.model = model.name;
   r.subject = s.subject;
-  r.timing = measure(model, s.subject, s.warmup, s.iterations);
+  r.timing = measure(model, s.subject, batches, s.warmup, s.iterations);
   r.peak_rss_bytes = peak_rss_bytes();
   r.variant = model.variant + "; isa " + r.timing.isa;
   if (s.subject.input_gradient) r.variant += "; with the gradient of the data";
   if (!s.subject.loss_in_forward) r.variant += "; forward without loss";
+  if (s.subject.dropout) r.variant += "; with dropout";
+  if (models::find_model(s.subject.model).sequences) r.epoch = size_of(batches);
   r.forward = statistics(r.timing.forward_ms);
   r.gradient = statistics(r.timing.gradient_ms);
-  r.forward_gflop = model.forward_gflop(s.subject.batch);
-  r.gradient_gflop = gradient_gflop(model, s.subject);
+  r.work = work_of(model, s.subject, batches);
   r.compile = measure_compile_times(s.subject);
   return r;
 }
@@ -100,12 +121,17 @@ Json to_json(const Report& r) {
   j["device"] = "cpu";
   j["threads"] = r.timing.threads;
   j["batch"] = r.subject.batch;
+  if (r.epoch) {
+    j["epoch"] = {{"batches", r.epoch->batches},         {"steps", r.epoch->steps},
+                  {"tokens", r.epoch->tokens},           {"forward_ms", r.timing.forward_ms},
+                  {"gradient_ms", r.timing.gradient_ms}, {"recompiled", r.timing.recompiled}};
+  }
   j["forward_ms"] = to_json(r.forward);
   j["gradient_ms"] = to_json(r.gradient);
   j["first_compile_ms"] = both(r.compile.first_forward_ms, r.compile.first_gradient_ms);
   j["recompile_ms"] = both(r.compile.again_forward_ms, r.compile.again_gradient_ms);
   j["process_start_ms"] = r.compile.process_start_ms;
-  j["gflop"] = both(r.forward_gflop, r.gradient_gflop);
+  j["gflop"] = both(r.work.forward_gflop, r.work.gradient_gflop);
   j["gflops"] = both(r.forward_gflops(), r.gradient_gflops());
   j["peak_gflops"] = r.timing.peak_gflops;
   j["planned_bytes"] = both(r.timing.forward_memory.total(), r.timing.gradient_memory.total());
@@ -124,12 +150,19 @@ void print_row(const char* name, const Statistics& s, double gflop, double gflop
 double mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 void print_table(const Report& r, int iterations) {
-  fmt::print("{}, batch {}, {} thread{}, {} calls of each function\n{}\n\n", r.model, r.subject.batch, r.timing.threads,
-             r.timing.threads == 1 ? "" : "s", iterations, r.variant);
+  fmt::print("{}, batch {}, {} thread{}, {} {} of each function\n{}\n", r.model, r.subject.batch, r.timing.threads,
+             r.timing.threads == 1 ? "" : "s", iterations, r.epoch && r.epoch->batches > 1 ? "epochs" : "calls",
+             r.variant);
+  if (r.epoch) {
+    fmt::print("{} batch{}, {} steps, {} words with padding; figures are of a call, on average over an epoch; {}\n",
+               r.epoch->batches, r.epoch->batches == 1 ? "" : "es", r.epoch->steps, r.epoch->tokens,
+               r.timing.recompiled ? "compiled again for some of them" : "compiled once for all of them");
+  }
+  fmt::print("\n");
   fmt::print("{:<10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}\n", "ms", "median", "mean", "std", "min", "GFLOP", "GFLOP/s",
              "of peak");
-  print_row("forward", r.forward, r.forward_gflop, r.forward_gflops(), r.timing.peak_gflops);
-  print_row("gradient", r.gradient, r.gradient_gflop, r.gradient_gflops(), r.timing.peak_gflops);
+  print_row("forward", r.forward, r.work.forward_gflop, r.forward_gflops(), r.timing.peak_gflops);
+  print_row("gradient", r.gradient, r.work.gradient_gflop, r.gradient_gflops(), r.timing.peak_gflops);
   fmt::print("\n{:<34}{:>10}{:>10}\n", "", "forward", "gradient");
   fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "compiling, empty cache, ms", r.compile.first_forward_ms,
              r.compile.first_gradient_ms);

@@ -1,5 +1,10 @@
 #include "bench/study/subject.h"
 
+#include <optional>
+
+#include "models/data/batches.h"
+#include "models/data/study_lengths.h"
+
 namespace bitale::bench {
 namespace {
 
@@ -7,6 +12,21 @@ constexpr std::uint32_t data_seed = 1;
 
 FunctionOptions function_options(const SubjectOptions& options, const char* part) {
   return {.name = options.model + "_" + part, .threads = options.threads, .isa = options.isa, .unused_inputs = true};
+}
+
+SampleBatch sample_batch(const std::vector<Array>& arrays, std::int64_t size, std::int64_t steps) {
+  return {arrays, {arrays.begin(), arrays.end()}, size, steps};
+}
+
+std::vector<SampleBatch> epoch_of_the_study(const SubjectOptions& options) {
+  const std::vector<models::Sequence> sequences = models::random_sequences(models::study_lengths(), data_seed);
+  models::Batches batches(sequences, {.batch = options.batch, .partial = options.include_remainder});
+  std::vector<SampleBatch> epoch;
+  while (const std::optional<models::Batch> batch = batches.next()) {
+    epoch.push_back(sample_batch({batch->ids, batch->mask, batch->labels},
+                                 static_cast<std::int64_t>(batch->sequences.size()), batch->ids.shape()[0]));
+  }
+  return epoch;
 }
 
 }  // namespace
@@ -19,6 +39,9 @@ std::vector<std::string> to_arguments(const SubjectOptions& options) {
   if (options.random_last_layer) words.insert(words.end(), {"--last-layer", "random"});
   if (options.input_gradient) words.emplace_back("--input-gradient");
   if (!options.loss_in_forward) words.emplace_back("--no-loss");
+  if (options.batch_steps > 0) words.insert(words.end(), {"--batch-steps", std::to_string(options.batch_steps)});
+  if (options.include_remainder) words.emplace_back("--include-remainder");
+  if (options.dropout) words.emplace_back("--dropout");
   return words;
 }
 
@@ -30,24 +53,34 @@ models::BuiltModel build(const SubjectOptions& options) {
 }
 
 Function compile_forward(const models::BuiltModel& model, const SubjectOptions& options) {
-  return function(model.inputs, {options.loss_in_forward ? model.loss : model.logits},
-                  function_options(options, "forward"));
+  const Tensor& loss = options.dropout ? model.training_loss : model.loss;
+  const Tensor& logits = options.dropout ? model.training_logits : model.logits;
+  return function(model.inputs, {options.loss_in_forward ? loss : logits}, function_options(options, "forward"));
 }
 
 Function compile_gradient(const models::BuiltModel& model, const SubjectOptions& options) {
   std::vector<Tensor> wrt = model.parameter_tensors();
   if (options.input_gradient) wrt.push_back(model.inputs.front());
-  return function(model.inputs, grad(model.loss, wrt), function_options(options, "gradient"));
+  const Tensor& loss = options.dropout ? model.training_loss : model.loss;
+  return function(model.inputs, grad(loss, wrt), function_options(options, "gradient"));
 }
 
-std::vector<Argument> sample(const SubjectOptions& options) {
-  const std::vector<Array> arrays = models::find_model(options.model).sample(options.batch, data_seed);
-  return {arrays.begin(), arrays.end()};
+std::vector<SampleBatch> sample(const SubjectOptions& options) {
+  const models::ModelRow& row = models::find_model(options.model);
+  if (row.sequences && options.batch_steps == 0) return epoch_of_the_study(options);
+  return {sample_batch(row.sample(options.batch, options.batch_steps, data_seed), options.batch, options.batch_steps)};
 }
 
-double gradient_gflop(const models::BuiltModel& model, const SubjectOptions& options) {
-  const double first_layer = 2 * static_cast<double>(options.batch) * model.first_layer_macs * 1e-9;
-  return model.gradient_gflop(options.batch) + (options.input_gradient ? first_layer : 0);
+Work work_of(const models::BuiltModel& model, const SubjectOptions& options, std::span<const SampleBatch> batches) {
+  Work sum;
+  for (const SampleBatch& batch : batches) {
+    sum.forward_gflop += model.forward_gflop(batch.size, batch.steps);
+    sum.gradient_gflop += model.gradient_gflop(batch.size, batch.steps);
+    if (options.input_gradient)
+      sum.gradient_gflop += 2 * static_cast<double>(batch.size) * model.first_layer_macs * 1e-9;
+  }
+  const auto count = static_cast<double>(batches.size());
+  return {sum.forward_gflop / count, sum.gradient_gflop / count};
 }
 
 }  // namespace bitale::bench

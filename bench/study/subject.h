@@ -1,7 +1,7 @@
 // What is measured of a model: its forward function and its gradient function.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,13 +12,19 @@
 namespace bitale::bench {
 
 struct SubjectOptions {
-  std::string model;
+  std::string model{};
   std::int64_t batch = 0;
   bool constant_batch = false, random_last_layer = false;
   bool input_gradient = false;  // the gradient function also computes the gradient of the data
   bool loss_in_forward = true;  // else the forward function returns the logits
+  // Of models that read sequences: one batch of random words with so many steps; 0: an epoch of batches with the
+  // lengths of the study, each as long as its longest sequence, without those that do not fill a batch unless the
+  // remainder is included.
+  std::int64_t batch_steps = 0;
+  bool include_remainder = false;
+  bool dropout = false;  // what training descends on
   int threads = 0;
-  std::string isa;
+  std::string isa{};
 };
 
 // The command-line form of the options, for processes that measure a part.
@@ -30,9 +36,19 @@ models::BuiltModel build(const SubjectOptions& options);
 Function compile_forward(const models::BuiltModel& model, const SubjectOptions& options);
 Function compile_gradient(const models::BuiltModel& model, const SubjectOptions& options);
 
-// The random batch that the model is timed with, always the same one.
-std::vector<Argument> sample(const SubjectOptions& options);
+struct SampleBatch {
+  std::vector<Array> arrays;
+  std::vector<Argument> arguments;  // the same
+  std::int64_t size = 0, steps = 0;
+};
 
-double gradient_gflop(const models::BuiltModel& model, const SubjectOptions& options);
+// The random batches that the model is timed with, always the same ones, in this order.
+std::vector<SampleBatch> sample(const SubjectOptions& options);
+
+// Work of a batch, on average over these.
+struct Work {
+  double forward_gflop = 0, gradient_gflop = 0;
+};
+Work work_of(const models::BuiltModel& model, const SubjectOptions& options, std::span<const SampleBatch> batches);
 
 }  // namespace bitale::bench

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "bench/study/subject.h"
@@ -9,18 +11,20 @@
 namespace bitale::bench {
 
 struct Timing {
-  std::vector<double> forward_ms, gradient_ms;
-  double loss = 0;         // of the last forward call
+  std::vector<double> forward_ms, gradient_ms;  // of a call, on average over the batches: one for each iteration
+  bool recompiled = false;                      // a compile report changed after the functions were there
+  double loss = 0;                              // of the last forward call
   double peak_gflops = 0;  // fused multiply-adds of as many threads, measured before and after; the better one
   std::string isa;         // that code was generated for
   int threads = 0;
-  PlannedMemory forward_memory, gradient_memory;
+  PlannedMemory forward_memory, gradient_memory;  // of the batch that takes most
   std::string forward_profile, gradient_profile;  // per step, if BITALE_PROFILE is set
 };
 
-// Both functions run `warmup` times, then `iterations` times with every call timed alone, forward and gradient
-// alternating.
-Timing measure(const models::BuiltModel& model, const SubjectOptions& options, int warmup, int iterations);
+// Both functions run over all batches `warmup` times, then `iterations` times with every call timed alone, forward and
+// gradient alternating. What batches hold is there before.
+Timing measure(const models::BuiltModel& model, const SubjectOptions& options, std::span<const SampleBatch> batches,
+               int warmup, int iterations);
 
 double time_ms(const Function& function, const std::vector<Argument>& arguments);  // of one call
 double measured_peak(const SubjectOptions& options, int threads);                  // GFLOP/s

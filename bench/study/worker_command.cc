@@ -39,18 +39,17 @@ class Worker {
         forward_(compile_forward(model_, options)),
         gradient_(compile_gradient(model_, options)),
         compiled_(monotonic_ns()),
-        inputs_(models::find_model(options.model).sample(options.batch, sample_seed)),
-        batch_(inputs_.begin(), inputs_.end()) {
+        batch_(sample(options).front()) {
     for (const Shared& parameter : model_.parameters) values_.push_back(parameter.get());
   }
 
   Json description() const {
-    return {
-        {"name", "bitale"},
-        {"versions", {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}}},
-        {"variant", model_.variant + "; isa " + isa_name(options_)},
-        {"gflop", {{"forward", model_.forward_gflop(options_.batch)}, {"gradient", gradient_gflop(model_, options_)}}},
-        {"compile_s", static_cast<double>(compiled_ - start_) * 1e-9}};
+    const Work work = work_of(model_, options_, {&batch_, 1});
+    return {{"name", "bitale"},
+            {"versions", {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}}},
+            {"variant", model_.variant + "; isa " + isa_name(options_)},
+            {"gflop", {{"forward", work.forward_gflop}, {"gradient", work.gradient_gflop}}},
+            {"compile_s", static_cast<double>(compiled_ - start_) * 1e-9}};
   }
 
   Json answer(const std::string& verb, const std::string& argument) {
@@ -65,15 +64,13 @@ class Worker {
   }
 
  private:
-  static constexpr std::uint32_t sample_seed = 1;
-
   Json write(const std::string& path) const {
     models::NamedArrays out;
     for (const Shared& parameter : model_.parameters) out.arrays.emplace_back(parameter.name(), parameter.get());
-    out.arrays.emplace_back("x", inputs_[0]);
-    out.arrays.emplace_back("y", inputs_[1]);
-    out.arrays.emplace_back("loss", forward_.call(batch_)[0]);
-    const std::vector<Array> gradients = gradient_.call(batch_);
+    for (std::size_t i = 0; i < batch_.arrays.size(); ++i)
+      out.arrays.emplace_back(model_.input_names[i], batch_.arrays[i]);
+    out.arrays.emplace_back("loss", forward_.call(batch_.arguments)[0]);
+    const std::vector<Array> gradients = gradient_.call(batch_.arguments);
     for (std::size_t i = 0; i < model_.parameters.size(); ++i)
       out.arrays.emplace_back("gradient." + model_.parameters[i].name(), gradients[i]);
     models::write_safetensors(path, out);
@@ -85,7 +82,7 @@ class Worker {
     for (int i = 0; i < count; ++i) {
       if (change)
         for (std::size_t p = 0; p < values_.size(); ++p) Shared(model_.parameters[p]).set(values_[p]);
-      out.push_back(time_ms(function, batch_));
+      out.push_back(time_ms(function, batch_.arguments));
     }
     return out;
   }
@@ -95,8 +92,8 @@ class Worker {
   std::int64_t start_;
   Function forward_, gradient_;
   std::int64_t compiled_;
-  std::vector<Array> inputs_, values_;
-  std::vector<Argument> batch_;
+  SampleBatch batch_;
+  std::vector<Array> values_;
 };
 
 void say(const Json& json) {

@@ -1,5 +1,8 @@
 #include "models/data/numpy_random.h"
 
+#include <cmath>
+#include <utility>
+
 namespace bitale::models {
 
 double NumpyRandom::uniform() {
@@ -11,9 +14,32 @@ double NumpyRandom::uniform(double low, double high) { return low + (high - low)
 
 std::int32_t NumpyRandom::below(std::int32_t bound) { return static_cast<std::int32_t>(uniform() * bound); }
 
+// The polar method, in the order of RandomState: the second number of a pair comes first.
+double NumpyRandom::normal() {
+  if (second_) return *std::exchange(second_, std::nullopt);
+  double x = 0, y = 0, radius = 0;
+  do {
+    x = 2 * uniform() - 1;
+    y = 2 * uniform() - 1;
+    radius = x * x + y * y;
+  } while (radius >= 1 || radius == 0);
+  const double factor = std::sqrt(-2 * std::log(radius) / radius);
+  second_ = factor * x;
+  return factor * y;
+}
+
 Array NumpyRandom::uniform(double low, double high, Extents shape) {
   Array values(DType::f32, std::move(shape));
   for (float& v : values.view<float>()) v = static_cast<float>(uniform(low, high));
+  return values;
+}
+
+Array NumpyRandom::normal(double deviation, Extents shape, DType dtype) {
+  Array values(dtype, std::move(shape));
+  const auto fill = [&]<class T>(std::span<T> elements) {
+    for (T& v : elements) v = static_cast<T>(deviation * normal());
+  };
+  dtype == DType::f64 ? fill(values.view<double>()) : fill(values.view<float>());
   return values;
 }
 

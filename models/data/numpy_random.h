@@ -1,7 +1,9 @@
-// The numbers of NumPy's RandomState(seed).uniform: initial values that can be compared with programs that use NumPy.
+// The numbers of NumPy's RandomState(seed), its uniform and randn: initial values that can be compared with programs
+// that use NumPy.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 
 #include "runtime/memory/array.h"
@@ -15,10 +17,13 @@ class NumpyRandom {
   double uniform();                                       // [0, 1), 53 random bits
   double uniform(double low, double high);                // [low, high)
   std::int32_t below(std::int32_t bound);                 // floor(uniform() * bound): not NumPy's randint
+  double normal();                                        // mean 0, deviation 1
   Array uniform(double low, double high, Extents shape);  // float32, drawn in row-major order
+  Array normal(double deviation, Extents shape, DType dtype = DType::f32);
 
  private:
   std::mt19937 engine_;
+  std::optional<double> second_;  // normal numbers are made in pairs
 };
 
 }  // namespace bitale::models

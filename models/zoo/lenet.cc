@@ -1,11 +1,10 @@
 #include "models/zoo/lenet.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
 
 #include "models/data/mnist.h"
 #include "models/data/numpy_random.h"
+#include "models/layers/initial.h"
 #include "runtime/base/error.h"
 
 namespace bitale::models {
@@ -18,11 +17,6 @@ constexpr std::int64_t side = 28, kernel = 5, conv1_filters = 20, hidden = 500, 
 constexpr std::int64_t conv1_side = side - kernel + 1;            // 24
 constexpr std::int64_t conv2_side = conv1_side / 2 - kernel + 1;  // 8
 constexpr std::int64_t last_side = conv2_side / 2;                // 4
-
-Array glorot(NumpyRandom& random, std::int64_t fan_in, std::int64_t fan_out, Extents shape) {
-  const double bound = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
-  return random.uniform(-bound, bound, std::move(shape));
-}
 
 Array convolution_weights(NumpyRandom& random, std::int64_t out, std::int64_t in) {
   constexpr std::int64_t area = kernel * kernel, pooled = 4;
@@ -103,8 +97,11 @@ BuiltModel lenet(const LeNetOptions& options) {
   model.name = "lenet";
   model.variant = describe(options);
   model.inputs = {x, y};
+  model.input_names = {"x", "y"};
   model.logits = options.dense_biases ? dense2 + b4 : dense2;
   model.loss = mean(cross_entropy(model.logits, y));
+  model.training_loss = model.loss;
+  model.training_logits = model.logits;
   model.parameters = {w4, w3, w2, w1};
   if (options.dense_biases) model.parameters.insert(model.parameters.end(), {b4, b3});
   model.parameters.insert(model.parameters.end(), {b2, b1});
@@ -120,7 +117,7 @@ BuiltModel build_lenet(const BuildOptions& options) {
   return lenet(lenet_options);
 }
 
-std::vector<Array> sample_lenet(std::int64_t batch, std::uint32_t seed) {
+std::vector<Array> sample_lenet(std::int64_t batch, std::int64_t, std::uint32_t seed) {
   NumpyRandom random(seed);
   Array images = random.uniform(0, 1, {batch, digit_pixels});
   Array labels(int32, {batch});

@@ -24,6 +24,11 @@ std::set<std::string> keys(const Json& json) {
   return out;
 }
 
+const std::set<std::string> network_keys = {"model",        "variant",          "device",         "threads",
+                                            "batch",        "forward_ms",       "gradient_ms",    "first_compile_ms",
+                                            "recompile_ms", "process_start_ms", "gflop",          "gflops",
+                                            "peak_gflops",  "planned_bytes",    "peak_rss_bytes", "loss",
+                                            "versions"};
 const std::set<std::string> parts = {"forward", "gradient"}, figures = {"mean", "std", "min", "median"};
 
 }  // namespace
@@ -34,10 +39,7 @@ TEST_CASE("bench prints one JSON object with the agreed keys and nothing else") 
   INFO(ran.err);
   REQUIRE(ran.status == 0);
   const Json json = Json::parse(ran.out);
-  CHECK(keys(json) == std::set<std::string>{"model", "variant", "device", "threads", "batch", "forward_ms",
-                                            "gradient_ms", "first_compile_ms", "recompile_ms", "process_start_ms",
-                                            "gflop", "gflops", "peak_gflops", "planned_bytes", "peak_rss_bytes", "loss",
-                                            "versions"});
+  CHECK(keys(json) == network_keys);
   CHECK(keys(json["forward_ms"]) == figures);
   CHECK(keys(json["gradient_ms"]) == figures);
   for (const char* key : {"first_compile_ms", "recompile_ms", "gflop", "gflops", "planned_bytes"}) {
@@ -54,6 +56,41 @@ TEST_CASE("bench prints one JSON object with the agreed keys and nothing else") 
   CHECK(json["gflop"]["forward"].get<double>() == Approx(0.036688));
   CHECK(json["process_start_ms"].get<double>() > 0);
   CHECK(json["first_compile_ms"]["gradient"].get<double>() > json["recompile_ms"]["gradient"].get<double>());
+}
+
+TEST_CASE("bench of a network that reads sequences runs over the study's epoch, compiled once for all lengths") {
+  const Ran ran = run_bitale({"bench", "lstm", "--threads", "1", "--iterations", "2", "--warmup", "0", "--json", "-"});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  const Json json = Json::parse(ran.out);
+  std::set<std::string> expected = network_keys;
+  expected.insert("epoch");
+  CHECK(keys(json) == expected);
+  CHECK(json["batch"] == 16);
+  const Json& epoch = json["epoch"];
+  CHECK(epoch["batches"] == 124);
+  CHECK(epoch["steps"] == 8829);
+  CHECK(epoch["tokens"] == 141264);
+  CHECK(epoch["recompiled"] == false);
+  REQUIRE(epoch["forward_ms"].size() == 2);
+  REQUIRE(epoch["gradient_ms"].size() == 2);
+  const double mean = (epoch["forward_ms"][0].get<double>() + epoch["forward_ms"][1].get<double>()) / 2;
+  CHECK(json["forward_ms"]["mean"].get<double>() == Approx(mean));
+  CHECK(json["gflop"]["forward"].get<double>() == Approx(0.298649).epsilon(2e-6));
+  CHECK(json["gflop"]["gradient"].get<double>() == Approx(0.895948).epsilon(2e-6));
+}
+
+TEST_CASE("bench of one batch of sequences, with dropout") {
+  const Ran ran = run_bitale({"bench", "lstm", "--threads", "1", "--batch", "2", "--batch-steps", "5", "--dropout",
+                              "--iterations", "3", "--warmup", "1", "--json", "-"});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  const Json json = Json::parse(ran.out);
+  CHECK(json["epoch"]["batches"] == 1);
+  CHECK(json["epoch"]["steps"] == 5);
+  CHECK(json["epoch"]["tokens"] == 10);
+  CHECK(json["epoch"]["gradient_ms"].size() == 3);
+  CHECK_THAT(json["variant"].get<std::string>(), contains("with dropout"));
 }
 
 TEST_CASE("bench gemm compares with OpenBLAS, and says so as JSON") {
@@ -126,6 +163,22 @@ TEST_CASE("Ctrl-C leaves a checkpoint that training continues from") {
   INFO(resumed.err);
   CHECK(resumed.status == 0);
   CHECK_THAT(resumed.out, contains("held-out accuracy"));
+}
+
+TEST_CASE("Ctrl-C while an LSTM trains on the bundled sentences") {
+  const TempFolder folder;
+  const std::string file = folder.path() / "lstm.safetensors";
+  const Ran stopped = run_bitale({"train", "lstm", "--epochs", "1000", "--hidden", "16", "--max-length", "10",
+                                  "--patience", "0", "--threads", "1", "--checkpoint", file, "--every", "1000"},
+                                 {{"BITALE_DATA", ""}}, "epoch  1/1000");
+  INFO(stopped.err);
+  CHECK(stopped.status == 130);
+  CHECK_THAT(stopped.out, contains("bitale train lstm --resume --checkpoint " + file));
+  const Ran resumed = run_bitale({"train", "lstm", "--epochs", "1", "--threads", "1", "--checkpoint", file, "--resume"},
+                                 {{"BITALE_DATA", ""}});
+  INFO(resumed.err);
+  CHECK(resumed.status == 0);
+  CHECK_THAT(resumed.out, contains("of less than 10 words") && contains("test accuracy"));
 }
 
 TEST_CASE("graph shows every stage of both functions") {

@@ -2,6 +2,7 @@
 
 #include "models/zoo/train.h"
 
+#include "models/zoo/digits_data.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_folder.h"
@@ -32,7 +33,10 @@ const Digits& some() {  // not a multiple of the batch: the last step of an epoc
   return digits;
 }
 
-Trainer trainer(const TrainOptions& options = {}) { return {find_model("lenet"), some(), bundled().test, options}; }
+Trainer trainer(const TrainOptions& options = {}) {
+  return {find_model("lenet"), std::make_unique<DigitsData>(Mnist{some(), bundled().test, "some digits"}, options),
+          options};
+}
 
 void run_epochs(Trainer& t, std::int64_t epochs) {
   while (t.epoch() < epochs) t.step();
@@ -72,7 +76,7 @@ TEST_CASE("four epochs are two epochs, a checkpoint file, and two more") {
   run_epochs(first, 2);
   write_safetensors(file, first.checkpoint());
   const NamedArrays read = read_safetensors(file);
-  Trainer second = trainer(options_of(read, file));
+  Trainer second = trainer(options_of(find_model("lenet"), read, file));
   second.restore(read, file);
   CHECK(second.epoch() == 2);
   run_epochs(second, 4);
@@ -120,6 +124,6 @@ TEST_CASE("checkpoints that cannot be continued change nothing") {
 TEST_CASE("settings of training that make no sense") {
   CHECK_THROWS_WITH(trainer({.batch = 0}), contains("at least 1"));
   CHECK_THROWS_WITH(trainer({.learning_rate = -1}), contains("must be positive"));
-  CHECK_THROWS_WITH(trainer({.shift = 28}), contains("0 to 27 pixels, not 28"));
+  CHECK_THROWS_WITH(trainer({.shift = 28}), contains("0 to 27 pixels, 28 was given"));
   CHECK_THROWS_WITH(trainer({.decay = 0}), contains("at most 1"));
 }

@@ -60,14 +60,26 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"train", "lenet", "--batch", "many"}, "--batch");
   check_usage({"train", "lenet", "--momentum", "1.5"}, "--momentum");
   check_usage({"train", "lenet", "--resume"}, "--resume needs --checkpoint FILE");
-  check_usage({"train", "letnet"}, "there is no model 'letnet'; there are: lenet");
+  check_usage({"train", "letnet"}, "there is no model 'letnet'; there are: lenet, lstm");
+  check_usage({"train", "lstm", "--window", "-1"}, "--window -1: it must be 0 or positive");
+  check_usage({"train", "lstm", "--optimizer", "best"}, "--optimizer best: it must be sgd, adadelta, rmsprop or adam");
   check_usage({"cache", "empty"}, "empty not in {path,list,clear}");
+}
+
+TEST_CASE("options of another model") {
+  check_usage({"train", "lstm", "--shift", "2"},
+              "--shift is a setting of models that read digits, which lstm does not");
+  check_usage({"train", "lenet", "--hidden", "2"}, "--hidden is a setting of models that read words, which lenet does");
+  check_error({"train", "lstm", "--momentum", "0.5"}, "adadelta takes no momentum, 0.5 was given");
+  check_usage({"bench", "lenet", "--batch-steps", "3"}, "takes no --batch-steps");
+  check_usage({"bench", "lstm", "--last-layer", "random"}, "--last-layer is for networks whose last layer");
 }
 
 TEST_CASE("data and checkpoints that are not there, or are something else") {
   const TempFolder folder;
   const std::string text = folder.write("text", "this is a text, not a checkpoint");
   check_error({"train", "lenet", "--data", folder.path()}, "there is no MNIST in");
+  check_error({"train", "lstm", "--data", folder.path()}, "there are no IMDB reviews in");
   check_error({"train", "lenet", "--resume", "--checkpoint", folder.path() / "none"}, "cannot be opened: No such file");
   check_error({"train", "lenet", "--resume", "--checkpoint", text}, "is not a usable safetensors file");
   check_error({"train", "lenet", "--epochs", "1", "--checkpoint", folder.path() / "none" / "c"},

@@ -12,6 +12,15 @@ TEST_CASE("uniform numbers are those of numpy.random.RandomState") {
   CHECK(random.uniform() == 0.00011437481734488664);
 }
 
+TEST_CASE("normal numbers are those of numpy.random.RandomState") {
+  NumpyRandom random(0);
+  for (const double expected : {1.764052345967664, 0.4001572083672233, 0.9787379841057392, 2.240893199201458})
+    CHECK(random.normal() == Approx(expected).epsilon(1e-14));
+  NumpyRandom other(123);
+  for (const double expected : {-1.0856306033005612, 0.9973454465835858, 0.28297849805199204, -1.506294713918092})
+    CHECK(other.normal() == Approx(expected).epsilon(1e-14));
+}
+
 TEST_CASE("an array is filled row by row") {
   NumpyRandom a(7), b(7);
   const Array values = a.uniform(-2, 3, {2, 2});

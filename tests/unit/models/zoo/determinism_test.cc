@@ -2,6 +2,7 @@
 #include <bitale/bitale.h>
 
 #include "models/zoo/lenet.h"
+#include "models/zoo/lstm_sentiment.h"
 #include "tests/support/catch.h"
 
 using namespace bitale;
@@ -34,10 +35,15 @@ std::string lenet_text() {
   return text_of(net.inputs, net.loss, net.parameter_tensors());
 }
 
+std::string lstm_text() {
+  const models::BuiltModel net = models::lstm_sentiment({.hidden = 8, .vocabulary = 20});
+  return text_of(net.inputs, net.training_loss, net.parameter_tensors());
+}
+
 }  // namespace
 
 TEST_CASE("graphs that are built again compile to the same kernels and steps") {
-  for (auto* build : {cell_text, lenet_text}) {
+  for (auto* build : {cell_text, lenet_text, lstm_text}) {
     const std::string first = build();
     for (int round = 1; round <= 6; ++round) {
       disturb(round);

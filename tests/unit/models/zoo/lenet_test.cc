@@ -16,7 +16,7 @@ const Shared& parameter(const BuiltModel& model, const std::string& name) {
 }
 
 std::vector<Argument> arguments(std::int64_t batch) {
-  const std::vector<Array> arrays = sample_lenet(batch, 1);
+  const std::vector<Array> arrays = sample_lenet(batch, 0, 1);
   return {arrays.begin(), arrays.end()};
 }
 

@@ -1,0 +1,74 @@
+// The settings of a training run: one list, from which come the command line, what a checkpoint says, and the checks.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "models/data/safetensors.h"
+#include "models/zoo/models.h"
+
+namespace bitale::models {
+
+// The values are LeNet's; default_options() has those of the others.
+struct TrainOptions {
+  std::int64_t batch = 64;
+  std::string optimizer = "sgd";
+  double learning_rate = 0.05;
+  double decay = 0.8;  // the learning rate of epoch e is learning_rate * decay^e, however many epochs follow
+  double momentum = 0.9;
+  double weight_decay = 0;
+  std::int64_t patience = 0;  // training ends after so many epochs that do no better on the held-out examples; 0: never
+  std::int64_t seed = 23455;  // 32 bits: of initial values and orders
+
+  std::int64_t shift = 1;  // every time a digit is seen, it is moved by up to so many pixels each way
+
+  std::int64_t hidden = 128, vocabulary = 10000;
+  std::int64_t max_length = 100;  // reviews of so many words or more are left out; 0: none
+  std::int64_t window = 0;        // of every so many batches, reviews are sorted by length; 0: of none
+
+  int threads = 0;  // 0: the default of functions
+};
+
+TrainOptions default_options(const ModelRow& model);
+std::int64_t default_epochs(const ModelRow& model);
+
+using TrainValue = std::variant<std::int64_t, double, std::string>;
+
+// One setting. Those of digits and of words concern the models that read these.
+struct TrainOptionRow {
+  enum class Of : std::uint8_t { all, digits, words };
+
+  const char* name;  // in checkpoints: learning_rate; on the command line --learning-rate
+  const char* help;
+  std::variant<std::int64_t TrainOptions::*, double TrainOptions::*, std::string TrainOptions::*> member;
+  const char* range;  // what must hold, in words behind "must be"
+  bool (*good)(const TrainOptions& options);
+  Of of = Of::all;
+  bool fixed = false;     // a run cannot be continued with another value
+  bool may_lack = false;  // in a checkpoint, where it then has its default
+
+  bool concerns(const ModelRow& model) const;
+  std::string flag() const;
+  TrainValue get(const TrainOptions& options) const;
+  void set(TrainOptions& options, const TrainValue& value) const;  // of its type
+};
+std::span<const TrainOptionRow> train_option_rows();
+
+std::string to_text(const TrainValue& value);
+
+// Error that names the first setting which is out of range or does not go with another.
+void check(const ModelRow& model, const TrainOptions& options);
+
+// ---- in checkpoints ----
+
+void put(NamedArrays& checkpoint, const ModelRow& model, const TrainOptions& options);
+// The settings that a checkpoint was trained with, for continuing it. Error if it is not one of this model.
+TrainOptions options_of(const ModelRow& model, const NamedArrays& checkpoint, const std::string& file);
+
+// Error if a setting that is fixed differs; `theirs` are a checkpoint's.
+void require_fixed(const ModelRow& model, const TrainOptions& ours, const TrainOptions& theirs,
+                   const std::string& file);
+
+}  // namespace bitale::models

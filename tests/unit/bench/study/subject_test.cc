@@ -1,0 +1,71 @@
+#include "bench/study/subject.h"
+
+#include "bench/study/arguments.h"
+#include "frontends/cpp/command.h"
+#include "tests/support/catch.h"
+
+using namespace bitale;
+using namespace bitale::bench;
+using bitale::tests::contains;
+
+TEST_CASE("the LSTM is timed with the study's epoch, batch after batch") {
+  SubjectOptions options;
+  options.model = "lstm";
+  finish_subject_options(options);
+  CHECK(options.batch == 16);
+  const models::BuiltModel model = build(options);
+  for (const bool remainder : {false, true}) {
+    options.include_remainder = remainder;
+    const std::vector<SampleBatch> batches = sample(options);
+    REQUIRE(batches.size() == (remainder ? 125 : 124));
+    std::int64_t steps = 0, tokens = 0;
+    for (const SampleBatch& batch : batches) {
+      CHECK(batch.arrays[0].shape() == Extents{batch.steps, batch.size});
+      CHECK(batch.arrays[2].shape() == Extents{batch.size});
+      steps += batch.steps;
+      tokens += batch.steps * batch.size;
+    }
+    CHECK(steps == (remainder ? 8928 : 8829));
+    CHECK(tokens == (remainder ? 141759 : 141264));
+    CHECK(batches.front().steps == 27);
+    CHECK(batches.back().steps == 99);
+    const Work work = work_of(model, options, batches);
+    CHECK(work.forward_gflop == Approx(remainder ? 0.297298 : 0.298649).epsilon(2e-6));
+    CHECK(work.gradient_gflop == Approx(remainder ? 0.891895 : 0.895948).epsilon(2e-6));
+  }
+}
+
+TEST_CASE("one batch of so many steps, and the batch of a network without sequences") {
+  SubjectOptions options{.model = "lstm", .batch = 4, .batch_steps = 71};
+  finish_subject_options(options);
+  const std::vector<SampleBatch> batches = sample(options);
+  REQUIRE(batches.size() == 1);
+  CHECK(batches[0].arrays[0].shape() == Extents{71, 4});
+  for (std::int64_t i = 0; i < batches[0].arrays[1].size(); ++i) CHECK(batches[0].arrays[1].at(i) == 1);
+  CHECK(work_of(build(options), options, batches).forward_gflop == Approx(2 * 4 * (71 * 131072 + 256) * 1e-9));
+  CHECK(sample(options)[0].arrays[0].same_bits(batches[0].arrays[0]));
+
+  SubjectOptions lenet{.model = "lenet", .input_gradient = true};
+  finish_subject_options(lenet);
+  const Work work = work_of(build(lenet), lenet, sample(lenet));
+  CHECK(work.forward_gflop == Approx(0.293504));
+  CHECK(work.gradient_gflop == Approx(0.880512));
+}
+
+TEST_CASE("the arguments of a part's process say all that changes what is measured") {
+  const SubjectOptions options{
+      .model = "lstm", .batch = 4, .batch_steps = 71, .include_remainder = true, .dropout = true, .threads = 1};
+  std::string line;
+  for (const std::string& word : to_arguments(options)) line += word + " ";
+  CHECK(line == "lstm --batch 4 --threads 1 --batch-steps 71 --include-remainder --dropout ");
+}
+
+TEST_CASE("options that a network cannot have") {
+  const auto finished = [](SubjectOptions options) { finish_subject_options(options); };
+  CHECK_THROWS_WITH(finished({.model = "lenet", .batch_steps = 3}), contains("takes no --batch-steps"));
+  CHECK_THROWS_WITH(finished({.model = "lenet", .include_remainder = true}), contains("takes no --include-remainder"));
+  CHECK_THROWS_WITH(finished({.model = "lenet", .dropout = true}), contains("takes no --dropout"));
+  CHECK_THROWS_WITH(finished({.model = "lstm", .batch_steps = 3, .include_remainder = true}), contains("one batch"));
+  CHECK_THROWS_WITH(finished({.model = "lstm", .random_last_layer = true}), contains("--last-layer is for"));
+  CHECK_THROWS_WITH(finished({.model = "lstm", .input_gradient = true}), contains("are words, which have none"));
+}
