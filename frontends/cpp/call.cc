@@ -1,8 +1,10 @@
 // Calls of functions: locks, updates, and what is known of a call before it is made.
+#include <algorithm>
 #include <mutex>
 
 #include "frontends/cpp/function_state.h"
 #include "runtime/base/error.h"
+#include "runtime/program/extents.h"
 #include "runtime/program/placement.h"
 
 namespace bitale {
@@ -78,6 +80,22 @@ std::vector<Extents> shapes_of(const std::vector<Array>& arrays) {
   return out;
 }
 
+// Of a loop, those of all its steps; of a branch, those of the side that has more.
+double flops_of(const program::Program& p, std::span<const std::int64_t> extents) {
+  const auto of_body = [&](const program::Program& body) {
+    return flops_of(body, program::evaluate_body_extents(body, extents));
+  };
+  double total = 0;
+  for (const program::Step& s : p.steps) {
+    if (s.flops >= 0) total += static_cast<double>(extents[static_cast<std::size_t>(s.flops)]);
+    if (const auto* loop = std::get_if<program::LoopStep>(&s.node))
+      total += static_cast<double>(extents[static_cast<std::size_t>(loop->trips)]) * of_body(*loop->body);
+    if (const auto* branch = std::get_if<program::BranchStep>(&s.node))
+      total += std::max(of_body(*branch->then), of_body(*branch->otherwise));
+  }
+  return total;
+}
+
 }  // namespace
 
 double Function::flops(std::span<const Argument> given) const {
@@ -87,10 +105,7 @@ double Function::flops(std::span<const Argument> given) const {
   const program::Program& p = *state_->compiled.program;
   const std::vector<std::int64_t> extents =
       program::evaluate_extents(p, {shapes_of(inputs), shapes_of(values), std::vector<std::int64_t>(inputs.size())});
-  double total = 0;
-  for (const program::Step& s : p.steps)
-    if (s.flops >= 0) total += static_cast<double>(extents[static_cast<std::size_t>(s.flops)]);
-  return total;
+  return flops_of(p, extents);
 }
 
 PlannedMemory Function::planned_memory(std::span<const Argument> given,

@@ -84,6 +84,8 @@ GradientCheck gradient_check(const std::vector<Tensor>& outputs, const std::vect
                              const std::vector<std::pair<Tensor, Array>>& values, std::uint64_t seed, Where) {
   ad::Bindings leaves;
   for (const auto& [t, v] : values) leaves.emplace_back(Access::in(t, "gradient_check: an input"), v);
+  for (const ir::NodePtr& n : ir::topological(Access::in(outputs)))
+    if (n->op().leaf == ir::Leaf::shared) leaves.emplace_back(ir::Tensor(n, 0), Access::find({n, 0})->value);
   ad::CheckOptions options;
   options.seed = seed;
   const ad::CheckResult r = ad::check_gradient(Access::in(outputs), Access::in(wrt), leaves, run_once, options);

@@ -194,3 +194,10 @@ TEST_CASE("vmap is a loop over rows") {
   CHECK_THAT(message_of([&] { vmap([](const std::vector<Tensor>& r) { return r; }, std::vector<Tensor>{}); }),
              contains("there must be an argument"));
 }
+
+TEST_CASE("gradient_check of a graph that reads a Shared") {
+  const Tensor x = input("x", float64, {2, 2});
+  const Shared w("w", Array::of<double>(std::vector<double>{0.1, -0.2, 0.3, 0.4}, {2, 2}));
+  const Array value = Array::of<double>(std::vector<double>{1, 2, -1, 0.5}, {2, 2});
+  CHECK(gradient_check({sum(tanh(dot(x, w)))}, {x}, {{x, value}}).worst < 1e-6);
+}

@@ -345,3 +345,11 @@ TEST_CASE("mistakes in conds") {
              }),
              contains("one side gives 2 results and the other one 1"));
 }
+
+TEST_CASE("the operations of a loop are those of its steps") {
+  const Tensor x = input("x", float32, {Dim("T"), 16, 8}), u = input("u", float32, {8, 8});
+  const Tensor h =
+      foldl([&](const Tensor& a, const Tensor& row) { return tanh(row + dot(a, u)); }, x, zeros(float32, {16, 8}));
+  const std::vector<Argument> a{Array::zeros(float32, {5, 16, 8}), Array::zeros(float32, {8, 8})};
+  CHECK(function({x, u}, {h}).flops(a) == 2 * 5 * 16 * 8 * 8);
+}
