@@ -182,6 +182,7 @@ class Behind {
 
     Loop smaller = loop_;
     smaller.stacked.clear();
+    smaller.stop = -1;               // what would be moved does not make zeros of rows that no step gives
     std::vector<std::size_t> place;  // of the results that stay
     for (std::size_t i = 0; i < moves.size(); ++i) {
       place.push_back(smaller.stacked.size());

@@ -220,6 +220,16 @@ TEST_CASE("a step can be the last one") {
     }
   }
   CHECK(contains("until").match(f.program_text()));
+  // Products that leave the loop give zeros for steps that do not count, too.
+  const Tensor w = input("w", float64, {2, 2});
+  const ScanResult products = scan({.sequences = {x}, .carries = {zeros(float64, {2})}}, [&](const ScanStep& t) {
+    const Tensor s = t.carry(0) + t.row(0);
+    return StepResult{.carries = {s}, .outputs = {dot(s, w) + 1.0}, .until = sum(s) > 5.0};
+  });
+  const std::vector<Array> p =
+      function({x, w}, {products.outputs[0], products.steps})({1, 2, 3, 4, 5, 6}, Array::zeros(float64, {2, 2}));
+  CHECK(p[1].at(0) == 2);
+  for (int k = 0; k < 12; ++k) CHECK(p[0].at(k) == (k < 4 ? 1 : 0));
   CHECK_THAT(message_of([&] {
                scan({.sequences = {x}},
                     [](const ScanStep& t) { return StepResult{.outputs = {t.row(0)}, .until = t.row(0)}; });
