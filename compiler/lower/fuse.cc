@@ -158,17 +158,30 @@ class Fuser {
         c);  // views of t included: their index maps count
     if (c.nodes.size() >= max_fused_nodes) return false;
     int reads = 0;
-    bool once = true;
+    bool once = true, wasted = false;
+    const bool sparse = fills_little(t, r);
     for (int i = 0; i < c.formula.size(); ++i) {
       const ExprNode& n = c.formula.node(i);
       if (n.op != ScalarOp::load || !(c.sources[static_cast<std::size_t>(n.source)] == t)) continue;
       ++reads;
       once = once && read_once(c, n, reduces);
+      wasted = wasted || (sparse && !n.guard.empty());
     }
     if (reads == 0) return true;
+    if (wasted) return false;
     if (reduces) return once && reads <= 2 && readers == 1;
     if (cost <= cheap_cost) return reads <= 2 || once;
     return once && reads == 1 && readers == 1;
+  }
+
+  // t behind a guard is computed for all of r's elements: not once if few of them are t's.
+  static bool fills_little(const Tensor& t, const Tensor& r) {
+    if (t.rank() != r.rank()) return false;
+    double times = 1;
+    for (int k = 0; k < t.rank(); ++k)
+      if (t.dim(k).is_constant() && r.dim(k).is_constant() && t.dim(k).value() > 0)
+        times *= static_cast<double>(r.dim(k).value()) / static_cast<double>(t.dim(k).value());
+    return times > 1.5;
   }
 
   // The load's indices are distinct loop variables, in the order of the loops around it, and no other loop encloses

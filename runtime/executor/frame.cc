@@ -149,7 +149,7 @@ void Prepared::plan_loop_packs(const StepLayout& loop, const Layout& body, const
       const int root = body.groups.root[at(buffer)];
       if (std::find(invariant.begin(), invariant.end(), root) == invariant.end()) return;
       const std::int64_t elements = p.bytes[at(root)] / static_cast<std::int64_t>(size_of(c->dtype));
-      const auto shape = whole_pack(*c, side, p.extents, s.blocking, s.serial ? 1 : s.blocking.k_split, elements);
+      const auto shape = whole_pack(*c, side, p.extents, s.blocking, s.serial ? 1 : s.blocking.k_split, elements, true);
       if (!shape) return;
       s.loop_packs[static_cast<int>(side)] = static_cast<int>(f.packs.size());
       f.packs.push_back({i, side, *shape, loop_pack_bytes});

@@ -108,7 +108,7 @@ std::int64_t packed_batch(const ContractionStep& step, Side side, std::span<cons
 }
 
 std::optional<WholePack> whole_pack(const ContractionStep& step, Side side, std::span<const std::int64_t> extents,
-                                    const ContractionBlocking& blocking, int split, std::int64_t elements) {
+                                    const ContractionBlocking& blocking, int split, std::int64_t elements, bool often) {
   if (blocking.batch == 0 || blocking.m == 0 || blocking.n == 0 || blocking.k == 0) return std::nullopt;
   WholePack pack;
   pack.batches = 1;
@@ -124,7 +124,7 @@ std::optional<WholePack> whole_pack(const ContractionStep& step, Side side, std:
   const std::int64_t bytes = pack.batches * pack.depth * pack.panels * pack.width * element_of(step);
   pack.bytes = ceil_div(bytes, 64) * 64;
   const bool padded = pack.panels * pack.width > 2 * pack.lanes && bytes > cpu_info().l2_bytes / 4;
-  if (padded || (side == Side::b && !packs_b(step, extents, blocking, pack))) return std::nullopt;
+  if (padded || (!often && side == Side::b && !packs_b(step, extents, blocking, pack))) return std::nullopt;
   return pack;
 }
 

@@ -33,10 +33,11 @@ struct WholePack {
 // The whole pack of one operand, if it is worth its memory: nothing where the driver would read all of the operand in
 // place, where the contraction reads elements several times (an implicit im2col), and where panels are so much wider
 // than the operand that packing a chunk at a time takes less from memory. `split`: threads that share a block as the
-// step is run; `elements`: of the operand's buffer.
+// step is run; `elements`: of the operand's buffer. `often`: the pack will be read many times, so that it is worth its
+// memory even where the driver would read in place, from rows that lie far apart.
 std::optional<WholePack> whole_pack(const program::ContractionStep& step, Side side,
                                     std::span<const std::int64_t> extents, const program::ContractionBlocking& blocking,
-                                    int split, std::int64_t elements);
+                                    int split, std::int64_t elements, bool often = false);
 
 // Packs a whole operand from its buffer into `out`.
 class PackJob {
