@@ -106,6 +106,30 @@ TEST_CASE("going backwards, numbers of steps, and steps that count") {
   CHECK(difference(out[1], Array::of<std::int64_t>(std::vector<std::int64_t>{0, 1, 2}, {3})) == "");
 }
 
+TEST_CASE("products that leave a loop read rows in the order of its steps") {
+  const Tensor x = input("x", float64, {4, 2, 2}), h = input("h", float64, {2, 2});
+  for (const bool backwards : {false, true}) {
+    const ScanResult r = scan({.sequences = {x}, .carries = {h}, .go_backwards = backwards}, [&](const ScanStep& t) {
+      return StepResult{.carries = {t.carry(0) * 0.5 + t.row(0)}, .outputs = {dot(t.row(0), t.carry(0))}};
+    });
+    std::vector<Tensor> products;
+    Tensor state = h;
+    for (int t = 0; t < 4; ++t) {
+      const Tensor row = row_of(x, backwards ? 3 - t : t);
+      products.push_back(dot(row, state));
+      state = state * 0.5 + row;
+    }
+    const Array xs = random_array(float64, {4, 2, 2}, -1, 1, 1), hs = random_array(float64, {2, 2}, -1, 1, 2);
+    const Tensor by_hand = stack(products);
+    const auto with_gradients = [&](const Tensor& y) {
+      std::vector<Tensor> all{y};
+      for (const Tensor& t : grad(sum(square(y)), {x, h})) all.push_back(t);
+      return function({x, h}, all);
+    };
+    same(with_gradients(r.outputs[0])(xs, hs), with_gradients(by_hand)(xs, hs));
+  }
+}
+
 TEST_CASE("truncated gradients go back through the last steps alone") {
   const Dim n("n");
   const Tensor x = input("x", float64, {n, 2}), h = input("h", float64, {2}), w = input("w", float64, {2});
