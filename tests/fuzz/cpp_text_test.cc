@@ -17,9 +17,6 @@
 #include "tests/support/source_folder.h"
 #include "tests/support/temp_folder.h"
 
-// Compiled code would need the sanitizer of the process.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
 using namespace bitale;
 using namespace bitale::tests;
 
@@ -111,5 +108,3 @@ TEST_CASE("graphs written as C++ compile, and give what they are of") {
   }
   CHECK(whole * 4 > all.size() * 3);  // most ops are written, not taken by their values
 }
-
-#endif
