@@ -1,5 +1,7 @@
 // Contractions of plain matrices as calls of OpenBLAS. That results are right is tested with the generated candidate,
 // in contraction_test.cc.
+#include <atomic>
+
 #include "runtime/base/flags.h"
 #include "runtime/executor/executor.h"
 #include "runtime/program/matrix_form.h"
@@ -45,7 +47,7 @@ std::optional<MatrixForm> form(const std::vector<Dim>& rows, const std::vector<D
   return matrix_form(s, evaluate_extents(m.p, {{}, {}, {}}));
 }
 
-int micro_kernels_run = 0;
+std::atomic<int> micro_kernels_run = 0;
 void counting_micro(std::int64_t kc, const void* a, const void* b, std::int64_t ldb, void* acc, std::int64_t ld,
                     std::int64_t accumulate) {
   ++micro_kernels_run;
