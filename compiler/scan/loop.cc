@@ -17,14 +17,22 @@ Tensor Loop::placeholder(const std::string& name, TensorType type, SourceLine li
   return input(name, std::move(type), line);
 }
 
-TensorType Loop::row_type(const TensorType& rows) {
-  return {rows.dtype, Shape(rows.shape.begin() + 1, rows.shape.end())};
+Tensor rows_of(const Tensor& x, const Dim& first, const Dim& count, SourceLine line) {
+  Shape starts(x.shape().size(), Dim(0)), extents = x.shape();
+  starts[0] = first;
+  extents[0] = count;
+  return slice(x, starts, extents, std::vector<std::int64_t>(starts.size(), 1), line);
 }
 
-TensorType Loop::rows_type(const TensorType& row) const {
-  TensorType rows{row.dtype, {trips}};
-  rows.shape.insert(rows.shape.end(), row.shape.begin(), row.shape.end());
-  return rows;
+Tensor among_rows(const Tensor& x, const Dim& first, const Dim& count) {
+  Shape starts(x.shape().size(), Dim(0)), shape = x.shape();
+  starts[0] = first;
+  shape[0] = count;
+  return pad(x, starts, shape, std::vector<std::int64_t>(starts.size(), 1));
+}
+
+TensorType Loop::row_type(const TensorType& rows) {
+  return {rows.dtype, Shape(rows.shape.begin() + 1, rows.shape.end())};
 }
 
 Loop Loop::of(const Node& node) {
@@ -58,6 +66,12 @@ Loop Loop::of(const Node& node) {
       loop.stacked.push_back({outputs[i], p.backwards[sequences + i - carries] != 0});
   }
   return loop;
+}
+
+std::vector<Tensor> Loop::Results::all() const {
+  std::vector<Tensor> out = last;
+  out.insert(out.end(), stacked.begin(), stacked.end());
+  return out;
 }
 
 std::vector<Tensor> Loop::body_outputs() const {

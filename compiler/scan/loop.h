@@ -81,15 +81,15 @@ struct Loop {
 
   // A tensor that stands for a row, a carry or an invariant in a body that is being written.
   static ir::Tensor placeholder(const std::string& name, ir::TensorType type, SourceLine line = {});
-  // The type of a sequence's rows, and the other way round.
+  // The type of a sequence's rows.
   static ir::TensorType row_type(const ir::TensorType& rows);
-  ir::TensorType rows_type(const ir::TensorType& row) const;
 
   // What the steps give: as many as there are carries, then stacked.
   std::vector<ir::Tensor> body_outputs() const;
 
   struct Results {
     std::vector<ir::Tensor> last, stacked;
+    std::vector<ir::Tensor> all() const;  // as the node has them
   };
   // The node. Tensors that the body reads and that are no placeholders become invariants, but for what is made of
   // constants and extents alone; sequences and invariants that it does not read are left out, and equal ones are one.
@@ -97,6 +97,11 @@ struct Loop {
   // sequence's.
   Results build(SourceLine line = {}) const;
 };
+
+// Rows `first` to `first + count` of x, along its first axis; and x as rows from `first` on among `count`, the others
+// zero.
+ir::Tensor rows_of(const ir::Tensor& x, const ir::Dim& first, const ir::Dim& count, SourceLine line = {});
+ir::Tensor among_rows(const ir::Tensor& x, const ir::Dim& first, const ir::Dim& count);
 
 // What a scan's gradient takes for each step besides the carries, where it keeps what it needs (keeps = true), and what
 // the carries take, in bytes.

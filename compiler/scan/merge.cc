@@ -123,7 +123,7 @@ class Tidy {
     smaller.stop = -1;
     smaller.carries.clear();
     smaller.stacked.clear();
-    std::vector<std::size_t> kept_carries, kept_stacked;
+    std::vector<std::size_t> kept_carries;
     for (std::size_t i = 0; i < carries; ++i) {
       const Loop::Carry& c = loop_.carries[i];
       if (c.after == c.before) {

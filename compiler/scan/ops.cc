@@ -121,24 +121,18 @@ Loop recurrence(const Tensor& x, const Tensor& h0, const Tensor& w) {
   return loop;
 }
 
-std::vector<Tensor> all_of(const Loop& loop) {
-  Loop::Results r = loop.build();
-  r.last.insert(r.last.end(), r.stacked.begin(), r.stacked.end());
-  return r.last;
-}
-
 std::vector<Sample> samples() {
   return {
       {"recurrence",
        {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
-       [](auto x) { return all_of(recurrence(x[0], x[1], x[2])); },
+       [](auto x) { return recurrence(x[0], x[1], x[2]).build().all(); },
        10},
       {"backwards",
        {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
        [](auto x) {
          Loop loop = recurrence(x[0], x[1], x[2]);
          loop.sequences[0].backwards = loop.stacked[0].backwards = true;
-         return all_of(loop);
+         return loop.build().all();
        },
        10},
       {"sums",
@@ -152,7 +146,7 @@ std::vector<Sample> samples() {
          loop.sequences.push_back({x[0], row, false});
          loop.carries.push_back({zeros_like(row), before, before + row * row});
          loop.stacked.push_back({before, true});
-         return all_of(loop);
+         return loop.build().all();
        }},
       {"a map",
        {uniform({4, 3}), uniform({3})},
@@ -163,7 +157,7 @@ std::vector<Sample> samples() {
          const Tensor row = Loop::placeholder("x", Loop::row_type(x[0].type()));
          loop.sequences.push_back({x[0], row, false});
          loop.stacked.push_back({row * x[1], false});
-         return all_of(loop);
+         return loop.build().all();
        }},
   };
 }

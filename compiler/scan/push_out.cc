@@ -261,18 +261,12 @@ class Behind {
   std::vector<Loop::Stacked> cuts_;
 };
 
-std::vector<Tensor> outputs_of(const Loop::Results& r) {
-  std::vector<Tensor> out = r.last;
-  out.insert(out.end(), r.stacked.begin(), r.stacked.end());
-  return out;
-}
-
 std::vector<Tensor> moved(const Node& node) {
   Before before(Loop::of(node));
   const bool less = before.run();
   std::vector<Tensor> out = Behind(before.loop()).run();
   if (!out.empty()) return out;
-  return less ? outputs_of(before.loop().build()) : out;
+  return less ? before.loop().build().all() : out;
 }
 
 }  // namespace

@@ -69,8 +69,8 @@ class Reverse {
  private:
   struct Wanted {
     std::size_t operand;
-    Tensor placeholder, cotangent;  // in the body
-    std::size_t place = 0;          // of backward_'s results
+    Tensor cotangent;       // in the body
+    std::size_t place = 0;  // of backward_'s results
   };
   bool is_row(const Wanted& w) const { return w.operand < forward_.sequences.size(); }
   bool adds_up() const { return !forward_.keeps; }  // the cotangents of invariants
@@ -115,25 +115,18 @@ class Reverse {
       if (const auto carry = carry_of_.find(operands[i]); carry != carry_of_.end())
         backward_.carries[carry->second].after = found[i];
       else if (!is_zero(found[i]))
-        wanted_.push_back({operands[i], wrt[i], found[i]});
+        wanted_.push_back({operands[i], found[i]});
     }
   }
 
   // The rows of the steps that derivatives go back through, and such rows among zeros for the others.
   Tensor last_steps(const Tensor& rows, bool backwards) const {
-    if (!forward_.truncated) return rows;
-    Shape starts(rows.shape().size(), Dim(0)), extents = rows.shape();
-    starts[0] = backwards ? Dim(0) : forward_.trips - backward_.trips;
-    extents[0] = backward_.trips;
-    return slice(rows, starts, extents, std::vector<std::int64_t>(starts.size(), 1));
+    return forward_.truncated ? rows_of(rows, first_row(backwards), backward_.trips) : rows;
   }
   Tensor among_zeros(const Tensor& rows, bool backwards) const {
-    if (!forward_.truncated) return rows;
-    Shape starts(rows.shape().size(), Dim(0)), shape = rows.shape();
-    starts[0] = backwards ? Dim(0) : forward_.trips - backward_.trips;
-    shape[0] = forward_.trips;
-    return pad(rows, starts, shape, std::vector<std::int64_t>(starts.size(), 1));
+    return forward_.truncated ? among_rows(rows, first_row(backwards), forward_.trips) : rows;
   }
+  Dim first_row(bool backwards) const { return backwards ? Dim(0) : forward_.trips - backward_.trips; }
 
   Tensor cotangent_placeholder(const std::string& name, const TensorType& type) {
     const Tensor t = Loop::placeholder(name, type);
@@ -250,9 +243,8 @@ class Reverse {
 std::vector<Tensor> scan_vjp(const Vjp& v) { return Reverse(v).run(); }
 
 KeptBytes kept_bytes(const Loop& loop) {
-  const Loop::Results r = loop.build();
-  std::vector<Tensor> outputs = r.last, dys;
-  outputs.insert(outputs.end(), r.stacked.begin(), r.stacked.end());
+  const std::vector<Tensor> outputs = loop.build().all();
+  std::vector<Tensor> dys;
   for (const Tensor& t : outputs) dys.push_back(is_floating(t.dtype()) ? zeros_like(t) : Tensor());
   const auto bytes = [](const TensorType& t) {
     return product(t.shape) * Dim(static_cast<std::int64_t>(size_of(t.dtype)));

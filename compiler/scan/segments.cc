@@ -10,21 +10,16 @@ namespace {
 // Rows, in the order of the steps, as [segments, length, ...]: zeros behind the last.
 Tensor in_segments(const Tensor& rows, bool backwards, const Dim& segments, const Dim& length) {
   const Tensor forward = backwards ? flip(rows, {0}) : rows;
-  Shape whole = forward.shape(), shape{segments, length};
-  whole[0] = segments * length;
-  shape.insert(shape.end(), whole.begin() + 1, whole.end());
-  const Tensor padded = pad(forward, Shape(whole.size(), Dim(0)), whole, std::vector<std::int64_t>(whole.size(), 1));
-  return reshape(padded, shape);
+  Shape shape{segments, length};
+  shape.insert(shape.end(), forward.shape().begin() + 1, forward.shape().end());
+  return reshape(among_rows(forward, Dim(0), segments * length), shape);
 }
 
 // The other way round.
 Tensor in_steps(const Tensor& segments, bool backwards, const Dim& trips) {
   Shape whole(segments.shape().begin() + 1, segments.shape().end());
   whole[0] = segments.dim(0) * segments.dim(1);
-  const Tensor rows = reshape(segments, whole);
-  Shape extents = whole;
-  extents[0] = trips;
-  const Tensor cut = slice(rows, Shape(whole.size(), Dim(0)), extents, std::vector<std::int64_t>(whole.size(), 1));
+  const Tensor cut = rows_of(reshape(segments, whole), Dim(0), trips);
   return backwards ? flip(cut, {0}) : cut;
 }
 

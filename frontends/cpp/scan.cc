@@ -172,10 +172,7 @@ struct ScanBuilder {
       // Backwards, steps count from the last row that has all of its taps.
       const ir::Dim begin =
           options.go_backwards ? x.dim(0) - loop.trips + ir::Dim(tap - latest(s)) : ir::Dim(tap - earliest(s));
-      ir::Shape starts(x.shape().size(), ir::Dim(0)), extents = x.shape();
-      starts[0] = begin;
-      extents[0] = loop.trips;
-      const ir::Tensor rows = ir::slice(x, starts, extents, std::vector<std::int64_t>(starts.size(), 1), line);
+      const ir::Tensor rows = loops::rows_of(x, begin, loop.trips, line);
       const std::string name = x.name().empty() ? fmt::format("row{}", i) : x.name();
       const ir::Tensor row = Loop::placeholder(name, Loop::row_type(rows.type()), line);
       loop.sequences.push_back({rows, row, options.go_backwards});
@@ -210,10 +207,7 @@ struct ScanBuilder {
   }
 
   ir::Tensor row_of(const ir::Tensor& rows, int k) const {
-    ir::Shape starts(rows.shape().size(), ir::Dim(0)), extents = rows.shape();
-    starts[0] = ir::Dim(k);
-    extents[0] = ir::Dim(1);
-    const ir::Tensor row = ir::slice(rows, starts, extents, std::vector<std::int64_t>(starts.size(), 1), line);
+    const ir::Tensor row = loops::rows_of(rows, ir::Dim(k), ir::Dim(1), line);
     return ir::reshape(row, ir::Shape(rows.shape().begin() + 1, rows.shape().end()), line);
   }
 };

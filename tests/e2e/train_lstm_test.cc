@@ -4,10 +4,12 @@
 #include "models/zoo/train.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/same_arrays.h"
 #include "tests/support/temp_folder.h"
 
 using namespace bitale;
 using namespace bitale::models;
+using bitale::tests::check_same;
 using bitale::tests::contains;
 using bitale::tests::TempFolder;
 using Part = TrainingData::Part;
@@ -55,16 +57,6 @@ void run_epochs(Trainer& t, std::int64_t epochs) {
     const std::int64_t epoch = t.epoch();
     while (t.epoch() == epoch) t.step();
     t.note(t.evaluate());
-  }
-}
-
-void check_same(const NamedArrays& a, const NamedArrays& b) {
-  CHECK(a.metadata == b.metadata);
-  REQUIRE(a.arrays.size() == b.arrays.size());
-  for (std::size_t i = 0; i < a.arrays.size(); ++i) {
-    INFO(a.arrays[i].first);
-    CHECK(a.arrays[i].first == b.arrays[i].first);
-    CHECK(a.arrays[i].second.same_bits(b.arrays[i].second));
   }
 }
 
