@@ -43,7 +43,8 @@ namespace bitale::ops {
     OP(arange) OP(linspace) OP(eye) OP(meshgrid) OP(indices))            \
   FAMILY("index",                                                        \
     OP(checked_rows) OP(gather) OP(scatter_add) OP(pick)                 \
-    OP(pick_backward) OP(one_hot) OP(scatter_set)                        \
+    OP(pick_backward) OP(one_hot)                                        \
+    OP(scatter_set) OP(scatter_max) OP(scatter_min)                      \
     OP(subtensor) OP(set_subtensor) OP(inc_subtensor)                    \
     OP(take) OP(take_along_axis) OP(put_along_axis) OP(choose)           \
     OP(compress) OP(argsort) OP(sort) OP(topk) OP(searchsorted)          \

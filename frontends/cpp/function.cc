@@ -70,10 +70,8 @@ struct Built {
 
 // Random states that the function reads and does not update itself advance by one step per call.
 void advance_random_states(const std::vector<ir::Tensor>& roots, std::map<std::int64_t, ir::Tensor>& updates) {
-  for (const ir::NodePtr& n : ir::topological(roots)) {
-    if (!n->op().name.starts_with("random_")) continue;
-    const ir::Tensor& state = n->input(0);
-    if (state.node().op().leaf != ir::Leaf::shared) continue;
+  for (const ir::Tensor& state : reachable_shareds(roots)) {
+    if (!Access::find(state)->random) continue;
     const std::int64_t step[] = {0, 1};
     updates.try_emplace(state.node().params_as<ir::SharedParams>().key,
                         ir::add(state, ir::constant(Array::of(std::span<const std::int64_t>(step), {2}))));

@@ -45,6 +45,7 @@ struct Shared::State {
   Array spare;  // memory of an earlier value, for the next one: of a Shared that is updated, but not in place
   std::int64_t version = 0;
   DeviceId home;
+  bool random = false;  // a RandomStream's: functions that read it advance it
 };
 
 namespace detail {

@@ -6,6 +6,7 @@
 
 #include "compiler/prim/prim.h"
 #include "compiler/scan/loop.h"
+#include "frontends/cpp/enclosing_steps.h"
 #include "frontends/cpp/handles.h"
 #include "ops/api/shape.h"
 #include "runtime/base/error.h"
@@ -14,6 +15,19 @@ namespace bitale {
 
 using detail::Access;
 using loops::Loop;
+
+namespace detail {
+namespace {
+
+thread_local std::vector<ir::Tensor> steps;
+
+}  // namespace
+
+std::span<const ir::Tensor> enclosing_steps() { return steps; }
+EnclosingStep::EnclosingStep(const ir::Tensor& number) { steps.push_back(number); }
+EnclosingStep::~EnclosingStep() { steps.pop_back(); }
+
+}  // namespace detail
 
 const Tensor& ScanStep::find(const std::vector<Slot>& slots, const char* kind, int i, std::optional<int> tap) {
   if (i < 0 || i >= std::ssize(slots))
@@ -56,7 +70,7 @@ struct ScanBuilder {
   }
 
   ScanResult run(const std::function<StepResult(const ScanStep&)>& body) {
-    const StepResult result = body(step);
+    const StepResult result = call(body);
     if (result.carries.size() != options.carries.size())
       fail(fmt::format("the body gives {} new carries, expected {}", result.carries.size(), options.carries.size()));
     if (result.carries.empty() && result.outputs.empty()) fail("the body gives neither carries nor outputs");
@@ -72,13 +86,18 @@ struct ScanBuilder {
       loop.stacked.push_back({next, false});
     }
     for (const Tensor& t : result.outputs) loop.stacked.push_back({Access::in(t, "scan: an output"), false});
-    if (result.until) end_when(Access::in(result.until));
+    const std::size_t first_update = loop.carries.size();
+    ir::Tensor until = result.until ? Access::in(result.until) : ir::Tensor();
+    add_updates(result, until);
+    if (until) end_when(until);
     const Loop::Results r = build();
     ScanResult out;
     for (const std::size_t i : first) out.last.push_back(Access::out(r.last[i]));
+    for (std::size_t i = 0; i < result.updates.size(); ++i)
+      out.updates.emplace_back(result.updates[i].first, Access::out(r.last[first_update + i]));
     for (std::size_t i = 0; i < r.stacked.size(); ++i)
       (i < first.size() ? out.carries : out.outputs).push_back(Access::out(r.stacked[i]));
-    out.steps = Access::out(result.until ? r.last.back() : ir::extent(loop.trips, line));
+    out.steps = Access::out(until ? r.last.back() : ir::extent(loop.trips, line));
     return out;
   }
 
@@ -93,6 +112,33 @@ struct ScanBuilder {
   }
 
  private:
+  StepResult call(const std::function<StepResult(const ScanStep&)>& body) const {
+    const detail::EnclosingStep enclosing(Access::in(step.number_));
+    return body(step);
+  }
+
+  // A Shared with an update is a carry that begins with its value; the body's reads of it are reads of the carry.
+  void add_updates(const StepResult& result, ir::Tensor& until) {
+    ir::TensorMap<ir::Tensor> carried;
+    for (const auto& [target, value] : result.updates) {
+      const ir::Tensor symbol = Access::symbol(target), next = Access::in(value, "scan: an update");
+      if (next.dtype() != symbol.dtype() || next.rank() != symbol.rank())
+        fail(fmt::format("{} is {}, and the body updates it with {}", target.name(), ir::describe(symbol),
+                         ir::describe(next)));
+      const ir::Tensor before = Loop::placeholder(target.name(), symbol.type(), line);
+      if (!carried.emplace(symbol, before).second) fail(target.name() + " is updated twice in a step");
+      loop.carries.push_back({symbol, before, next});
+    }
+    if (carried.empty()) return;
+    std::vector<ir::Tensor> given = loop.body_outputs();
+    if (until) given.push_back(until);
+    given = ir::substitute(given, carried);
+    auto next = given.begin();
+    for (Loop::Carry& c : loop.carries) c.after = *next++;
+    for (Loop::Stacked& s : loop.stacked) s.row = *next++;
+    if (until) until = *next;
+  }
+
   // Carries whether a step before has ended it, and how many have counted.
   void end_when(const ir::Tensor& until) {
     if (until.dtype() != DType::bool_ || until.rank() != 0)

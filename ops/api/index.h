@@ -16,6 +16,8 @@ Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0, SourceLine l
 // x with `updates` added at indices along axis; duplicates accumulate. Or put there: of equal indices the last wins.
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, SourceLine line = {});
 Tensor scatter_set(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, SourceLine line = {});
+Tensor scatter_max(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, SourceLine line = {});
+Tensor scatter_min(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0, SourceLine line = {});
 // x[i, indices[i]] for x [..., c] and int indices [...]: one element per row (used by cross-entropy).
 Tensor pick(const Tensor& x, const Tensor& indices, SourceLine line = {});
 // Its transpose: [..., extent] with dy [...] at the indices, 0 elsewhere.

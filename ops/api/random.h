@@ -34,6 +34,7 @@ Tensor random_between(const Tensor& draw, const Operand& low, const Operand& hig
 // A draw that takes several ids takes those from draw_id on; how many is said here.
 inline constexpr int gamma_tries = 8, gamma_ids = 2 * gamma_tries + 1;
 inline constexpr int poisson_tries = 16, poisson_ids = poisson_tries + 1;
+inline constexpr int binomial_tries = 18, binomial_ids = binomial_tries + 1;
 inline constexpr int truncated_normal_tries = 24, truncated_normal_ids = 2 * truncated_normal_tries;
 
 // true with probability p; a p that is a tensor is compared in float64.
@@ -59,9 +60,9 @@ Tensor random_dirichlet(const Tensor& state, std::int64_t draw_id, const Tensor&
 // int64 counts of events; 0 where the rate is 0, NaN or negative.
 Tensor random_poisson(const Tensor& state, std::int64_t draw_id, const Operand& rate, Shape shape,
                       SourceLine line = {});  // poisson_ids
-// int64 counts of successes with probability p among so many trials, each of which is drawn. No derivatives.
-Tensor random_binomial(const Tensor& state, std::int64_t draw_id, const Dim& trials, const Operand& p, Shape shape,
-                       SourceLine line = {});
+// int64 counts of successes with probability p, in [0, 1], among trials, rounded down; no trials below 1 or for NaN.
+Tensor random_binomial(const Tensor& state, std::int64_t draw_id, const Operand& trials, const Operand& p, Shape shape,
+                       SourceLine line = {});  // binomial_ids
 // int64 positions along `axis` of logits (the maximum of logits plus Gumbel noise); the other axes broadcast to shape.
 Tensor random_categorical(const Tensor& state, std::int64_t draw_id, const Tensor& logits, Shape shape, int axis = -1,
                           SourceLine line = {});

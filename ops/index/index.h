@@ -66,11 +66,11 @@ struct SearchsortedParams {
 extern const ir::OpDef checked_rows_op;  // indices -> int64 rows in [0, extent)
 extern const ir::OpDef gather_op;        // x, indices
 extern const ir::OpDef scatter_add_op;   // x [outer, rows, inner], int64 indices [count], updates [outer, count, inner]
-extern const ir::OpDef scatter_set_op;   // the same
-extern const ir::OpDef pick_op;          // x [..., c], indices [...]
-extern const ir::OpDef pick_backward_op;  // dy [...], indices [...] -> [..., c]
-extern const ir::OpDef argsort_op;        // x [outer, n, inner]
-extern const ir::OpDef searchsorted_op;   // sorted [outer, n], values [outer, count]
+extern const ir::OpDef scatter_set_op, scatter_max_op, scatter_min_op;  // the same
+extern const ir::OpDef pick_op;                                         // x [..., c], indices [...]
+extern const ir::OpDef pick_backward_op;                                // dy [...], indices [...] -> [..., c]
+extern const ir::OpDef argsort_op;                                      // x [outer, n, inner]
+extern const ir::OpDef searchsorted_op;                                 // sorted [outer, n], values [outer, count]
 // Composites.
 extern const ir::OpDef one_hot_op, subtensor_op, set_subtensor_op, inc_subtensor_op;
 extern const ir::OpDef take_op, take_along_axis_op, put_along_axis_op, choose_op, compress_op;

@@ -12,7 +12,7 @@ using ir::Sample;
 using ir::SampleInput;
 
 extern const OpDef random_located_op, random_gumbel_op, random_chi2_op, random_beta_op, random_dirichlet_op,
-    random_categorical_op, random_binomial_op;
+    random_categorical_op;
 
 namespace {
 
@@ -157,31 +157,6 @@ Tensor random_dirichlet(const Tensor& state, std::int64_t draw_id, const Tensor&
                 (line ? "; at " + to_string(line) : ""));
   shape.push_back(alpha.shape().back());
   return softmax(random_log_gamma(state, draw_id, alpha, std::move(shape), dtype, line), -1, line);
-}
-
-const OpDef random_binomial_op{
-    .name = "random_binomial",
-    .doc = "RandomStream::binomial(trials, p, shape): successes with probability p among so many trials, int64",
-    .composite = true,
-    .samples =
-        [] {
-          const auto build = [](Dim trials, Shape shape) {
-            return
-                [=](std::span<const Tensor> x) { return std::vector{random_binomial(x[0], 1, trials, x[1], shape)}; };
-          };
-          return std::vector<Sample>{{"matrix", {state_input({2}), parameter_input({3}, 0, 1)}, build(5, {2, 3})},
-                                     {"no trials", {state_input({2}), parameter_input({}, 0, 1)}, build(0, {2})}};
-        },
-};
-
-// The trials are a last axis that is summed over at once.
-Tensor random_binomial(const Tensor& state, std::int64_t draw_id, const Dim& trials, const Operand& p, Shape shape,
-                       SourceLine line) {
-  const Tensor chance = parameter(random_binomial_op, state, shape, p, DType::f64, line);
-  shape.push_back(trials);
-  const Tensor draws = random_uniform(state, draw_id, std::move(shape), DType::f64, line);
-  const Tensor success = less(draws, ir::expand_dims(chance, chance.rank(), line), line);
-  return sum(cast(success, DType::i64, line), {-1}, false, line);
 }
 
 const OpDef random_categorical_op{

@@ -41,7 +41,7 @@ inline constexpr int draw_id_shift = 40, draw_id_bits = 24;
 
 extern const ir::OpDef random_uniform_op, random_normal_op, random_bernoulli_op, random_exponential_op,
     random_laplace_op, random_logistic_op, random_cauchy_op, random_integers_op, random_gamma_op, random_log_gamma_op,
-    random_poisson_op, random_truncated_normal_op;
+    random_poisson_op, random_binomial_op, random_truncated_normal_op;
 
 // The type of a draw from a state and `operands` parameters of the result's shape, which takes `ids` draw ids.
 std::vector<ir::TensorType> random_type(const ir::TypeArgs& args, int operands = 0, int ids = 1);

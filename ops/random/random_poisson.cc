@@ -3,10 +3,9 @@
 // method for generating Poisson random variables", 1993), every try in a loop that finds the first that is taken; each
 // is with probability 0.75 or more, none of the sixteen with less than 1e-9, and then the first one stays.
 #include <cmath>
-#include <numbers>
 
 #include "ops/api/checks.h"
-#include "ops/random/random.h"
+#include "ops/random/counting.h"
 
 namespace bitale::ops {
 
@@ -30,57 +29,32 @@ Expr inverted(Expr rate, Expr uniform) {
   return cast(count, DType::i64);
 }
 
-// log k! - k log k + k: exact factorials up to 9, then Stirling's series.
-Expr factorial_rest(Expr k) {
-  Expr factorial = like(k, 1);
-  for (int j = 2; j < 10; ++j) factorial = factorial * select(less(k, like(k, j)), like(k, 1), like(k, j));
-  const Expr small = log(factorial) - call(ScalarOp::strong_mul, {k, log(k)}) + k;
-  const Expr r = 1.0 / k, r2 = r * r;
-  const Expr series = log(k * (2 * std::numbers::pi)) * 0.5 + r * (1.0 / 12 - r2 * (1.0 / 360 - r2 * (1.0 / 1260)));
-  return select(less(k, like(k, 10)), small, series);
-}
-
-// The logarithm of the probability of k: -rate h(d) - (log k! - k log k + k), d = k / rate - 1 and h(d) = (1 + d) log(1
-// + d) - d, so that no large terms cancel.
-Expr log_probability(Expr k, Expr rate) {
-  const Expr d = (k - rate) / rate;
-  return -rate * (call(ScalarOp::strong_mul, {k / rate, call(ScalarOp::log1p, {d})}) - d) - factorial_rest(k);
-}
-
-struct Try {
-  Expr count, taken;
-};
-
-Try make_try(Element& e, Expr rate, const Index& t) {
-  const Expr b = call(ScalarOp::sqrt, {rate}) * 2.53 + 0.931, a = b * 0.02483 - 0.059;
-  const Expr inverse_alpha = 1.1328 / (b - 3.4) + 1.1239;
-  const Expr bits = random_bits(e, t);
-  const auto unit = [&](int first) { return (bit_field(e, bits, first, 32, DType::f64) + 0.5) * std::ldexp(1.0, -32); };
-  const Expr u = unit(32) - 0.5, v = unit(0), rest = 0.5 - call(ScalarOp::abs, {u});
-  const Expr k = call(ScalarOp::floor, {(a * 2.0 / rest + b) * u + rate + 0.43});
-  const Expr hat = log(v * inverse_alpha / (a / (rest * rest) + b));
-  const Expr taken = call(ScalarOp::le, {hat, log_probability(k, rate)});
-  return {k, call(ScalarOp::bit_and, {taken, call(ScalarOp::le, {like(k, 0), k})})};
+Hat hat_of(Expr rate) {
+  const Expr b = call(ScalarOp::sqrt, {rate}) * 2.53 + 0.931;
+  return {b * 0.02483 - 0.059, b, rate + 0.43};
 }
 
 Expr rejected(Element& e, Expr rate) {
-  const Dim tries[] = {poisson_tries};
-  const auto [any, first] = e.reduce_pair(Combiner::arg_max, tries, [&](std::span<const Index> at) {
-    return std::pair{select(make_try(e, rate, at[0]).taken, like(rate, 1), like(rate, 0)), e.value(at[0])};
+  const Hat hat = hat_of(rate);
+  const Expr inverse_alpha = 1.1328 / (hat.b - 3.4) + 1.1239, none = like(rate, 0);
+  const Expr count = first_taken(e, poisson_tries, hat, [&](const Proposal<Expr>& p) {
+    const Expr taken =
+        call(ScalarOp::le, {log(p.height * inverse_alpha), -deviation(p.count, rate) - stirling_rest(p.count)});
+    return call(ScalarOp::bit_and, {taken, call(ScalarOp::le, {none, p.count})});
   });
-  return cast(call(ScalarOp::max, {make_try(e, rate, Index(first)).count, like(rate, 0)}), DType::i64);
+  return cast(call(ScalarOp::max, {count, none}), DType::i64);
 }
 
 Expr element(Element& e) {
   const Expr given = e.input(1), zero = like(given, 0), limit = like(given, least_rejected);
   const Expr rate = select(less(zero, given), given, zero);
-  const Expr uniform = bit_field(e, random_bits(e, poisson_tries), 11, 53, DType::f64) * std::ldexp(1.0, -53);
+  const Expr uniform = uniform_of(e, random_bits(e, poisson_tries));
   return select(less(rate, limit), inverted(call(ScalarOp::min, {rate, limit}), uniform),
                 rejected(e, call(ScalarOp::min, {call(ScalarOp::max, {rate, limit}), like(rate, largest)})));
 }
 
 std::int64_t reference_small(const Reference& r, std::size_t i, double rate) {
-  const double u = static_cast<double>(reference_bits(r, i, poisson_tries) >> 11) / 9007199254740992.0;
+  const double u = reference_uniform(reference_bits(r, i, poisson_tries));
   std::int64_t k = 0;
   double p = std::exp(-rate), below = p;
   while (k < last_inverted && u >= below) {
@@ -91,19 +65,13 @@ std::int64_t reference_small(const Reference& r, std::size_t i, double rate) {
 }
 
 std::int64_t reference_large(const Reference& r, std::size_t i, double rate) {
-  const double b = 0.931 + 2.53 * std::sqrt(rate), a = -0.059 + 0.02483 * b;
-  double first = 0;
-  for (int t = 0; t < poisson_tries; ++t) {
-    const std::uint64_t bits = reference_bits(r, i, t);
-    const double u = (static_cast<double>(bits >> 32) + 0.5) / 4294967296.0 - 0.5,
-                 v = (static_cast<double>(bits & 0xffffffffu) + 0.5) / 4294967296.0, rest = 0.5 - std::fabs(u),
-                 k = std::floor((2 * a / rest + b) * u + rate + 0.43);
-    if (t == 0) first = std::fmax(k, 0);
-    if (k >= 0 && std::log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / (rest * rest) + b)) <=
-                      k * std::log(rate) - rate - std::lgamma(k + 1))
-      return static_cast<std::int64_t>(k);
-  }
-  return static_cast<std::int64_t>(first);
+  const double b = 0.931 + 2.53 * std::sqrt(rate);
+  const double count = reference_first_taken(
+      r, i, poisson_tries, {-0.059 + 0.02483 * b, b, rate + 0.43}, [&](const Proposal<double>& p) {
+        return p.count >= 0 && std::log(p.height * (1.1239 + 1.1328 / (b - 3.4))) <=
+                                   p.count * std::log(rate) - rate - std::lgamma(p.count + 1);
+      });
+  return static_cast<std::int64_t>(std::fmax(count, 0));
 }
 
 void reference(const Reference& r) {

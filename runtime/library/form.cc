@@ -26,6 +26,8 @@ constexpr Row rows[] = {
     {"checked_rows", 2, 2, "t1 > i1", true},
     {"scatter_add", 4, 1, "t012 i3 t032 > t012", true},
     {"scatter_set", 4, 1, "t012 i3 t032 > t012", true},
+    {"scatter_max", 4, 1, "t012 i3 t032 > t012", true},
+    {"scatter_min", 4, 1, "t012 i3 t032 > t012", true},
     {"argsort", 4, 2, "t012 > i032", true, 3, 1},
     {"searchsorted", 3, 2, "t01 t02 > i02", true},
     {"cumulative", 3, 3, "t012 > t012", true},

@@ -37,7 +37,7 @@ LibraryFn find(const std::string& name);
 // it; 0 for the calls of one thread.
 double shared_work(const std::string& name, std::span<const std::int64_t> extents);
 
-// Shared by threads: scatter_add, scatter_set, argsort, searchsorted. Results do not depend on their number.
+// Shared by threads: the scatters, argsort, searchsorted. Results do not depend on their number.
 //
 // scatter_add: out = x, then out[o, indices[k], i] += updates[o, k, i] for k = 0, 1... in this order, so that results
 // do not depend on how the work is split (by destination). Buffers x [outer, rows, inner], int64 indices [count],
@@ -45,7 +45,8 @@ double shared_work(const std::string& name, std::span<const std::int64_t> extent
 // the DType of x. An index in [-rows, 0) counts from the end; one outside [-rows, rows) is the data error
 // index_out_of_range and adds nothing.
 //
-// scatter_set: the same with = in place of +=. Of equal indices the last wins.
+// scatter_set: the same with = in place of +=. Of equal indices the last wins. scatter_max, scatter_min: with the
+// larger or the smaller of the two; NaN if either is.
 //
 // argsort: int64 out[o, r, i] is where in x[o, :, i] the element of rank r is. Equal elements rank by position; NaN is
 // above all numbers. Buffers x [outer, n, inner], out [outer, count, inner], count <= n; extents outer, n, inner,

@@ -62,17 +62,26 @@ void put_part(const Extents& e, const Part& p, const std::int64_t* indices, cons
     }
 }
 
-template <class T>
-void add(T& to, T from) {
-  if constexpr (std::is_floating_point_v<T>) {
+enum class Write : std::uint8_t { add, set, max, min };
+
+// Integers wrap; of max and min NaN wins and stays.
+template <Write write, class T>
+void put(T& to, T from) {
+  if constexpr (write == Write::set) {
+    to = from;
+  } else if constexpr (write == Write::max) {
+    if (from > to || from != from) to = from;
+  } else if constexpr (write == Write::min) {
+    if (from < to || from != from) to = from;
+  } else if constexpr (std::is_floating_point_v<T>) {
     to += from;
   } else if constexpr (!std::is_same_v<T, bool>) {
     using Sum = std::make_unsigned_t<T>;
-    to = static_cast<T>(static_cast<Sum>(to) + static_cast<Sum>(from));  // integers wrap
+    to = static_cast<T>(static_cast<Sum>(to) + static_cast<Sum>(from));
   }
 }
 
-template <bool adds>
+template <Write write>
 int scatter(Context* context, const Arguments& a) {
   const Extents e{a.extents[0], a.extents[1], a.extents[2], a.extents[3]};
   const auto* indices = static_cast<const std::int64_t*>(a.buffers[1]);
@@ -85,10 +94,7 @@ int scatter(Context* context, const Arguments& a) {
     const auto* updates = static_cast<const T*>(a.buffers[2]);
     auto* out = static_cast<T*>(a.buffers[3]);
     copy_part(e, part, static_cast<const T*>(a.buffers[0]), out);
-    if constexpr (adds)
-      put_part(e, part, indices, updates, out, add<T>);
-    else
-      put_part(e, part, indices, updates, out, [](T& to, T from) { to = from; });
+    put_part(e, part, indices, updates, out, put<write, T>);
   });
   return 0;
 }
@@ -96,7 +102,11 @@ int scatter(Context* context, const Arguments& a) {
 }  // namespace
 
 LibraryFn find_scatter(const std::string& name) {
-  return name == "scatter_add" ? scatter<true> : name == "scatter_set" ? scatter<false> : nullptr;
+  if (name == "scatter_add") return scatter<Write::add>;
+  if (name == "scatter_set") return scatter<Write::set>;
+  if (name == "scatter_max") return scatter<Write::max>;
+  if (name == "scatter_min") return scatter<Write::min>;
+  return nullptr;
 }
 
 double scatter_work(std::span<const std::int64_t> e) {

@@ -1,4 +1,4 @@
-// scatter_add and scatter_set, in plain C++.
+// scatter_add, scatter_set, scatter_max and scatter_min, in plain C++.
 #pragma once
 
 #include "runtime/library/library.h"

@@ -151,6 +151,8 @@ REFERENCES = {
     "gather": {"rows": gathered(0), "last axis": gathered(-1), "middle axis": gathered(1), "*": gathered(0)},
     "scatter_add": scattered(np.add.at),
     "scatter_set": scattered(put),
+    "scatter_max": scattered(np.maximum.at),
+    "scatter_min": scattered(np.minimum.at),
     "pick": {"*": lambda x, raw: np.take_along_axis(x, indices(raw, x.shape[-1])[..., None], -1)[..., 0]},
     "pick_backward": {"rows": pick_backward(3), "one class": pick_backward(1), "two axes": pick_backward(4),
                       "scalar": pick_backward(4), "no rows": pick_backward(3)},

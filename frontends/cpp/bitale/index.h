@@ -70,6 +70,10 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates
                    Where at = Where::current());
 Tensor scatter_set(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0,
                    Where at = Where::current());
+Tensor scatter_max(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0,
+                   Where at = Where::current());
+Tensor scatter_min(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis = 0,
+                   Where at = Where::current());
 // gather, or without an axis elements of x as a vector.
 Tensor take(const Tensor& x, const Tensor& indices, std::optional<int> axis = {}, Where at = Where::current());
 // Each row of the axis by indices of its own; x and indices have one rank and broadcast on the other axes.

@@ -9,9 +9,9 @@
 namespace bitale {
 
 // A stream of draws from a seed (Philox 4x32-10). Two draws are two different nodes; every function that reads the
-// stream advances it by one step per call. The random bits depend on neither threads nor instruction set, and neither
-// do uniform (without bounds), bernoulli and integers; results that take a logarithm may differ in the last places
-// between instruction sets.
+// stream advances it by one step per call. In the body of a scan every step draws anew. The random bits depend on
+// neither threads nor instruction set, and neither do uniform (without bounds), bernoulli and integers; results that
+// take a logarithm may differ in the last places between instruction sets.
 //
 // `shape` is that of the result. Parameters are numbers or tensors that broadcast to it. Derivatives go through low,
 // high, mean, location and scale, as far as they are arithmetic on a standard draw; not through those of gamma, beta,
@@ -59,8 +59,8 @@ class RandomStream {
   Tensor integers(const Operand& low, const Operand& high, const Shape& shape, DType dtype = int64,
                   Where at = Where::current());
   Tensor poisson(const Operand& rate, const Shape& shape, Where at = Where::current());  // int64
-  // Successes with probability p among so many trials, int64. Every trial is drawn, in a loop that keeps none of them.
-  Tensor binomial(const Dim& trials, const Operand& p, const Shape& shape, Where at = Where::current());
+  // Successes with probability p among so many trials (up to 2^53, rounded down), int64; of a symbol: extent(n).
+  Tensor binomial(const Operand& trials, const Operand& p, const Shape& shape, Where at = Where::current());
   // Positions along `axis`, with the probabilities softmax(logits); int64. The other axes of logits broadcast to shape;
   // without one, they are it.
   Tensor categorical(const Tensor& logits, int axis = -1, Where at = Where::current());
@@ -78,6 +78,7 @@ class RandomStream {
 
  private:
   friend Tensor dropout(const Tensor& x, const Operand& rate, RandomStream& stream, Where at);
+  Tensor step_state() const;   // what a draw reads
   std::int64_t take(int ids);  // the first of so many draw ids that are not used yet
 
   Shared state_;

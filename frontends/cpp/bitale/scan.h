@@ -15,6 +15,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <bitale/tensor.h>
@@ -66,9 +67,15 @@ class ScanStep {
 // What the body gives: a new value for each carry, and results, of which every step makes a row. Where `until`, a bool
 // scalar, is given and true, this step is the last one that counts: carries stay as it leaves them, and the rows of
 // what would have come after it are zero. (Steps that do not count are not run, but for those of gradients.)
+//
+// A Shared that has an update is carried from step to step, too: whatever the body makes of it reads the value that the
+// step before left, the first step the value that it has. It changes when a function does the updates of the result.
+//
+// Draws from a RandomStream are new in every step, and the same in the gradient's.
 struct StepResult {
   std::vector<Tensor> carries{}, outputs{};
   Tensor until{};
+  std::vector<std::pair<Shared, Tensor>> updates{};
 };
 
 // What a scan keeps for its gradient. Whatever is not kept is computed again.
@@ -100,10 +107,11 @@ struct ScanOptions {
 };
 
 struct ScanResult {
-  std::vector<Tensor> last;     // per carry: its value after the last step
-  std::vector<Tensor> carries;  // per carry: its values after each step, [steps, ...]
-  std::vector<Tensor> outputs;  // per output of the body: [steps, ...]
-  Tensor steps;                 // how many counted: an int64 scalar
+  std::vector<Tensor> last;                        // per carry: its value after the last step
+  std::vector<Tensor> carries;                     // per carry: its values after each step, [steps, ...]
+  std::vector<Tensor> outputs;                     // per output of the body: [steps, ...]
+  Tensor steps;                                    // how many counted: an int64 scalar
+  std::vector<std::pair<Shared, Tensor>> updates;  // the body's, with the last values: for FunctionOptions::updates
 };
 
 // Errors name the scan and this line: no way to tell the number of steps, a sequence without rows, carries that come

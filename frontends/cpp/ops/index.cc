@@ -69,6 +69,12 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates
 Tensor scatter_set(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis, Where at) {
   return Access::out(ops::scatter_set(Access::in(x), Access::in(indices), Access::in(updates), axis, at));
 }
+Tensor scatter_max(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis, Where at) {
+  return Access::out(ops::scatter_max(Access::in(x), Access::in(indices), Access::in(updates), axis, at));
+}
+Tensor scatter_min(const Tensor& x, const Tensor& indices, const Tensor& updates, int axis, Where at) {
+  return Access::out(ops::scatter_min(Access::in(x), Access::in(indices), Access::in(updates), axis, at));
+}
 Tensor take(const Tensor& x, const Tensor& indices, std::optional<int> axis, Where at) {
   return Access::out(ops::take(Access::in(x), Access::in(indices), axis, at));
 }

@@ -101,7 +101,7 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& scale, const Tensor& 
 
 Tensor dropout(const Tensor& x, const Operand& rate, RandomStream& stream, Where at) {
   return Access::out(
-      ops::dropout(Access::in(x), Access::in(rate), Access::in(stream.state_.tensor()), stream.take(1), at));
+      ops::dropout(Access::in(x), Access::in(rate), Access::in(stream.step_state()), stream.take(1), at));
 }
 Tensor embedding(const Tensor& table, const Tensor& ids, std::optional<std::int64_t> padding, Where at) {
   return Access::out(ops::embedding(Access::in(table), Access::in(ids), padding, at));

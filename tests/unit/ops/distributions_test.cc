@@ -125,7 +125,7 @@ double beta_distribution(double a, double b, double x) {
 TEST_CASE("distributions: bodies agree with references") {
   for (const auto* op :
        {&random_exponential_op, &random_laplace_op, &random_logistic_op, &random_cauchy_op, &random_integers_op,
-        &random_gamma_op, &random_log_gamma_op, &random_poisson_op, &random_truncated_normal_op})
+        &random_gamma_op, &random_log_gamma_op, &random_poisson_op, &random_binomial_op, &random_truncated_normal_op})
     tests::check_value(*op);
 }
 
@@ -273,22 +273,37 @@ TEST_CASE("random_poisson counts events") {
     CHECK(values([&](const Tensor& s) { return random_poisson(s, 0, none, {5}); }) == std::vector<double>(5, 0));
 }
 
+double binomial_probability(double n, double p, double k) {
+  if (k > n) return 0;
+  return std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) +
+                  (n - k) * std::log1p(-p));
+}
+
 TEST_CASE("random_binomial counts successes") {
   for (const double p : {0.03, 0.5, 0.8}) {
     const auto v = values([p](const Tensor& s) { return random_binomial(s, 0, 12, p, {many}); });
-    CHECK(std::fabs(chi_square(v, [p](std::int64_t k) {
-            const double x = static_cast<double>(k);
-            if (k > 12) return 0.0;
-            return std::exp(std::lgamma(13.0) - std::lgamma(x + 1) - std::lgamma(13 - x) + x * std::log(p) +
-                            (12 - x) * std::log1p(-p));
-          })) < 4.5);
+    CHECK(std::fabs(chi_square(
+              v, [p](std::int64_t k) { return binomial_probability(12, p, static_cast<double>(k)); })) < 4.5);
   }
-  const auto certain = [](double p, Dim trials) {
+  for (const auto& [n, p] : {std::pair{20.0, 0.5}, {23.0, 0.44}, {90.0, 0.13}, {300.0, 0.9}, {5000.0, 0.001}}) {
+    INFO(n << " trials, p " << p);
+    const auto v = values([n = n, p = p](const Tensor& s) { return random_binomial(s, 0, n, p, {many}); });
+    CHECK(std::fabs(chi_square(
+              v, [n = n, p = p](std::int64_t k) { return binomial_probability(n, p, static_cast<double>(k)); })) < 4.5);
+    check_moments(v, n * p, std::sqrt(n * p * (1 - p)), (1 - 2 * p) / std::sqrt(n * p * (1 - p)));
+  }
+  const auto large = values([](const Tensor& s) { return random_binomial(s, 0, 1e12, 0.25, {many}); });
+  CHECK(kolmogorov_smirnov(
+            large, [](double k) { return normal_distribution((k + 0.5 - 2.5e11) / std::sqrt(1.875e11)); }) < 2.23);
+  const auto certain = [](double p, double trials) {
     return values([&](const Tensor& s) { return random_binomial(s, 0, trials, p, {3}); });
   };
   CHECK(certain(1, 7) == std::vector<double>(3, 7));
   CHECK(certain(0, 7) == std::vector<double>(3, 0));
   CHECK(certain(0.5, 0) == std::vector<double>(3, 0));
+  CHECK(certain(0.5, -3) == std::vector<double>(3, 0));
+  CHECK(certain(1.5, 3.9) == std::vector<double>(3, 3));
+  CHECK(certain(std::numeric_limits<double>::quiet_NaN(), 9) == std::vector<double>(3, 0));
 }
 
 TEST_CASE("random_categorical picks with the probabilities of softmax") {

@@ -1,5 +1,7 @@
 #include "ops/index/index.h"
 
+#include <limits>
+
 #include "compiler/eval/eval.h"
 #include "compiler/grad/grad.h"
 #include "compiler/prim/prim.h"
@@ -13,8 +15,8 @@ using tests::contains;
 
 namespace {
 
-const std::vector<const ir::OpDef*> index_ops{&checked_rows_op, &gather_op, &scatter_add_op,
-                                              &scatter_set_op,  &pick_op,   &pick_backward_op};
+const std::vector<const ir::OpDef*> index_ops{&checked_rows_op, &gather_op,      &scatter_add_op, &scatter_set_op,
+                                              &scatter_max_op,  &scatter_min_op, &pick_op,        &pick_backward_op};
 
 Tensor matrix(std::int64_t n, std::int64_t c) { return ir::input("x", {DType::f32, {n, c}}); }
 Tensor indices(Shape shape, DType dtype = DType::i64) { return ir::input("i", {dtype, std::move(shape)}); }
@@ -77,6 +79,20 @@ TEST_CASE("an index outside its axis is an error, whoever reads by it") {
     CHECK_THROWS_WITH(tests::run(unpicked, rows), contains("pick_backward indices: " + text));
     CHECK_THROWS_WITH(tests::run(scattered, in), contains("scatter_add: " + text));
   }
+}
+
+TEST_CASE("of equal extrema of a row x has the gradient, then the first update") {
+  // Row 0: x is as large as the updates. Row 1: the second and third update are. Row 2: x is NaN.
+  const Array in[] = {doubles({5, 1, std::numeric_limits<double>::quiet_NaN()}, {3}), integers({0, 1, 1, 1, 2}, {5}),
+                      doubles({5, 2, 7, 7, 9}, {5}), doubles({10, 20, 30}, {3})};
+  const auto out = tests::run(
+      [](std::span<const Tensor> t) {
+        const Tensor y[] = {scatter_max(t[0], t[1], t[2])}, dy[] = {t[3]}, wrt[] = {t[0], t[2]};
+        return ad::vjp(y, dy, wrt, {});
+      },
+      in);
+  tests::check_close(out[0], doubles({10, 0, 30}, {3}), 0);
+  tests::check_close(out[1], doubles({0, 0, 20, 0, 0}, {5}), 0);
 }
 
 TEST_CASE("an index that is a row of the batch, but not of its member, is an error") {

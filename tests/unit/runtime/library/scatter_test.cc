@@ -1,3 +1,5 @@
+#include <cmath>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -61,12 +63,26 @@ TEST_CASE("scatter_set keeps the last of equal indices") {
   CHECK(scatter<float>("scatter_set", {1, 2}, {2}, {3}, out, {1, 2, 1, 1}).result != 0);
 }
 
+TEST_CASE("scatter_max and scatter_min keep an extremum of all; NaN stays") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> out(4);
+  for (const auto& [name, expected] : {std::pair{"scatter_max", std::vector<double>{7, 2, nan, nan}},
+                                       std::pair{"scatter_min", std::vector<double>{-3, 1, nan, nan}}}) {
+    scatter<double>(name, {1, 2, nan, 4}, {0, 0, -3, 2, 3, 3}, {7, -3, 1, 5, nan, 9}, out, {1, 4, 1, 6});
+    for (std::size_t i = 0; i < 4; ++i)
+      CHECK((out[i] == expected[i] || (std::isnan(out[i]) && std::isnan(expected[i]))));
+  }
+  std::vector<std::uint8_t> bytes(2);
+  scatter<std::uint8_t>("scatter_max", {200, 3}, {0, 1}, {100, 250}, bytes, {1, 2, 1, 2});
+  CHECK(bytes == std::vector<std::uint8_t>{200, 250});
+}
+
 // Extents that split by the outer axis, by columns, and by rows.
 TEST_CASE("threads share a scatter without changing a bit of it") {
   const std::vector<std::vector<std::int64_t>> cases{{5, 7, 3, 40}, {1, 7, 83, 40}, {2, 50, 3, 200}, {1, 1, 1, 9}};
   std::mt19937_64 random(3);
   for (const auto& e : cases)
-    for (const std::string name : {"scatter_add", "scatter_set"}) {
+    for (const std::string name : {"scatter_add", "scatter_set", "scatter_max", "scatter_min"}) {
       const auto floats = [&](std::int64_t n) {
         std::vector<float> v(static_cast<std::size_t>(n));
         for (float& f : v) f = std::uniform_real_distribution<float>(-1, 1)(random);
