@@ -79,10 +79,47 @@ int Assembly::buffer(const Tensor& t, Role role, int index, const std::string& n
   return static_cast<int>(program_.buffers.size()) - 1;
 }
 
+namespace {
+
+// What t shows the memory of.
+Tensor viewed(Tensor t) {
+  while (t.node().op().view) t = t.node().input(0);
+  return t;
+}
+
+}  // namespace
+
+int Assembly::alias(const Tensor& t, int of) {
+  const int b = buffer(t, Role::temporary, -1, program_.buffers[static_cast<std::size_t>(of)].name + "_view");
+  program_.buffers[static_cast<std::size_t>(b)].alias_of = of;
+  return b;
+}
+
 void Assembly::place(const Tensor& result, int buffer) {
-  const bool computed = result.node().op().leaf == ir::Leaf::none && !result.node().op().view;
-  if (computed && buffers_.emplace(key(result), buffer).second) return;
-  copies_.emplace_back(result, buffer);
+  const Tensor base = viewed(result);
+  if (base.node().op().leaf != ir::Leaf::none || buffers_.contains(key(base)) || buffers_.contains(key(result))) {
+    copies_.emplace_back(result, buffer);
+    return;
+  }
+  buffers_[key(result)] = buffer;
+  if (base != result) buffers_[key(base)] = alias(base, buffer);
+}
+
+// An operand that nothing else reads may lie where the result will.
+void Assembly::find_overwritten(const std::vector<Tensor>& roots) {
+  std::map<std::pair<std::uint64_t, int>, int> readers;
+  const std::vector<ir::NodePtr> order = ir::topological(roots);
+  for (const Tensor& t : roots) ++readers[key(t)];
+  for (const ir::NodePtr& n : order)
+    for (const Tensor& t : n->inputs()) ++readers[key(t)];
+  for (const ir::NodePtr& n : order) {
+    if (!n->op().library_in_place) continue;
+    Tensor t = n->input(0);
+    bool alone = readers[key(t)] == 1;
+    for (; alone && t.node().op().view; alone = readers[key(t)] == 1) t = t.node().input(0);
+    if (alone && t.node().op().leaf == ir::Leaf::none && !buffers_.contains(key(t)))
+      overwritten_.emplace(key(t), Tensor(n, 0));
+  }
 }
 
 // The buffer that holds t, made at first need; views alias.
@@ -90,9 +127,9 @@ int Assembly::buffer_of(const Tensor& t) {
   if (const auto it = buffers_.find(key(t)); it != buffers_.end()) return it->second;
   int b = -1;
   if (t.node().op().view) {
-    const int base = buffer_of(t.node().input(0));
-    b = buffer(t, Role::temporary, -1, program_.buffers[static_cast<std::size_t>(base)].name + "_view");
-    program_.buffers[static_cast<std::size_t>(b)].alias_of = base;
+    b = alias(t, buffer_of(t.node().input(0)));
+  } else if (const auto over = overwritten_.find(key(t)); over != overwritten_.end()) {
+    b = alias(t, buffer_of(over->second));
   } else if (t.node().op().leaf == ir::Leaf::constant) {
     b = constant(t);
   } else {
@@ -120,6 +157,7 @@ void Assembly::assemble(const std::vector<Tensor>& roots) {
   for (const Tensor& t : roots) read_.insert(key(t));
   for (const ir::NodePtr& n : ir::topological(roots))
     for (const Tensor& t : n->inputs()) read_.insert(key(t));
+  find_overwritten(roots);
   fusion_ = fuse(roots);
   for (const Group& g : fusion_.groups) emit(g);
   for (const auto& [t, to] : copies_) {

@@ -32,7 +32,7 @@ class Assembly {
       : program_(program), slots_(slots), table_(table) {}
 
   // Before assemble(): the buffer that holds a leaf; and the buffers that tensors have to be in at the end. They are
-  // computed there, or copied (leaves, views, a tensor that has a buffer already).
+  // computed there, or copied (leaves and views of them, a tensor that has a buffer already).
   void bind(const ir::Tensor& leaf, int buffer) { buffers_[key(leaf)] = buffer; }
   void place(const ir::Tensor& result, int buffer);
   int buffer(const ir::Tensor& t, program::Role role, int index, const std::string& name);
@@ -53,6 +53,8 @@ class Assembly {
 
   int buffer_of(const ir::Tensor& t);
   int constant(const ir::Tensor& t);
+  int alias(const ir::Tensor& t, int of);
+  void find_overwritten(const std::vector<ir::Tensor>& roots);
   int optional_slot(const ir::Dim& d) { return d.is(0) ? -1 : slots_.slot(d); }
 
   void emit(const Group& g);
@@ -70,6 +72,7 @@ class Assembly {
   Fusion fusion_;
   std::set<std::pair<std::uint64_t, int>> read_;  // by nodes, or as results
   std::map<std::pair<std::uint64_t, int>, int> buffers_;
+  std::map<std::pair<std::uint64_t, int>, ir::Tensor> overwritten_;  // what a library call writes over, and its result
   std::vector<std::pair<ir::Tensor, int>> copies_;
   std::map<int, ir::NodePtr> library_nodes_;  // what a library call computes, by step
 };

@@ -30,6 +30,7 @@ const OpDef scatter_add_op{
     .library = "scatter_add",
     .library_extents = scatter_extents,
     .library_integers = scatter_integers,
+    .library_in_place = true,
     .vjp = [](const Vjp& v) { return std::vector{v.dy(), Tensor{}, gather(v.dy(), v.in(1), 1)}; },
     .jvp = scatter_jvp,
     .batch = scatter_batch,

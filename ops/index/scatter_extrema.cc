@@ -47,6 +47,7 @@ OpDef extremum(std::string name, std::string doc, ScatterBuilder build, void (*r
           .library = name,
           .library_extents = scatter_extents,
           .library_integers = scatter_integers,
+          .library_in_place = true,
           .vjp = vjp,
           .jvp = jvp,
           .batch = scatter_batch,

@@ -41,6 +41,7 @@ const OpDef scatter_set_op{
     .library = "scatter_set",
     .library_extents = scatter_extents,
     .library_integers = scatter_integers,
+    .library_in_place = true,
     .vjp = vjp,
     .jvp = scatter_jvp,
     .batch = scatter_batch,

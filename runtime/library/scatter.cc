@@ -50,10 +50,21 @@ void copy_part(const Extents& e, const Part& p, const T* x, T* out) {
     }
 }
 
+constexpr std::int64_t ahead = 4, most_lines = 16;  // updates; of a row
+
+// Rows lie anywhere, so that nothing else sees them coming.
+template <class T>
+void prefetch(const T* row, const Range& columns) {
+  constexpr auto step = line_bytes / static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t last = std::min(columns.end, columns.begin + most_lines * step);
+  for (std::int64_t i = columns.begin; i < last; i += step) __builtin_prefetch(row + i, 1);
+}
+
 template <class T, class Put>
 void put_part(const Extents& e, const Part& p, const std::int64_t* indices, const T* updates, T* out, Put put) {
   for (std::int64_t o = p.outer.begin; o < p.outer.end; ++o)
     for (std::int64_t k = 0; k < e.count; ++k) {
+      if (k + ahead < e.count) prefetch(out + (o * e.rows + row_of(indices[k + ahead], e.rows)) * e.inner, p.inner);
       const std::int64_t row = row_of(indices[k], e.rows);
       if (row < p.rows.begin || row >= p.rows.end) continue;
       T* to = out + (o * e.rows + row) * e.inner;

@@ -1,10 +1,12 @@
 // Block sizes. The accumulators of a block and both packed operands share the L2 cache, a packed panel of B stays in L1
-// while all panels of A pass by. Within these bounds the cheapest cut is searched: few blocks pack less, many blocks
-// share better.
+// while all panels of A pass by. Where one block has all rows, a panel of B is not needed again: columns are then
+// bounded by the accumulators and A alone. Within these bounds the cheapest cut is searched: few blocks pack less, many
+// blocks share better.
 #include "runtime/program/contraction.h"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "runtime/device/cpu.h"
 #include "runtime/program/contraction_workspace.h"
@@ -38,33 +40,51 @@ class Planner {
       : step_(step), s_(sizes), threads_(threads), mr_(step.tile.mr), nr_(step.tile.nr) {}
 
   ContractionBlocking plan() {
-    largest_block();
+    search(square());
+    if (const auto most = all_rows()) search(*most);
+    best_.kc = chunk(ceil_div(s_.k, best_.k_split), nr_, element());
+    return best_;
+  }
+
+ private:
+  struct Block {
+    std::int64_t rows, columns;
+  };
+
+  void search(const Block& largest) {
     const std::int64_t panels_m = ceil_div(s_.m, mr_), panels_n = ceil_div(s_.n, nr_);
-    const std::int64_t first_m = ceil_div(panels_m * mr_, mc_), first_n = ceil_div(panels_n * nr_, nc_);
+    const std::int64_t first_m = ceil_div(panels_m * mr_, largest.rows),
+                       first_n = ceil_div(panels_n * nr_, largest.columns);
     const auto last = [&](std::int64_t first, std::int64_t panels) {
       return std::min({panels, first + most_cuts - 1, first + 2 * std::int64_t{threads_}});
     };
     for (std::int64_t i = first_m; i <= last(first_m, panels_m); ++i)
       for (std::int64_t j = first_n; j <= last(first_n, panels_n); ++j)
         consider(ceil_div(panels_m, i) * mr_, ceil_div(panels_n, j) * nr_);
-    best_.kc = chunk(ceil_div(s_.k, best_.k_split), nr_, element());
-    return best_;
   }
 
- private:
   std::int64_t element() const { return static_cast<std::int64_t>(size_of(step_.dtype)); }
 
+  std::int64_t room() const { return cpu_info().l2_bytes * 3 / 4 / element(); }
+
   // mc * nc + kc * (mc + nc) elements fill three quarters of L2, as a square unless one side is short.
-  void largest_block() {
+  Block square() const {
     const std::int64_t kc = chunk(s_.k, nr_, element());
-    const std::int64_t room = cpu_info().l2_bytes * 3 / 4 / element();
-    const std::int64_t side = static_cast<std::int64_t>(std::sqrt(static_cast<double>(kc * kc + room))) - kc;
+    const std::int64_t side = static_cast<std::int64_t>(std::sqrt(static_cast<double>(kc * kc + room()))) - kc;
     const std::int64_t m = round_up(s_.m, mr_), n = round_up(s_.n, nr_);
-    const auto other = [&](std::int64_t short_side) { return (room - kc * short_side) / (short_side + kc); };
-    mc_ = m <= side ? m : n <= side ? other(n) : side;
-    nc_ = n <= side ? n : m <= side ? other(m) : side;
-    mc_ = round_down(std::min(mc_, m), mr_);
-    nc_ = round_down(std::min(nc_, n), nr_);
+    const auto other = [&](std::int64_t short_side) { return (room() - kc * short_side) / (short_side + kc); };
+    const std::int64_t rows = m <= side ? m : n <= side ? other(n) : side;
+    const std::int64_t columns = n <= side ? n : m <= side ? other(m) : side;
+    return {round_down(std::min(rows, m), mr_), round_down(std::min(columns, n), nr_)};
+  }
+
+  // kc * mc + mc * nc elements and two panels of B, where that leaves columns.
+  std::optional<Block> all_rows() const {
+    const std::int64_t kc = chunk(s_.k, nr_, element()), rows = round_up(s_.m, mr_);
+    if (rows > room() / kc) return std::nullopt;
+    const std::int64_t columns = (room() - kc * (rows + 2 * nr_)) / rows;
+    if (columns < nr_) return std::nullopt;
+    return Block{rows, round_down(std::min(columns, round_up(s_.n, nr_)), nr_)};
   }
 
   double time(std::int64_t mc, std::int64_t nc, double k) const {
@@ -101,7 +121,6 @@ class Planner {
   const ContractionStep& step_;
   const ContractionBlocking s_;
   const std::int64_t threads_, mr_, nr_;
-  std::int64_t mc_ = 0, nc_ = 0;
   ContractionBlocking best_;
   double best_cost_ = -1;
 };
