@@ -159,7 +159,6 @@ void Trainer::require_thawed(const TrainOptions& theirs, const std::string& file
 
 void Trainer::restore(const NamedArrays& checkpoint, const std::string& file) {
   const TrainOptions theirs = options_of(row_, checkpoint, file);
-  check(row_, theirs);
   require_fixed(row_, options_, theirs, file);
   require_thawed(theirs, file);
   for (const auto& [name, value] : data_->facts()) require_same(value, checkpoint, name, file);

@@ -330,6 +330,11 @@ TrainOptions options_of(const ModelRow& model, const NamedArrays& checkpoint, co
     use_policy(options, "step");
     options.gamma = number<double>(checkpoint, "decay", file);
   }
+  try {
+    check(model, options);
+  } catch (const Error& e) {
+    throw Error(fmt::format("'{}': {}", file, e.what()));
+  }
   return options;
 }
 

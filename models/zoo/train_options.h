@@ -84,7 +84,8 @@ void check(const ModelRow& model, const TrainOptions& options);
 // ---- in checkpoints ----
 
 void put(NamedArrays& checkpoint, const ModelRow& model, const TrainOptions& options);
-// The settings that a checkpoint was trained with, for continuing it. Error if it is not one of this model.
+// The settings that a checkpoint was trained with, for continuing it. Error if it is not one of this model, or holds
+// settings that check() does not take.
 TrainOptions options_of(const ModelRow& model, const NamedArrays& checkpoint, const std::string& file);
 
 // Error if a setting that is fixed differs; `theirs` are a checkpoint's.

@@ -161,7 +161,8 @@ TEST_CASE("frozen parameters stay as they are, and cost nothing but the forward 
       CHECK(parameters[i].get().same_bits(before[i]) == (factor_of(rates, parameters[i].name()) == 0));
     }
     const std::vector<Array> batch = sample_lenet(64, 0, 1);
-    return t.step_flops({{batch.begin(), batch.end()}, 64});
+    const std::vector<Argument> arguments(batch.begin(), batch.end());
+    return t.step_flops({arguments, 64});
   };
   const double all = flops({}), convolutions = flops({.freeze = "[Wb][12]"}), last = flops({.freeze = "[Wb][123]"});
   // Of 64 digits: conv1, conv2, and the two dense layers.
@@ -203,7 +204,7 @@ TEST_CASE("checkpoints that cannot be continued change nothing") {
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["digits"] = "4000"; }), contains("digits 4000, and 500"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["epoch"] = "-1"; }), contains("not a usable number"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["momentum"] = "nan"; }), contains("not a usable number"));
-  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["momentum"] = "-0.5"; }), contains("the momentum must be"));
+  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["momentum"] = "-0.5"; }), contains("'c': the momentum must be"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["policy"] = "cosine"; }), contains("must be one of fixed, step"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["rate"] = "b*"; }), contains("patterns of names with factors"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["epoch_under_way.examples"] = "500"; }),
