@@ -34,7 +34,7 @@ Tensor global_norm(const std::vector<Tensor>& tensors);
 Shared state_of(const Shared& parameter, const char* what);
 
 // 0 in place of a number too small to be normal. What forgets would else stay among these where nothing more is seen
-// (of a word that is rare, say): rounding keeps it from reaching 0, and CPUs compute with them many times slower.
+// (of a word that is rare, say): rounding keeps it from reaching 0, and some CPUs compute with them many times slower.
 Tensor without_subnormals(const Tensor& x);
 
 }  // namespace bitale::models

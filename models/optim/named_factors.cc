@@ -29,7 +29,7 @@ std::vector<std::string> parts(const std::string& text) {
 }
 
 NamedFactor parse_factor(const std::string& part) {
-  const std::size_t equals = part.rfind('=');
+  const std::size_t equals = part.find('=');
   double factor = 0;
   const char* const end = part.data() + part.size();
   if (equals == 0 || equals == std::string::npos ||
