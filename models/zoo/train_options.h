@@ -27,10 +27,10 @@ struct TrainOptions {
   double gamma = 0.8, power = 0;
   std::int64_t step_size = 0;  // 0: the steps of an epoch
   std::int64_t max_iterations = 0;
-  std::string milestones;
+  std::string milestones{};
 
   // Of parameters, by their names: as parse_factors and parse_frozen read them.
-  std::string rate, decay_scale, freeze;
+  std::string rate{}, decay_scale{}, freeze{};
 
   std::int64_t patience = 0;  // training ends after so many epochs that do no better on the held-out examples; 0: never
   std::int64_t seed = 23455;  // 32 bits: of initial values and orders
