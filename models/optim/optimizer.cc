@@ -9,11 +9,14 @@
 namespace bitale::models {
 namespace {
 
-const OptimizerRow rows[] = {
-    {"sgd", "stochastic gradient descent, with momentum if that is asked for", 0.05, true, sgd},
-    {"adadelta", "AdaDelta (rho 0.95, epsilon 1e-6)", 1, false, adadelta},
-    {"rmsprop", "RMSProp (rho 0.99, epsilon 1e-8)", 0.001, false, rmsprop},
-    {"adam", "Adam (beta 0.9 and 0.999, epsilon 1e-8)", 0.001, false, adam},
+constexpr OptimizerRow rows[] = {
+    {"sgd", "stochastic gradient descent, with momentum if that is asked for", 0.05, 0, 0, sgd},
+    {"nesterov", "Nesterov's accelerated gradient (momentum 0.9)", 0.05, 0.9, 0, nesterov},
+    {"adagrad", "AdaGrad (epsilon 1e-8)", 0.01, {}, 0, adagrad},
+    {"adadelta", "AdaDelta (rho 0.95, epsilon 1e-6)", 1, {}, 0, adadelta},
+    {"rmsprop", "RMSProp (rho 0.99, epsilon 1e-8)", 0.001, {}, 0, rmsprop},
+    {"adam", "Adam (beta 0.9 and 0.999, epsilon 1e-8)", 0.001, {}, 0, adam},
+    {"adamw", "Adam whose weight decay (0.01) leaves the gradient alone", 0.001, {}, 0.01, adamw},
 };
 
 }  // namespace
@@ -30,27 +33,6 @@ const OptimizerRow& find_optimizer(const std::string& name) {
   for (const OptimizerRow& row : rows)
     if (name == row.name) return row;
   throw Error(fmt::format("there is no optimizer '{}'; there are: {}.", name, optimizer_names()));
-}
-
-std::vector<Tensor> decayed_gradients(const char* name, const Tensor& loss, const std::vector<Shared>& parameters,
-                                      const OptimizerOptions& options) {
-  if (!options.learning_rate) throw Error(fmt::format("{}: a learning rate is needed.", name));
-  if (!(options.momentum >= 0 && options.momentum < 1)) {
-    throw Error(fmt::format("{}: the momentum is at least 0 and less than 1, {} was given.", name, options.momentum));
-  }
-  if (options.momentum > 0 && !find_optimizer(name).momentum)
-    throw Error(fmt::format("{}: it takes no momentum, {} was given.", name, options.momentum));
-  if (!(options.weight_decay >= 0))
-    throw Error(fmt::format("{}: the weight decay must not be negative, {} was given.", name, options.weight_decay));
-  std::vector<Tensor> gradients = grad(loss, {parameters.begin(), parameters.end()});
-  if (options.weight_decay > 0)
-    for (std::size_t i = 0; i < gradients.size(); ++i)
-      gradients[i] = gradients[i] + options.weight_decay * parameters[i];
-  return gradients;
-}
-
-Shared state_of(const Shared& parameter, const char* what) {
-  return {parameter.name() + "." + what, Array::zeros(parameter.dtype(), parameter.get().shape())};
 }
 
 }  // namespace bitale::models

@@ -18,18 +18,18 @@ std::string number_text(double value) {
 }
 
 template <class T>
-T number(const NamedArrays& checkpoint, const std::string& key, const std::string& file) {
+T number(const NamedArrays& checkpoint, const std::string& key, const std::string& file, Sign sign) {
   const std::string& text = checkpoint.text(key, file);
   T value{};
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  bool good = failure == std::errc{} && end == text.data() + text.size() && value >= T{};
+  bool good = failure == std::errc{} && end == text.data() + text.size() && (sign == Sign::any || value >= T{});
   if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
   if (!good)
     throw Error(fmt::format("'{}': the metadata '{}' is '{}', which is not a usable number.", file, key, text));
   return value;
 }
-template std::int64_t number(const NamedArrays& checkpoint, const std::string& key, const std::string& file);
-template double number(const NamedArrays& checkpoint, const std::string& key, const std::string& file);
+template std::int64_t number(const NamedArrays&, const std::string&, const std::string&, Sign);
+template double number(const NamedArrays&, const std::string&, const std::string&, Sign);
 
 void put(NamedArrays& checkpoint, const std::string& prefix, const Score& score) {
   checkpoint.metadata[prefix + ".loss_sum"] = number_text(score.loss_sum);

@@ -12,10 +12,11 @@ namespace bitale::models {
 std::string number_text(std::int64_t value);
 std::string number_text(double value);
 
-// The number at `key`; T is std::int64_t or double. Error if it is missing, or is not a finite number from 0 on; `file`
-// is the file's name in messages.
+// The number at `key`; T is std::int64_t or double. Error if it is missing, or is not a finite number, or is negative
+// where it may not be; `file` is the file's name in messages.
+enum class Sign : std::uint8_t { none, any };
 template <class T>
-T number(const NamedArrays& checkpoint, const std::string& key, const std::string& file);
+T number(const NamedArrays& checkpoint, const std::string& key, const std::string& file, Sign sign = Sign::none);
 
 // A score at the keys that begin with `prefix`.
 void put(NamedArrays& checkpoint, const std::string& prefix, const Score& score);

@@ -1,6 +1,6 @@
 #include "models/zoo/train.h"
 
-#include <cmath>
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -63,11 +63,12 @@ Trainer::Trainer(const ModelRow& row, std::unique_ptr<TrainingData> data, const 
       options_(options),
       data_(std::move(data)),
       model_(built(row, options)),
+      schedule_(schedule_of(options, steps_per_epoch())),
       learning_rate_("learning_rate", scalar(options.learning_rate)) {
+  OptimizerOptions optimizer_options = optimizer_options_of(options);
+  optimizer_options.learning_rate = learning_rate_;
   const Updates updates =
-      find_optimizer(options.optimizer)
-          .step(model_.training_loss, model_.parameters,
-                {.learning_rate = learning_rate_, .momentum = options.momentum, .weight_decay = options.weight_decay});
+      find_optimizer(options.optimizer).step(model_.training_loss, model_.parameters, optimizer_options);
   optimizer_state_ = updates.state;
   const Tensor labels = model_.inputs.back();
   train_ = function(model_.inputs, {model_.training_loss, right_answers(model_.training_logits, labels)},
@@ -76,15 +77,20 @@ Trainer::Trainer(const ModelRow& row, std::unique_ptr<TrainingData> data, const 
                        {.name = model_.name + "_evaluate", .threads = options.threads});
 }
 
-double Trainer::learning_rate() const {
-  return options_.learning_rate * std::pow(options_.decay, static_cast<double>(epoch_));
-}
+std::int64_t Trainer::steps_per_epoch() const { return (data_->size() + options_.batch - 1) / options_.batch; }
+
+std::int64_t Trainer::iteration() const { return epoch_ * steps_per_epoch() + seen_.examples / options_.batch; }
+
+double Trainer::learning_rate() const { return models::learning_rate(schedule_, iteration()); }
 
 void Trainer::step() {
   if (!epoch_started_) {
     data_->start(epoch_, seen_.examples);
-    learning_rate_.set(scalar(learning_rate()));
     epoch_started_ = true;
+  }
+  if (const double rate = learning_rate(); rate_set_ != rate) {
+    learning_rate_.set(scalar(rate));
+    rate_set_ = rate;
   }
   const Examples batch = data_->next();
   add(seen_, train_.call(batch.arguments), batch.count);
@@ -136,8 +142,25 @@ NamedArrays Trainer::checkpoint() const {
   return out;
 }
 
+void Trainer::require_thawed(const TrainOptions& theirs, const std::string& file) const {
+  const NamedFactors rates = optimizer_options_of(theirs).rates;
+  for (const Shared& parameter : model_.parameters) {
+    const bool has_state = std::any_of(optimizer_state_.begin(), optimizer_state_.end(), [&](const Shared& s) {
+      return s.name().substr(0, s.name().rfind('.')) == parameter.name();
+    });
+    if (has_state && factor_of(rates, parameter.name()) == 0) {
+      throw Error(
+          fmt::format("in '{}', {} is frozen, so that {} knows nothing of its gradients: it cannot be trained "
+                      "from there on.",
+                      file, parameter.name(), options_.optimizer));
+    }
+  }
+}
+
 void Trainer::restore(const NamedArrays& checkpoint, const std::string& file) {
-  require_fixed(row_, options_, options_of(row_, checkpoint, file), file);
+  const TrainOptions theirs = options_of(row_, checkpoint, file);
+  require_fixed(row_, options_, theirs, file);
+  require_thawed(theirs, file);
   for (const auto& [name, value] : data_->facts()) require_same(value, checkpoint, name, file);
   const auto epoch = number<std::int64_t>(checkpoint, "epoch", file);
   const Score seen = score_of(checkpoint, "epoch_under_way", file), last = score_of(checkpoint, "last_epoch", file);

@@ -28,7 +28,8 @@ class Trainer {
   std::int64_t examples_done() const { return seen_.examples; }  // of the epoch under way; 0 between epochs
   const Score& current() const { return seen_; }                 // of the epoch under way
   const Score& last_epoch() const { return last_; }              // of the last complete one
-  double learning_rate() const;                                  // of the epoch under way
+  std::int64_t iteration() const;                                // steps of the run that are done
+  double learning_rate() const;                                  // of the next step
 
   Score evaluate(TrainingData::Part part = TrainingData::Part::held_out) const;
 
@@ -45,7 +46,8 @@ class Trainer {
   void use_best();  // the parameters of the best epoch, if one was noted; evaluate() then measures these
 
   // Everything that the next step depends on, also in the middle of an epoch. restore() gives an Error if the file is
-  // not such a checkpoint, or is one of another model, seed, batch or other data; then nothing has changed.
+  // not such a checkpoint, is one of another model, seed, batch or other data, or lacks what the optimizer knows of a
+  // parameter because it was frozen; then nothing has changed.
   NamedArrays checkpoint() const;
   void restore(const NamedArrays& checkpoint, const std::string& file);
 
@@ -53,18 +55,24 @@ class Trainer {
   const TrainingData& data() const { return *data_; }
   double compile_seconds() const { return train_.compile_seconds() + evaluate_.compile_seconds(); }
   int threads() const { return train_.threads(); }
+  // Of a step's contractions on such a batch, 2 per multiply-add.
+  double step_flops(const Examples& batch) const { return train_.flops(batch.arguments); }
 
  private:
   std::vector<Shared> variables() const;
+  std::int64_t steps_per_epoch() const;
+  void require_thawed(const TrainOptions& theirs, const std::string& file) const;
 
   const ModelRow& row_;
   TrainOptions options_;
   std::unique_ptr<TrainingData> data_;
   BuiltModel model_;
+  RateSchedule schedule_;
   Shared learning_rate_;
   std::vector<Shared> optimizer_state_;
   Function train_, evaluate_;
-  bool epoch_started_ = false;  // data_ stands behind examples_done()
+  std::optional<double> rate_set_;  // what learning_rate_ holds
+  bool epoch_started_ = false;      // data_ stands behind examples_done()
   std::int64_t epoch_ = 0;
   Score seen_, last_;
   std::optional<Best> best_;

@@ -1,5 +1,6 @@
 // bitale train MODEL: trains, prints progress, writes checkpoints, continues from them.
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -31,12 +32,6 @@ struct Settings {
   bool resume = false, quiet = false;
   std::vector<std::pair<const Row*, TrainValue>> given;
   int threads = 0;
-
-  bool gives(const std::string& option) const {
-    for (const auto& [row, value] : given)
-      if (row->name == option) return true;
-    return false;
-  }
 };
 
 // "(64)", or where models differ "(lenet 64, lstm 16)", of a setting or of what else `value` says.
@@ -115,16 +110,33 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   return true;
 }
 
-// Another optimizer than the default one brings the learning rate that goes with it, and no momentum if it has none.
+// That no setting is given which the policy does not read.
+void check_policy(const Settings& s, const RatePolicyRow& policy) {
+  const auto all = all_rate_policies();
+  for (const auto& [row, value] : s.given) {
+    const bool of_policies =
+        std::any_of(all.begin(), all.end(), [&](const RatePolicyRow& p) { return p.takes(row->name); });
+    if (of_policies && !policy.takes(row->name)) {
+      throw UsageError(fmt::format("bitale train: the learning rate policy {}, {}, takes no {}.", policy.name,
+                                   policy.formula, row->flag()));
+    }
+  }
+}
+
+// Another optimizer or policy than the default one, or the checkpoint's, brings the settings that go with it.
 TrainOptions options_for(const Settings& s, const ModelRow& model, const NamedArrays* checkpoint) {
   TrainOptions o = checkpoint ? options_of(model, *checkpoint, s.checkpoint) : default_options(model);
-  const std::string optimizer = o.optimizer;
-  for (const auto& [row, value] : s.given) row->set(o, value);
-  if (o.optimizer != optimizer && !checkpoint) {
-    const OptimizerRow& row = find_optimizer(o.optimizer);
-    if (!s.gives("learning_rate")) o.learning_rate = row.learning_rate;
-    if (!s.gives("momentum") && !row.momentum) o.momentum = 0;
+  TrainOptions given = o;
+  for (const auto& [row, value] : s.given) row->set(given, value);
+  if (given.optimizer != o.optimizer) {
+    const OptimizerRow& row = find_optimizer(given.optimizer);
+    o.learning_rate = row.learning_rate;
+    o.momentum = row.momentum.value_or(0);
+    o.weight_decay = row.weight_decay;
   }
+  if (given.policy != o.policy) use_policy(o, given.policy);
+  for (const auto& [row, value] : s.given) row->set(o, value);
+  check_policy(s, find_rate_policy(o.policy));
   o.threads = s.threads;
   check(model, o);
   return o;
@@ -162,6 +174,7 @@ void print_result(const Trainer& trainer, const Settings& s, const Score& held_o
   row("data", trainer.data().source());
   row("epochs", std::to_string(trainer.epoch()) +
                     (trainer.best() ? fmt::format(", the best of them {}", trainer.best()->epoch) : ""));
+  row("learning rate", fmt::format("{:.4g} at step {}", trainer.learning_rate(), trainer.iteration()));
   row("training loss", fmt::format("{:.4f}", trainer.last_epoch().loss()));
   row("training accuracy", fmt::format("{:.2f} %", trainer.last_epoch().accuracy() * 100));
   row("held-out loss", fmt::format("{:.4f}", held_out.loss()));

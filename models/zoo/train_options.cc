@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "models/data/vocabulary.h"
-#include "models/optim/optimizer.h"
+#include "models/optim/named_factors.h"
 #include "models/zoo/metadata.h"
 #include "runtime/base/error.h"
 
@@ -19,9 +19,27 @@ using Of = TrainOptionRow::Of;
 
 constexpr const char* checkpoint_kind = "bitale training checkpoint 1";
 
-bool known_optimizer(const std::string& name) {
-  const auto all = all_optimizers();
-  return std::any_of(all.begin(), all.end(), [&](const OptimizerRow& row) { return name == row.name; });
+template <class Row>
+bool has(std::span<const Row> all, const std::string& name) {
+  return std::any_of(all.begin(), all.end(), [&](const Row& row) { return name == row.name; });
+}
+
+template <class Read>
+bool reads(const Read& read, const std::string& text) {
+  try {
+    read(text);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// "inv, b (1 + gamma i)^-power; ..."
+std::string policy_formulas() {
+  std::string all;
+  for (const RatePolicyRow& row : all_rate_policies())
+    all += fmt::format("{}{}: {}", all.empty() ? "" : "; ", row.name, row.formula);
+  return all;
 }
 
 const TrainOptionRow rows[] = {
@@ -32,32 +50,93 @@ const TrainOptionRow rows[] = {
      .good = [](const Options& o) { return o.batch >= 1; },
      .fixed = true},
     {.name = "optimizer",
-     .help = "sgd, adadelta, rmsprop or adam",
+     .help = optimizer_names(),
      .member = &Options::optimizer,
-     .range = "sgd, adadelta, rmsprop or adam",
-     .good = [](const Options& o) { return known_optimizer(o.optimizer); },
+     .range = "one of " + optimizer_names(),
+     .good = [](const Options& o) { return has(all_optimizers(), o.optimizer); },
      .fixed = true,
      .may_lack = true},
     {.name = "learning_rate",
-     .help = "of the first epoch",
+     .help = "b, which the policy changes from step to step",
      .member = &Options::learning_rate,
      .range = "positive",
      .good = [](const Options& o) { return o.learning_rate > 0 && std::isfinite(o.learning_rate); }},
-    {.name = "decay",
-     .help = "factor of the learning rate per epoch",
-     .member = &Options::decay,
-     .range = "more than 0 and at most 1",
-     .good = [](const Options& o) { return o.decay > 0 && o.decay <= 1; }},
+    {.name = "policy",
+     .help = "of the learning rate at step i of the run: " + policy_formulas(),
+     .member = &Options::policy,
+     .range = "one of " + rate_policy_names(),
+     .good = [](const Options& o) { return has(all_rate_policies(), o.policy); },
+     .may_lack = true},
+    {.name = "gamma",
+     .help = "of policies",
+     .member = &Options::gamma,
+     .range = "a number",
+     .good = [](const Options& o) { return std::isfinite(o.gamma); },
+     .may_lack = true},
+    {.name = "power",
+     .help = "of policies",
+     .member = &Options::power,
+     .range = "0 or positive",
+     .good = [](const Options& o) { return o.power >= 0 && std::isfinite(o.power); },
+     .may_lack = true},
+    {.name = "step_size",
+     .help = "of policies, in steps of the run; 0: those of an epoch",
+     .member = &Options::step_size,
+     .range = "0 or positive",
+     .good = [](const Options& o) { return o.step_size >= 0; },
+     .may_lack = true},
+    {.name = "milestones",
+     .help = "of multistep: steps of the run, as in 1000,2500",
+     .member = &Options::milestones,
+     .range = "steps of the run, each after the one before, as in 1000,2500",
+     .good = [](const Options& o) { return reads(parse_milestones, o.milestones); },
+     .may_lack = true},
+    {.name = "max_iterations",
+     .help = "of poly: steps of the run",
+     .member = &Options::max_iterations,
+     .range = "0 or positive",
+     .good = [](const Options& o) { return o.max_iterations >= 0; },
+     .may_lack = true},
     {.name = "momentum",
-     .help = "of sgd",
+     .help = "of sgd and nesterov",
      .member = &Options::momentum,
      .range = "at least 0 and less than 1",
      .good = [](const Options& o) { return o.momentum >= 0 && o.momentum < 1; }},
     {.name = "weight_decay",
-     .help = "times a parameter is added to its gradient",
+     .help = "times a parameter is added to its gradient (adamw: to what is subtracted)",
      .member = &Options::weight_decay,
      .range = "0 or positive",
      .good = [](const Options& o) { return o.weight_decay >= 0 && std::isfinite(o.weight_decay); }},
+    {.name = "clip_value",
+     .help = "bound of every element of the gradients; 0: none",
+     .member = &Options::clip_value,
+     .range = "0 or positive",
+     .good = [](const Options& o) { return o.clip_value >= 0 && std::isfinite(o.clip_value); },
+     .may_lack = true},
+    {.name = "clip_norm",
+     .help = "bound of the L2 norm of all gradients together, before weight decay; 0: none",
+     .member = &Options::clip_norm,
+     .range = "0 or positive",
+     .good = [](const Options& o) { return o.clip_norm >= 0 && std::isfinite(o.clip_norm); },
+     .may_lack = true},
+    {.name = "rate",
+     .help = "multiples of the learning rate by parameters' names, as in 'b*=2,W1=0.5'",
+     .member = &Options::rate,
+     .range = "patterns of names with factors from 0 on, as in b*=2,W1=0.5",
+     .good = [](const Options& o) { return reads(parse_factors, o.rate); },
+     .may_lack = true},
+    {.name = "decay_scale",
+     .help = "multiples of the weight decay by parameters' names, as in 'b*=0'",
+     .member = &Options::decay_scale,
+     .range = "patterns of names with factors from 0 on, as in b*=0",
+     .good = [](const Options& o) { return reads(parse_factors, o.decay_scale); },
+     .may_lack = true},
+    {.name = "freeze",
+     .help = "parameters that are not trained, as in 'W1,b*': no gradient is computed for them",
+     .member = &Options::freeze,
+     .range = "names of parameters, as in W1,b*",
+     .good = [](const Options& o) { return reads(parse_frozen, o.freeze); },
+     .may_lack = true},
     {.name = "patience",
      .help = "stop after so many epochs that do no better on the held-out examples, 0: never; the best are kept",
      .member = &Options::patience,
@@ -117,8 +196,12 @@ T read(const NamedArrays& checkpoint, const char* name, const std::string& file)
   if constexpr (std::is_same_v<T, std::string>) {
     return checkpoint.text(name, file);
   } else {
-    return number<T>(checkpoint, name, file);
+    return number<T>(checkpoint, name, file, Sign::any);  // check() says what may be negative
   }
+}
+
+const TrainOptionRow& row_of(const std::string& name) {
+  return *std::find_if(std::begin(rows), std::end(rows), [&](const TrainOptionRow& row) { return name == row.name; });
 }
 
 }  // namespace
@@ -129,10 +212,44 @@ TrainOptions default_options(const ModelRow& model) {
   o.batch = model.batch;
   o.optimizer = "adadelta";
   o.learning_rate = find_optimizer(o.optimizer).learning_rate;
-  o.decay = 1;
+  use_policy(o, "fixed");
   o.momentum = 0;
   o.patience = 10;
   return o;
+}
+
+void use_policy(TrainOptions& options, const std::string& policy) {
+  options.policy = policy;
+  options.gamma = options.power = 0;
+  options.step_size = options.max_iterations = 0;
+  options.milestones.clear();
+  for (const RateParameter& p : find_rate_policy(policy).parameters) {
+    const TrainOptionRow& row = row_of(p.name);
+    if (std::holds_alternative<double>(row.get(options))) row.set(options, p.initial);
+    if (std::holds_alternative<std::int64_t>(row.get(options))) row.set(options, static_cast<std::int64_t>(p.initial));
+  }
+}
+
+RateSchedule schedule_of(const TrainOptions& options, std::int64_t steps_per_epoch) {
+  return {.policy = options.policy,
+          .base = options.learning_rate,
+          .gamma = options.gamma,
+          .power = options.power,
+          .step_size = options.step_size > 0 ? options.step_size : steps_per_epoch,
+          .max_iterations = options.max_iterations,
+          .milestones = parse_milestones(options.milestones)};
+}
+
+OptimizerOptions optimizer_options_of(const TrainOptions& options) {
+  NamedFactors rates = parse_factors(options.rate);
+  const NamedFactors frozen = parse_frozen(options.freeze);
+  rates.insert(rates.end(), frozen.begin(), frozen.end());
+  return {.momentum = options.momentum,
+          .weight_decay = options.weight_decay,
+          .clip_value = options.clip_value,
+          .clip_norm = options.clip_norm,
+          .rates = rates,
+          .decays = parse_factors(options.decay_scale)};
 }
 
 std::int64_t default_epochs(const ModelRow& model) { return model.sequences() ? 100 : 10; }
@@ -173,6 +290,7 @@ void check(const ModelRow& model, const TrainOptions& options) {
   }
   if (options.momentum > 0 && !find_optimizer(options.optimizer).momentum)
     throw Error(fmt::format("{} takes no momentum, {} was given.", options.optimizer, options.momentum));
+  check(schedule_of(options, 1));
 }
 
 void require_fixed(const ModelRow& model, const TrainOptions& ours, const TrainOptions& theirs,
@@ -206,6 +324,16 @@ TrainOptions options_of(const ModelRow& model, const NamedArrays& checkpoint, co
           options.*m = read<T>(checkpoint, row.name, file);
         },
         row.member);
+  }
+  // Of a run that had a factor per epoch and no policies.
+  if (!checkpoint.metadata.contains("policy") && checkpoint.metadata.contains("decay")) {
+    use_policy(options, "step");
+    options.gamma = number<double>(checkpoint, "decay", file);
+  }
+  try {
+    check(model, options);
+  } catch (const Error& e) {
+    throw Error(fmt::format("'{}': {}", file, e.what()));
   }
   return options;
 }

@@ -7,6 +7,8 @@
 #include <variant>
 
 #include "models/data/safetensors.h"
+#include "models/optim/optimizer.h"
+#include "models/optim/rate_policy.h"
 #include "models/zoo/models.h"
 
 namespace bitale::models {
@@ -16,9 +18,20 @@ struct TrainOptions {
   std::int64_t batch = 64;
   std::string optimizer = "sgd";
   double learning_rate = 0.05;
-  double decay = 0.8;  // the learning rate of epoch e is learning_rate * decay^e, however many epochs follow
   double momentum = 0.9;
   double weight_decay = 0;
+  double clip_norm = 0, clip_value = 0;
+
+  // How the learning rate follows the steps of the run, however many come after; what the policy does not take is 0.
+  std::string policy = "step";
+  double gamma = 0.8, power = 0;
+  std::int64_t step_size = 0;  // 0: the steps of an epoch
+  std::int64_t max_iterations = 0;
+  std::string milestones{};
+
+  // Of parameters, by their names: as parse_factors and parse_frozen read them.
+  std::string rate{}, decay_scale{}, freeze{};
+
   std::int64_t patience = 0;  // training ends after so many epochs that do no better on the held-out examples; 0: never
   std::int64_t seed = 23455;  // 32 bits: of initial values and orders
 
@@ -32,6 +45,13 @@ struct TrainOptions {
 };
 
 TrainOptions default_options(const ModelRow& model);
+
+// The policy, and what goes with it where nothing is known of the problem; 0 for what it does not take.
+void use_policy(TrainOptions& options, const std::string& policy);
+RateSchedule schedule_of(const TrainOptions& options, std::int64_t steps_per_epoch);
+
+// All but the learning rate, which is a variable of the run. The text must be what the checks let pass.
+OptimizerOptions optimizer_options_of(const TrainOptions& options);
 std::int64_t default_epochs(const ModelRow& model);
 
 using TrainValue = std::variant<std::int64_t, double, std::string>;
@@ -41,9 +61,9 @@ struct TrainOptionRow {
   enum class Of : std::uint8_t { all, digits, words };
 
   const char* name;  // in checkpoints: learning_rate; on the command line --learning-rate
-  const char* help;
+  std::string help;
   std::variant<std::int64_t TrainOptions::*, double TrainOptions::*, std::string TrainOptions::*> member;
-  const char* range;  // what must hold, in words behind "must be"
+  std::string range;  // what must hold, in words behind "must be"
   bool (*good)(const TrainOptions& options);
   Of of = Of::all;
   bool fixed = false;     // a run cannot be continued with another value
@@ -64,7 +84,8 @@ void check(const ModelRow& model, const TrainOptions& options);
 // ---- in checkpoints ----
 
 void put(NamedArrays& checkpoint, const ModelRow& model, const TrainOptions& options);
-// The settings that a checkpoint was trained with, for continuing it. Error if it is not one of this model.
+// The settings that a checkpoint was trained with, for continuing it. Error if it is not one of this model, or holds
+// settings that check() does not take.
 TrainOptions options_of(const ModelRow& model, const NamedArrays& checkpoint, const std::string& file);
 
 // Error if a setting that is fixed differs; `theirs` are a checkpoint's.

@@ -223,6 +223,32 @@ TEST_CASE("Ctrl-C leaves a checkpoint that training continues from") {
   CHECK_THAT(resumed.out, contains("held-out accuracy"));
 }
 
+TEST_CASE("a process that resumes writes the checkpoint that one process would have written") {
+  const TempFolder folder;
+  const auto file = [&](const char* name) { return (folder.path() / name).string(); };
+  const auto train = [&](const char* epochs, const std::string& checkpoint, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"train", "lenet",   "--epochs",     epochs,    "--threads",
+                                          "1",     "--quiet", "--checkpoint", checkpoint};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Ran ran = run_bitale(arguments, {{"BITALE_DATA", ""}});
+    INFO(ran.err);
+    REQUIRE(ran.status == 0);
+  };
+  const auto bytes = [](const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const std::vector<std::string> settings = {
+      "--optimizer",   "nesterov", "--policy",       "inv",    "--gamma",  "0.01",
+      "--batch",       "256",      "--clip-norm",    "0.5",    "--rate",   "b*=2",
+      "--decay-scale", "b*=0",     "--weight-decay", "0.0005", "--freeze", "W2"};
+  train("2", file("whole"), settings);
+  train("1", file("half"), settings);
+  CHECK(bytes(file("half")) != bytes(file("whole")));
+  train("2", file("half"), {"--resume"});
+  CHECK(bytes(file("half")) == bytes(file("whole")));
+}
+
 TEST_CASE("Ctrl-C while an LSTM trains on the bundled sentences") {
   const TempFolder folder;
   const std::string file = folder.path() / "lstm.safetensors";

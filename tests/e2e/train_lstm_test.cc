@@ -1,5 +1,6 @@
 // Training a network on reviews, interrupted and continued.
 #include "models/data/safetensors.h"
+#include "models/optim/optimizer.h"
 #include "models/zoo/reviews_data.h"
 #include "models/zoo/train.h"
 #include "runtime/base/error.h"
@@ -143,15 +144,28 @@ TEST_CASE("the best epoch is kept, and ends the run when no better one comes") {
   CHECK_FALSE(endless.best());
 }
 
-TEST_CASE("every optimizer trains the LSTM, and its state is in the checkpoint") {
-  for (const char* optimizer : {"sgd", "adadelta", "rmsprop", "adam"}) {
-    INFO(optimizer);
+TEST_CASE("every optimizer trains the LSTM, and its state and settings are in the checkpoint") {
+  const TempFolder folder;
+  const std::string file = folder.path() / "c.safetensors";
+  for (const OptimizerRow& row : all_optimizers()) {
+    INFO(row.name);
     TrainOptions options = settings();
-    options.optimizer = optimizer;
-    Trainer whole = trainer(options), first = trainer(options), second = trainer(options);
+    options.optimizer = row.name;
+    options.learning_rate = row.learning_rate;
+    options.momentum = row.momentum ? 0.5 : 0;
+    options.weight_decay = 0.01;
+    options.clip_norm = 0.05;
+    options.rate = "b*=2,Wemb=0.5";
+    options.decay_scale = "b*=0";
+    options.freeze = "b2";
+    use_policy(options, "inv");
+    Trainer whole = trainer(options), first = trainer(options);
     for (int i = 0; i < 4; ++i) whole.step();
     for (int i = 0; i < 2; ++i) first.step();
-    second.restore(first.checkpoint(), "c");
+    write_safetensors(file, first.checkpoint());
+    const NamedArrays read = read_safetensors(file);
+    Trainer second = trainer(options_of(find_model("lstm"), read, file));
+    second.restore(read, file);
     for (int i = 0; i < 2; ++i) second.step();
     check_same(second.checkpoint(), whole.checkpoint());
   }
@@ -188,6 +202,7 @@ TEST_CASE("settings of reviews that make no sense") {
   CHECK_THROWS_WITH(with([](auto& o) { o.hidden = 0; }), contains("the hidden must be at least 1, 0 was given"));
   CHECK_THROWS_WITH(with([](auto& o) { o.momentum = 0.5; }), contains("adam takes no momentum, 0.5 was given"));
   CHECK_THROWS_WITH(with([](auto& o) { o.optimizer = "best"; }),
-                    contains("must be sgd, adadelta, rmsprop or adam, best"));
+                    contains("must be one of " + optimizer_names() + ", best was given"));
+  CHECK_THROWS_WITH(with([](auto& o) { o.freeze = "W9"; }), contains("no parameter is named 'W9'; there are: Wemb"));
   CHECK_THROWS_WITH(with([](auto& o) { o.max_length = 1; }), contains("of made-up reviews, 0 are left to train on"));
 }

@@ -2,7 +2,9 @@
 
 #include "models/zoo/train.h"
 
+#include "models/optim/named_factors.h"
 #include "models/zoo/digits_data.h"
+#include "models/zoo/lenet.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/same_arrays.h"
@@ -90,6 +92,103 @@ TEST_CASE("a run stopped within an epoch continues where it was") {
   check_same(second.checkpoint(), whole.checkpoint());
 }
 
+TEST_CASE("a run with any policy continues where it was, within an epoch and behind it") {
+  for (const RatePolicyRow& policy : all_rate_policies()) {
+    INFO(policy.name);
+    TrainOptions options;
+    use_policy(options, policy.name);
+    if (policy.takes("gamma")) options.gamma = policy.name == std::string("sigmoid") ? -0.5 : 0.75;
+    if (policy.takes("milestones")) options.milestones = "1,2,10,13";
+    if (policy.takes("max_iterations")) options.max_iterations = 15;
+    Trainer whole = trainer(options);
+    std::vector<double> rates;
+    for (int i = 0; i < 14; ++i) {  // an epoch has eight steps
+      CHECK(whole.iteration() == i);
+      rates.push_back(whole.learning_rate());
+      whole.step();
+    }
+    CHECK((rates.front() != rates.back()) == (policy.name != std::string("fixed")));
+
+    Trainer first = trainer(options);
+    for (int i = 0; i < 11; ++i) first.step();
+    const NamedArrays half = first.checkpoint();
+    Trainer second = trainer(options_of(find_model("lenet"), half, "c"));
+    second.restore(half, "c");
+    CHECK(second.iteration() == 11);
+    CHECK(second.learning_rate() == rates[11]);
+    for (int i = 11; i < 14; ++i) second.step();
+    check_same(second.checkpoint(), whole.checkpoint());
+  }
+}
+
+TEST_CASE("a step of no other size is an epoch") {
+  Trainer t = trainer();
+  for (int i = 0; i < 7; ++i) t.step();
+  CHECK(t.learning_rate() == 0.05);
+  t.step();
+  CHECK(t.learning_rate() == Approx(0.05 * 0.8));
+  Trainer other = trainer({.gamma = 0.5, .step_size = 2});
+  for (int i = 0; i < 5; ++i) other.step();
+  CHECK(other.learning_rate() == Approx(0.05 * 0.25));
+}
+
+TEST_CASE("a checkpoint with a factor per epoch and no policy continues") {
+  TrainOptions options;
+  options.gamma = 0.5;
+  const Trainer t = trainer(options);
+  NamedArrays old = t.checkpoint();
+  for (const TrainOptionRow& row : train_option_rows())
+    if (row.may_lack && row.name != std::string("optimizer")) old.metadata.erase(row.name);
+  old.metadata["decay"] = "0.5";
+  const TrainOptions read = options_of(find_model("lenet"), old, "old");
+  for (const TrainOptionRow& row : train_option_rows()) {
+    INFO(row.name);
+    CHECK(row.get(read) == row.get(options));
+  }
+}
+
+TEST_CASE("frozen parameters stay as they are, and cost nothing but the forward pass") {
+  const auto flops = [](const TrainOptions& options) {
+    Trainer t = trainer(options);
+    const std::vector<Shared> parameters = t.model().parameters;
+    std::vector<Array> before;
+    for (const Shared& p : parameters) before.push_back(p.get());
+    t.step();
+    t.step();
+    const NamedFactors rates = optimizer_options_of(options).rates;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      INFO(parameters[i].name());
+      CHECK(parameters[i].get().same_bits(before[i]) == (factor_of(rates, parameters[i].name()) == 0));
+    }
+    const std::vector<Array> batch = sample_lenet(64, 0, 1);
+    const std::vector<Argument> arguments(batch.begin(), batch.end());
+    return t.step_flops({arguments, 64});
+  };
+  const double all = flops({}), convolutions = flops({.freeze = "[Wb][12]"}), last = flops({.freeze = "[Wb][123]"});
+  // Of 64 digits: conv1, conv2, and the two dense layers.
+  const double conv1 = 2.0 * 64 * 25 * 20 * 24 * 24, conv2 = 2.0 * 64 * 500 * 50 * 8 * 8, dense1 = 2.0 * 64 * 800 * 500,
+               dense2 = 2.0 * 64 * 500 * 10;
+  CHECK(all == 2 * conv1 + 3 * (conv2 + dense1 + dense2));
+  CHECK(convolutions == conv1 + conv2 + 2 * dense1 + 3 * dense2);
+  CHECK(last == conv1 + conv2 + dense1 + 2 * dense2);
+}
+
+TEST_CASE("a run can freeze more, and thaw what the optimizer knows nothing of only where it knows nothing at all") {
+  Trainer t = trainer({.freeze = "W1"});
+  t.step();
+  const NamedArrays frozen = t.checkpoint();
+  Trainer more = trainer({.freeze = "W1,W2"});
+  CHECK_NOTHROW(more.restore(frozen, "c"));
+  Trainer all = trainer();
+  const NamedArrays before = all.checkpoint();
+  CHECK_THROWS_WITH(all.restore(frozen, "c"), contains("in 'c', W1 is frozen, so that sgd knows nothing"));
+  check_same(all.checkpoint(), before);
+
+  Trainer plain = trainer({.momentum = 0, .freeze = "W1"});
+  Trainer thawed = trainer({.momentum = 0});
+  CHECK_NOTHROW(thawed.restore(plain.checkpoint(), "c"));
+}
+
 TEST_CASE("checkpoints that cannot be continued change nothing") {
   Trainer t = trainer();
   const NamedArrays good = t.checkpoint();
@@ -105,6 +204,9 @@ TEST_CASE("checkpoints that cannot be continued change nothing") {
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["digits"] = "4000"; }), contains("digits 4000, and 500"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["epoch"] = "-1"; }), contains("not a usable number"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["momentum"] = "nan"; }), contains("not a usable number"));
+  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["momentum"] = "-0.5"; }), contains("'c': the momentum must be"));
+  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["policy"] = "cosine"; }), contains("must be one of fixed, step"));
+  CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["rate"] = "b*"; }), contains("patterns of names with factors"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.metadata["epoch_under_way.examples"] = "500"; }),
                     contains("claims 500 examples"));
   CHECK_THROWS_WITH(restored([](auto& c) { c.arrays.pop_back(); }), contains("has no array"));
@@ -117,5 +219,12 @@ TEST_CASE("settings of training that make no sense") {
   CHECK_THROWS_WITH(trainer({.batch = 0}), contains("at least 1"));
   CHECK_THROWS_WITH(trainer({.learning_rate = -1}), contains("must be positive"));
   CHECK_THROWS_WITH(trainer({.shift = 28}), contains("0 to 27 pixels, 28 was given"));
-  CHECK_THROWS_WITH(trainer({.decay = 0}), contains("at most 1"));
+  CHECK_THROWS_WITH(trainer({.gamma = 0}), contains("policy step, b gamma^floor(i / step_size): the gamma must be"));
+  CHECK_THROWS_WITH(trainer({.policy = "cosine"}), contains("the policy must be one of fixed, step, "));
+  CHECK_THROWS_WITH(trainer({.policy = "poly"}), contains("the max_iterations must be at least 1, 0 was given"));
+  CHECK_THROWS_WITH(trainer({.policy = "multistep", .milestones = "5,4"}), contains("each after the one before"));
+  CHECK_THROWS_WITH(trainer({.clip_norm = -1}), contains("the clip norm must be 0 or positive, -1 was given"));
+  CHECK_THROWS_WITH(trainer({.rate = "W1"}), contains("patterns of names with factors from 0 on"));
+  CHECK_THROWS_WITH(trainer({.decay_scale = "q=0"}), contains("no parameter is named 'q'; there are: W4, W3"));
+  CHECK_THROWS_WITH(trainer({.freeze = "*"}), contains("nothing is left to train"));
 }

@@ -65,7 +65,15 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"train", "lenet", "--resume"}, "--resume needs --checkpoint FILE");
   check_usage({"train", "letnet"}, "there is no model 'letnet'; there are: lenet, alexnet, sae, lstm");
   check_usage({"train", "lstm", "--window", "-1"}, "--window -1: it must be 0 or positive");
-  check_usage({"train", "lstm", "--optimizer", "best"}, "--optimizer best: it must be sgd, adadelta, rmsprop or adam");
+  check_usage({"train", "lstm", "--optimizer", "best"},
+              "--optimizer best: it must be one of sgd, nesterov, adagrad, adadelta, rmsprop, adam, adamw");
+  check_usage({"train", "lenet", "--policy", "cosine"}, "--policy cosine: it must be one of fixed, step, exp, inv");
+  check_usage({"train", "lenet", "--policy", "inv", "--step-size", "3"},
+              "policy inv, b (1 + gamma i)^-power, takes no --step-size");
+  check_usage({"train", "lstm", "--gamma", "0.5"}, "policy fixed, b, takes no --gamma");
+  check_usage({"train", "lenet", "--milestones", "3,2"}, "--milestones 3,2: it must be steps of the run");
+  check_usage({"train", "lenet", "--rate", "b"}, "--rate b: it must be patterns of names with factors");
+  check_usage({"train", "lenet", "--clip-norm", "-1"}, "--clip-norm -1: it must be 0 or positive");
   check_usage({"cache", "empty"}, "empty not in {path,list,clear}");
 }
 
@@ -74,6 +82,8 @@ TEST_CASE("options of another model") {
               "--shift is a setting of models that read digits, which lstm does not");
   check_usage({"train", "lenet", "--hidden", "2"}, "--hidden is a setting of models that read words, which lenet does");
   check_error({"train", "lstm", "--momentum", "0.5"}, "adadelta takes no momentum, 0.5 was given");
+  check_error({"train", "lenet", "--policy", "exp"}, "policy exp, b gamma^i: the gamma must be positive, 0 was given");
+  check_error({"train", "lenet", "--freeze", "W9"}, "no parameter is named 'W9'; there are: W4, W3, W2, W1");
   check_usage({"bench", "lenet", "--batch-steps", "3"}, "takes no --batch-steps");
   check_usage({"bench", "lstm", "--last-layer", "random"}, "--last-layer is for networks whose last layer");
 }
