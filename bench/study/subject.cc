@@ -11,7 +11,11 @@ namespace {
 constexpr std::uint32_t data_seed = 1;
 
 FunctionOptions function_options(const SubjectOptions& options, const char* part) {
-  return {.name = options.model + "_" + part, .threads = options.threads, .isa = options.isa, .unused_inputs = true};
+  return {.name = options.model + "_" + part,
+          .threads = options.threads,
+          .isa = options.isa,
+          .unused_inputs = true,
+          .conv = options.conv};
 }
 
 SampleBatch sample_batch(const std::vector<Array>& arrays, std::int64_t size, std::int64_t steps) {
@@ -35,6 +39,7 @@ std::vector<std::string> to_arguments(const SubjectOptions& options) {
   std::vector<std::string> words = {options.model, "--batch", std::to_string(options.batch), "--threads",
                                     std::to_string(options.threads)};
   if (!options.isa.empty()) words.insert(words.end(), {"--isa", options.isa});
+  if (options.conv != ConvAlgorithm::automatic) words.insert(words.end(), {"--conv", to_string(options.conv)});
   if (options.constant_batch) words.emplace_back("--constant-batch");
   if (options.random_last_layer) words.insert(words.end(), {"--last-layer", "random"});
   if (options.input_gradient) words.emplace_back("--input-gradient");

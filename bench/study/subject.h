@@ -25,6 +25,7 @@ struct SubjectOptions {
   bool dropout = false;  // what training descends on
   int threads = 0;
   std::string isa{};
+  ConvAlgorithm conv = ConvAlgorithm::automatic;  // of convolutions that name none
 };
 
 // The command-line form of the options, for processes that measure a part.

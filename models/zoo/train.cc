@@ -70,10 +70,11 @@ Trainer::Trainer(const ModelRow& row, std::unique_ptr<TrainingData> data, const 
                 {.learning_rate = learning_rate_, .momentum = options.momentum, .weight_decay = options.weight_decay});
   optimizer_state_ = updates.state;
   const Tensor labels = model_.inputs.back();
-  train_ = function(model_.inputs, {model_.training_loss, right_answers(model_.training_logits, labels)},
-                    {.updates = updates.updates, .name = model_.name + "_train", .threads = options.threads});
+  train_ = function(
+      model_.inputs, {model_.training_loss, right_answers(model_.training_logits, labels)},
+      {.updates = updates.updates, .name = model_.name + "_train", .threads = options.threads, .conv = options.conv});
   evaluate_ = function(model_.inputs, {model_.loss, right_answers(model_.logits, labels)},
-                       {.name = model_.name + "_evaluate", .threads = options.threads});
+                       {.name = model_.name + "_evaluate", .threads = options.threads, .conv = options.conv});
 }
 
 double Trainer::learning_rate() const {
