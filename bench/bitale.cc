@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/compile_time/graphs_command.h"
+#include "bench/conv/commands.h"
 #include "bench/gemm/commands.h"
 #include "bench/harness/process.h"
 #include "bench/micro/contraction_leaves.h"
@@ -27,6 +28,7 @@ int print_version(std::span<const std::string>) {
 
 // What else than a network can be measured.
 const Command subjects[] = {
+    {"conv", "the convolutions of a network, layer by layer, by every algorithm", bench::bench_conv_command},
     {"gemm", "matrix products against OpenBLAS", bench::bench_gemm_command},
     {"graphs", "the compilation of graphs of many nodes", bench::bench_graphs_command},
     {"leaves", "the micro-kernels and packing routines of contractions alone", bench::bench_leaves_command},

@@ -6,6 +6,7 @@
 #include "compiler/prim/prim.h"
 #include "compiler/scan/ops.h"
 #include "ops/api/ops.h"
+#include "ops/conv/choices.h"
 #include "ops/elementwise/rules.h"
 #include "ops/index/rules.h"
 #include "ops/linalg/rules.h"
@@ -58,6 +59,7 @@ namespace bitale::ops {
     OP(kron) OP(cross) OP(multi_dot) OP(matrix_power) OP(matrix_norm))   \
   FAMILY("conv",                                                         \
     OP(conv) OP(conv_backward_data) OP(conv_backward_filters)            \
+    OP(conv_direct) OP(conv_im2col) OP(fft2) OP(ifft2)                   \
     OP(conv_transpose)                                                   \
     OP(max_pool) OP(max_pool_index) OP(max_pool_gather)                  \
     OP(max_pool_backward)                                                \
@@ -109,6 +111,7 @@ void register_all() {
     driver::add_rules(linalg_rules(), driver::RuleStage::stabilise);
     driver::add_rules(nn_algebra_rules(), driver::RuleStage::simplify);
     driver::add_rules(index_rules(), driver::RuleStage::simplify);
+    driver::add_choices(conv_choices());
     return true;
   }();
   (void)once;

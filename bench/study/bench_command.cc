@@ -58,6 +58,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--json", s.json, json_help);
   app.footer(
       "Not networks, but what they are made of:\n"
+      "  bitale bench conv      the convolutions of a network, layer by layer, by every algorithm\n"
       "  bitale bench gemm      matrix products against OpenBLAS\n"
       "  bitale bench leaves    the generated micro-kernels and packing routines alone");
   if (!parse_command_line(app, arguments)) return false;

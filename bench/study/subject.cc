@@ -14,7 +14,8 @@ FunctionOptions function_options(const SubjectOptions& options, const char* part
   return {.name = options.model + "_" + (options.step.empty() ? "" : options.step + "_") + part,
           .threads = options.threads,
           .isa = options.isa,
-          .unused_inputs = true};
+          .unused_inputs = true,
+          .conv = options.conv};
 }
 
 SampleBatch sample_batch(const std::vector<Array>& arrays, std::int64_t size, std::int64_t steps) {
@@ -55,6 +56,7 @@ std::vector<std::string> to_arguments(const SubjectOptions& options) {
   if (!options.variant.empty()) words.insert(words.end(), {"--variant", options.variant});
   if (!options.step.empty()) words.insert(words.end(), {"--step", options.step});
   if (!options.isa.empty()) words.insert(words.end(), {"--isa", options.isa});
+  if (options.conv != ConvAlgorithm::automatic) words.insert(words.end(), {"--conv", to_string(options.conv)});
   if (options.constant_batch) words.emplace_back("--constant-batch");
   if (options.random_last_layer) words.insert(words.end(), {"--last-layer", "random"});
   if (options.scaled_weights) words.emplace_back("--scaled-weights");

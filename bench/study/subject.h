@@ -28,6 +28,7 @@ struct SubjectOptions {
   std::optional<bool> dropout{};  // what training descends on; absent: as in the study, which the model decides
   int threads = 0;
   std::string isa{};
+  ConvAlgorithm conv = ConvAlgorithm::automatic;  // of convolutions that name none
 };
 
 // The command-line form of the options, for processes that measure a part.

@@ -38,8 +38,11 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 std::string settings_of(const CompileOptions& o, Isa isa) {
-  return fmt::format("level {} relaxed {} isa {} abi {} disabled '{}' generator '{}' build {}", o.level, o.relaxed,
-                     to_string(isa), abi_version, flags().disable, codegen::host_generator_version(), build_id());
+  std::string algorithms;
+  for (const auto& [ops, algorithm] : o.algorithms) algorithms += ops + "=" + algorithm + " ";
+  return fmt::format("level {} relaxed {} algorithms '{}' isa {} abi {} disabled '{}' generator '{}' build {}", o.level,
+                     o.relaxed, algorithms, to_string(isa), abi_version, flags().disable,
+                     codegen::host_generator_version(), build_id());
 }
 
 // The optimised graph, with its phases noted in the report.
@@ -52,6 +55,7 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   rewrite::PassContext context;
   context.level = options.level;
   context.options.relaxed = options.relaxed;
+  context.algorithms = options.algorithms;
   context.options.disabled = split(flags().disable);
   std::vector<rewrite::PassReport> passes;
   const Clock clock;
@@ -65,6 +69,7 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
     report.nodes_after = passes.back().nodes_after;
   }
   report.rules_fired = context.rules_fired;
+  report.chosen = context.choices;
   lower::FunctionGraph out = g;
   out.requirements = lower::requirements_of(g);
   for (std::size_t i = 0; i < out.outputs.size(); ++i) out.outputs[i] = graph.outputs[i].named(g.outputs[i].name());

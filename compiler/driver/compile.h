@@ -1,6 +1,7 @@
 // compile(): from a graph to a program that runs, through the pipeline, lowering, code generation and the cache.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct CompileOptions {
   bool relaxed = false;  // relaxed rules
   bool use_cache = true;
   bool check = false;  // every step of every call against the interpreter; also by the flag. Comes from no cache then
+  std::map<std::string, std::string> algorithms{};  // as in rewrite::PassContext
 };
 
 struct Compiled {

@@ -1,6 +1,7 @@
 #include "compiler/driver/pipeline.h"
 
 #include "compiler/passes/canonicalise.h"
+#include "compiler/passes/choose_algorithms.h"
 #include "compiler/passes/constant_fold.h"
 #include "compiler/passes/rules.h"
 #include "compiler/passes/simplify.h"
@@ -15,6 +16,7 @@ using rewrite::RuleSet;
 
 struct AddedRules {
   std::vector<const Rule*> all, stabilising;
+  std::vector<rewrite::ChoiceRow> choices;
 };
 AddedRules& added_rules() {
   static auto* rules = new AddedRules;
@@ -42,12 +44,20 @@ ir::Graph simplify(const ir::Graph& graph, rewrite::PassContext& context) {
   return passes::apply_tables(graph, context, rules);
 }
 
+ir::Graph choose_algorithms(const ir::Graph& graph, rewrite::PassContext& context) {
+  return passes::choose_algorithms(graph, context, added_rules().choices);
+}
+
 }  // namespace
 
 void add_rules(std::span<const Rule* const> rules, RuleStage stage) {
   AddedRules& added = added_rules();
   added.all.insert(added.all.end(), rules.begin(), rules.end());
   if (stage == RuleStage::stabilise) added.stabilising.insert(added.stabilising.end(), rules.begin(), rules.end());
+}
+
+void add_choices(std::span<const rewrite::ChoiceRow> rows) {
+  added_rules().choices.insert(added_rules().choices.end(), rows.begin(), rows.end());
 }
 
 std::span<const Rule* const> rules_of_ops() { return added_rules().all; }
@@ -61,6 +71,7 @@ const rewrite::Pipeline& pipeline() {
       {"simplify", simplify, "no rule of the tables fires", 1},
       {"push_out", loops::push_out, "products in loops feed carries and depend on them", 1},
       {"merge_pushed", loops::merge_scans, "no two scans carry the same; what scans give is read", 1},
+      {"choose_algorithms", choose_algorithms, "no op is left that becomes others to be computed", 0},
       {"sink_movement", passes::sink_movement, "movement follows arithmetic", 1},
       {"simplify_moved", simplify, "no rule of the tables fires", 1},
       {"canonicalise_again", passes::canonicalise, "operands of commutative ops are in one order", 1},

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "compiler/rewrite/choice.h"
 #include "compiler/rewrite/pass.h"
 
 namespace bitale::driver {
@@ -12,6 +13,9 @@ namespace bitale::driver {
 enum class RuleStage : std::uint8_t { stabilise, simplify };
 void add_rules(std::span<const rewrite::Rule* const> rules, RuleStage stage);
 std::span<const rewrite::Rule* const> rules_of_ops();  // of both stages
+
+// Ops that can be computed in several ways, for the pass choose_algorithms: called once, as well.
+void add_choices(std::span<const rewrite::ChoiceRow> rows);
 
 const rewrite::Pipeline& pipeline();
 

@@ -15,6 +15,7 @@ std::string CompileReport::table() const {
     s += fmt::format("{:>10.3f} ms  {}{}{}\n", p.seconds * 1e3, std::string(static_cast<std::size_t>(p.depth) * 2, ' '),
                      p.name, p.detail.empty() ? "" : "  (" + p.detail + ")");
   for (const auto& [rule, count] : rules_fired) s += fmt::format("{:>13}  rule {}\n", count, rule);
+  for (const std::string& choice : chosen) s += fmt::format("{:>13}  {}\n", "chosen", choice);
   for (const std::string& choice : tuned) s += fmt::format("{:>13}  {}\n", "tuned", choice);
   return s;
 }
@@ -34,6 +35,7 @@ std::string CompileReport::json() const {
   for (const Phase& p : phases)
     j["phases"].push_back({{"name", p.name}, {"seconds", p.seconds}, {"depth", p.depth}, {"detail", p.detail}});
   for (const auto& [rule, count] : rules_fired) j["rules"][rule] = count;
+  if (!chosen.empty()) j["chosen"] = chosen;
   if (!tuned.empty()) j["tuned"] = tuned;
   return j.dump(2);
 }

@@ -36,7 +36,8 @@ struct CompileReport {
   int kernel_hits = 0, kernel_misses = 0;
   std::map<std::string, std::int64_t> rules_fired;
   std::int64_t code_bytes = 0;
-  std::vector<std::string> tuned;  // what the tuner chose so far, a line each
+  std::vector<std::string> chosen;  // algorithms of ops that have several, a line each; none if it came from the cache
+  std::vector<std::string> tuned;   // what the tuner chose so far, a line each
 
   std::string table() const;
   std::string json() const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,10 @@ struct PassContext {
   int level = 2;  // optimisation level O0..O3
   RewriteOptions options;
   Counts rules_fired;
-  std::string name = "graph";  // of what is compiled, in the names of dump files
-  bool verify = false;         // verify after every pass; builds with BITALE_VERIFY always do
+  std::map<std::string, std::string> algorithms;  // that the function asks for, by the word of the ops: {"conv", "fft"}
+  std::vector<std::string> choices;               // what was chosen for ops that have several, a line each
+  std::string name = "graph";                     // of what is compiled, in the names of dump files
+  bool verify = false;                            // verify after every pass; builds with BITALE_VERIFY always do
 };
 
 struct Pass {

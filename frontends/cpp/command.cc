@@ -1,5 +1,6 @@
 #include "frontends/cpp/command.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <vector>
 
@@ -37,6 +38,20 @@ bool parse_command_line(CLI::App& app, std::span<const std::string> arguments) {
     throw UsageError(explain(app, error));
   }
   return true;
+}
+
+void add_conv_option(CLI::App& app, ConvAlgorithm& algorithm) {
+  const std::string names = conv_algorithm_names();
+  std::vector<std::string> each;
+  for (std::size_t at = 0; at < names.size();) {
+    const std::size_t end = std::min(names.find(", ", at), names.size());
+    each.push_back(names.substr(at, end - at));
+    at = end + 2;
+  }
+  app.add_option_function<std::string>(
+         "--conv", [&algorithm](const std::string& name) { algorithm = conv_algorithm(name); },
+         "what computes convolutions: " + names + " (automatic)")
+      ->check(CLI::IsMember(each));
 }
 
 }  // namespace bitale

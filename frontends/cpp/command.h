@@ -3,6 +3,8 @@
 #include <span>
 #include <string>
 
+#include <bitale/conv_algorithm.h>
+
 #include "runtime/base/error.h"
 
 namespace CLI {
@@ -27,5 +29,8 @@ class UsageError : public Error {
 
 // False if help was asked for, and printed. What cannot be parsed is a UsageError that says what can be given instead.
 bool parse_command_line(CLI::App& app, std::span<const std::string> arguments);
+
+// --conv ALGORITHM, of commands that compile networks.
+void add_conv_option(CLI::App& app, ConvAlgorithm& algorithm);
 
 }  // namespace bitale

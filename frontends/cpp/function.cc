@@ -118,7 +118,9 @@ driver::CompileOptions compile_options(const FunctionOptions& o) {
     throw Error(o.name + ": the optimisation level is 0 to 3, got " + std::to_string(o.level));
   if (o.threads < 0)
     throw Error(o.name + ": the number of threads must not be negative, got " + std::to_string(o.threads));
-  return {o.level, o.isa, o.relaxed, o.cache, o.check};
+  driver::CompileOptions options{o.level, o.isa, o.relaxed, o.cache, o.check};
+  if (o.conv != ConvAlgorithm::automatic) options.algorithms["conv"] = to_string(o.conv);
+  return options;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ namespace {
 
 struct Settings {
   std::string model, variant, step, stage = "optimised", function = "forward", dot;
+  ConvAlgorithm conv = ConvAlgorithm::automatic;
 };
 
 struct StageText {
@@ -46,6 +47,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
       ->check(CLI::IsMember(stage_names()));
   app.add_option("--function", s.function, "forward or gradient (forward)")
       ->check(CLI::IsMember(std::vector<std::string>{"forward", "gradient"}));
+  add_conv_option(app, s.conv);
   app.add_option("--dot", s.dot, "write the graph for GraphViz to this file instead ('-': standard output)");
   app.add_option("--variant", s.variant, "of a network that has several (the first; " + variant_names() + ")");
   app.add_option("--step", s.step, "of a network that is trained in several (the last; " + step_names() + ")");
@@ -80,8 +82,9 @@ int graph_command(std::span<const std::string> arguments) {
   const BuiltModel model = step_of(find_model(s.model).build({.variant = s.variant, .graph_only = true}), s.step);
   const std::vector<Tensor> outputs =
       s.function == "forward" ? std::vector{model.loss} : grad(model.loss, model.parameter_tensors());
-  const Stages stages = bitale::stages(model.inputs, outputs,
-                                       {.name = s.model + "_" + (s.step.empty() ? "" : s.step + "_") + s.function});
+  const Stages stages =
+      bitale::stages(model.inputs, outputs,
+                     {.name = s.model + "_" + (s.step.empty() ? "" : s.step + "_") + s.function, .conv = s.conv});
   if (s.dot.empty()) {
     write_text("-", stages.*row.text);
   } else {

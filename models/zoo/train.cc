@@ -71,10 +71,11 @@ Trainer::Trainer(const ModelRow& row, std::unique_ptr<TrainingData> data, const 
       find_optimizer(options.optimizer).step(model_.training_loss, model_.parameters, optimizer_options);
   optimizer_state_ = updates.state;
   const Tensor labels = model_.inputs.back();
-  train_ = function(model_.inputs, {model_.training_loss, right_answers(model_.training_logits, labels)},
-                    {.updates = updates.updates, .name = model_.name + "_train", .threads = options.threads});
+  train_ = function(
+      model_.inputs, {model_.training_loss, right_answers(model_.training_logits, labels)},
+      {.updates = updates.updates, .name = model_.name + "_train", .threads = options.threads, .conv = options.conv});
   evaluate_ = function(model_.inputs, {model_.loss, right_answers(model_.logits, labels)},
-                       {.name = model_.name + "_evaluate", .threads = options.threads});
+                       {.name = model_.name + "_evaluate", .threads = options.threads, .conv = options.conv});
 }
 
 std::int64_t Trainer::steps_per_epoch() const { return (data_->size() + options_.batch - 1) / options_.batch; }

@@ -32,6 +32,7 @@ struct Settings {
   bool resume = false, quiet = false;
   std::vector<std::pair<const Row*, TrainValue>> given;
   int threads = 0;
+  ConvAlgorithm conv = ConvAlgorithm::automatic;
 };
 
 // "(64)", or where models differ "(lenet 64, lstm 16)", of a setting or of what else `value` says.
@@ -95,6 +96,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
       ->check(CLI::NonNegativeNumber);
   for (const Row& row : train_option_rows()) add_setting(app, s, row);
   app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
+  add_conv_option(app, s.conv);
   app.add_option("--checkpoint", s.checkpoint, "safetensors file, written after epochs and on Ctrl-C");
   app.add_flag("--resume", s.resume, "continue from the checkpoint, with its settings where none are given");
   app.add_option("--every", s.every, "epochs between checkpoints (1)")->check(CLI::PositiveNumber);
@@ -138,6 +140,7 @@ TrainOptions options_for(const Settings& s, const ModelRow& model, const NamedAr
   for (const auto& [row, value] : s.given) row->set(o, value);
   check_policy(s, find_rate_policy(o.policy));
   o.threads = s.threads;
+  o.conv = s.conv;
   check(model, o);
   return o;
 }

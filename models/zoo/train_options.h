@@ -6,6 +6,8 @@
 #include <string>
 #include <variant>
 
+#include <bitale/conv_algorithm.h>
+
 #include "models/data/safetensors.h"
 #include "models/optim/optimizer.h"
 #include "models/optim/rate_policy.h"
@@ -42,6 +44,7 @@ struct TrainOptions {
   std::int64_t window = 0;        // of every so many batches, reviews are sorted by length; 0: of none
 
   int threads = 0;  // 0: the default of functions
+  ConvAlgorithm conv = ConvAlgorithm::automatic;
 };
 
 TrainOptions default_options(const ModelRow& model);

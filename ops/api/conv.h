@@ -4,6 +4,7 @@
 // Options with one entry per axis may be given as one for all axes; an empty list is the default.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <vector>
 
@@ -33,11 +34,23 @@ struct Padding {
   Padding(Rule r, std::vector<std::int64_t> v) : rule(r), values(std::move(v)) {}
 };
 
+// What computes a convolution and its gradients; docs/convolutions.md says what each is and what it cannot compute.
+//   automatic      what the function is compiled for, else what is expected to be fastest
+//   implicit_gemm  a contraction whose index maps are the windows'
+//   im2col         patch matrices, and OpenBLAS
+//   direct         the sum as it stands, without packing
+//   winograd       small tiles by polynomial interpolation: windows of 3 and 5 elements, stride 1
+//   fft            products of spectra: stride 1
+enum class ConvAlgorithm : std::uint8_t { automatic, implicit_gemm, im2col, direct, winograd, fft };
+const char* to_string(ConvAlgorithm algorithm);
+
 struct ConvOptions {
   std::vector<std::int64_t> stride = {}, dilation = {};  // default 1
   Padding padding = {};
   std::int64_t groups = 1;
   bool flip = false;  // true convolution: filters turned around along every spatial axis
+  // An Error if it cannot compute this. Gradients have it too, unless it cannot compute those: then they are automatic.
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;
 };
 Tensor conv1d(const Tensor& x, const Tensor& filters, const ConvOptions& options = {}, SourceLine line = {});
 Tensor conv2d(const Tensor& x, const Tensor& filters, const ConvOptions& options = {}, SourceLine line = {});
@@ -57,6 +70,7 @@ struct ConvTransposeOptions {
   std::vector<std::int64_t> output_padding = {};  // default 0; none with `same`
   std::int64_t groups = 1;
   bool flip = false;
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;  // as in ConvOptions
 };
 Tensor conv_transpose1d(const Tensor& x, const Tensor& filters, const ConvTransposeOptions& options = {},
                         SourceLine line = {});

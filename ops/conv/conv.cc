@@ -1,6 +1,7 @@
 #include "ops/conv/conv.h"
 
 #include "ops/api/checks.h"
+#include "ops/conv/algorithm.h"
 #include "ops/conv/conv_reference.h"
 
 namespace bitale::ops {
@@ -26,8 +27,8 @@ ContractionDef contraction(const Node& node) {
 std::vector<Tensor> vjp(const Vjp& v) {
   const auto& p = v.node.params_as<ConvParams>();
   const Tensor &x = v.in(0), &w = v.in(1);
-  return {conv_unpadded_data(v.dy(), w, p, spatial(x.shape())),
-          conv_unpadded_filters(x, v.dy(), p, spatial(w.shape()))};
+  return {or_automatic(conv_unpadded_data(v.dy(), w, p, spatial(x.shape()))),
+          or_automatic(conv_unpadded_filters(x, v.dy(), p, spatial(w.shape())))};
 }
 
 std::vector<Tensor> jvp(const Jvp& v) {
@@ -65,7 +66,9 @@ Tensor convolve(const WindowOp& op, const Tensor& x, const Tensor& filters, cons
   op.require_filters(filters);
   ConvParams p = conv_params(op, options);
   const Shape padding = conv_padding(op, p, options.padding, spatial(x.shape()), spatial(filters.shape()));
-  return conv_unpadded(pad_image(x, padding, op.line), filters, std::move(p), op.line);
+  const Tensor out = conv_unpadded(pad_image(x, padding, op.line), filters, std::move(p), op.line);
+  require_algorithm(op, out);
+  return out;
 }
 
 std::vector<Sample> samples() {

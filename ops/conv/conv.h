@@ -12,6 +12,7 @@
 // arithmetic for deep learning".)
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "compiler/ir/op.h"
@@ -24,7 +25,8 @@ struct ConvParams {
   std::vector<std::int64_t> stride{1, 1}, dilation{1, 1};  // one per spatial axis
   Dim groups = 1;
   bool flip = false;
-  Shape extents;  // conv: none; conv_backward_data: the image's; conv_backward_filters: the taps
+  Shape extents;                        // conv: none; conv_backward_data: the image's; conv_backward_filters: the taps
+  std::string algorithm = "automatic";  // a name of ConvAlgorithm
   bool operator==(const ConvParams&) const = default;
   template <class V>
   void fields(V& v) {
@@ -33,6 +35,7 @@ struct ConvParams {
     v("groups", groups);
     v("flip", flip);
     v("extents", extents);
+    v("algorithm", algorithm);
   }
   std::size_t axes() const { return stride.size(); }
 };

@@ -1,4 +1,5 @@
 #include "ops/api/checks.h"
+#include "ops/conv/algorithm.h"
 #include "ops/conv/conv.h"
 #include "ops/conv/conv_reference.h"
 
@@ -36,7 +37,8 @@ ContractionDef contraction(const Node& node) {
 std::vector<Tensor> vjp(const Vjp& v) {
   const auto& p = v.node.params_as<ConvParams>();
   const Tensor &w = v.in(0), &result = v.in(1);
-  return {conv_unpadded_filters(v.dy(), result, p, spatial(w.shape())), conv_unpadded(v.dy(), w, p)};
+  return {or_automatic(conv_unpadded_filters(v.dy(), result, p, spatial(w.shape()))),
+          or_automatic(conv_unpadded(v.dy(), w, p))};
 }
 
 std::vector<Tensor> jvp(const Jvp& v) {
@@ -126,6 +128,7 @@ Tensor conv_data(const WindowOp& op, const Tensor& dy, const Tensor& filters, co
     crop = crop || !padding[2 * k].is(0) || !padding[2 * k + 1].is(0);
   }
   const Tensor whole = conv_unpadded_data(dy, filters, params, padded, op.line);
+  require_algorithm(op, whole);
   if (!crop) return whole;
   return slice(whole, starts, with_spatial({whole.dim(0), whole.dim(1)}, extents),
                std::vector<std::int64_t>(starts.size(), 1), op.line);

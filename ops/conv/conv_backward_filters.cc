@@ -1,4 +1,5 @@
 #include "ops/api/checks.h"
+#include "ops/conv/algorithm.h"
 #include "ops/conv/conv.h"
 #include "ops/conv/conv_reference.h"
 
@@ -27,7 +28,8 @@ ContractionDef contraction(const Node& node) {
 std::vector<Tensor> vjp(const Vjp& v) {
   const auto& p = v.node.params_as<ConvParams>();
   const Tensor& x = v.in(0);
-  return {conv_unpadded_data(v.in(1), v.dy(), p, spatial(x.shape())), conv_unpadded(x, v.dy(), p)};
+  return {or_automatic(conv_unpadded_data(v.in(1), v.dy(), p, spatial(x.shape()))),
+          or_automatic(conv_unpadded(x, v.dy(), p))};
 }
 
 std::vector<Tensor> jvp(const Jvp& v) {
@@ -96,7 +98,9 @@ Tensor conv_backward_filters(const Tensor& x, const Tensor& dy, const Shape& ext
   op.require_images(x);
   const ConvParams p = conv_params(op, options);
   const Shape padding = conv_padding(op, p, options.padding, spatial(x.shape()), extents);
-  return conv_unpadded_filters(pad_image(x, padding, line), dy, p, extents, line);
+  const Tensor out = conv_unpadded_filters(pad_image(x, padding, line), dy, p, extents, line);
+  require_algorithm(op, out);
+  return out;
 }
 
 }  // namespace bitale::ops

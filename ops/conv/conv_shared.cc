@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "ops/api/checks.h"
+#include "ops/conv/algorithm.h"
 #include "ops/conv/conv.h"
 #include "runtime/base/error.h"
 
@@ -32,6 +33,8 @@ void check_conv_operands(const TypeArgs& args, const ConvParams& params, bool ex
   }
   args.require(!params.groups.is_constant() || params.groups.value() >= 1, "there must be at least one group");
   args.require(params.extents.size() == (extents ? axes : 0), "wrong number of extents");
+  args.require(algorithm_of(params.algorithm).has_value(),
+               "there is no algorithm '" + params.algorithm + "'; there are: " + algorithm_names());
 }
 
 Shape window_positions(const TypeArgs& args, const ConvParams& p, const Shape& image, const Shape& taps) {
@@ -167,7 +170,12 @@ std::vector<Tensor> batch_conv(const ir::Batch& v, ConvRole a, ConvRole b, ConvR
 // ---- builders ----
 
 ConvParams conv_params(const WindowOp& op, const ConvOptions& o) {
-  return {op.per_axis("stride", o.stride, 1), op.per_axis("dilation", o.dilation, 1), o.groups, o.flip, {}};
+  return {op.per_axis("stride", o.stride, 1),
+          op.per_axis("dilation", o.dilation, 1),
+          o.groups,
+          o.flip,
+          {},
+          to_string(o.algorithm)};
 }
 
 Shape conv_padding(const WindowOp& op, const ConvParams& p, const Padding& padding, const Shape& image,

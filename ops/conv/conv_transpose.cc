@@ -40,7 +40,7 @@ TransposedImage transposed_image(const WindowOp& op, const ConvParams& p, const 
 Tensor conv_transpose(const WindowOp& op, const Tensor& x, const Tensor& filters, const ConvTransposeOptions& o) {
   op.require_images(x);
   op.require_filters(filters);
-  const ConvParams p = conv_params(op, {o.stride, o.dilation, o.padding, o.groups, o.flip});
+  const ConvParams p = conv_params(op, {o.stride, o.dilation, o.padding, o.groups, o.flip, o.algorithm});
   const TransposedImage image = transposed_image(op, p, spatial(x.shape()), spatial(filters.shape()), o);
   for (const Dim& d : image.extents)
     if (d.is_constant() && d.value() < 0)

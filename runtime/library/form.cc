@@ -87,6 +87,47 @@ class Check {
     matrix(2, type, m, n, extent(5), true);
   }
 
+  // im2col.h lists what the numbers are.
+  void im2col() {
+    counts(4, 11, 7);
+    type_ = dtype(form_.integers[0]);
+    require(is_floating(type_), "it takes no {}", name_of(type_));
+    const std::int64_t side = form_.integers[1];
+    require(side >= 0 && side <= 2, "there is no side {}", side);
+    require(extent(0) == 0 || extent(10) >= 1, "its scratch holds no image");
+    for (int k = 0; k < 2; ++k) {
+      const std::int64_t stride = form_.integers[3 + k], dilation = form_.integers[5 + k];
+      require(stride >= 1 && dilation >= 1, "strides {} and dilations {}", stride, dilation);
+      require(extent(8 + k) >= 1 && extent(6 + k) >= 1, "it has no windows");
+      require(times(extent(8 + k) - 1, stride) < extent(4 + k) &&
+                  times(extent(6 + k) - 1, dilation) < extent(4 + k) - (extent(8 + k) - 1) * stride,
+              "windows of {} reach beyond {} elements", extent(6 + k), extent(4 + k));
+    }
+    const std::int64_t channels = times(extent(1), extent(2)), filters = times(extent(1), extent(3)),
+                       window = times(extent(6), extent(7)), positions = times(extent(8), extent(9));
+    const std::int64_t sizes[] = {
+        times(extent(0), times(filters, positions)),
+        times(extent(0), times(channels, times(extent(4), extent(5)))),
+        times(filters, times(extent(2), window)),
+    };  // result, image, filters
+    const int order[3][3] = {{1, 2, 0}, {2, 0, 1}, {1, 0, 2}};
+    for (std::size_t b = 0; b < 3; ++b) buffer(b, type_, sizes[order[side][b]], b == 2);
+    buffer(3, type_, times(times(extent(10), channels), times(window, positions)), true);
+  }
+
+  // fft.h lists what the numbers are.
+  void fft(bool inverse) {
+    counts(2, 6, 1);
+    type_ = dtype(form_.integers[0]);
+    require(is_floating(type_), "it takes no {}", name_of(type_));
+    require(extent(2) <= extent(4) && extent(3) <= extent(5) && extent(4) >= 1 && extent(5) >= 2 && extent(5) % 2 == 0,
+            "planes of {} by {} elements do not fit", extent(2), extent(3));
+    const std::int64_t planes = times(extent(0), extent(1)),
+                       spectra = times(times(extent(4), extent(5) / 2 + 1), times(2, planes));
+    buffer(inverse ? 1 : 0, type_, times(planes, times(extent(2), extent(3))), inverse);
+    buffer(inverse ? 0 : 1, type_, spectra, !inverse);
+  }
+
   void callback() {
     const std::size_t n = form_.buffers.size();
     require(form_.integers.size() == 2 + 2 * n, "it has {} numbers for {} buffers", form_.integers.size(), n);
@@ -178,6 +219,8 @@ void check_form(const std::string& function, const CallForm& form) {
   Check check(function, form);
   if (function == "sgemm" || function == "dgemm") return check.gemm(function == "sgemm" ? DType::f32 : DType::f64);
   if (function == "callback") return check.callback();
+  if (function == "conv_im2col") return check.im2col();
+  if (function == "fft2" || function == "ifft2") return check.fft(function == "ifft2");
   const auto* row = std::ranges::find(rows, function, &Row::function);
   if (row == std::end(rows)) throw Error("there is no library call '" + function + "'");
   check.row(*row);

@@ -83,6 +83,14 @@ TEST_CASE("lowering of LeNet") {
   check("lenet", g);
 }
 
+TEST_CASE("lowering of a convolution by Winograd's tiles") {
+  Small g;
+  const Tensor x = g.input("x", DType::f32, {Dim::symbol("n"), 8, 14, 14}), w = g.input("w", DType::f32, {16, 8, 3, 3}),
+               b = g.input("b", DType::f32, {16, 1, 1});
+  g.outputs = {ops::tanh(ops::conv2d(x, w, {.padding = 1, .algorithm = ops::ConvAlgorithm::winograd}) + b)};
+  check("winograd", g);
+}
+
 TEST_CASE("lowering of a gather and its gradient, a scatter") {
   Small g;
   const Tensor table = g.input("table", DType::f32, {100, 8}), ids = g.input("ids", DType::i64, {Dim::symbol("n")});

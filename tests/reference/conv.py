@@ -95,6 +95,31 @@ def transposed_same(x, w):
     return backward_data(case)(w, x)
 
 
+# The algorithms compute the same; im2col is for two spatial axes.
+def by_im2col():
+    forms = {"conv": conv, "conv_backward_data": backward_data, "conv_backward_filters": backward_filters}
+    return {f"{op}, {name}": form(case) for op, form in forms.items() for name, case in CONV.items()
+            if len(case["taps"]) == 2}
+
+
+# ---- spectra: [s0, s1 / 2 + 1, groups, real and imaginary, rows] of planes [groups, rows, ...] ----
+def fft2(s0, s1):
+    def f(x):
+        y = numpy.moveaxis(numpy.fft.rfft2(x, (s0, s1)), (2, 3), (0, 1))
+        return numpy.stack([y.real, y.imag], 3)
+    return f
+
+
+def ifft2(s1, h, w):
+    def f(x):
+        y = numpy.moveaxis(x[:, :, :, 0] + 1j * x[:, :, :, 1], (0, 1), (2, 3))
+        s0 = y.shape[2]
+        y = numpy.fft.ifft(y, axis=2)
+        y[..., [0, -1]] = y[..., [0, -1]].real
+        return numpy.fft.irfft(y, s1)[:, :, :h, :w] * (s0 * s1)
+    return f
+
+
 # ---- pooling ----
 def pool_case(window, stride=None, padding=None, ceil=False, count=False):
     return {"window": window, "stride": stride or window, "padding": padding or [(0, 0)] * len(window), "ceil": ceil,
@@ -284,6 +309,10 @@ REFERENCES = {
     "conv": each(conv, CONV),
     "conv_backward_data": each(backward_data, CONV),
     "conv_backward_filters": each(backward_filters, CONV),
+    "conv_direct": each(conv, CONV),
+    "conv_im2col": by_im2col(),
+    "fft2": {"whole": fft2(4, 6), "padded": fft2(5, 8), "a row": fft2(1, 4)},
+    "ifft2": {"whole": ifft2(6, 4, 6), "cropped": ifft2(8, 3, 5), "a row": ifft2(4, 1, 3)},
     "conv_transpose": {
         "1d": transposed(stride=2, output_padding=1, crop=[(1, 1)]),
         "2d": transposed(),

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <bitale/conv_algorithm.h>
 #include <bitale/tensor.h>
 
 namespace bitale {
@@ -39,6 +40,8 @@ struct Conv {
   Padding padding = {};
   std::int64_t groups = 1;
   bool flip = false;  // true convolution: filters turned around along every spatial axis
+  // An Error if it cannot compute this. Gradients have it too, unless it cannot compute those: then they are automatic.
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;
 };
 Tensor conv1d(const Tensor& images, const Tensor& filters, const Conv& options = {}, Where at = Where::current());
 Tensor conv2d(const Tensor& images, const Tensor& filters, const Conv& options = {}, Where at = Where::current());
@@ -53,6 +56,7 @@ struct ConvTranspose {
   std::vector<std::int64_t> output_padding = {};  // default 0; none with Padding::same
   std::int64_t groups = 1;
   bool flip = false;
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;  // as in Conv
 };
 Tensor conv_transpose1d(const Tensor& images, const Tensor& filters, const ConvTranspose& options = {},
                         Where at = Where::current());

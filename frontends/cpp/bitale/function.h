@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <bitale/conv_algorithm.h>
 #include <bitale/tensor.h>
 
 #include "runtime/memory/view.h"
@@ -50,6 +51,9 @@ struct FunctionOptions {
   bool relaxed = false;        // also rewrites that hold for finite values only
   bool unused_inputs = false;  // allow inputs that nothing reads
   bool cache = true;
+  // What computes the convolutions that name no algorithm; those it cannot compute are automatic, and the compile
+  // report says why.
+  ConvAlgorithm conv = ConvAlgorithm::automatic;
   // For debugging, each also by a flag for all functions of a process (docs/debugging.md):
   bool profile = false;    // BITALE_PROFILE: time every step; Function::profile() shows it
   bool nan_guard = false;  // BITALE_NAN_GUARD: a call fails at the first step that writes NaN or Inf, naming its lines

@@ -3,6 +3,8 @@
 #include <bitale/conv.h>
 
 #include "frontends/cpp/handles.h"
+#include "ops/conv/algorithm.h"
+#include "runtime/base/error.h"
 
 namespace bitale {
 
@@ -12,10 +14,14 @@ namespace {
 
 ops::Padding padding(const Padding& p) { return {static_cast<ops::Padding::Rule>(p.rule), p.values}; }
 
-ops::ConvOptions options(const Conv& o) { return {o.stride, o.dilation, padding(o.padding), o.groups, o.flip}; }
+ops::ConvAlgorithm algorithm(ConvAlgorithm a) { return static_cast<ops::ConvAlgorithm>(a); }
+
+ops::ConvOptions options(const Conv& o) {
+  return {o.stride, o.dilation, padding(o.padding), o.groups, o.flip, algorithm(o.algorithm)};
+}
 
 ops::ConvTransposeOptions options(const ConvTranspose& o) {
-  return {o.stride, o.dilation, padding(o.padding), o.output_padding, o.groups, o.flip};
+  return {o.stride, o.dilation, padding(o.padding), o.output_padding, o.groups, o.flip, algorithm(o.algorithm)};
 }
 
 ops::PoolOptions options(const Pool& o) {
@@ -25,6 +31,16 @@ ops::PoolOptions options(const Pool& o) {
 }  // namespace
 
 static_assert(static_cast<int>(Padding::causal) == static_cast<int>(ops::Padding::causal));
+static_assert(static_cast<int>(ConvAlgorithm::fft) == static_cast<int>(ops::ConvAlgorithm::fft));
+
+const char* to_string(ConvAlgorithm a) { return ops::to_string(algorithm(a)); }
+
+ConvAlgorithm conv_algorithm(std::string_view name) {
+  if (const auto found = ops::algorithm_of(name)) return static_cast<ConvAlgorithm>(*found);
+  throw Error("there is no convolution algorithm '" + std::string(name) + "'; there are: " + ops::algorithm_names());
+}
+
+std::string conv_algorithm_names() { return ops::algorithm_names(); }
 
 Tensor conv1d(const Tensor& x, const Tensor& filters, const Conv& o, Where at) {
   return Access::out(ops::conv1d(Access::in(x), Access::in(filters), options(o), at));

@@ -1,0 +1,26 @@
+// Ops that can be computed in several ways say how, by rows that live beside them: what pass choose_algorithms applies.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/ir/op.h"
+
+namespace bitale::rewrite {
+
+struct Choose {
+  const ir::Node& node;
+  const std::map<std::string, std::string>& wishes;  // algorithms that the function asks for, by the ops' word for them
+  std::vector<std::string>& notes;                   // lines for the compile report
+};
+
+// What the node becomes, by tensors of the same types: empty if it stays as it is. An Error if it names an algorithm
+// that cannot compute it.
+struct ChoiceRow {
+  const ir::OpDef* op = nullptr;
+  std::function<std::vector<ir::Tensor>(const Choose&)> choose;
+};
+
+}  // namespace bitale::rewrite

@@ -1,0 +1,67 @@
+// The algorithms of convolutions: which can compute one, and what it becomes then. docs/convolutions.md describes them.
+//
+// A convolution here is an application of conv, conv_backward_data or conv_backward_filters; padding lies outside of
+// it. Each algorithm is a file: what it cannot do, and the graph that does the rest.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ops/conv/conv.h"
+
+namespace bitale::ops {
+
+std::optional<ConvAlgorithm> algorithm_of(std::string_view name);
+std::string algorithm_names();  // "automatic, implicit_gemm, ..."
+
+// One application: the bilinear form of conv.h with the side that is computed.
+struct ConvCall {
+  ConvRole computed = ConvRole::result;
+  Tensor image, filters, result;  // the computed one is empty
+  Shape image_shape, filters_shape, result_shape;
+  DType dtype = DType::f32;
+  ConvParams params;
+
+  bool strided() const;                                    // any stride or dilation but 1
+  Dim image_channels() const { return filters_shape[1]; }  // per group
+  Dim filters_per_group() const;
+};
+ConvCall conv_call(const ir::Node& node);
+// A node that the algorithm of its parameters alone tells from the call's, for algorithms that are made of others.
+Tensor implicit_gemm(const Tensor& image, const Tensor& filters, ConvParams params);
+
+// A gradient as the convolution that it is: of the cotangent, spread by the strides and padded, with filters turned
+// around and transposed (`image`); of images and cotangents with batch and channels swapped, strides and dilations too
+// (`filters`). `finish` gives the gradient from the convolution's result.
+struct AsForward {
+  ConvCall call;
+  std::function<Tensor(const Tensor&)> finish;
+};
+AsForward as_forward(const ConvCall& call);
+
+// Why the algorithm cannot compute it; empty if it can.
+std::string why_not(const ConvCall& call, ConvAlgorithm algorithm);
+std::string why_not_im2col(const ConvCall& call);
+std::string why_not_winograd(const ConvCall& call);
+std::string why_not_fft(const ConvCall& call);
+
+// What the algorithm computes it by: a tensor of the same type. It must be able to.
+Tensor compute(const ConvCall& call, ConvAlgorithm algorithm);
+Tensor im2col(const ConvCall& call);
+Tensor direct(const ConvCall& call);
+Tensor winograd(const ConvCall& call);
+Tensor fft(const ConvCall& call);
+
+// For builders: an Error of `op` if the convolution names an algorithm that cannot compute it.
+void require_algorithm(const WindowOp& op, const Tensor& convolution);
+// For derivatives: the convolution, or an automatic one if the algorithm that it names cannot compute it.
+Tensor or_automatic(const Tensor& convolution);
+
+// For ops that compute what a convolution does: their derivatives are the convolution's. `original` gives its node.
+using OriginalConv = Tensor (*)(const ir::Node&);
+ir::VjpRule vjp_of(OriginalConv original);
+ir::JvpRule jvp_of(OriginalConv original);
+ir::BatchRule batch_of(OriginalConv original);
+
+}  // namespace bitale::ops

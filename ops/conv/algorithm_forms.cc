@@ -1,0 +1,125 @@
+// Convolutions as calls, and gradients as convolutions.
+#include <algorithm>
+
+#include "ops/conv/algorithm.h"
+#include "runtime/base/error.h"
+
+namespace bitale::ops {
+
+using namespace ir;
+
+namespace {
+
+bool all_one(const std::vector<std::int64_t>& values) {
+  return std::all_of(values.begin(), values.end(), [](std::int64_t v) { return v == 1; });
+}
+
+Dim part(const Dim& total, const Dim& parts) { return exact_quotient(total, parts).value_or(floordiv(total, parts)); }
+
+// The axes of a tensor whose leading ones are those of a tensor with an axis more or less, and whose last ones stay.
+std::vector<std::int64_t> with_last(std::vector<std::int64_t> lead, std::size_t axes) {
+  const auto first = static_cast<std::int64_t>(lead.size());
+  for (std::size_t k = 0; k < axes; ++k) lead.push_back(first + static_cast<std::int64_t>(k));
+  return lead;
+}
+
+std::vector<std::int64_t> spatial_axes(std::size_t axes) {
+  std::vector<std::int64_t> out;
+  for (std::size_t k = 0; k < axes; ++k) out.push_back(2 + static_cast<std::int64_t>(k));
+  return out;
+}
+
+// [G*A, B, ...] -> [G*B, A, ...].
+Tensor swap_in_groups(const Tensor& t, const Dim& groups) {
+  const Dim a = part(t.dim(0), groups), b = t.dim(1);
+  const Shape last = spatial(t.shape());
+  const Tensor parts = reshape(t, with_spatial({groups, a, b}, last));
+  return reshape(transpose(parts, with_last({0, 2, 1}, last.size())), with_spatial({groups * b, a}, last));
+}
+
+ConvCall forward_call(const Tensor& image, const Tensor& filters, ConvParams params) {
+  params.extents = {};
+  params.algorithm = to_string(ConvAlgorithm::automatic);
+  return conv_call(conv_unpadded(image, filters, std::move(params)).node());
+}
+
+AsForward image_as_forward(const ConvCall& c) {
+  const std::size_t axes = c.params.axes();
+  ConvParams p = c.params;
+  Shape starts{0, 0}, shape{c.result_shape[0], c.result_shape[1]};
+  std::vector<std::int64_t> steps{1, 1};
+  for (std::size_t k = 0; k < axes; ++k) {
+    const Dim margin = window_reach(c.filters_shape[2 + k], p.dilation[k]) - 1;
+    starts.push_back(margin);
+    shape.push_back(c.image_shape[2 + k] + margin);
+    steps.push_back(std::exchange(p.stride[k], 1));
+  }
+  p.flip = !p.flip;
+  return {forward_call(pad(c.result, starts, shape, steps), swap_in_groups(c.filters, p.groups), p),
+          [](const Tensor& t) { return t; }};
+}
+
+AsForward filters_as_forward(const ConvCall& c) {
+  const std::size_t axes = c.params.axes();
+  const Dim images = c.image_shape[0], channels = c.image_channels(), groups = c.params.groups;
+  const Shape extents = spatial(c.image_shape);
+  const Tensor grouped = reshape(c.image, with_spatial({images, groups, channels}, extents));
+  const Tensor image =
+      reshape(transpose(grouped, with_last({2, 1, 0}, axes)), with_spatial({channels, groups * images}, extents));
+  ConvParams p = c.params;
+  std::swap(p.stride, p.dilation);
+  p.flip = false;
+  const Shape taps = spatial(c.filters_shape);
+  const bool flipped = c.params.flip;
+  return {forward_call(image, transpose(c.result, with_last({1, 0}, axes)), p), [=](const Tensor& t) {
+            const Shape lead{t.dim(0), t.dim(1)};
+            const std::vector<std::int64_t> ones(taps.size() + 2, 1);
+            const Tensor inside =
+                spatial(t.shape()) == taps ? t : slice(t, Shape(taps.size() + 2, 0), with_spatial(lead, taps), ones);
+            const Tensor out = transpose(inside, with_last({1, 0}, taps.size()));
+            return flipped ? ir::flip(out, spatial_axes(taps.size())) : out;
+          }};
+}
+
+}  // namespace
+
+bool ConvCall::strided() const { return !all_one(params.stride) || !all_one(params.dilation); }
+
+Dim ConvCall::filters_per_group() const { return part(filters_shape[0], params.groups); }
+
+ConvCall conv_call(const Node& node) {
+  ConvCall c;
+  c.params = node.params_as<ConvParams>();
+  c.dtype = node.type().dtype;
+  const auto is = [&](const OpDef& op) { return &node.op() == &op; };
+  BITALE_ASSERT(is(conv_op) || is(conv_backward_data_op) || is(conv_backward_filters_op),
+                "conv_call: " + node.op().name + " is no convolution");
+  c.computed = is(conv_op) ? ConvRole::result : is(conv_backward_data_op) ? ConvRole::image : ConvRole::filters;
+  if (c.computed != ConvRole::image) c.image = node.input(0);
+  if (c.computed != ConvRole::filters) c.filters = node.input(c.computed == ConvRole::image ? 0 : 1);
+  if (c.computed != ConvRole::result) c.result = node.input(1);
+  const auto shape = [&](const Tensor& t) { return t ? t.shape() : node.type().shape; };
+  c.image_shape = shape(c.image);
+  c.filters_shape = shape(c.filters);
+  c.result_shape = shape(c.result);
+  return c;
+}
+
+Tensor implicit_gemm(const Tensor& image, const Tensor& filters, ConvParams params) {
+  params.algorithm = to_string(ConvAlgorithm::implicit_gemm);
+  return conv_unpadded(image, filters, std::move(params));
+}
+
+AsForward as_forward(const ConvCall& c) {
+  switch (c.computed) {
+    case ConvRole::image:
+      return image_as_forward(c);
+    case ConvRole::filters:
+      return filters_as_forward(c);
+    case ConvRole::result:
+      break;
+  }
+  return {c, [](const Tensor& t) { return t; }};
+}
+
+}  // namespace bitale::ops

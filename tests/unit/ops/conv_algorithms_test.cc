@@ -1,0 +1,281 @@
+// Every algorithm of the convolutions, in all three forms, against the references of the convolutions.
+#include <algorithm>
+#include <cmath>
+
+#include "compiler/driver/compile.h"
+#include "compiler/driver/pipeline.h"
+#include "compiler/eval/eval.h"
+#include "compiler/grad/check.h"
+#include "compiler/grad/grad.h"
+#include "compiler/ir/graph.h"
+#include "ops/conv/algorithm.h"
+#include "ops/conv/algorithm_cost.h"
+#include "ops/conv/choices.h"
+#include "ops/conv/winograd_matrices.h"
+#include "runtime/base/error.h"
+#include "runtime/device/cpu.h"
+#include "tests/support/catch.h"
+#include "tests/support/compiled_backend.h"
+#include "tests/unit/ops/op_check.h"
+
+using namespace bitale;
+using namespace bitale::ops;
+using ir::NodePtr;
+using tests::contains;
+
+namespace {
+
+constexpr ConvAlgorithm others[] = {ConvAlgorithm::im2col, ConvAlgorithm::direct, ConvAlgorithm::winograd,
+                                    ConvAlgorithm::fft};
+
+std::vector<ConvCase> cases() {
+  std::vector<ConvCase> all = conv_cases();
+  const std::vector<ConvCase> more{
+      {"window of 3", 3, 2, {7, 9}, 3, {3, 3}, {}},
+      {"window of 3, padded", 2, 3, {5, 6}, 2, {3, 3}, {.padding = 1}},
+      {"window of 3, groups, flipped", 2, 4, {9, 4}, 6, {3, 3}, {.padding = {0, 1, 2, 0}, .groups = 2, .flip = true}},
+      {"window of 5, padded", 1, 2, {9, 13}, 3, {5, 5}, {.padding = 2, .flip = true}},
+      {"window of 5, groups", 2, 6, {6, 5}, 3, {5, 5}, {.groups = 3}},
+      {"window of 3 by 5", 1, 1, {6, 11}, 2, {3, 5}, {}},
+      {"one tile", 1, 1, {4, 4}, 1, {3, 3}, {}},
+      {"larger than the scratch", 3, 40, {30, 31}, 8, {5, 5}, {}},
+      {"no images", 0, 2, {6, 6}, 3, {3, 3}, {.padding = 1}},
+  };
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+// An operand of each side, and the three convolutions of them as nodes.
+struct Forms {
+  std::vector<Tensor> inputs;  // image, filters, result
+  std::vector<Tensor> outputs;
+  std::vector<Array> values;
+
+  std::vector<eval::Binding> bindings() const {
+    std::vector<eval::Binding> out;
+    for (std::size_t i = 0; i < inputs.size(); ++i) out.push_back({inputs[i], values[i]});
+    return out;
+  }
+};
+
+Tensor operand(const char* name, DType dtype, const Extents& shape, bool symbolic) {
+  ir::Shape dims(shape.begin(), shape.end());
+  if (symbolic) dims[0] = Dim::symbol("n");
+  return ir::input(name, {dtype, dims});
+}
+
+Forms forms_of(const ConvCase& c, DType dtype, bool symbolic = false) {
+  Forms f;
+  const Extents shapes[] = {c.image(), c.filters(), c.result()};
+  const Tensor x = operand("x", dtype, shapes[0], symbolic), w = operand("w", dtype, shapes[1], false);
+  ir::Shape dims(shapes[2].begin(), shapes[2].end());
+  dims[0] = x.dim(0);
+  const Tensor y = ir::input("y", {dtype, dims});
+  f.inputs = {x, w, y};
+  const WindowOp op{"conv", c.taps.size(), {}};
+  const ir::Shape extents(c.extents.begin(), c.extents.end()), taps(c.taps.begin(), c.taps.end());
+  const ConvParams p = conv_params(op, c.options);
+  const Tensor padded = pad_image(x, conv_padding(op, p, c.options.padding, extents, taps), {});
+  f.outputs = {conv_unpadded(padded, w, p), conv_backward_data(y, w, extents, c.options),
+               conv_backward_filters(x, y, taps, c.options)};
+  for (std::size_t i = 0; i < 3; ++i) f.values.push_back(tests::random_array(dtype, shapes[i], -1, 1, 7 + i));
+  return f;
+}
+
+// The outputs with convolutions computed by the algorithm; empty where it cannot.
+std::vector<Tensor> by(ConvAlgorithm algorithm, const std::vector<Tensor>& outputs) {
+  std::vector<Tensor> out;
+  for (const Tensor& t : outputs) {
+    bool possible = true;
+    const Tensor roots[] = {t};
+    const auto replaced = ir::rebuild(roots, [&](const NodePtr& n, const std::vector<Tensor>& inputs) {
+      const bool is = std::any_of(conv_choices().begin(), conv_choices().end(),
+                                  [&](const auto& row) { return row.op == &n->op(); });
+      if (!is) return std::vector<Tensor>{};
+      const ConvCall call = conv_call(*ir::with_inputs(n, inputs, n->params()));
+      possible = possible && why_not(call, algorithm).empty();
+      return possible ? std::vector<Tensor>{compute(call, algorithm)} : std::vector<Tensor>{};
+    });
+    out.push_back(possible ? replaced[0] : Tensor());
+  }
+  return out;
+}
+
+// Largest difference as a share of the root mean square of what is expected; what the algorithms differ in is rounding.
+double error_of(const Array& got, const Array& expected) {
+  REQUIRE(got.shape() == expected.shape());
+  double worst = 0, squares = 0;
+  for (std::int64_t i = 0; i < got.size(); ++i) {
+    worst = std::max(worst, std::fabs(got.at(i) - expected.at(i)));
+    squares += expected.at(i) * expected.at(i);
+  }
+  if (got.size() == 0 || squares == 0) return worst;
+  return worst / std::sqrt(squares / static_cast<double>(got.size()));
+}
+
+double tolerance(DType dtype) { return dtype == DType::f32 ? 1e-4 : 2e-13; }
+
+std::string text(const ConvCase& c, ConvAlgorithm a, DType dtype, std::size_t form) {
+  return c.name + ", " + to_string(a) + ", " + std::string(name_of(dtype)) + ", form " + std::to_string(form);
+}
+
+}  // namespace
+
+TEST_CASE("Winograd's matrices filter exactly") {
+  for (std::int64_t outputs = 1; outputs <= 6; ++outputs)
+    for (std::int64_t taps = 1; outputs + taps - 1 <= 8; ++taps) {
+      if (outputs + taps < 3) continue;
+      const WinogradMatrices m = winograd_matrices(outputs, taps);
+      for (std::int64_t d = 0; d < outputs + taps - 1; ++d)
+        for (std::int64_t g = 0; g < taps; ++g)
+          for (std::int64_t i = 0; i < outputs; ++i) {
+            double y = 0;  // of the signal that is 1 at d and the filter that is 1 at g
+            for (std::int64_t p = 0; p < outputs + taps - 1; ++p)
+              y += m.output.at(i, p) * m.filter.at(p, g) * m.input.at(p, d);
+            INFO(outputs << " outputs, " << taps << " taps, " << d << " " << g << " " << i);
+            CHECK(std::fabs(y - (i + g == d ? 1 : 0)) < 1e-13);
+          }
+    }
+}
+
+TEST_CASE("algorithms compute what the convolutions are, interpreted") {
+  int computed = 0;
+  for (const ConvCase& c : cases()) {
+    if (c.name == "larger than the scratch") continue;  // the interpreter takes its time
+    const Forms f = forms_of(c, DType::f64);
+    const auto expected = eval::evaluate(f.outputs, f.bindings());
+    for (const ConvAlgorithm a : others) {
+      const std::vector<Tensor> got = by(a, f.outputs);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        if (!got[i]) continue;
+        INFO(text(c, a, DType::f64, i));
+        CHECK(got[i].type() == f.outputs[i].type());
+        const Tensor roots[] = {got[i]};
+        CHECK(error_of(eval::evaluate(roots, f.bindings(), false)[0], expected[i]) < tolerance(DType::f64));
+        ++computed;
+      }
+    }
+  }
+  CHECK(computed > 150);
+}
+
+TEST_CASE("algorithms compute what the convolutions are, compiled") {
+  const tests::Backend backend = tests::compiled(to_string(executable_isas().back()), 2, 2);
+  for (const ConvCase& c : cases())
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const Forms f = forms_of(c, dtype, true);
+      const Forms wide = forms_of(c, DType::f64, true);
+      std::vector<Array> expected = backend.run(wide.outputs, [&] {
+        std::vector<eval::Binding> b = wide.bindings();
+        for (std::size_t i = 0; i < b.size(); ++i) b[i].value = f.values[i].cast(DType::f64);
+        return b;
+      }());
+      for (const ConvAlgorithm a : others) {
+        const std::vector<Tensor> got = by(a, f.outputs);
+        std::vector<Tensor> outputs;
+        std::vector<std::size_t> forms;
+        for (std::size_t i = 0; i < got.size(); ++i)
+          if (got[i]) outputs.push_back(got[i]), forms.push_back(i);
+        if (outputs.empty()) continue;
+        const auto values = backend.run(outputs, f.bindings());
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          INFO(text(c, a, dtype, forms[i]));
+          CHECK(error_of(values[i].cast(DType::f64), expected[forms[i]]) < tolerance(dtype));
+        }
+      }
+    }
+}
+
+TEST_CASE("what algorithms cannot compute, and why") {
+  const auto reasons = [](const ConvCase& c) {
+    std::string all;
+    const Forms f = forms_of(c, DType::f32);
+    for (const ConvAlgorithm a : others) all += why_not(conv_call(f.outputs[0].node()), a) + "|";
+    return all;
+  };
+  CHECK(reasons({"", 1, 1, {9, 9}, 1, {3, 3}, {}}) == "||||");
+  CHECK(reasons({"", 1, 1, {9, 9}, 1, {3, 4}, {}}) == "||it is for windows of 3 or 5 elements along each axis||");
+  CHECK(reasons({"", 1, 1, {9, 9}, 1, {3, 3}, {.stride = {2}}}) ==
+        "||it is for strides and dilations of 1|it is for strides and dilations of 1|");
+  CHECK(reasons({"", 1, 1, {9, 9}, 1, {3, 3}, {.dilation = {1, 2}}}) ==
+        "||it is for strides and dilations of 1|it is for strides and dilations of 1|");
+  CHECK(reasons({"", 1, 1, {9}, 1, {3}, {}}) ==
+        "it is for two spatial axes||it is for two spatial axes|it is for two spatial axes|");
+}
+
+TEST_CASE("an algorithm that cannot compute what it is asked for is an Error") {
+  const Tensor x = ir::input("x", {DType::f32, {1, 2, 9, 9}}), w = ir::input("w", {DType::f32, {4, 2, 3, 3}});
+  CHECK_THROWS_WITH(conv2d(x, w, {.stride = {2}, .algorithm = ConvAlgorithm::fft}),
+                    contains("conv2d: the algorithm 'fft' cannot compute this: it is for strides and dilations of 1 "
+                             "(images [1, 2, 9, 9], filters [4, 2, 3, 3])"));
+  CHECK_THROWS_WITH(
+      conv_transpose2d(x, ir::input("w", {DType::f32, {2, 2, 7, 7}}), {.algorithm = ConvAlgorithm::winograd}),
+      contains("it is for windows of 3 or 5 elements"));
+  ConvParams p;
+  p.algorithm = "strassen";
+  CHECK_THROWS_WITH(conv_unpadded(x, w, p), contains("there is no algorithm 'strassen'; there are: automatic, "));
+}
+
+TEST_CASE("gradients have the algorithm of what they are gradients of") {
+  const Tensor x = ir::input("x", {DType::f64, {2, 2, 9, 9}}), w = ir::input("w", {DType::f64, {4, 2, 3, 3}});
+  for (const ConvAlgorithm a : others) {
+    const Tensor y = conv2d(x, w, {.padding = 1, .algorithm = a});
+    const Tensor wrt[] = {x, w};
+    const std::vector<Tensor> gradients = ad::grad(ir::sum(ir::square(y), {0, 1, 2, 3}), wrt);
+    int found = 0;
+    for (const NodePtr& n : ir::topological(gradients))
+      if (n->op().name.starts_with("conv")) {
+        CHECK(n->params_as<ConvParams>().algorithm == to_string(a));
+        ++found;
+      }
+    CHECK(found == 3);
+  }
+}
+
+TEST_CASE("gradients through algorithms agree with finite differences") {
+  const tests::Backend backend = tests::compiled(to_string(executable_isas().back()), 2, 2);
+  const auto run = [&](std::span<const Tensor> outputs, const ad::Bindings& leaves) {
+    std::vector<eval::Binding> bindings;
+    for (const auto& [tensor, value] : leaves) bindings.push_back({tensor, value});
+    return backend.run(outputs, bindings);
+  };
+  for (const ConvAlgorithm a : others) {
+    const Tensor x = ir::input("x", {DType::f64, {2, 4, 6, 7}}), w = ir::input("w", {DType::f64, {6, 2, 3, 3}});
+    const ad::Bindings leaves{{x, tests::random_array(DType::f64, {2, 4, 6, 7}, -1, 1, 1)},
+                              {w, tests::random_array(DType::f64, {6, 2, 3, 3}, -1, 1, 2)}};
+    const std::vector<Tensor> outputs{conv2d(x, w, {.padding = 1, .groups = 2, .algorithm = a})};
+    const std::vector<Tensor> wrt{x, w};
+    const ad::CheckResult result = ad::check_gradient(outputs, wrt, leaves, run);
+    INFO(to_string(a) << ": " << result.where);
+    CHECK(result.worst < 1e-7);
+  }
+}
+
+namespace {
+
+// What the compile report says of the convolutions of a graph.
+std::vector<std::string> chosen(const Tensor& output, const std::vector<Tensor>& inputs, const std::string& wish) {
+  lower::FunctionGraph g;
+  g.name = "chosen";
+  g.inputs = inputs;
+  g.outputs = {output};
+  driver::CompileOptions options;
+  options.use_cache = false;
+  if (!wish.empty()) options.algorithms["conv"] = wish;
+  return driver::compile(g, options).report.chosen;
+}
+
+}  // namespace
+
+TEST_CASE("a function's wish is for the convolutions that name no algorithm, and is not for what it cannot be") {
+  const Tensor x = ir::input("x", {DType::f32, {1, 2, 9, 9}}), w = ir::input("w", {DType::f32, {2, 2, 3, 3}});
+  const Tensor two = conv2d(conv2d(x, w, {.stride = {2}}), w, {.algorithm = ConvAlgorithm::direct});
+  const auto lines = chosen(two, {x, w}, "fft");
+  REQUIRE(lines.size() == 2);
+  CHECK_THAT(lines[0], contains("conv [1, 2, 9, 9] * [2, 2, 3, 3]: implicit_gemm (the algorithm 'fft' cannot compute "
+                                "this: it is for strides and dilations of 1; "));
+  CHECK(lines[1] == "conv [1, 2, 4, 4] * [2, 2, 3, 3]: direct");
+  CHECK(chosen(conv2d(x, w), {x, w}, "winograd") ==
+        std::vector<std::string>{"conv [1, 2, 9, 9] * [2, 2, 3, 3]: winograd"});
+  CHECK_THROWS_WITH(chosen(conv2d(x, w), {x, w}, "strassen"), contains("there is no algorithm 'strassen'"));
+}
