@@ -1,6 +1,7 @@
 #include "models/data/image_batches.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <numeric>
 #include <utility>
@@ -49,27 +50,37 @@ Crop random_crop(PictureSize size, std::int64_t crop, SplitMix& numbers) {
   return out;
 }
 
-// One row of one channel; the mean is read at every pixel or at one.
-void write_row(const std::uint8_t* from, std::ptrdiff_t pixel, const float* mean, std::ptrdiff_t mean_pixel,
-               float scale, std::int64_t count, float* to) {
-  for (std::int64_t x = 0; x < count; ++x) to[x] = (static_cast<float>(from[x * pixel]) - mean[x * mean_pixel]) * scale;
+// Of the 256 values that a pixel of a channel can have, what is left without the channel's mean, and scaled.
+std::array<float, 256> values_of(float mean, float scale) {
+  std::array<float, 256> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = (static_cast<float>(i) - mean) * scale;
+  return values;
+}
+
+// `left` says what is left of the pixel at x in the picture. `to` is filled from its end if the crop is mirrored.
+template <class F>
+void write_row(const Crop& crop, std::int64_t side, float* to, const F& left) {
+  if (crop.mirrored) {
+    for (std::int64_t x = 0; x < side; ++x) to[side - 1 - x] = left(crop.x + x);
+  } else {
+    for (std::int64_t x = 0; x < side; ++x) to[x] = left(crop.x + x);
+  }
 }
 
 void write_crop(const PictureView& picture, const Crop& crop, const ImageBatchOptions& o, float* to) {
-  constexpr float nothing = 0;
   const bool whole_mean = o.mean && !o.mean->per_channel();
   for (std::int64_t channel = 0; channel < picture_channels; ++channel) {
     const std::int64_t c = o.blue_first ? picture_channels - 1 - channel : channel;
-    for (std::int64_t y = 0; y < o.crop; ++y, to += o.crop) {
-      const std::uint8_t* from =
-          picture.channels[static_cast<std::size_t>(c)] + (crop.y + y) * picture.row + crop.x * picture.pixel;
-      const float* mean = &nothing;
-      if (whole_mean)
-        mean = o.mean->values.data() + (c * picture.size.height + crop.y + y) * picture.size.width + crop.x;
-      else if (o.mean)
-        mean = o.mean->values.data() + c;
-      write_row(from, picture.pixel, mean, whole_mean ? 1 : 0, o.scale, o.crop, to);
-      if (crop.mirrored) std::reverse(to, to + o.crop);
+    const auto values = values_of(o.mean && !whole_mean ? o.mean->values[static_cast<std::size_t>(c)] : 0, o.scale);
+    for (std::int64_t y = crop.y; y < crop.y + o.crop; ++y, to += o.crop) {
+      const std::uint8_t* row = picture.channels[static_cast<std::size_t>(c)] + y * picture.row;
+      if (whole_mean) {
+        const float* mean = o.mean->values.data() + (c * picture.size.height + y) * picture.size.width;
+        write_row(crop, o.crop, to,
+                  [&](std::int64_t x) { return (static_cast<float>(row[x * picture.pixel]) - mean[x]) * o.scale; });
+      } else {
+        write_row(crop, o.crop, to, [&](std::int64_t x) { return values[row[x * picture.pixel]]; });
+      }
     }
   }
 }
