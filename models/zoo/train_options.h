@@ -29,6 +29,10 @@ struct TrainOptions {
   std::int64_t window = 0;        // of every so many batches, reviews are sorted by length; 0: of none
 
   int threads = 0;  // 0: the default of functions
+
+  // Of what loads pictures; results do not depend on them.
+  int loader_threads = 0;     // 0: as many as the process has CPUs
+  std::int64_t prefetch = 2;  // batches that are loaded ahead
 };
 
 TrainOptions default_options(const ModelRow& model);

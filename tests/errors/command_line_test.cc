@@ -31,7 +31,7 @@ void check_error(const std::vector<std::string>& arguments, const std::string& m
 TEST_CASE("no command, and unknown ones") {
   check_usage({}, "usage: bitale COMMAND");
   check_usage({"trian"},
-              "bitale: there is no command 'trian'; there are: train, bench, graph, cache, doctor, version.");
+              "bitale: there is no command 'trian'; there are: train, bench, data, graph, cache, doctor, version.");
 }
 
 TEST_CASE("unknown options are answered with those there are") {
