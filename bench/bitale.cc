@@ -9,6 +9,7 @@
 
 #include "bench/compile_time/graphs_command.h"
 #include "bench/conv/commands.h"
+#include "bench/data/data_command.h"
 #include "bench/gemm/commands.h"
 #include "bench/harness/process.h"
 #include "bench/micro/contraction_leaves.h"
@@ -29,6 +30,7 @@ int print_version(std::span<const std::string>) {
 // What else than a network can be measured.
 const Command subjects[] = {
     {"conv", "the convolutions of a network, layer by layer, by every algorithm", bench::bench_conv_command},
+    {"data", "what loading pictures costs a training step", bench::bench_data_command},
     {"gemm", "matrix products against OpenBLAS", bench::bench_gemm_command},
     {"graphs", "the compilation of graphs of many nodes", bench::bench_graphs_command},
     {"leaves", "the micro-kernels and packing routines of contractions alone", bench::bench_leaves_command},
@@ -42,8 +44,11 @@ int bench_command(std::span<const std::string> arguments) {
 
 const Command commands[] = {
     {"train", "train a network, on MNIST or on reviews", models::train_command},
-    {"bench", "measure a network, matrix products (gemm), large graphs (graphs) or micro-kernels (leaves)",
+    {"bench",
+     "measure a network, matrix products (gemm), the loading of pictures (data), large graphs (graphs) or "
+     "micro-kernels (leaves)",
      bench_command},
+    {"data", "make a database of pictures to train on (convert), or look at one (info)", models::data_command},
     {"graph", "print a network as the compiler sees it, stage by stage", models::graph_command},
     {"cache", "where the compiled functions are kept, which they are, remove them", cache_command},
     {"doctor", "what this build is, and what this machine has for it", doctor_command},

@@ -7,6 +7,7 @@
 namespace bitale::models {
 
 int train_command(std::span<const std::string> arguments);
+int data_command(std::span<const std::string> arguments);
 int graph_command(std::span<const std::string> arguments);
 
 }  // namespace bitale::models

@@ -31,7 +31,8 @@ struct Settings {
   std::int64_t every = 1;
   bool resume = false, quiet = false;
   std::vector<std::pair<const Row*, TrainValue>> given;
-  int threads = 0;
+  int threads = 0, loader_threads = 0;
+  std::int64_t prefetch = TrainOptions().prefetch;
   ConvAlgorithm conv = ConvAlgorithm::automatic;
 };
 
@@ -89,7 +90,9 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   CLI::App app("Trains a network on MNIST or on reviews: --data, else $BITALE_DATA, else what is bundled.",
                "bitale train");
   app.add_option("model", s.model, "one of: " + trainable_names())->required();
-  app.add_option("--data", s.data, "folder with the four files of MNIST, plain or gzip; with IMDB's reviews");
+  app.add_option(
+      "--data", s.data,
+      "folder with the four files of MNIST, plain or gzip; with IMDB's reviews; with pictures, or a database");
   const auto epochs = [](const ModelRow& model) { return std::optional(std::to_string(default_epochs(model))); };
   app.add_option("--epochs", s.epochs,
                  fmt::format("epochs in all, those of a resumed run included ({})", defaults(epochs)))
@@ -97,6 +100,9 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   for (const Row& row : train_option_rows()) add_setting(app, s, row);
   app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   add_conv_option(app, s.conv);
+  app.add_option("--loader-threads", s.loader_threads, "that load pictures; 0: as many as --threads 0 has (0)")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--prefetch", s.prefetch, "batches of pictures that are loaded ahead (2)")->check(CLI::Range(1, 64));
   app.add_option("--checkpoint", s.checkpoint, "safetensors file, written after epochs and on Ctrl-C");
   app.add_flag("--resume", s.resume, "continue from the checkpoint, with its settings where none are given");
   app.add_option("--every", s.every, "epochs between checkpoints (1)")->check(CLI::PositiveNumber);
@@ -141,6 +147,8 @@ TrainOptions options_for(const Settings& s, const ModelRow& model, const NamedAr
   check_policy(s, find_rate_policy(o.policy));
   o.threads = s.threads;
   o.conv = s.conv;
+  o.loader_threads = s.loader_threads;
+  o.prefetch = s.prefetch;
   check(model, o);
   return o;
 }

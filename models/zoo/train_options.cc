@@ -206,8 +206,26 @@ const TrainOptionRow& row_of(const std::string& name) {
 
 }  // namespace
 
+namespace {
+
+// AlexNet's (Krizhevsky, Sutskever, Hinton 2012), as Caffe wrote them down.
+TrainOptions image_options(const ModelRow& model) {
+  TrainOptions o;
+  o.batch = model.batch;
+  o.learning_rate = 0.01;
+  o.weight_decay = 0.0005;
+  o.gamma = 0.1;
+  o.step_size = 100000;
+  o.rate = "b*=2";
+  o.decay_scale = "b*=0";
+  return o;
+}
+
+}  // namespace
+
 TrainOptions default_options(const ModelRow& model) {
   TrainOptions o;
+  if (model.reads == ModelRow::Reads::images) return image_options(model);
   if (!model.sequences()) return o;
   o.batch = model.batch;
   o.optimizer = "adadelta";
@@ -255,7 +273,7 @@ OptimizerOptions optimizer_options_of(const TrainOptions& options) {
 std::int64_t default_epochs(const ModelRow& model) { return model.sequences() ? 100 : 10; }
 
 bool TrainOptionRow::concerns(const ModelRow& model) const {
-  return of == Of::all || (of == Of::words) == model.sequences();
+  return of == Of::all || model.reads == (of == Of::words ? ModelRow::Reads::words : ModelRow::Reads::digits);
 }
 
 std::string TrainOptionRow::flag() const { return "--" + spelled(name, '-'); }

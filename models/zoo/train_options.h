@@ -45,6 +45,10 @@ struct TrainOptions {
 
   int threads = 0;  // 0: the default of functions
   ConvAlgorithm conv = ConvAlgorithm::automatic;
+
+  // Of what loads pictures; results do not depend on them.
+  int loader_threads = 0;     // 0: as many as the process has CPUs
+  std::int64_t prefetch = 2;  // batches that are loaded ahead
 };
 
 TrainOptions default_options(const ModelRow& model);

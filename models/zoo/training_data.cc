@@ -1,6 +1,7 @@
 #include "models/zoo/training_data.h"
 
 #include "models/zoo/digits_data.h"
+#include "models/zoo/images_data.h"
 #include "models/zoo/reviews_data.h"
 
 namespace bitale::models {
@@ -8,6 +9,8 @@ namespace bitale::models {
 std::unique_ptr<TrainingData> load_training_data(const ModelRow& model, const std::optional<std::string>& dir,
                                                  const TrainOptions& options) {
   if (model.sequences()) return std::make_unique<ReviewsData>(load_reviews(dir), options);
+  if (const auto pictures = picture_input(model))
+    return std::make_unique<ImagesData>(open_picture_sets(dir), *pictures, options);
   return std::make_unique<DigitsData>(load_mnist(dir), options);
 }
 

@@ -44,7 +44,8 @@ class TrainingData {
   virtual std::vector<std::pair<std::string, std::int64_t>> facts() const = 0;
 };
 
-// What the model reads, from `dir` as load_mnist or load_reviews say; of the options, those that concern data.
+// What the model reads, from `dir` as load_mnist, load_reviews or open_picture_sets say; of the options, those that
+// concern data.
 std::unique_ptr<TrainingData> load_training_data(const ModelRow& model, const std::optional<std::string>& dir,
                                                  const TrainOptions& options);
 

@@ -31,7 +31,7 @@ void check_error(const std::vector<std::string>& arguments, const std::string& m
 TEST_CASE("no command, and unknown ones") {
   check_usage({}, "usage: bitale COMMAND");
   check_usage({"trian"},
-              "bitale: there is no command 'trian'; there are: train, bench, graph, cache, doctor, version.");
+              "bitale: there is no command 'trian'; there are: train, bench, data, graph, cache, doctor, version.");
 }
 
 TEST_CASE("unknown options are answered with those there are") {
@@ -47,7 +47,7 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"graph", "lenet", "--stage", "kernels", "--dot", "x"}, "'kernels' is not a graph");
   check_usage({"graph", "alexnet", "--variant", "big"}, "alexnet has no variant 'big'; it has exact, no_lrn");
   check_usage({"graph", "sae", "--step", "ae4"}, "sae has no step 'ae4'; it has ae1, ae2, ae3, se");
-  check_usage({"train", "alexnet"}, "alexnet cannot be trained here; there are: lenet, lstm");
+  check_usage({"train", "sae"}, "sae cannot be trained here; there are: lenet, alexnet, lstm");
   check_usage({"bench", "lenet", "--device", "tpu"}, "tpu not in {cpu}");
   check_usage({"bench", "lenet", "--isa", "v9"}, "--isa v9: this CPU executes v2");
   check_usage({"bench", "lenet", "--batch", "0"}, "--batch");

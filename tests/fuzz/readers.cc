@@ -12,7 +12,9 @@
 #include "compiler/driver/kernel_cache.h"
 #include "compiler/ir/graph.h"
 #include "compiler/ir/parse.h"
+#include "models/data/datum.h"
 #include "models/data/idx.h"
+#include "models/data/image_set.h"
 #include "models/data/reviews.h"
 #include "models/data/safetensors.h"
 #include "models/data/study_lengths.h"
@@ -194,6 +196,62 @@ bool read_idx(std::span<const std::uint8_t> bytes) {
   return read;
 }
 
+// ---- pictures ----
+
+void check_pixels(const models::PictureView& picture) {
+  const models::Picture pixels = models::copy(picture);
+  must(picture.size.width >= 1 && picture.size.height >= 1, "it is a picture without pixels");
+  must(pixels.size == picture.size, "its copy has another size");
+}
+
+// Files in databases are read by read_jpeg.
+bool read_datum(std::span<const std::uint8_t> bytes) {
+  try {
+    const models::Datum datum = models::parse_datum(text_of(bytes), "bytes");
+    must(datum.data.size() <= bytes.size(), "it has more bytes than there are");
+    if (!datum.encoded) check_pixels(models::view(datum, "bytes"));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// As it is, and as it is read to be scaled down.
+bool read_jpeg(std::span<const std::uint8_t> bytes) {
+  const models::Datum datum{.data = text_of(bytes), .encoded = true};
+  bool read = false;
+  for (const models::ReadOptions& options : {models::ReadOptions{}, models::ReadOptions{3, models::Fit::square}}) try {
+      const models::Picture picture = models::read_picture(datum, "bytes", options);
+      must(options.side == 0 || picture.size == models::PictureSize{options.side, options.side}, "it has another size");
+      check_pixels(models::view(picture));
+      read = true;
+    } catch (const Error&) {
+    }
+  return read;
+}
+
+bool read_mean_picture(std::span<const std::uint8_t> bytes) {
+  try {
+    const models::MeanPicture mean = models::parse_mean(text_of(bytes), "bytes");
+    must(mean.values.size() * sizeof(float) <= bytes.size(), "it has more values than there are bytes");
+    const models::MeanPicture again = models::parse_mean(models::to_bytes(mean), "again");
+    must(again.size == mean.size && again.values == mean.values, "it is not read back");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool read_picture_labels(std::span<const std::uint8_t> bytes) {
+  try {
+    for (const models::LabelledFile& row : models::parse_labels(text_of(bytes), "bytes"))
+      must(!row.file.empty() && row.file[0] != '/' && row.label >= 0, "it has a row that is none");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // ---- texts ----
 
 void check_tokens(std::string_view text) {
@@ -249,9 +307,13 @@ constexpr ReaderUnderTest list[] = {
     {"kernel_index", read_kernel_index, kernel_index_seeds},  // compiler/driver/kernel_cache.h
     {"safetensors", read_safetensors, safetensors_seeds},     // models/data/safetensors.h: checkpoints
     {"idx", read_idx, idx_seeds},                             // models/data/idx.h: MNIST's files
-    {"reviews", read_reviews, reviews_seeds},                 // models/data/reviews.h, and the tokens of their texts
-    {"vocabulary", read_vocabulary, vocabulary_seeds},        // models/data/vocabulary.h
-    {"lengths", read_lengths, lengths_seeds},                 // models/data/study_lengths.h
+    {"datum", read_datum, datum_seeds},                       // models/data/datum.h: values of databases of pictures
+    {"jpeg", read_jpeg, jpeg_seeds},                          // models/data/jpeg.h, and what scales its pictures
+    {"mean_picture", read_mean_picture, mean_picture_seeds},  // models/data/datum.h
+    {"picture_labels", read_picture_labels, picture_labels_seeds},  // models/data/image_set.h: labels.tsv
+    {"reviews", read_reviews, reviews_seeds},           // models/data/reviews.h, and the tokens of their texts
+    {"vocabulary", read_vocabulary, vocabulary_seeds},  // models/data/vocabulary.h
+    {"lengths", read_lengths, lengths_seeds},           // models/data/study_lengths.h
 };
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include "compiler/grad/grad.h"
 #include "compiler/ir/graph.h"
 #include "compiler/lower/lower.h"
+#include "models/data/datum.h"
+#include "models/data/jpeg.h"
 #include "models/data/safetensors.h"
 #include "ops/api/ops.h"
 #include "runtime/base/error.h"
@@ -25,6 +27,12 @@ using ir::Dim;
 using ir::Tensor;
 
 Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+models::Picture small_picture() {
+  models::Picture picture{{17, 9}, {}};
+  for (int i = 0; i < 17 * 9 * 3; ++i) picture.pixels.push_back(static_cast<std::uint8_t>(i * i));
+  return picture;
+}
 
 // Every sample of every op, on inputs of its own shapes.
 ir::Graph graph_of(const ir::OpDef& op, const ir::Sample& sample) {
@@ -165,6 +173,31 @@ std::vector<Bytes> safetensors_seeds() {
 
 std::vector<Bytes> idx_seeds() {
   return {{0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9}, {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4}};
+}
+
+std::vector<Bytes> datum_seeds() {
+  const models::Picture picture = small_picture();
+  return {bytes_of(models::datum_of(picture, 7)), bytes_of(models::encoded_datum("the bytes of a file", {3, 2}, 999)),
+          bytes_of(std::string("\x08\x01\x10\x02\x18\x02\x22\x04grey\x28\x00", 14))};
+}
+
+// Of each way of coding, and of each number of channels; tests/fuzz/corpus/jpeg has progressive ones and such of inks.
+std::vector<Bytes> jpeg_seeds() {
+  return {bytes_of(models::encode_jpeg(small_picture())), bytes_of(models::encode_jpeg(small_picture(), 10))};
+}
+
+std::vector<Bytes> mean_picture_seeds() {
+  return {bytes_of(models::to_bytes({{1, 1}, {123, 117, 104}})),
+          bytes_of(models::to_bytes({{2, 1}, {1, 2, 3, 4, 5, 6}})),
+          bytes_of(std::string("\x3a\x06\x0a\x04\x01\x03\x01\x01"
+                               "\x2d\0\0\x80\x40"
+                               "\x2d\0\0\0\x40"
+                               "\x2d\0\0\x80\x3f",
+                               23))};
+}
+
+std::vector<Bytes> picture_labels_seeds() {
+  return {bytes_of("file\tclass\na.jpg\t0\n"), bytes_of("wnid\tclass\tfile\r\nn01\t999\tsub/b c.jpg\r\n\t1\tc.jpg")};
 }
 
 std::vector<Bytes> reviews_seeds() {
