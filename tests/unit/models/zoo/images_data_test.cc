@@ -49,7 +49,14 @@ std::vector<Array> sample_bright(std::int64_t batch, std::int64_t, std::uint32_t
   return {Array::zeros(float32, {batch, 3, crop, crop}), Array::zeros(int64, {batch})};
 }
 
-const ModelRow bright{"bright", "", build_bright, sample_bright, false, 4, 1, 1};
+const ModelRow bright{.name = "bright",
+                      .help = "",
+                      .build = build_bright,
+                      .sample = sample_bright,
+                      .reads = ModelRow::Reads::images,
+                      .batch = 4,
+                      .warmup = 1,
+                      .iterations = 1};
 
 // A database as `bitale data convert` makes it: folders would be scaled to 256.
 PictureSets sets_of(const TempFolder& folder, int count) {
