@@ -12,6 +12,9 @@
 
 namespace bitale::ops {
 
+extern const ir::OpDef conv_im2col_op;  // the operands of the conv node that it computes -> its result
+extern const ir::OpDef conv_direct_op;  // image, filters -> result
+
 std::optional<ConvAlgorithm> algorithm_of(std::string_view name);
 std::string algorithm_names();  // "automatic, implicit_gemm, ..."
 

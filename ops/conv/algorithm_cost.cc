@@ -8,16 +8,16 @@
 namespace bitale::ops {
 namespace {
 
-// Rates of one thread in float32; float64 has half of the first two. Of the Intel Xeon with AVX-512 (FMA peak about 200
-// GFLOP/s) that the README's results are of: contractions of long sums reach half of its peak there (LeNet), those with
-// the constant matrices of Winograd's transforms, whose sums are of 16 to 64 elements, about a fifth; memory that does
-// not stay in the caches moves at some GB/s. What is compared are algorithms on one machine, so that only the ratios
-// matter: they are much alike on the others.
-constexpr double product_rate = 100e9, transform_rate = 40e9;  // floating-point operations per second
-constexpr double bandwidth = 6e9;                              // bytes per second
-constexpr double step_seconds = 5e-6;                          // of every step that threads meet behind
-// Another algorithm than the contraction, which needs no memory and rounds least, has to be this much faster.
-constexpr double worthwhile = 0.7;
+// Rates of one thread in float32; float64 has half of the first two. The first is measured: half of the FMA peak of the
+// Intel Xeon with AVX-512 that the README's results are of, which LeNet's contractions reach there. The others are
+// assumed: `bitale bench conv` is there to measure them.
+constexpr double product_rate = 100e9;   // floating-point operations per second, of contractions with long sums
+constexpr double transform_rate = 40e9;  // of those with Winograd's constant matrices: sums of 16 to 64 elements
+constexpr double bandwidth = 6e9;        // bytes per second, of memory that does not stay in the caches
+constexpr double step_seconds = 5e-6;    // of every step that threads meet behind
+// Another algorithm than the contraction, which needs no memory and rounds least, has to take less than this share of
+// its time: so little because most of the rates are assumed.
+constexpr double worthwhile = 0.5;
 
 double number(const Dim& d) { return d.is_constant() ? static_cast<double>(d.value()) : 32; }
 double product_of(const Shape& shape) {
