@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "compiler/grad/grad.h"
+#include "compiler/ir/record.h"
 #include "compiler/prim/prim.h"
 #include "compiler/scan/loop.h"
 #include "compiler/scan/passes.h"
@@ -19,9 +20,10 @@ using TensorSet = std::unordered_set<Tensor, TensorHash>;
 // Worth a step of its own for all rows: what is no element formula. (Arithmetic stays where its operands are.)
 bool is_heavy(const Node& node) { return node.op().contraction || !node.op().library.empty() || node.op().has_bodies; }
 
-// More than a view or an index map of its operand.
+// More than a view or an index map of one operand, which its readers see through.
 bool computes(const Node& node) {
-  return is_heavy(node) || node.op().scalar || (node.op().element && node.inputs().size() > 1);
+  return is_heavy(node) ||
+         (node.op().element && !node.inputs().empty() && (node.inputs().size() > 1 || !is_index_map(node)));
 }
 
 // A node and all that it is made of in the body, down to tensors that are given from outside.

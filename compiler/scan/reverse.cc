@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "compiler/grad/grad.h"
+#include "compiler/ir/record.h"
 #include "compiler/prim/prim.h"
 #include "compiler/scan/loop.h"
 #include "compiler/scan/ops.h"
@@ -25,21 +26,12 @@ bool is_zero(const Tensor& t) {
   return value && value->as_double() == 0;
 }
 
-// Worth less than the memory of its result: index maps and arithmetic without anything that takes a series.
+// Worth less than the memory of its result: index maps and arithmetic, without sums or anything that takes a series.
 bool is_cheap(const Node& node) {
   if (node.op().view || node.inputs().empty()) return true;
   if (!node.op().element) return false;
-  if (!node.op().scalar)
-    return node.op().name == "broadcast_to" || node.op().name == "transpose" || node.op().name == "slice" ||
-           node.op().name == "cast";
-  Formula formula;
-  std::vector<Expr> operands;
-  for (const Tensor& t : node.inputs())
-    operands.push_back(formula.load(static_cast<int>(operands.size()), t.dtype(), {}));
-  node.op().scalar(operands);
-  for (int i = 0; i < formula.size(); ++i)
-    if (kernel::cost_of(formula.node(i).op) > 3) return false;
-  return true;
+  const FormulaCost cost = cost_of(node);
+  return !cost.reduces && cost.dearest <= 3;
 }
 
 class Reverse {
