@@ -65,7 +65,7 @@ class ScanStep {
 
 // What the body gives: a new value for each carry, and results, of which every step makes a row. Where `until`, a bool
 // scalar, is given and true, this step is the last one that counts: carries stay as it leaves them, and the rows of
-// what would have come after it are zero. (Steps that do not count are not run, but for those of gradients.)
+// what would have come after it are zero. Steps that do not count are not run; those of derivatives are not, either.
 struct StepResult {
   std::vector<Tensor> carries{}, outputs{};
   Tensor until{};
