@@ -6,6 +6,7 @@
 #include <concepts>
 #include <numeric>
 
+#include "compiler/ir/record.h"
 #include "runtime/base/error.h"
 
 namespace bitale::eval {
@@ -15,19 +16,6 @@ using ir::ExprNode;
 using ir::ScalarOp;
 
 namespace {
-
-// Lets an element body write its formula: reads of operand k become loads from source k.
-class Recorder final : public ir::Element {
- public:
-  Recorder(const ir::Node& node, int output, ir::Formula& formula, std::vector<ir::Index> index)
-      : Element(node, output, formula, std::move(index)) {}
-
-  ir::Expr input_if(std::vector<ir::IndexBound> bounds, int k, std::vector<ir::Index> at, ir::Expr fill) override {
-    BITALE_ASSERT(at.size() == node().input(k).shape().size(),
-                  node().op().name + ": operand " + std::to_string(k) + " is read with another rank");
-    return formula().load(k, node().input(k).dtype(), std::move(at), std::move(bounds), fill);
-  }
-};
 
 // Which loops an expression depends on.
 struct Dependence {
@@ -216,14 +204,9 @@ struct CompiledFormula::Compiler {
 
 CompiledFormula::CompiledFormula(const ir::Node& node, int output, const SymbolValues& symbols) : op_(node.op().name) {
   ir::Formula formula;
-  std::vector<ir::Index> index;
-  for (const ir::Dim& d : node.type(output).shape) {
-    const ir::Expr v = formula.variable(d);
-    axes_.push_back(v.id);
-    index.emplace_back(v);
-  }
-  Recorder recorder(node, output, formula, std::move(index));
-  const ir::Expr root = node.op().element(recorder);
+  const ir::Expr root = ir::record(node, output, formula);
+  axes_.resize(node.type(output).shape.size());
+  std::iota(axes_.begin(), axes_.end(), 0);  // a formula's first expressions are its variables
   BITALE_ASSERT(root.type() == node.type(output).dtype,
                 op_ + ": the element body gives another dtype than the type rule");
   root_ = root.id;

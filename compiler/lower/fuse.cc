@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "compiler/ir/record.h"
 #include "compiler/lower/formula.h"
 
 namespace bitale::lower {
@@ -124,29 +125,15 @@ class Fuser {
     Composed own;
     const Tensor alone[] = {t};
     compose(alone, [&](const Tensor& x) { return is_inlined(x); }, own);
-    const int cost = cost_of(own);
-    const bool reduces = has_reduction(own);
+    const ir::FormulaCost of_own = ir::cost_of(own.formula);
+    const int cost = of_own.operations;
+    const bool reduces = of_own.reduces;
     if (!reduces && cost == 0) return true;  // an index map
     inline_it(t);                            // to see it in its readers' formulas
     bool good = true;
     for (const Tensor& r : roots) good = good && fits(t, r, reduces, cost, roots.size());
     if (!good) fusion_.inlined.erase({t.node().id(), t.output()});
     return good;
-  }
-
-  static int cost_of(const Composed& c) {
-    int total = 0;
-    for (int i = 0; i < c.formula.size(); ++i) {
-      const ExprNode& n = c.formula.node(i);
-      if (n.type != DType::i64) total += kernel::cost_of(n.op);
-    }
-    return total;
-  }
-
-  static bool has_reduction(const Composed& c) {
-    for (int i = 0; i < c.formula.size(); ++i)
-      if (c.formula.node(i).op == ScalarOp::result) return true;
-    return false;
   }
 
   // Whether inlining t into root r computes each of its elements about once: seen in r's formula with t as a load.

@@ -2,6 +2,7 @@
 #include "compiler/scan/loop.h"
 
 #include "compiler/lower/assemble.h"
+#include "compiler/prim/prim.h"
 #include "compiler/scan/cond.h"
 
 namespace bitale::lower {
@@ -40,6 +41,12 @@ class BodyProgram {
     const auto it = inputs_.find(argument);
     return it == inputs_.end() ? -1 : it->second;
   }
+  // The same, made if nothing reads it: what is carried has a place in any case.
+  int carried(int argument, const Tensor& init) {
+    const auto [it, is_new] = inputs_.try_emplace(argument, -1);
+    if (is_new) it->second = assembly_.buffer(init, Role::input, argument, "argument" + std::to_string(argument));
+    return it->second;
+  }
   int output(std::size_t i) const { return outputs_[i]; }
 
   std::shared_ptr<const program::Program> finish(const std::string& name) {
@@ -67,7 +74,8 @@ void Assembly::emit_loop(const ir::Node& node) {
   s.trips = slots_.slot(p.trips);
   const ir::NodePtr self(&node);
   const auto sequences = static_cast<int>(p.sequences), carries = static_cast<int>(p.carries);
-  for (int i = 0; i < static_cast<int>(node.inputs().size()); ++i) {
+  const int operands = static_cast<int>(node.inputs().size()) - (p.bounded ? 2 : 0);
+  for (int i = 0; i < operands; ++i) {
     LoopBinding b;
     b.inner_in = body.input(i);
     if (i < sequences) {
@@ -76,10 +84,11 @@ void Assembly::emit_loop(const ir::Node& node) {
     } else if (i < sequences + carries) {
       const int carry = i - sequences;
       b.kind = BindingKind::carry;
+      b.inner_in = body.carried(i, node.input(i));
       b.inner_out = body.output(static_cast<std::size_t>(carry));
       if (is_read({self, carry})) b.outer_out = buffer_of({self, carry});
     }
-    if (b.inner_in < 0 && b.kind != BindingKind::carry) continue;
+    if (b.inner_in < 0) continue;
     b.outer_in = buffer_of(node.input(i));
     s.bindings.push_back(b);
   }
@@ -91,7 +100,16 @@ void Assembly::emit_loop(const ir::Node& node) {
     b.backwards = p.backwards[static_cast<std::size_t>(sequences) + i - static_cast<std::size_t>(carries)] != 0;
     s.bindings.push_back(b);
   }
-  if (p.stop >= 0) s.until = body.output(static_cast<std::size_t>(p.stop));
+  if (p.bounded) {
+    s.first = buffer_of(node.input(operands));
+    s.last = buffer_of(node.input(operands + 1));
+  }
+  if (p.stop >= 0) {
+    s.until = body.output(static_cast<std::size_t>(p.stop));
+    const Tensor& init = node.input(sequences + static_cast<int>(p.stop));
+    const auto value = ir::splat_value(init);
+    if (!value || value->as_double() != 0) s.ended = buffer_of(init);
+  }
   program::Step step;
   step.label = node.op().label(node);
   s.body = body.finish(step.label);

@@ -1,5 +1,6 @@
 // A scan over one more axis: the body's batched form. The axis stands behind that of the steps in sequences and stacked
-// results.
+// results. Where elements leave out steps of their own, the loop runs the steps that any of them could need, and each
+// element takes from them what is its own.
 #include <algorithm>
 #include <numeric>
 
@@ -27,11 +28,44 @@ TensorType with_axis(const Dim& size, TensorType type) {
   return type;
 }
 
+// [size], repeated for the other axes of a shape.
+Tensor repeated(const Tensor& each, const Shape& shape) {
+  Shape column(shape.size(), Dim(1));
+  column[0] = shape[0];
+  return broadcast_to(reshape(each, column), shape);
+}
+
+// Whether all elements of a bool vector are true: a bool scalar.
+Tensor all(const Tensor& x) { return equal(sum(logical_not(x), {0}), 0); }
+
+// Where a carry ends the loop, or bounds have the new axis: the loop goes on while any element does, and each keeps
+// what it had. The loop may have one more carry for it.
+void leave_out_by_element(Loop& loop) {
+  Tensor runs;  // bool [size]
+  const auto stop = static_cast<std::size_t>(loop.stop);
+  const bool stops = loop.stop >= 0;
+  if (stops) runs = logical_not(loop.carries[stop].before);
+  if (loop.bounds && loop.bounds->first.rank() + loop.bounds->last.rank() > 0) {
+    const Tensor numbers = iota(DType::i64, {loop.trips}, 0), number = Loop::placeholder("step", {DType::i64, {}});
+    loop.sequences.push_back({numbers, number, false});
+    const auto [first, last] = *loop.bounds;
+    const Tensor within = logical_and(less_equal(first, number), less(number, last));
+    runs = runs ? logical_and(runs, within) : within;
+    loop.bounds = {first.rank() > 0 ? min(first, {0}) : first, last.rank() > 0 ? max(last, {0}) : last};
+  }
+  if (!runs) return;
+  for (auto& c : loop.carries) c.after = where(repeated(runs, c.after.shape()), c.after, c.before);
+  for (auto& s : loop.stacked) s.row = where(repeated(runs, s.row.shape()), s.row, zeros_like(s.row));
+  if (!stops) return;
+  loop.stop = std::ssize(loop.carries);
+  const Tensor before = Loop::placeholder("all ended", {DType::bool_, {}});
+  loop.carries.push_back({all(loop.carries[stop].init), before, all(loop.carries[stop].after)});
+}
+
 }  // namespace
 
 std::vector<Tensor> scan_batch(const Batch& b) {
   Loop loop = Loop::of(b.node);
-  loop.stop = -1;  // one for each row
   std::vector<Tensor> placeholders, values;
   std::vector<bool> batched;
   const auto take = [&](Tensor& placeholder, bool has_axis) {
@@ -59,7 +93,11 @@ std::vector<Tensor> scan_batch(const Batch& b) {
   auto next = outputs.begin();
   for (auto& c : loop.carries) c.after = *next++;
   for (auto& s : loop.stacked) s.row = *next++;
+  if (loop.bounds) loop.bounds = {b.inputs[i], b.inputs[i + 1]};
+  const std::size_t carries = loop.carries.size();
+  leave_out_by_element(loop);
   Loop::Results r = loop.build();
+  r.last.resize(carries);
   for (const Tensor& t : r.stacked) r.last.push_back(exchanged(t));
   return r.last;
 }

@@ -43,13 +43,15 @@ Loop Loop::of(const Node& node) {
   if (p.truncates) loop.truncated = p.truncated;
   loop.keeps = p.keeps;
   loop.stop = p.stop;
+  const std::size_t operands = node.inputs().size() - (p.bounded ? 2 : 0);
+  if (p.bounded) loop.bounds = {node.inputs()[operands], node.inputs()[operands + 1]};
   std::vector<Tensor> placeholders;
   const auto fresh = [&](const char* kind, const TensorType& type) {
     placeholders.push_back(placeholder(kind + std::to_string(placeholders.size()), type));
     return placeholders.back();
   };
   const auto sequences = static_cast<std::size_t>(p.sequences), carries = static_cast<std::size_t>(p.carries);
-  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+  for (std::size_t i = 0; i < operands; ++i) {
     const Tensor& outer = node.inputs()[i];
     if (i < sequences)
       loop.sequences.push_back({outer, fresh("row", row_type(outer.type())), p.backwards[i] != 0});
@@ -183,12 +185,14 @@ Loop::Results Loop::build(SourceLine line) const {
                .truncated = truncated.value_or(Dim(0)),
                .keeps = keeps,
                .stop = stop,
+               .bounded = bounds.has_value(),
                .backwards = numbers.backwards,
                .body = {substitute(outputs, numbers.arguments)}};
   for (const Stacked& s : stacked) p.backwards.push_back(s.backwards);
   std::vector<Tensor> operands = numbers.sequences;
   operands.insert(operands.end(), numbers.carries.begin(), numbers.carries.end());
   operands.insert(operands.end(), numbers.invariants.begin(), numbers.invariants.end());
+  if (bounds) operands.insert(operands.end(), {bounds->first, bounds->last});
   const std::vector<Tensor> made = ir::apply(scan_op, make_params(std::move(p)), std::move(operands), line);
   const auto split = made.begin() + std::ssize(carries);
   return {{made.begin(), split}, {split, made.end()}};

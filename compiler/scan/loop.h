@@ -7,9 +7,12 @@
 // What a body reads from outside is an invariant, the same in every step. Zero trips give the initial carries and empty
 // results.
 //
-// As a node: op "scan", operands sequences, initial carries, invariants, in this order; the body's arguments are
-// numbered alike, and its outputs are the new carries, then the rows. Outputs of the node: last carries, then stacked
-// results.
+// Steps may be left out, by bounds that are known before the loop and by a carry that ends it. A step that is left out
+// changes no carry, and its rows of results are zero.
+//
+// As a node: op "scan", operands sequences, initial carries, invariants, bounds (if it has them), in this order; the
+// body's arguments are numbered alike, and its outputs are the new carries, then the rows. Outputs of the node: last
+// carries, then stacked results.
 #pragma once
 
 #include <optional>
@@ -27,9 +30,11 @@ struct ScanParams {
   bool truncates = false;  // derivatives in reverse mode go back through the last `truncated` steps alone
   ir::Dim truncated;
   bool keeps = true;  // for reverse mode, what costs more than a few additions; else carries alone
-  // A carry, a bool scalar, once which is true no step changes a carry or gives a row that is not zero, so that the
-  // loop may end; -1: none. Steps may as well go on.
+  // A carry, a bool scalar, that leaves out all further steps once it is true (at first: all); -1: none.
   std::int64_t stop = -1;
+  // The last two operands are int64 scalars, first and last: steps t with first <= t < last are run. Either may lie
+  // outside of the trips.
+  bool bounded = false;
   std::vector<std::int64_t> backwards;  // 1 for each sequence, then each stacked result, that goes backwards, else 0
   ir::Body body;
   bool operator==(const ScanParams&) const = default;
@@ -43,6 +48,7 @@ struct ScanParams {
     v("truncated", truncated);
     v("keeps", keeps);
     v("stop", stop);
+    v("bounded", bounded);
     v("backwards", backwards);
     v("body", body);
   }
@@ -65,12 +71,17 @@ struct Loop {
     ir::Tensor row;
     bool backwards = false;
   };
+  struct Bounds {
+    ir::Tensor first, last;
+    bool operator==(const Bounds&) const = default;
+  };
 
   std::string name;
   ir::Dim trips;
   std::optional<ir::Dim> truncated;
   bool keeps = true;
   std::int64_t stop = -1;
+  std::optional<Bounds> bounds;
   std::vector<Sequence> sequences;
   std::vector<Carry> carries;
   std::vector<Invariant> invariants;

@@ -23,15 +23,14 @@ class Match {
 
   // a with b's results behind its own; nothing if they differ.
   std::optional<Loop> merged() {
-    if (!(a_.trips == b_.trips) || a_.truncated != b_.truncated || a_.keeps != b_.keeps || a_.carries.empty() ||
-        a_.carries.size() != b_.carries.size())
+    if (!(a_.trips == b_.trips) || a_.truncated != b_.truncated || a_.keeps != b_.keeps || a_.stop != b_.stop ||
+        a_.bounds != b_.bounds || a_.carries.empty() || a_.carries.size() != b_.carries.size())
       return {};
     for (std::size_t i = 0; i < a_.carries.size(); ++i) {
       if (!(a_.carries[i].init == b_.carries[i].init)) return {};
       map_.emplace(b_.carries[i].before, a_.carries[i].before);
     }
     Loop both = a_;
-    if (a_.stop != b_.stop) both.stop = -1;
     for (const auto& s : b_.sequences) {
       const auto same = std::find_if(a_.sequences.begin(), a_.sequences.end(), [&](const Loop::Sequence& x) {
         return x.rows == s.rows && x.backwards == s.backwards;
@@ -116,6 +115,7 @@ class Tidy {
 
   std::vector<Tensor> run(const NodePtr& node) {
     const std::size_t carries = loop_.carries.size();
+    forget_stop();
     mark_alive();
     std::vector<Tensor> out;
     for (std::size_t i = 0; i < node->outputs().size(); ++i) out.emplace_back(node, static_cast<int>(i));
@@ -126,11 +126,12 @@ class Tidy {
     std::vector<std::size_t> kept_carries;
     for (std::size_t i = 0; i < carries; ++i) {
       const Loop::Carry& c = loop_.carries[i];
-      if (c.after == c.before) {
+      const bool stops = loop_.stop == static_cast<std::int64_t>(i);
+      if (c.after == c.before && !stops) {
         smaller.invariants.push_back({c.init, c.before});
         out[i] = c.init;
       } else if (alive_[i]) {
-        if (loop_.stop == static_cast<std::int64_t>(i)) smaller.stop = std::ssize(smaller.carries);
+        if (stops) smaller.stop = std::ssize(smaller.carries);
         smaller.carries.push_back(c);
         kept_carries.push_back(i);
       }
@@ -153,10 +154,19 @@ class Tidy {
   }
 
  private:
-  // Carries that are read behind the loop, or that something reads that is.
+  // A carry that is false for good stops nothing.
+  void forget_stop() {
+    if (loop_.stop < 0) return;
+    const Loop::Carry& c = loop_.carries[static_cast<std::size_t>(loop_.stop)];
+    const auto init = splat_value(c.init);
+    if (c.after == c.before && init && init->as_integer() == 0) loop_.stop = -1;
+  }
+
+  // Carries that are read behind the loop, that end it, or that something reads that is.
   void mark_alive() {
     const std::size_t carries = loop_.carries.size();
     alive_.assign(read_.begin(), read_.begin() + static_cast<std::ptrdiff_t>(carries));
+    if (loop_.stop >= 0) alive_[static_cast<std::size_t>(loop_.stop)] = true;
     std::vector<Tensor> roots;
     for (std::size_t i = 0; i < loop_.stacked.size(); ++i)
       if (read_[carries + i]) roots.push_back(loop_.stacked[i].row);

@@ -1,5 +1,6 @@
 #include "compiler/scan/ops.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -22,12 +23,15 @@ std::string kind_of(std::size_t number, const ScanParams& p) {
                                      : "invariant " + std::to_string(n - p.sequences - p.carries);
 }
 
+// Of sequences, carries and invariants.
+int operands_of(const TypeArgs& args, const ScanParams& p) { return args.count() - (p.bounded ? 2 : 0); }
+
 // Every argument has the type of what it stands for.
 void check_arguments(const TypeArgs& args, const ScanParams& p) {
   for (const Tensor& a : arguments_of(p.body.outputs)) {
     const std::int64_t number = argument_number(a);
-    args.require(number >= 0 && number < args.count(),
-                 "the body reads argument " + std::to_string(number) + " of " + std::to_string(args.count()));
+    args.require(number >= 0 && number < operands_of(args, p),
+                 "the body reads argument " + std::to_string(number) + " of " + std::to_string(operands_of(args, p)));
     TensorType given = args.type(static_cast<int>(number));
     if (number < p.sequences) given = Loop::row_type(given);
     args.require(a.type() == given, kind_of(static_cast<std::size_t>(number), p) + " is " + to_string(given) +
@@ -42,10 +46,23 @@ void check_carry(const TypeArgs& args, const std::string& what, const TensorType
   for (std::size_t k = 0; k < init.shape.size(); ++k) args.unify(init.shape[k], next.shape[k], types);
 }
 
+void check_steps(const TypeArgs& args, const ScanParams& p) {
+  const auto is_scalar = [&](std::int64_t operand, DType dtype) {
+    const TensorType& type = args.type(static_cast<int>(operand));
+    return type.dtype == dtype && type.rank() == 0;
+  };
+  if (p.stop >= 0)
+    args.require(p.stop < p.carries && is_scalar(p.sequences + p.stop, DType::bool_),
+                 "what ends it is no bool scalar among its carries");
+  if (p.bounded)
+    args.require(is_scalar(args.count() - 2, DType::i64) && is_scalar(args.count() - 1, DType::i64),
+                 "the bounds of its steps are no int64 scalars");
+}
+
 std::vector<TensorType> type_of(const TypeArgs& args) {
   const auto& p = args.params_as<ScanParams>();
   const auto outputs = std::ssize(p.body.outputs), stacked = outputs - p.carries;
-  args.require(p.sequences >= 0 && p.carries >= 0 && args.count() >= p.sequences + p.carries && stacked >= 0 &&
+  args.require(p.sequences >= 0 && p.carries >= 0 && operands_of(args, p) >= p.sequences + p.carries && stacked >= 0 &&
                    std::ssize(p.backwards) == p.sequences + stacked,
                "its operands and parameters do not belong together");
   args.require(outputs > 0, "the body gives nothing");
@@ -56,12 +73,7 @@ std::vector<TensorType> type_of(const TypeArgs& args) {
         kind_of(static_cast<std::size_t>(i), p) + " must have as many rows as there are steps, " + to_string(p.trips));
   }
   check_arguments(args, p);
-  if (p.stop >= 0) {
-    const bool there = p.stop < p.carries;
-    const TensorType stop = there ? args.type(static_cast<int>(p.sequences + p.stop)) : TensorType{};
-    args.require(there && stop.dtype == DType::bool_ && stop.rank() == 0,
-                 "what ends it is no bool scalar among its carries");
-  }
+  check_steps(args, p);
   std::vector<TensorType> types;
   for (std::int64_t i = 0; i < outputs; ++i) {
     const TensorType& type = p.body.outputs[static_cast<std::size_t>(i)].type();
@@ -97,7 +109,13 @@ void reference(const Reference& r) {
   const auto sequences = static_cast<std::size_t>(p.sequences), carries = static_cast<std::size_t>(p.carries);
   const auto place = [&](std::size_t which, std::int64_t t) { return p.backwards[which] ? trips - 1 - t : t; };
   std::vector<Array> arguments(r.inputs.begin(), r.inputs.end());
-  for (std::int64_t t = 0; t < trips; ++t) {
+  for (std::size_t i = carries; i < r.outputs.size(); ++i)
+    if (r.outputs[i].bytes() > 0) std::memset(r.outputs[i].data(), 0, r.outputs[i].bytes());
+  const auto bound = [&](std::size_t from_end) { return r.inputs[r.inputs.size() - from_end].view<std::int64_t>()[0]; };
+  const std::int64_t first = p.bounded ? std::max(bound(2), std::int64_t{0}) : 0,
+                     last = p.bounded ? std::min(bound(1), trips) : trips;
+  const auto ended = [&] { return p.stop >= 0 && arguments[sequences + static_cast<std::size_t>(p.stop)].at(0) != 0; };
+  for (std::int64_t t = first; t < last && !ended(); ++t) {
     for (std::size_t i = 0; i < sequences; ++i) arguments[i] = row_of(r.inputs[i], place(i, t));
     std::vector<Array> results = eval::evaluate(p.body, arguments, r.symbols);
     for (std::size_t i = 0; i < carries; ++i) arguments[sequences + i] = results[i];
@@ -132,6 +150,26 @@ std::vector<Sample> samples() {
        [](auto x) {
          Loop loop = recurrence(x[0], x[1], x[2]);
          loop.sequences[0].backwards = loop.stacked[0].backwards = true;
+         return loop.build().all();
+       },
+       10},
+      {"from a bound to another",
+       {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3}), integers({}, -1, 2), integers({}, 1, 5)},
+       [](auto x) {
+         Loop loop = recurrence(x[0], x[1], x[2]);
+         loop.bounds = {x[3], x[4]};
+         loop.stacked.push_back({dot(loop.carries[0].after, x[2]) + 1.0, true});
+         return loop.build().all();
+       },
+       10},
+      {"until a carry is true",
+       {uniform({4, 2, 3}), uniform({2, 3}), uniform({3, 3})},
+       [](auto x) {
+         Loop loop = recurrence(x[0], x[1], x[2]);
+         const Tensor large = less(0.5, sum(square(loop.carries[0].after), {0, 1}));
+         loop.stop = std::ssize(loop.carries);
+         loop.carries.push_back({less(2.0, sum(square(x[1]), {0, 1})), Loop::placeholder("stop", large.type()), large});
+         loop.stacked.push_back({dot(loop.carries[0].after, x[2]) + 1.0, true});
          return loop.build().all();
        },
        10},

@@ -1,8 +1,12 @@
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "compiler/eval/eval.h"
 #include "compiler/grad/grad.h"
+#include "compiler/ir/record.h"
 #include "compiler/prim/prim.h"
 #include "compiler/scan/loop.h"
 #include "compiler/scan/passes.h"
@@ -19,9 +23,10 @@ using TensorSet = std::unordered_set<Tensor, TensorHash>;
 // Worth a step of its own for all rows: what is no element formula. (Arithmetic stays where its operands are.)
 bool is_heavy(const Node& node) { return node.op().contraction || !node.op().library.empty() || node.op().has_bodies; }
 
-// More than a view or an index map of its operand.
+// More than a view or an index map of one operand, which its readers see through.
 bool computes(const Node& node) {
-  return is_heavy(node) || node.op().scalar || (node.op().element && node.inputs().size() > 1);
+  return is_heavy(node) ||
+         (node.op().element && !node.inputs().empty() && (node.inputs().size() > 1 || !is_index_map(node)));
 }
 
 // A node and all that it is made of in the body, down to tensors that are given from outside.
@@ -167,6 +172,41 @@ class Before {
 
 // ---- behind the loop ----
 
+// Whether an index map or a sum makes zeros of zeros: it fills with no others.
+bool moves_or_adds_up(const Node& node) {
+  Formula formula;
+  record(node, 0, formula);
+  for (int i = 0; i < formula.size(); ++i) {
+    const ExprNode& n = formula.node(i);
+    const bool is_sum = n.op == ScalarOp::result && formula.reduction(n.reduction).combiner == Combiner::sum;
+    const bool fills = n.op == ScalarOp::constant && n.type != DType::i64 && (n.real != 0 || n.integer != 0);
+    if (fills || (n.op == ScalarOp::result && !is_sum)) return false;
+  }
+  return cost_of(formula).operations == 0;
+}
+
+// Whether a node is zero where those of its operands are for which zero[i] holds. Of the others constants are known.
+bool keeps_zeros(const Node& node, const std::vector<bool>& zero) {
+  std::vector<Tensor> scalars;
+  for (std::size_t i = 0; i < zero.size(); ++i) {
+    const Tensor& t = node.inputs()[i];
+    const auto value = splat_value(t);
+    if (!zero[i] && (!value || !std::isfinite(value->as_double()))) return false;
+    scalars.push_back(zero[i] ? zeros(t.dtype(), {}) : full(*value, {}));
+  }
+  if (node.op().view || node.op().contraction) return std::find(zero.begin(), zero.end(), true) != zero.end();
+  if (!node.op().element || node.outputs().size() != 1 || !is_floating(node.outputs()[0].dtype)) return false;
+  if (node.op().scalar) return eval::evaluate(apply(node.op(), node.params(), scalars), {})[0].at(0) == 0;
+  return zero.size() == 1 && zero[0] && moves_or_adds_up(node);
+}
+
+// Rows of all steps, and zeros for steps that are left out, where `runs` (bool [trips]) is false.
+Tensor where_run(const Tensor& runs, const Tensor& rows) {
+  Shape column(rows.shape().size(), Dim(1));
+  column[0] = rows.dim(0);
+  return where(broadcast_to(reshape(runs, column), rows.shape()), rows, zeros_like(rows));
+}
+
 class Behind {
  public:
   explicit Behind(Loop loop) : loop_(std::move(loop)), on_(loop_) {}
@@ -178,11 +218,13 @@ class Behind {
     for (const auto& s : loop_.stacked) moves.push_back(is_moved(s.row));
     if (std::none_of(moves.begin(), moves.end(), [](bool b) { return b; })) return {};
     for (std::size_t i = 0; i < moves.size(); ++i)
-      if (moves[i]) find_cut(loop_.stacked[i]);
+      if (moves[i]) {
+        find_cut(loop_.stacked[i]);
+        cut_runs(loop_.stacked[i].backwards);
+      }
 
     Loop smaller = loop_;
     smaller.stacked.clear();
-    smaller.stop = -1;               // what would be moved does not make zeros of rows that no step gives
     std::vector<std::size_t> place;  // of the results that stay
     for (std::size_t i = 0; i < moves.size(); ++i) {
       place.push_back(smaller.stacked.size());
@@ -234,24 +276,81 @@ class Behind {
       const Node* n = &t.node();
       const bool varies = on_.rows.contains(n) || on_.carried.contains(n);
       if (!varies || (on_.given.contains(t) && !on_.carried.contains(n))) continue;
-      const auto known = std::find_if(cuts_.begin(), cuts_.end(),
-                                      [&](const Loop::Stacked& c) { return c.row == t && c.backwards == s.backwards; });
-      if (known == cuts_.end()) cuts_.push_back({t, s.backwards});
+      cut(t, s.backwards);
     }
   }
 
+  // Its place among the cuts.
+  std::size_t cut(const Tensor& row, bool backwards) {
+    const auto known = std::find_if(cuts_.begin(), cuts_.end(),
+                                    [&](const Loop::Stacked& c) { return c.row == row && c.backwards == backwards; });
+    const auto place = static_cast<std::size_t>(known - cuts_.begin());
+    if (known == cuts_.end()) cuts_.push_back({row, backwards});
+    return place;
+  }
+
+  // Which steps were run: where a carry ends the loop, only the loop knows.
+  void cut_runs(bool backwards) {
+    if (loop_.stop < 0) return;
+    const Tensor runs = logical_not(loop_.carries[static_cast<std::size_t>(loop_.stop)].before);
+    runs_[backwards] = cut(runs, backwards);
+  }
+
+  // Of a scan whose steps are not all run.
+  static bool leaves_out_rows(const Tensor& rows) {
+    if (!is_scan(rows.node())) return false;
+    const auto& p = rows.node().params_as<ScanParams>();
+    return p.bounded || p.stop >= 0;
+  }
+
+  bool leaves_out() const { return loop_.stop >= 0 || loop_.bounds.has_value(); }
+
+  // bool [trips]
+  Tensor runs(bool backwards, const std::vector<Tensor>& stacked) const {
+    if (runs_[backwards]) return stacked[*runs_[backwards]];
+    const Tensor number = iota(DType::i64, {loop_.trips}, 0);
+    const Tensor step = backwards ? extent(loop_.trips - 1) - number : number;
+    return logical_and(less_equal(loop_.bounds->first, step), less(step, loop_.bounds->last));
+  }
+
+  // Whether a row is zero where the rows that it is made of are, whatever else it is made of.
+  bool is_multilinear(const Tensor& row) const {
+    const std::vector<NodePtr> order = topological({&row, 1});
+    return std::all_of(order.begin(), order.end(), [&](const NodePtr& n) {
+      if (!heavy_.contains(n.get())) return true;
+      std::vector<bool> varies;
+      for (const Tensor& t : n->inputs())
+        varies.push_back(on_.rows.contains(&t.node()) || on_.carried.contains(&t.node()));
+      return keeps_zeros(*n, varies);
+    });
+  }
+
+  // Rows of steps that are left out are zero, also where other rows are not finite there. Products of rows alone are
+  // products of zeros, so that what adds them up (the gradient of a weight) stays one contraction.
   Tensor all_steps(const Loop::Stacked& s, const std::vector<Tensor>& stacked) const {
+    if (!leaves_out()) return all_steps(s, stacked, {});
+    const Tensor run = runs(s.backwards, stacked);
+    if (is_multilinear(s.row)) return all_steps(s, stacked, run);
+    return where_run(run, all_steps(s, stacked, {}));
+  }
+
+  // runs: where given, rows of sequences are made zero for the other steps. Those of a scan that leaves out steps are
+  // so already: its gradient, which reads them, leaves out the same.
+  Tensor all_steps(const Loop::Stacked& s, const std::vector<Tensor>& stacked, const Tensor& runs) const {
     AllSteps all(loop_.trips);
-    TensorMap<Tensor> rows;  // what is cut is a placeholder now
+    TensorMap<Tensor> placeholders;  // of what is cut
     for (std::size_t i = 0; i < cuts_.size(); ++i) {
       if (cuts_[i].backwards != s.backwards) continue;
       const Tensor row = Loop::placeholder("row", cuts_[i].row.type());
-      rows.emplace(cuts_[i].row, row);
+      placeholders.emplace(cuts_[i].row, row);
       all.rows(row, stacked[i]);
     }
-    for (const auto& q : loop_.sequences) all.rows(q.row, q.backwards == s.backwards ? q.rows : flip(q.rows, {0}));
+    for (const auto& q : loop_.sequences) {
+      const Tensor rows = q.backwards == s.backwards ? q.rows : flip(q.rows, {0});
+      all.rows(q.row, runs && !leaves_out_rows(q.rows) ? where_run(runs, rows) : rows);
+    }
     for (const auto& v : loop_.invariants) all.same(v.inner, v.outer);
-    const std::vector<Tensor> row = substitute({&s.row, 1}, rows);
+    const std::vector<Tensor> row = substitute({&s.row, 1}, placeholders);
     return all.of(row)[0];
   }
 
@@ -259,6 +358,7 @@ class Behind {
   Dependence on_;
   NodeSet feeding_, free_, heavy_;  // heavy_: free, and a product among what it is made of
   std::vector<Loop::Stacked> cuts_;
+  std::optional<std::size_t> runs_[2];  // of the cuts, by direction: whether a step was run
 };
 
 std::vector<Tensor> moved(const Node& node) {

@@ -5,10 +5,14 @@
 // than to keep. These are stacked by the forward scan, which is built again with more results (passes merge the two).
 // The cotangent of an invariant is stacked, too, and summed behind the loop, where it is often one contraction over all
 // steps (push_out.cc); a loop that keeps little adds it up in a carry.
+//
+// Steps that the forward scan left out are left out here, too: where a carry ends it, the forward scan also stacks
+// whether a step was run, and the number of those bounds the steps of the reverse scan.
 #include <unordered_map>
 #include <unordered_set>
 
 #include "compiler/grad/grad.h"
+#include "compiler/ir/record.h"
 #include "compiler/prim/prim.h"
 #include "compiler/scan/loop.h"
 #include "compiler/scan/ops.h"
@@ -25,21 +29,12 @@ bool is_zero(const Tensor& t) {
   return value && value->as_double() == 0;
 }
 
-// Worth less than the memory of its result: index maps and arithmetic without anything that takes a series.
+// Worth less than the memory of its result: index maps and arithmetic, without sums or anything that takes a series.
 bool is_cheap(const Node& node) {
   if (node.op().view || node.inputs().empty()) return true;
   if (!node.op().element) return false;
-  if (!node.op().scalar)
-    return node.op().name == "broadcast_to" || node.op().name == "transpose" || node.op().name == "slice" ||
-           node.op().name == "cast";
-  Formula formula;
-  std::vector<Expr> operands;
-  for (const Tensor& t : node.inputs())
-    operands.push_back(formula.load(static_cast<int>(operands.size()), t.dtype(), {}));
-  node.op().scalar(operands);
-  for (int i = 0; i < formula.size(); ++i)
-    if (kernel::cost_of(formula.node(i).op) > 3) return false;
-  return true;
+  const FormulaCost cost = cost_of(node);
+  return !cost.reduces && cost.dearest <= 3;
 }
 
 class Reverse {
@@ -185,9 +180,15 @@ class Reverse {
 
   Loop::Results build() {
     Loop kept = forward_;
-    if (!order_.empty()) kept.stop = -1;  // what is kept of steps behind the end is not zero
     for (const Tensor& t : order_) kept.stacked.push_back({t, false});
-    const std::vector<Tensor> stacked = order_.empty() ? std::vector<Tensor>() : kept.build().stacked;
+    if (kept.stop >= 0)
+      kept.stacked.push_back({logical_not(kept.carries[static_cast<std::size_t>(kept.stop)].before), false});
+    const bool more = kept.stacked.size() > forward_.stacked.size();
+    const std::vector<Tensor> stacked = more ? kept.build().stacked : std::vector<Tensor>();
+    if (kept.stop >= 0)
+      bound(sum(stacked.back(), {0}));
+    else if (kept.bounds)
+      bound(kept.bounds->first, kept.bounds->last);
     for (std::size_t i = 0; i < order_.size(); ++i)
       backward_.sequences.push_back(
           {last_steps(stacked[forward_.stacked.size() + i], false), kept_.at(order_[i]), true});
@@ -208,6 +209,18 @@ class Reverse {
       }
     }
     return backward_.build();
+  }
+
+  // The steps of the reverse scan, for those that the forward scan ran: from `first` to before `last`, or the first
+  // `count` from its bound on. Step t of the one is step trips - 1 - t of the other.
+  void bound(const Tensor& first, const Tensor& last) {
+    const Tensor trips = extent(forward_.trips);
+    backward_.bounds = {trips - last, trips - first};
+  }
+  void bound(const Tensor& count) {
+    const Tensor zero = zeros(DType::i64, {});
+    const Tensor first = forward_.bounds ? maximum(forward_.bounds->first, zero) : zero;
+    bound(first, first + count);
   }
 
   std::vector<Tensor> cotangents(const Loop::Results& results) const {

@@ -1,5 +1,6 @@
 #include "compiler/prim/prim.h"
 #include "compiler/scan/loop.h"
+#include "runtime/base/error.h"
 
 namespace bitale::loops {
 
@@ -26,6 +27,7 @@ Tensor in_steps(const Tensor& segments, bool backwards, const Dim& trips) {
 }  // namespace
 
 Loop::Results segmented(const Loop& loop, const Dim& length, SourceLine line) {
+  BITALE_ASSERT(!loop.bounds, "segments of a loop with bounds");
   const Dim segments = floordiv(loop.trips + length - 1, length);
   Loop outer, inner;
   outer.name = loop.name.empty() ? "" : "segments of " + loop.name;

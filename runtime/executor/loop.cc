@@ -29,24 +29,40 @@ Walker::Scope Walker::scope_of(const Scope& outer, int body) const {
 bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
   const auto& s = std::get<LoopStep>(step.step->node);
   const Scope body = scope_of(scope, step.bodies[0]);
-  const std::int64_t trips = scope.tables.extents[at(s.trips)];
+  Steps steps;
+  if (!loop_steps(scope, s, alone, steps)) return false;
   if (!loop_begin(scope, body, step, alone)) return false;
-  if (trips > 0 && !loop_packs(body, alone)) return false;
-  std::int64_t taken = 0;
-  while (taken < trips) {
-    if (!body_extents(scope, body, step, taken)) return false;
-    loop_inputs(scope, body, s, trips, taken);
-    loop_homes(scope, body, step, trips, taken);
+  if (steps.first < steps.last && !loop_packs(body, alone)) return false;
+  for (std::int64_t i = steps.first; i < steps.last; ++i) {
+    if (!body_extents(scope, body, step, i)) return false;
+    loop_inputs(scope, body, s, steps, i);
+    loop_homes(scope, body, step, steps, i);
     if (!run(body, alone, true)) return false;
-    if (!loop_copies(scope, body, step, trips, taken, alone)) return false;
-    ++taken;
+    if (!loop_copies(scope, body, step, steps.trips, i, alone)) return false;
     if (s.until < 0) continue;
     const bool done = *static_cast<const std::uint8_t*>(body.tables.pointer(body.layout, s.until)) != 0;
     if (!alone && !barrier()) return false;  // everyone has read it before the next iteration writes it
-    if (done) break;
+    if (done) steps.last = i + 1;
   }
-  loop_end(scope, body, s, trips, taken, alone);
+  loop_end(scope, body, s, steps, alone);
   return true;
+}
+
+// The same on all threads: a carry that says that the loop has ended may be updated where it lies, so all read it
+// first.
+bool Walker::loop_steps(const Scope& scope, const LoopStep& s, bool alone, Steps& steps) {
+  steps.trips = steps.last = scope.tables.extents[at(s.trips)];
+  if (s.first >= 0) {
+    const auto bound = [&](int b) {
+      return std::clamp(*static_cast<const std::int64_t*>(scope.tables.pointer(scope.layout, b)), std::int64_t{0},
+                        steps.trips);
+    };
+    steps.first = bound(s.first);
+    steps.last = std::max(steps.first, bound(s.last));
+  }
+  if (s.ended < 0) return true;
+  if (*static_cast<const std::uint8_t*>(scope.tables.pointer(scope.layout, s.ended)) != 0) steps.last = steps.first;
+  return alone || barrier();
 }
 
 // The extents of a body that change: the iteration number, what depends on it, and what depends on that of a loop
@@ -96,16 +112,16 @@ bool Walker::loop_packs(const Scope& body, bool alone) {
   return body.facts.packs.empty() || alone || barrier();
 }
 
-void Walker::loop_inputs(const Scope& outer, const Scope& body, const LoopStep& s, std::int64_t trips, std::int64_t i) {
+void Walker::loop_inputs(const Scope& outer, const Scope& body, const LoopStep& s, const Steps& steps, std::int64_t i) {
   const Groups& groups = body.layout.groups;
   for (const LoopBinding& b : s.bindings) {
     if (b.kind == BindingKind::sequence) {
       void* rows = outer.tables.pointer(outer.layout, b.outer_in);
       body.tables.set_pointer(body.layout, groups.root[at(b.inner_in)],
-                              offset(rows, row_of(b, trips, i) * body.placement.bytes[at(b.inner_in)]));
+                              offset(rows, row_of(b, steps.trips, i) * body.placement.bytes[at(b.inner_in)]));
     } else if (b.kind == BindingKind::carry && groups.root[at(b.inner_in)] != groups.root[at(b.inner_out)]) {
-      void* value =
-          i == 0 ? outer.tables.pointer(outer.layout, b.outer_in) : body.tables.pointer(body.layout, b.inner_out);
+      void* value = i == steps.first ? outer.tables.pointer(outer.layout, b.outer_in)
+                                     : body.tables.pointer(body.layout, b.inner_out);
       body.tables.set_pointer(body.layout, groups.root[at(b.inner_in)], value);
     }
   }
@@ -113,7 +129,7 @@ void Walker::loop_inputs(const Scope& outer, const Scope& body, const LoopStep& 
 
 // A carried output alternates between two places, so that the last iteration, where it is known, writes the outer
 // buffer.
-void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips,
+void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps,
                         std::int64_t i) {
   const bool known = std::get<LoopStep>(step.step->node).until < 0;
   for (const LoopOutput& o : step.outputs) {
@@ -121,12 +137,12 @@ void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout&
     if (o.home == LoopOutput::Home::row) {
       void* rows = outer.tables.pointer(outer.layout, o.binding->outer_out);
       body.tables.set_pointer(body.layout, o.root,
-                              offset(rows, row_of(*o.binding, trips, i) * body.placement.bytes[at(o.root)]));
+                              offset(rows, row_of(*o.binding, steps.trips, i) * body.placement.bytes[at(o.root)]));
     } else if (o.home == LoopOutput::Home::alternate) {
       const std::int64_t second = (body.placement.bytes[at(o.root)] + 63) / 64 * 64;
       void* other =
           o.binding->outer_out >= 0 ? outer.tables.pointer(outer.layout, o.binding->outer_out) : offset(own, second);
-      const bool use_other = (known ? trips - 1 - i : i) % 2 == 0;
+      const bool use_other = (known ? steps.last - 1 - i : i) % 2 == 0;
       body.tables.set_pointer(body.layout, o.root, use_other ? other : own);
     }
   }
@@ -146,8 +162,8 @@ bool Walker::loop_copies(const Scope& outer, const Scope& body, const StepLayout
 }
 
 // Final carries, rows that no iteration wrote, and the number of iterations.
-void Walker::loop_end(const Scope& outer, const Scope& body, const LoopStep& s, std::int64_t trips, std::int64_t taken,
-                      bool alone) {
+void Walker::loop_end(const Scope& outer, const Scope& body, const LoopStep& s, const Steps& steps, bool alone) {
+  const std::int64_t taken = steps.last - steps.first;
   for (const LoopBinding& b : s.bindings) {
     if (b.outer_out < 0) continue;
     void* target = outer.tables.pointer(outer.layout, b.outer_out);
@@ -159,7 +175,7 @@ void Walker::loop_end(const Scope& outer, const Scope& body, const LoopStep& s, 
       copy(target, value, bytes, alone);
     } else if (b.kind == BindingKind::stacked) {
       const std::int64_t row = body.placement.bytes[at(b.inner_out)];
-      const std::int64_t first = b.backwards ? trips - taken : 0, last = b.backwards ? trips : taken;
+      const std::int64_t first = b.backwards ? steps.trips - steps.last : steps.first, last = first + taken;
       clear(target, first * row, alone);
       clear(offset(target, last * row), bytes - last * row, alone);
     }

@@ -40,16 +40,19 @@ class Walker {
   bool derive(const Scope& scope, const StepLayout& step, const std::vector<int>& slots);
   bool body_extents(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t iteration);
 
-  // Parts of a loop; `taken` is the number of iterations so far.
+  // Parts of a loop. Iterations [first, last) of `trips` are run, unless one of them ends it; i is the present one.
+  struct Steps {
+    std::int64_t trips = 0, first = 0, last = 0;
+  };
+  bool loop_steps(const Scope& scope, const program::LoopStep& s, bool alone, Steps& steps);
   bool loop_begin(const Scope& outer, const Scope& body, const StepLayout& step, bool alone);
   bool loop_packs(const Scope& body, bool alone);
-  void loop_inputs(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips,
+  void loop_inputs(const Scope& outer, const Scope& body, const program::LoopStep& s, const Steps& steps,
                    std::int64_t i);
-  void loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i);
+  void loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps, std::int64_t i);
   bool loop_copies(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i,
                    bool alone);
-  void loop_end(const Scope& outer, const Scope& body, const program::LoopStep& s, std::int64_t trips,
-                std::int64_t taken, bool alone);
+  void loop_end(const Scope& outer, const Scope& body, const program::LoopStep& s, const Steps& steps, bool alone);
 
   Scope scope_of(const Scope& outer, int body) const;
   // Copies or clears this thread's share; small ones are thread 0's.

@@ -29,6 +29,7 @@ struct Visitor {
     visit(s.to, true);
   }
   void operator()(const LoopStep& s) const {
+    for (const int b : {s.first, s.last, s.ended}) some(b, false);
     for (const LoopBinding& b : s.bindings) some(b.outer_in, false);
     for (const LoopBinding& b : s.bindings) some(b.outer_out, true);
     some(s.trips_taken, true);

@@ -116,6 +116,9 @@ enum class BindingKind : std::uint8_t {
 // times. A carry whose inner_out is an alias of its inner_in is updated in place, in outer_out, which may then be
 // outer_in's memory; other outer_outs share no memory with any outer_in. outer_out of a carry may be -1 if nobody wants
 // the final value (not in place). `backwards` counts rows from trips - 1 down. Buffers have at least `trips` rows.
+//
+// Iterations first <= i < last among 0 <= i < trips are run, all of them where there are no such bounds; and none if
+// `ended` is true. All three are read before the first iteration.
 
 struct LoopBinding {
   BindingKind kind = BindingKind::invariant;
@@ -129,6 +132,8 @@ struct LoopStep {
   int trips_taken = -1;  // outer buffer (int64 scalar) that receives the number of iterations; -1: none
   std::vector<LoopBinding> bindings;
   std::shared_ptr<const Program> body;
+  int first = -1, last = -1;  // outer buffers (int64 scalars); -1: none (then both)
+  int ended = -1;             // outer buffer (bool scalar); -1: none
 };
 
 struct BranchStep {

@@ -181,7 +181,9 @@ class Printer {
   }
 
   void show(const LoopStep& s) {
-    line("{}: loop {} times{}{}{}", number_, slot_name(s.trips),
+    line("{}: loop {} times{}{}{}{}{}", number_, slot_name(s.trips),
+         s.first >= 0 || s.last >= 0 ? fmt::format(", from {} to {}", name(s.first), name(s.last)) : "",
+         s.ended >= 0 ? ", unless " + name(s.ended) : "",
          s.until >= 0 ? fmt::format(", until %{} of the body", s.until) : "",
          s.trips_taken >= 0 ? ", counted in " + name(s.trips_taken) : "", head_);
     ++depth_;

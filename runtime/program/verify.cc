@@ -472,6 +472,10 @@ class Verifier {
                 "loop '{}' writes {} while it reads it", label_, name(b.outer_out));
     }
     if (s.trips_taken >= 0) targets.push_back(root(s.trips_taken));
+    for (const int b : {s.first, s.last})
+      if (b >= 0)
+        require(std::find(targets.begin(), targets.end(), root(b)) == targets.end(),
+                "loop '{}' writes {} while it reads it", label_, name(b));
     std::sort(targets.begin(), targets.end());
     require(std::adjacent_find(targets.begin(), targets.end()) == targets.end(), "loop '{}' writes one buffer twice",
             label_);
@@ -501,6 +505,16 @@ class Verifier {
     if (s.trips_taken != -1) {
       writes(s.trips_taken, "the number of trips");
       scalar(s.trips_taken, DType::i64, "the number of trips");
+    }
+    require((s.first == -1) == (s.last == -1), "loop '{}' has one of two bounds", label_);
+    for (const int b : {s.first, s.last}) {
+      if (b == -1) continue;
+      reads(b, "a bound");
+      scalar(b, DType::i64, "a bound");
+    }
+    if (s.ended != -1) {
+      reads(s.ended, "what ends it");
+      scalar(s.ended, DType::bool_, "what ends it");
     }
     Place inner{place_.outermost, &p_, &varying_, true, {}, {}, place_.depth + 1};
     std::set<int> bound;

@@ -1,6 +1,6 @@
 // Scans of many forms against the same steps written out: values, first and second derivatives. A form is drawn by its
-// number: sequences with taps, carries with taps, what the body reads besides, scans and choices in it, direction, and
-// how many steps, none among them.
+// number: sequences with taps, carries with taps, what the body reads besides, scans and choices in it, direction, how
+// many steps, none among them, and where it ends early.
 #include <bitale/bitale.h>
 #include <fmt/format.h>
 
@@ -18,6 +18,7 @@ struct Form {
   std::vector<std::vector<int>> sequences, carries;  // their taps
   int outputs = 0, free = 0;
   bool backwards = false, inner_scan = false, inner_cond = false, matrices = false, unread = false;
+  int end = -1;  // the last step that counts; -1: nothing ends it
 };
 
 Form form(int number) {
@@ -37,6 +38,7 @@ Form form(int number) {
   f.inner_cond = below(5) == 0;
   f.matrices = below(2) == 0;
   f.unread = below(3) == 0;
+  if (below(3) == 0) f.end = below(f.steps + 1);
   return f;
 }
 
@@ -44,9 +46,9 @@ std::string text(const Form& f) {
   std::string s = fmt::format("{} steps", f.steps);
   for (const auto& taps : f.sequences) s += fmt::format(", sequence of {} taps from {}", taps.size(), taps[0]);
   for (const auto& taps : f.carries) s += fmt::format(", carry of {} taps from {}", taps.size(), taps[0]);
-  return s + fmt::format(", {} outputs, {} free{}{}{}{}", f.outputs, f.free, f.backwards ? ", backwards" : "",
+  return s + fmt::format(", {} outputs, {} free{}{}{}{}{}", f.outputs, f.free, f.backwards ? ", backwards" : "",
                          f.inner_scan ? ", scan inside" : "", f.inner_cond ? ", cond inside" : "",
-                         f.matrices ? ", products" : "");
+                         f.matrices ? ", products" : "", f.end >= 0 ? fmt::format(", ends after step {}", f.end) : "");
 }
 
 constexpr int width = 3;
@@ -115,7 +117,9 @@ Graph scanned(const Form& f) {
       for (const int tap : f.carries[i]) seen.push_back(t.carry(static_cast<int>(i), tap));
     const std::vector<Tensor> all = step(f, seen, free, f.carries.size() + static_cast<std::size_t>(f.outputs));
     const auto split = all.begin() + static_cast<std::ptrdiff_t>(f.carries.size());
-    return StepResult{.carries = {all.begin(), split}, .outputs = {split, all.end()}};
+    return StepResult{.carries = {all.begin(), split},
+                      .outputs = {split, all.end()},
+                      .until = f.end >= 0 ? t.number() >= f.end : Tensor()};
   });
   Graph g{inputs, r.last};
   if (!f.unread || r.last.empty()) {
@@ -138,6 +142,10 @@ Graph written_out(const Form& f) {
     for (int k = 0; depth > 1 && k < depth; ++k) carried[i].push_back(row_of(init, k));
   }
   for (int t = 0; t < f.steps; ++t) {
+    if (f.end >= 0 && t > f.end) {
+      for (auto& rows : results) rows.push_back(zeros(float64, {2, width}));
+      continue;
+    }
     std::vector<Tensor> seen;
     for (std::size_t i = 0; i < f.sequences.size(); ++i) {
       const auto& taps = f.sequences[i];

@@ -34,13 +34,18 @@ Program program_of_everything() {
   body.kernel(1, {row, h, out, done}, {bn, next_i}, "step", 2);
   const int last = m.output("last", {n}), all = m.output("all", {trips, n}),
             taken = m.temporary("taken", {}, DType::i64);
+  const int bound = m.temporary("bound", {}, DType::i64), ended = m.temporary("ended", {}, DType::bool_);
+  m.kernel(0, {w, bound, ended}, {}, "bounds", 2);
   m.step(LoopStep{trips,
                   done,
                   taken,
                   {{BindingKind::sequence, x, row, -1, -1, true},
                    {BindingKind::carry, w, h, out, last, false},
                    {BindingKind::stacked, -1, -1, out, all, false}},
-                  body.body()},
+                  body.body(),
+                  bound,
+                  bound,
+                  ended},
          "loop");
 
   const int condition = m.temporary("condition", {}, DType::bool_), chosen = m.output("chosen", {n});

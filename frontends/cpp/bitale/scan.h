@@ -66,7 +66,7 @@ class ScanStep {
 
 // What the body gives: a new value for each carry, and results, of which every step makes a row. Where `until`, a bool
 // scalar, is given and true, this step is the last one that counts: carries stay as it leaves them, and the rows of
-// what would have come after it are zero. (Steps that do not count are not run, but for those of gradients.)
+// what would have come after it are zero. Steps that do not count are not run; those of derivatives are not, either.
 //
 // A Shared that has an update is carried from step to step, too: whatever the body makes of it reads the value that the
 // step before left, the first step the value that it has. It changes when a function does the updates of the result.

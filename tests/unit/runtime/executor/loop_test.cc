@@ -180,6 +180,45 @@ TEST_CASE("a loop of unknown length ends with its carry in the outer buffer") {
     }
 }
 
+TEST_CASE("a loop runs the iterations between its bounds, and none if it has ended") {
+  constexpr std::int64_t trips = 5;
+  for (const bool backwards : {false, true})
+    for (const bool in_place : {false, true}) {
+      Recurrence r;
+      if (in_place) r.body.p.buffers[static_cast<std::size_t>(r.next)].alias_of = r.h;
+      const int first = r.m.input("first", {}, DType::i64), last = r.m.input("last", {}, DType::i64),
+                ended = r.m.input("ended", {}, DType::bool_), taken = r.m.output("taken", {}, DType::i64);
+      LoopStep& loop =
+          r.loop({sequence(r.xs, r.x, backwards), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs, backwards)});
+      loop.first = first;
+      loop.last = last;
+      loop.ended = ended;
+      loop.trips_taken = taken;
+      const Runnable f = r.runnable();
+      for (const std::int64_t from : {-3, 0, 2, 5, 9})
+        for (const std::int64_t to : {-1, 0, 1, 2, 4, 5, 100})
+          for (const bool has_ended : {false, true})
+            for (const std::int64_t n : {1, 9000})
+              for (const int threads : {1, 2}) {
+                const Array xs = rows(trips, n), h0 = rows(1, n).reshaped({n});
+                const auto out =
+                    f.call(std::vector{xs, h0, Array::scalar(from), Array::scalar(to), Array::scalar(has_ended)}, {},
+                           {.threads = threads});
+                auto h = static_cast<float>(h0.at(n - 1));
+                std::int64_t run = 0;
+                for (std::int64_t i = 0; i < trips; ++i) {
+                  const bool runs = from <= i && i < to && !has_ended;
+                  const std::int64_t at = (backwards ? trips - 1 - i : i) * n + n - 1;
+                  if (runs) h = 2 * (h + static_cast<float>(xs.at(at)));
+                  run += runs;
+                  REQUIRE(out.outputs[1].at(at) == (runs ? h : 0));
+                }
+                REQUIRE(out.outputs[0].at(n - 1) == h);
+                REQUIRE(out.outputs[2].at(0) == static_cast<double>(run));
+              }
+    }
+}
+
 TEST_CASE("a carry may be updated where it lies") {
   Make m;
   const int trips = m.axis(0, 0), n = m.axis(0, 1), xs = m.input("xs", {trips, n}), h0 = m.input("h0", {n});

@@ -118,6 +118,19 @@ TEST_CASE("loops bind both sides, and sizes do not change with the iteration") {
         "the dim of a buffer is extent 1, which changes with the iteration");
   fails(loop([](Chain&, Make&, LoopStep& s) { s.bindings.clear(); }), "input 'h' of the body of 'loop' is not bound");
   fails(loop([](Chain&, Make&, LoopStep& s) { s.bindings[0].inner_out = -1; }), "a binding with the wrong sides");
+  const auto bounded = [](Chain& c, LoopStep& s, DType bound, DType ended) {
+    s.first = s.last = c.m.temporary("bound", {}, bound);
+    s.ended = c.m.temporary("ended", {}, ended);
+    c.m.kernel(0, {c.x, s.first}, {});
+    c.m.kernel(0, {c.x, s.ended}, {});
+  };
+  REQUIRE_NOTHROW(verify(loop([&](Chain& c, Make&, LoopStep& s) { bounded(c, s, DType::i64, DType::bool_); }).p));
+  fails(loop([&](Chain& c, Make&, LoopStep& s) { bounded(c, s, DType::i32, DType::bool_); }), "is not a int64 scalar");
+  fails(loop([&](Chain& c, Make&, LoopStep& s) { bounded(c, s, DType::i64, DType::u8); }), "is not a bool scalar");
+  fails(loop([&](Chain& c, Make&, LoopStep& s) { bounded(c, s, DType::i64, DType::bool_), s.last = -1; }),
+        "loop 'loop' has one of two bounds");
+  fails(loop([](Chain& c, Make&, LoopStep& s) { s.first = s.last = c.m.temporary("bound", {}, DType::i64); }),
+        "a bound of step 'loop' reads buffer");
   fails(loop([](Chain&, Make& b, LoopStep&) { b.p.buffers[1].alias_of = -2; }), "is an alias of -2");
   fails(loop([](Chain& c, Make&, LoopStep& s) { s.bindings[0].outer_in = c.y, s.bindings[0].outer_out = c.y; }),
         "writes buffer %2 'y' while it reads it");
