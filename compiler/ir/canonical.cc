@@ -53,6 +53,10 @@ void CanonicalFeed::dim(const Dim& d) {
     hasher_->text(std::string_view(&op, 1)).number(a).number(b);
     return next++;
   };
+  v.isqrt = [&](int a) {
+    hasher_->text("isqrt").number(a);
+    return next++;
+  };
   d.fold(v);
 }
 

@@ -5,14 +5,15 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/isqrt.h"
 
 namespace bitale::ir {
 
 // An atom of the normal form.
 struct DimAtom {
-  enum class Kind : std::uint8_t { symbol, floordiv, min, max } kind = Kind::symbol;
+  enum class Kind : std::uint8_t { symbol, floordiv, min, max, isqrt } kind = Kind::symbol;
   DimSymbolPtr symbol;
-  Dim a, b;
+  Dim a, b;  // isqrt: b is 0
 };
 
 struct DimTerm {
@@ -229,10 +230,16 @@ Dim max(const Dim& a, const Dim& b) {
   return compare(a, b) <= 0 ? Dim::from(atom_expr(Kind::max, a, b)) : Dim::from(atom_expr(Kind::max, b, a));
 }
 
+Dim isqrt(const Dim& a) {
+  if (a.is_constant()) return {bitale::isqrt(a.value_)};
+  return Dim::from(atom_expr(Kind::isqrt, a, Dim()));
+}
+
 namespace {
 
 std::optional<std::int64_t> atom_lower_bound(const DimAtom& a) {
   if (a.kind == Kind::symbol) return 0;
+  if (a.kind == Kind::isqrt) return bitale::isqrt(a.a.lower_bound().value_or(0));
   const auto x = a.a.lower_bound(), y = a.b.lower_bound();
   switch (a.kind) {
     case Kind::floordiv:
@@ -244,6 +251,7 @@ std::optional<std::int64_t> atom_lower_bound(const DimAtom& a) {
     case Kind::max:
       return x && y ? std::optional(std::max(*x, *y)) : x ? x : y;
     case Kind::symbol:
+    case Kind::isqrt:
       break;
   }
   return std::nullopt;
@@ -312,6 +320,9 @@ Dim Dim::substitute(const std::function<std::optional<Dim>(const DimSymbol&)>& f
         case Kind::max:
           p = p * max(a.a.substitute(f), a.b.substitute(f));
           break;
+        case Kind::isqrt:
+          p = p * isqrt(a.a.substitute(f));
+          break;
       }
     }
     total = total + p;
@@ -331,6 +342,8 @@ int Dim::fold(const Visitor& v) const {
         return v.binary('<', a.a.fold(v), a.b.fold(v));
       case Kind::max:
         return v.binary('>', a.a.fold(v), a.b.fold(v));
+      case Kind::isqrt:
+        return v.isqrt(a.a.fold(v));
     }
     throw InternalError("Dim::fold: atom out of range");
   };
@@ -373,6 +386,7 @@ std::int64_t Dim::evaluate(const std::function<std::int64_t(const DimSymbol&)>& 
         return push(std::max(a, b));
     }
   };
+  v.isqrt = [&](int i) { return push(bitale::isqrt(values[static_cast<std::size_t>(i)])); };
   return values[static_cast<std::size_t>(fold(v))];
 }
 
@@ -461,6 +475,7 @@ std::string to_string(const Dim& dim) {
         return push("max(" + parts[static_cast<std::size_t>(a)] + ", " + parts[static_cast<std::size_t>(b)] + ")", 2);
     }
   };
+  v.isqrt = [&](int a) { return push("isqrt(" + parts[static_cast<std::size_t>(a)] + ")", 2); };
   return parts[static_cast<std::size_t>(dim.fold(v))];
 }
 

@@ -1,7 +1,7 @@
 // Dim: the extent of one axis, as a normalised integer expression over named symbols.
 //
 // Normal form: an integer constant plus integer multiples of products of atoms; an atom is a symbol, floordiv(p, q),
-// min(p, q) or max(p, q) of normal forms. Equal normal forms compare equal; that is the only equality there is (n*2 ==
+// min(p, q), max(p, q) or isqrt(p) of normal forms. Equal normal forms compare equal; that is the only equality there is (n*2 ==
 // n+n, but floordiv(n*m, m) is only simplified where m is known not to be 0). Symbols stand for values >= 0.
 #pragma once
 
@@ -57,6 +57,7 @@ class Dim {
     std::function<int(std::int64_t)> constant;
     std::function<int(const DimSymbol&)> symbol;
     std::function<int(char op, int a, int b)> binary;  // '+', '*', '/', '<' (min), '>' (max)
+    std::function<int(int a)> isqrt;
   };
   int fold(const Visitor& visitor) const;
 
@@ -68,6 +69,7 @@ class Dim {
   friend Dim floordiv(const Dim& a, const Dim& b);
   friend Dim min(const Dim& a, const Dim& b);
   friend Dim max(const Dim& a, const Dim& b);
+  friend Dim isqrt(const Dim& a);
   friend int compare(const Dim& a, const Dim& b);  // a total order on normal forms
   // The integer expression q with a*q = b, where polynomial division of the normal forms comes out.
   friend std::optional<Dim> exact_quotient(const Dim& b, const Dim& a);
@@ -88,6 +90,7 @@ Dim product(const Shape& shape);
 Dim floordiv(const Dim& a, const Dim& b);
 Dim min(const Dim& a, const Dim& b);
 Dim max(const Dim& a, const Dim& b);
+Dim isqrt(const Dim& a);  // the largest q with q*q <= a; 0 where a < 0
 int compare(const Dim& a, const Dim& b);
 std::optional<Dim> exact_quotient(const Dim& b, const Dim& a);
 

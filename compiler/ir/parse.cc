@@ -240,10 +240,14 @@ class DimReader {
     const std::size_t begin = r_.place();
     const std::string name = r_.name("an extent");
     if (!r_.take('(')) return symbols_.at(name);
-    if (name != "floordiv" && name != "min" && name != "max")
-      r_.fail("expected floordiv, min or max, found " + quoted(name), begin);
+    if (name != "floordiv" && name != "min" && name != "max" && name != "isqrt")
+      r_.fail("expected floordiv, min, max or isqrt, found " + quoted(name), begin);
     if (depth == max_depth) r_.fail("this extent is nested too deeply", begin);
     const Dim a = sum(depth + 1);
+    if (name == "isqrt") {
+      r_.expect(')');
+      return isqrt(a);
+    }
     r_.expect(',');
     const Dim b = sum(depth + 1);
     r_.expect(')');

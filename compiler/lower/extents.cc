@@ -60,6 +60,7 @@ int ExtentSlots::slot(const Dim& dim) {
                                       : ExtentOp::max;
     return define({kind, a, b});
   };
+  v.isqrt = [&](int a) { return define({ExtentOp::isqrt, a, a}); };
   const int s = dim.fold(v);
   known_.push_back({dim, s});
   return s;

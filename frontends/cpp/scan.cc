@@ -157,12 +157,11 @@ struct ScanBuilder {
     loop.carries.push_back({zero, count, ir::where(ended, count, count + 1, line)});
   }
 
-  // For constant extents: n steps need n times the values that are kept and their cotangents, and the carries of each
-  // segment.
+  // n steps need n times the values that are kept and their cotangents, and the carries of each segment.
   ir::Dim segment_length() const {
     const loops::KeptBytes kept = kept_bytes(loop);
     if (!loop.trips.is_constant() || !kept.values.is_constant() || !kept.carries.is_constant())
-      fail("extents are symbolic, so that there is no telling what it keeps; use Checkpoint::every");
+      return symbolic_length(kept);
     const std::int64_t steps = std::max<std::int64_t>(loop.trips.value(), 1);
     const auto needed = [&](std::int64_t n) {
       return static_cast<double>(n) * 2 * static_cast<double>(kept.values.value() + kept.carries.value()) +
@@ -178,6 +177,20 @@ struct ScanBuilder {
       fail(fmt::format("its gradient needs at least {:.0f} bytes, for segments of {} steps; the budget is {}",
                        needed(least), least, options.checkpoint.bytes_));
     return most;
+  }
+
+  // The same for extents that calls bring: with a bytes per step of a segment and c per segment, of t steps,
+  //   a n + c (t + n - 1) / n
+  // is least at n^2 = c t / a, and within the budget up to the larger root of n^2 - p n + r = 0, p = (budget - c) / a,
+  // r = c (t - 1) / a.
+  ir::Dim symbolic_length(const loops::KeptBytes& kept) const {
+    using ir::Dim;
+    const Dim &t = loop.trips, &c = kept.carries, a = max(2 * (kept.values + c), Dim(1));
+    const Dim least = max(isqrt(floordiv(c * t, a)), Dim(1));
+    if (options.checkpoint.kind_ == Kind::sqrt) return least;
+    const Dim p = max(min(floordiv(options.checkpoint.bytes_ - c, a), 2 * t), Dim(0)),
+              r = floordiv(c * (t - 1) + a - 1, a);
+    return max(min(floordiv(p + isqrt(p * p - 4 * r), 2), t), least);
   }
 
   [[noreturn]] void fail(const std::string& what) const {

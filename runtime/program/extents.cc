@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/isqrt.h"
 #include "runtime/program/placement.h"
 
 namespace bitale::program {
@@ -35,6 +36,9 @@ bool arithmetic(ExtentOp op, std::int64_t a, std::int64_t b, std::int64_t& out) 
       return true;
     case ExtentOp::max:
       out = std::max(a, b);
+      return true;
+    case ExtentOp::isqrt:
+      out = isqrt(a);
       return true;
     default:
       throw InternalError("an extent that is not arithmetic was evaluated as such");

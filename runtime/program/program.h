@@ -49,7 +49,8 @@ enum class ExtentOp : std::uint8_t {
   mul,
   floordiv,
   min,
-  max,  // of slots a and b
+  max,    // of slots a and b
+  isqrt,  // of slot a, which is b, too: the largest q with q * q <= a; 0 where a < 0
 };
 
 struct ExtentDef {

@@ -97,7 +97,7 @@ void transfer(A& a, DType& v) {
 }
 template <class A>
 void transfer(A& a, ExtentOp& v) {
-  transfer_enum(a, v, ExtentOp::max);
+  transfer_enum(a, v, ExtentOp::isqrt);
 }
 template <class A>
 void transfer(A& a, ExtentCheck::Kind& v) {

@@ -44,6 +44,8 @@ std::string text_of(const ExtentDef& e) {
       return fmt::format("min(e{}, e{})", e.a, e.b);
     case ExtentOp::max:
       return fmt::format("max(e{}, e{})", e.a, e.b);
+    case ExtentOp::isqrt:
+      return fmt::format("isqrt(e{})", e.a);
   }
   return "?";
 }

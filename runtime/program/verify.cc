@@ -114,6 +114,7 @@ class Verifier {
         case ExtentOp::floordiv:
         case ExtentOp::min:
         case ExtentOp::max:
+        case ExtentOp::isqrt:
           require(e.a >= 0 && e.b >= 0 && at(e.a) < i && at(e.b) < i,
                   "extent {} depends on one that does not come before it", i);
           break;

@@ -27,11 +27,11 @@ Program program_of_everything() {
 
   Make body("body");
   const int bn = body.extent(ExtentOp::outer, n), i = body.extent(ExtentOp::iteration),
-            next_i = body.extent(ExtentOp::add, i, i);
+            next_i = body.extent(ExtentOp::add, i, i), root = body.extent(ExtentOp::isqrt, bn, bn);
   const int row = body.buffer(Role::input, "row", {bn}), h = body.buffer(Role::input, "h", {bn}),
             out = body.buffer(Role::output, "next", {bn});
   const int done = body.buffer(Role::output, "done", {}, DType::bool_);
-  body.kernel(1, {row, h, out, done}, {bn, next_i}, "step", 2);
+  body.kernel(1, {row, h, out, done}, {bn, next_i, root}, "step", 2);
   const int last = m.output("last", {n}), all = m.output("all", {trips, n}),
             taken = m.temporary("taken", {}, DType::i64);
   const int bound = m.temporary("bound", {}, DType::i64), ended = m.temporary("ended", {}, DType::bool_);

@@ -84,8 +84,12 @@ class Checkpoint {
   static Checkpoint all();                // what costs more than a few additions, for every step: the default
   static Checkpoint none();               // the carries, for every step
   static Checkpoint every(const Dim& n);  // the carries, for every n steps; and all of n steps at a time
-  static Checkpoint sqrt();               // every(n) for the n that needs least, about the square root of the steps
-  static Checkpoint budget(std::int64_t bytes);  // every(n) for the largest n that needs about so much memory
+  // every(n) for the n that needs least, about the square root of the steps; for symbolic extents each call has its
+  // own.
+  static Checkpoint sqrt();
+  // every(n) for the largest n that needs about so much memory. Where even the n of sqrt() needs more, it is an Error
+  // if all extents are constant, else that n.
+  static Checkpoint budget(std::int64_t bytes);
 
  private:
   friend struct ScanBuilder;
@@ -102,8 +106,8 @@ struct ScanOptions {
   // Gradients go back through so many steps alone, the last ones: rows of sequences that earlier steps saw get zeros,
   // and so do initial carries unless all steps are among them (Theano's truncate_gradient).
   std::optional<Dim> truncate_gradient{};
-  Checkpoint checkpoint{};  // sqrt and budget are for numbers of steps and extents that are constant
-  std::string name{};       // for messages and profiles
+  Checkpoint checkpoint{};
+  std::string name{};  // for messages and profiles
 };
 
 struct ScanResult {

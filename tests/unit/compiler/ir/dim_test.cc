@@ -1,5 +1,6 @@
 #include "compiler/ir/dim.h"
 
+#include <cmath>
 #include <random>
 
 #include "runtime/base/error.h"
@@ -34,6 +35,7 @@ TEST_CASE("dims print readably") {
   CHECK(to_string(n * m) == "n*m");
   CHECK(to_string(floordiv(n, Dim(2))) == "floordiv(n, 2)");
   CHECK(to_string(min(n, m)) == "min(n, m)");
+  CHECK(to_string(isqrt(n * Dim(2)) * m) == "m*isqrt(2*n)");
   CHECK(to_string(ir::Shape{n, Dim(784)}) == "[n, 784]");
 }
 
@@ -65,6 +67,8 @@ TEST_CASE("lower bounds of dims") {
   CHECK_FALSE((n - m).lower_bound().has_value());
   CHECK((n - Dim(1)).lower_bound() == -1);
   CHECK(floordiv(n + Dim(7), Dim(2)).lower_bound().value_or(-1) >= 0);
+  CHECK(isqrt(n + Dim(10)).lower_bound() == 3);
+  CHECK(isqrt(n - m).lower_bound() == 0);
 }
 
 TEST_CASE("exact quotients of dims") {
@@ -75,13 +79,13 @@ TEST_CASE("exact quotients of dims") {
 }
 
 TEST_CASE("substitution in dims") {
-  const Dim e = floordiv(n * Dim(2) + m, Dim(3)) + max(n, m);
+  const Dim e = floordiv(n * Dim(2) + m, Dim(3)) + max(n, m) + isqrt(n * m + Dim(5));
   const auto five = [&](const ir::DimSymbol& s) {
     return s.id == n.as_symbol()->id ? std::optional(Dim(5)) : std::nullopt;
   };
-  CHECK(e.substitute(five) == floordiv(m + Dim(10), Dim(3)) + max(Dim(5), m));
+  CHECK(e.substitute(five) == floordiv(m + Dim(10), Dim(3)) + max(Dim(5), m) + isqrt(m * Dim(5) + Dim(5)));
   const auto both = [&](const ir::DimSymbol& s) { return std::optional(Dim(s.id == n.as_symbol()->id ? 5 : 4)); };
-  CHECK(e.substitute(both) == Dim(4 + 5));
+  CHECK(e.substitute(both) == Dim(4 + 5 + 5));
   CHECK(e.symbols().size() == 2);
 }
 
@@ -101,7 +105,7 @@ TEST_CASE("dims have the value of the expression they came from") {
       if (std::abs(x) > 1000 || std::abs(y) > 1000) continue;
       const std::int64_t divisor = 1 + pick(5);
       std::pair<Dim, std::int64_t> next;
-      switch (pick(6)) {
+      switch (pick(7)) {
         case 0:
           next = {a + b, x + y};
           break;
@@ -116,6 +120,9 @@ TEST_CASE("dims have the value of the expression they came from") {
           break;
         case 4:
           next = {min(a, b), std::min(x, y)};
+          break;
+        case 5:
+          next = {isqrt(a), x < 0 ? 0 : static_cast<std::int64_t>(std::sqrt(static_cast<double>(x)))};
           break;
         default:
           next = {max(a, b), std::max(x, y)};

@@ -114,6 +114,22 @@ TEST_CASE("extents are evaluated in order, with their checks") {
   REQUIRE_THROWS_WITH(evaluate_extents(m.p, {{{1}}, {}, {}}), contains("input 0 has no axis 1"));
 }
 
+TEST_CASE("the integer square root is exact for all 64 bits, and 0 of what is negative") {
+  Make m;
+  m.p.inputs.push_back({"n", DType::i64, {}, true});
+  const int n = m.extent(ExtentOp::input_value, 0);
+  m.extent(ExtentOp::isqrt, n, n);
+  const auto root = [&](std::int64_t of) { return evaluate_extents(m.p, {{{}}, {}, {of}})[1]; };
+  for (const std::int64_t q :
+       {std::int64_t{1}, std::int64_t{2}, std::int64_t{10}, std::int64_t{94906267}, std::int64_t{3037000499}}) {
+    REQUIRE(root(q * q) == q);
+    REQUIRE(root(q * q - 1) == q - 1);
+  }
+  REQUIRE(root(0) == 0);
+  REQUIRE(root(INT64_MAX) == 3037000499);
+  REQUIRE(root(-4) == 0);
+}
+
 TEST_CASE("floor division rounds down and refuses zero") {
   Make m;
   m.p.inputs.push_back({"n", DType::i64, {}, true});
