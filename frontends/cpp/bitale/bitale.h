@@ -8,3 +8,4 @@
 #include <bitale/ops.h>       // IWYU pragma: export
 #include <bitale/scan.h>      // IWYU pragma: export
 #include <bitale/tensor.h>    // IWYU pragma: export
+#include <bitale/work.h>      // IWYU pragma: export
