@@ -10,6 +10,10 @@ namespace bitale::bench {
 
 void add_subject_options(CLI::App& app, SubjectOptions& options) {
   app.add_option("model", options.model, "one of: " + models::model_names())->required();
+  app.add_option("--variant", options.variant,
+                 "of networks that have several (the first; " + models::variant_names() + ")");
+  app.add_option("--step", options.step,
+                 "of networks that are trained in several (all, one after another; " + models::step_names() + ")");
   app.add_option("--batch", options.batch, "examples per call (that of the study)")->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   app.add_option("--isa", options.isa, "instruction set: v2, v3, v4 (the best that this CPU executes)");
@@ -25,34 +29,33 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
       ->check(CLI::PositiveNumber);
   app.add_flag("--include-remainder", options.include_remainder,
                "of sequences: also those of the epoch that do not fill a batch");
-  app.add_flag("--dropout", options.dropout, "of networks that have it: it is switched on");
+  app.add_flag_function(
+      "--dropout,!--no-dropout", [&options](std::int64_t on) { options.dropout = on > 0; },
+      "of networks that have it: it is switched on, off (as in the study: alexnet on, lstm off)");
 }
 
 void finish_subject_options(SubjectOptions& options) {
   const models::ModelRow& row = models::find_model(options.model);
+  models::check_variant(row, options.variant);
+  models::check_step(row, options.step);
   if (options.batch == 0) options.batch = row.batch;
   if (!options.isa.empty()) executable_isa(options.isa);
-  if (row.sequences) {
-    if (options.batch_steps > 0 && options.include_remainder)
-      throw UsageError("bitale bench: --include-remainder is for the epoch, and --batch-steps asks for one batch.");
-    if (options.random_last_layer) {
-      throw UsageError(
-          fmt::format("bitale bench: --last-layer is for networks whose last layer starts at zero, which "
-                      "that of {} does not.",
-                      row.name));
-    }
-    if (options.input_gradient)
-      throw UsageError(
-          fmt::format("bitale bench: --input-gradient: the inputs of {} are words, which have none.", row.name));
-    return;
+  const auto refuse = [&](const std::string& what) { throw UsageError("bitale bench: " + what); };
+  const char* for_sequences = row.sequences()             ? nullptr
+                              : options.batch_steps > 0   ? "--batch-steps"
+                              : options.include_remainder ? "--include-remainder"
+                                                          : nullptr;
+  if (for_sequences) refuse(fmt::format("{} has no sequences, and takes no {}.", row.name, for_sequences));
+  if (options.batch_steps > 0 && options.include_remainder)
+    refuse("--include-remainder is for the epoch, and --batch-steps asks for one batch.");
+  if (options.random_last_layer && !row.zero_last_layer) {
+    refuse(fmt::format("--last-layer is for networks whose last layer starts at zero, which that of {} does not.",
+                       row.name));
   }
-  const char* given = options.batch_steps > 0     ? "--batch-steps"
-                      : options.include_remainder ? "--include-remainder"
-                      : options.dropout           ? "--dropout"
-                                                  : nullptr;
-  if (given)
-    throw UsageError(
-        fmt::format("bitale bench: {} has no sequences and no dropout, and takes no {}.", row.name, given));
+  if (options.input_gradient && row.sequences())
+    refuse(fmt::format("--input-gradient: the inputs of {} are words, which have none.", row.name));
+  if (options.dropout && !row.dropout) refuse(fmt::format("{0} has no dropout, and takes no --dropout.", row.name));
+  if (row.dropout && !options.dropout) options.dropout = row.timed_with_dropout;
 }
 
 }  // namespace bitale::bench

@@ -34,7 +34,7 @@ struct Settings {
 };
 
 struct Report {
-  std::string model, variant;
+  std::string model, step, variant;
   SubjectOptions subject;
   Timing timing;
   Statistics forward, gradient;
@@ -85,24 +85,41 @@ models::EpochSize size_of(std::span<const SampleBatch> batches) {
   return size;
 }
 
+// One report for each step of training that is asked for.
+std::vector<Settings> step_by_step(const Settings& settings) {
+  const models::ModelRow& row = models::find_model(settings.subject.model);
+  if (row.steps.empty() || !settings.subject.step.empty()) return {settings};
+  std::vector<Settings> all;
+  for (const char* step : row.steps) all.emplace_back(settings).subject.step = step;
+  return all;
+}
+
 Report measure(const Settings& s) {
   const models::BuiltModel model = build(s.subject);
   const std::vector<SampleBatch> batches = sample(s.subject);
   Report r;
   r.model = model.name;
+  r.step = model.step;
   r.subject = s.subject;
   r.timing = measure(model, s.subject, batches, s.warmup, s.iterations);
   r.peak_rss_bytes = peak_rss_bytes();
   r.variant = model.variant + "; isa " + r.timing.isa;
   if (s.subject.input_gradient) r.variant += "; with the gradient of the data";
   if (!s.subject.loss_in_forward) r.variant += "; forward without loss";
-  if (s.subject.dropout) r.variant += "; with dropout";
-  if (models::find_model(s.subject.model).sequences) r.epoch = size_of(batches);
+  if (s.subject.dropout.value_or(false)) r.variant += "; with dropout";
+  if (models::find_model(s.subject.model).sequences()) r.epoch = size_of(batches);
   r.forward = statistics(r.timing.forward_ms);
   r.gradient = statistics(r.timing.gradient_ms);
   r.work = work_of(model, s.subject, batches);
   r.compile = measure_compile_times(s.subject);
   return r;
+}
+
+// All steps but the last one are pretraining.
+double pretraining_gradient_ms(std::span<const Report> reports) {
+  double sum = 0;
+  for (const Report& r : reports.first(reports.size() - 1)) sum += r.gradient.median;
+  return sum;
 }
 
 // ---- output ----
@@ -117,6 +134,7 @@ Json both(T forward, T gradient) {
 Json to_json(const Report& r) {
   Json j;
   j["model"] = r.model;
+  if (!r.step.empty()) j["step"] = r.step;
   j["variant"] = r.variant;
   j["device"] = "cpu";
   j["threads"] = r.timing.threads;
@@ -142,6 +160,16 @@ Json to_json(const Report& r) {
   return j;
 }
 
+// Of one report the report; else an object of them.
+Json to_json(std::span<const Report> reports) {
+  if (reports.size() == 1) return to_json(reports[0]);
+  Json j;
+  j["model"] = reports[0].model;
+  for (const Report& r : reports) j["steps"][r.step] = to_json(r);
+  j["pretraining_gradient_ms"] = pretraining_gradient_ms(reports);
+  return j;
+}
+
 void print_row(const char* name, const Statistics& s, double gflop, double gflops, double peak) {
   fmt::print("{:<10}{:>9.3f}{:>9.3f}{:>9.3f}{:>9.3f}{:>9.4f}{:>9.1f}{:>8.1f} %\n", name, s.median, s.mean, s.std, s.min,
              gflop, gflops, gflops / peak * 100);
@@ -150,7 +178,8 @@ void print_row(const char* name, const Statistics& s, double gflop, double gflop
 double mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 void print_table(const Report& r, int iterations) {
-  fmt::print("{}, batch {}, {} thread{}, {} {} of each function\n{}\n", r.model, r.subject.batch, r.timing.threads,
+  fmt::print("{}{}, batch {}, {} thread{}, {} {} of each function\n{}\n", r.model,
+             r.step.empty() ? "" : ", step " + r.step, r.subject.batch, r.timing.threads,
              r.timing.threads == 1 ? "" : "s", iterations, r.epoch && r.epoch->batches > 1 ? "epochs" : "calls",
              r.variant);
   if (r.epoch) {
@@ -184,9 +213,16 @@ void print_table(const Report& r, int iterations) {
 int bench_model_command(std::span<const std::string> arguments) {
   Settings settings;
   if (!parse(settings, arguments)) return 0;
-  const Report report = measure(settings);
-  if (settings.json != "-") print_table(report, settings.iterations);
-  if (!settings.json.empty()) write_text(settings.json, to_json(report).dump(2) + "\n");
+  std::vector<Report> reports;
+  for (const Settings& step : step_by_step(settings)) {
+    const Report& report = reports.emplace_back(measure(step));
+    if (settings.json == "-") continue;
+    if (reports.size() > 1) fmt::print("\n");
+    print_table(report, settings.iterations);
+  }
+  if (settings.json != "-" && reports.size() > 1)
+    fmt::print("\npretraining, gradients of all its steps: {:.3f} ms\n", pretraining_gradient_ms(reports));
+  if (!settings.json.empty()) write_text(settings.json, to_json(reports).dump(2) + "\n");
   return 0;
 }
 

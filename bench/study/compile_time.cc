@@ -91,7 +91,7 @@ int bench_compile_command(std::span<const std::string> arguments) {
   if (!parse_command_line(app, arguments)) return 0;
   finish_subject_options(options);
 
-  const models::BuiltModel model = build(options);
+  const models::BuiltModel model = build(options, true);
   const std::int64_t start = monotonic_ns();
   const Function f = part == "forward" ? compile_forward(model, options) : compile_gradient(model, options);
   const double compile_ms = static_cast<double>(monotonic_ns() - start) * 1e-6;

@@ -11,7 +11,10 @@ namespace {
 constexpr std::uint32_t data_seed = 1;
 
 FunctionOptions function_options(const SubjectOptions& options, const char* part) {
-  return {.name = options.model + "_" + part, .threads = options.threads, .isa = options.isa, .unused_inputs = true};
+  return {.name = options.model + "_" + (options.step.empty() ? "" : options.step + "_") + part,
+          .threads = options.threads,
+          .isa = options.isa,
+          .unused_inputs = true};
 }
 
 SampleBatch sample_batch(const std::vector<Array>& arrays, std::int64_t size, std::int64_t steps) {
@@ -29,11 +32,28 @@ std::vector<SampleBatch> epoch_of_the_study(const SubjectOptions& options) {
   return epoch;
 }
 
+const Tensor& loss_of(const models::BuiltModel& model, const SubjectOptions& options) {
+  return options.dropout.value_or(false) ? model.training_loss : model.loss;
+}
+
+std::vector<Tensor> forward_outputs(const models::BuiltModel& model, const SubjectOptions& options) {
+  if (options.loss_in_forward) return {loss_of(model, options)};
+  return {options.dropout.value_or(false) ? model.training_logits : model.logits};
+}
+
+std::vector<Tensor> gradient_outputs(const models::BuiltModel& model, const SubjectOptions& options) {
+  std::vector<Tensor> wrt = model.parameter_tensors();
+  if (options.input_gradient) wrt.push_back(model.data);
+  return grad(loss_of(model, options), wrt);
+}
+
 }  // namespace
 
 std::vector<std::string> to_arguments(const SubjectOptions& options) {
   std::vector<std::string> words = {options.model, "--batch", std::to_string(options.batch), "--threads",
                                     std::to_string(options.threads)};
+  if (!options.variant.empty()) words.insert(words.end(), {"--variant", options.variant});
+  if (!options.step.empty()) words.insert(words.end(), {"--step", options.step});
   if (!options.isa.empty()) words.insert(words.end(), {"--isa", options.isa});
   if (options.constant_batch) words.emplace_back("--constant-batch");
   if (options.random_last_layer) words.insert(words.end(), {"--last-layer", "random"});
@@ -41,43 +61,42 @@ std::vector<std::string> to_arguments(const SubjectOptions& options) {
   if (!options.loss_in_forward) words.emplace_back("--no-loss");
   if (options.batch_steps > 0) words.insert(words.end(), {"--batch-steps", std::to_string(options.batch_steps)});
   if (options.include_remainder) words.emplace_back("--include-remainder");
-  if (options.dropout) words.emplace_back("--dropout");
+  if (options.dropout) words.emplace_back(*options.dropout ? "--dropout" : "--no-dropout");
   return words;
 }
 
-models::BuiltModel build(const SubjectOptions& options) {
-  models::BuildOptions build_options;
+models::BuiltModel build(const SubjectOptions& options, bool graph_only) {
+  models::BuildOptions build_options{.variant = options.variant, .graph_only = graph_only};
   if (options.constant_batch) build_options.batch = options.batch;
   build_options.random_last_layer = options.random_last_layer;
-  return models::find_model(options.model).build(build_options);
+  return models::step_of(models::find_model(options.model).build(build_options), options.step);
 }
 
 Function compile_forward(const models::BuiltModel& model, const SubjectOptions& options) {
-  const Tensor& loss = options.dropout ? model.training_loss : model.loss;
-  const Tensor& logits = options.dropout ? model.training_logits : model.logits;
-  return function(model.inputs, {options.loss_in_forward ? loss : logits}, function_options(options, "forward"));
+  return function(model.inputs, forward_outputs(model, options), function_options(options, "forward"));
 }
 
 Function compile_gradient(const models::BuiltModel& model, const SubjectOptions& options) {
-  std::vector<Tensor> wrt = model.parameter_tensors();
-  if (options.input_gradient) wrt.push_back(model.inputs.front());
-  const Tensor& loss = options.dropout ? model.training_loss : model.loss;
-  return function(model.inputs, grad(loss, wrt), function_options(options, "gradient"));
+  return function(model.inputs, gradient_outputs(model, options), function_options(options, "gradient"));
 }
 
 std::vector<SampleBatch> sample(const SubjectOptions& options) {
   const models::ModelRow& row = models::find_model(options.model);
-  if (row.sequences && options.batch_steps == 0) return epoch_of_the_study(options);
-  return {sample_batch(row.sample(options.batch, options.batch_steps, data_seed), options.batch, options.batch_steps)};
+  if (row.sequences() && options.batch_steps == 0) return epoch_of_the_study(options);
+  std::vector<Array> arrays = row.sample(options.batch, options.batch_steps, data_seed);
+  // An autoencoder reads no labels.
+  arrays.resize(build(options, true).inputs.size());
+  return {sample_batch(arrays, options.batch, options.batch_steps)};
 }
 
 Work work_of(const models::BuiltModel& model, const SubjectOptions& options, std::span<const SampleBatch> batches) {
+  const std::vector<Tensor> forward = forward_outputs(model, options), gradient = gradient_outputs(model, options);
   Work sum;
   for (const SampleBatch& batch : batches) {
-    sum.forward_gflop += model.forward_gflop(batch.size, batch.steps);
-    sum.gradient_gflop += model.gradient_gflop(batch.size, batch.steps);
-    if (options.input_gradient)
-      sum.gradient_gflop += 2 * static_cast<double>(batch.size) * model.first_layer_macs * 1e-9;
+    std::vector<Extents> shapes;
+    for (const Array& array : batch.arrays) shapes.push_back(array.shape());
+    sum.forward_gflop += flops(model.inputs, forward, shapes) * 1e-9;
+    sum.gradient_gflop += flops(model.inputs, gradient, shapes) * 1e-9;
   }
   const auto count = static_cast<double>(batches.size());
   return {sum.forward_gflop / count, sum.gradient_gflop / count};

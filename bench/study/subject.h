@@ -1,6 +1,7 @@
 // What is measured of a model: its forward function and its gradient function.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@ namespace bitale::bench {
 
 struct SubjectOptions {
   std::string model{};
+  std::string variant{};  // empty: the model's first
+  std::string step{};     // of training; empty: the model's last
   std::int64_t batch = 0;
   bool constant_batch = false, random_last_layer = false;
   bool input_gradient = false;  // the gradient function also computes the gradient of the data
@@ -22,7 +25,7 @@ struct SubjectOptions {
   // remainder is included.
   std::int64_t batch_steps = 0;
   bool include_remainder = false;
-  bool dropout = false;  // what training descends on
+  std::optional<bool> dropout{};  // what training descends on; absent: as in the study, which the model decides
   int threads = 0;
   std::string isa{};
 };
@@ -30,7 +33,8 @@ struct SubjectOptions {
 // The command-line form of the options, for processes that measure a part.
 std::vector<std::string> to_arguments(const SubjectOptions& options);
 
-models::BuiltModel build(const SubjectOptions& options);
+// `graph_only`: nobody will call its functions.
+models::BuiltModel build(const SubjectOptions& options, bool graph_only = false);
 
 // From the built model to the callable function; differentiation is part of the second.
 Function compile_forward(const models::BuiltModel& model, const SubjectOptions& options);
@@ -45,7 +49,7 @@ struct SampleBatch {
 // The random batches that the model is timed with, always the same ones, in this order.
 std::vector<SampleBatch> sample(const SubjectOptions& options);
 
-// Work of a batch, on average over these.
+// Work of a batch, on average over these: of what the two functions say, counted before it is optimised.
 struct Work {
   double forward_gflop = 0, gradient_gflop = 0;
 };

@@ -1,6 +1,6 @@
 // bitale bench-worker MODEL: serves measurements over standard input and output, one line each, for bench/compare.
 //
-//   write FILE           -> {}                 parameters, batch, loss and gradients, as safetensors
+//   write FILE           -> {}                 parameters, batch, loss and gradients without dropout, as safetensors
 //   forward N            -> {"ms": [...]}      N calls with weights that stay the same
 //   forward_changed N    -> {"ms": [...]}      N calls, with weights that count as changed before every one
 //   gradient N           -> {"ms": [...]}      the same of the gradient function
@@ -67,10 +67,17 @@ class Worker {
   Json write(const std::string& path) const {
     models::NamedArrays out;
     for (const Shared& parameter : model_.parameters) out.arrays.emplace_back(parameter.name(), parameter.get());
+    for (const Shared& variable : model_.fixed) out.arrays.emplace_back(variable.name(), variable.get());
     for (std::size_t i = 0; i < batch_.arrays.size(); ++i)
       out.arrays.emplace_back(model_.input_names[i], batch_.arrays[i]);
-    out.arrays.emplace_back("loss", forward_.call(batch_.arguments)[0]);
-    const std::vector<Array> gradients = gradient_.call(batch_.arguments);
+    // Nobody draws the numbers that another program draws.
+    SubjectOptions certain = options_;
+    if (certain.dropout) certain.dropout = false;
+    const bool same = certain.dropout == options_.dropout;
+    const Function forward = same ? forward_ : compile_forward(model_, certain);
+    const Function gradient = same ? gradient_ : compile_gradient(model_, certain);
+    out.arrays.emplace_back("loss", forward.call(batch_.arguments)[0]);
+    const std::vector<Array> gradients = gradient.call(batch_.arguments);
     for (std::size_t i = 0; i < model_.parameters.size(); ++i)
       out.arrays.emplace_back("gradient." + model_.parameters[i].name(), gradients[i]);
     models::write_safetensors(path, out);

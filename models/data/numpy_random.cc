@@ -28,19 +28,26 @@ double NumpyRandom::normal() {
   return factor * y;
 }
 
-Array NumpyRandom::uniform(double low, double high, Extents shape) {
-  Array values(DType::f32, std::move(shape));
-  for (float& v : values.view<float>()) v = static_cast<float>(uniform(low, high));
-  return values;
-}
+namespace {
 
-Array NumpyRandom::normal(double deviation, Extents shape, DType dtype) {
+template <class Draw>
+Array filled(DType dtype, Extents shape, const Draw& draw) {
   Array values(dtype, std::move(shape));
   const auto fill = [&]<class T>(std::span<T> elements) {
-    for (T& v : elements) v = static_cast<T>(deviation * normal());
+    for (T& v : elements) v = static_cast<T>(draw());
   };
   dtype == DType::f64 ? fill(values.view<double>()) : fill(values.view<float>());
   return values;
+}
+
+}  // namespace
+
+Array NumpyRandom::uniform(double low, double high, Extents shape, DType dtype) {
+  return filled(dtype, std::move(shape), [&] { return uniform(low, high); });
+}
+
+Array NumpyRandom::normal(double deviation, Extents shape, DType dtype) {
+  return filled(dtype, std::move(shape), [&] { return deviation * normal(); });
 }
 
 }  // namespace bitale::models

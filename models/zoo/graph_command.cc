@@ -18,7 +18,7 @@ namespace bitale::models {
 namespace {
 
 struct Settings {
-  std::string model, stage = "optimised", function = "forward", dot;
+  std::string model, variant, step, stage = "optimised", function = "forward", dot;
 };
 
 struct StageText {
@@ -46,9 +46,13 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
       ->check(CLI::IsMember(stage_names()));
   app.add_option("--function", s.function, "forward or gradient (forward)")
       ->check(CLI::IsMember(std::vector<std::string>{"forward", "gradient"}));
+  app.add_option("--variant", s.variant, "of a network that has several (the first; " + variant_names() + ")");
+  app.add_option("--step", s.step, "of a network that is trained in several (the last; " + step_names() + ")");
   app.add_option("--dot", s.dot, "write the graph for GraphViz to this file instead ('-': standard output)");
   if (!parse_command_line(app, arguments)) return false;
-  find_model(s.model);
+  const ModelRow& row = find_model(s.model);
+  check_variant(row, s.variant);
+  check_step(row, s.step);
   return true;
 }
 
@@ -73,10 +77,11 @@ int graph_command(std::span<const std::string> arguments) {
   if (!s.dot.empty() && !row.dot)
     throw UsageError(
         fmt::format("bitale graph: the stage '{}' is not a graph; --dot is for input and optimised.", s.stage));
-  const BuiltModel model = find_model(s.model).build({});
+  const BuiltModel model = step_of(find_model(s.model).build({.variant = s.variant, .graph_only = true}), s.step);
   const std::vector<Tensor> outputs =
       s.function == "forward" ? std::vector{model.loss} : grad(model.loss, model.parameter_tensors());
-  const Stages stages = bitale::stages(model.inputs, outputs, {.name = s.model + "_" + s.function});
+  const Stages stages = bitale::stages(model.inputs, outputs,
+                                       {.name = s.model + "_" + (s.step.empty() ? "" : s.step + "_") + s.function});
   if (s.dot.empty()) {
     write_text("-", stages.*row.text);
   } else {

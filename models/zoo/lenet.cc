@@ -63,14 +63,6 @@ void check(const LeNetOptions& o) {
   if (o.batch && *o.batch < 1) throw Error(fmt::format("lenet: the batch must be at least 1, {} was given.", *o.batch));
 }
 
-void count_work(BuiltModel& model, std::int64_t filters) {
-  const std::int64_t conv1 = conv1_filters * kernel * kernel * conv1_side * conv1_side;
-  const std::int64_t conv2 = filters * conv1_filters * kernel * kernel * conv2_side * conv2_side;
-  const std::int64_t dense = filters * last_side * last_side * hidden + hidden * classes;
-  model.forward_macs = static_cast<double>(conv1 + conv2 + dense);
-  model.first_layer_macs = static_cast<double>(conv1);
-}
-
 }  // namespace
 
 BuiltModel lenet(const LeNetOptions& options) {
@@ -105,7 +97,7 @@ BuiltModel lenet(const LeNetOptions& options) {
   model.parameters = {w4, w3, w2, w1};
   if (options.dense_biases) model.parameters.insert(model.parameters.end(), {b4, b3});
   model.parameters.insert(model.parameters.end(), {b2, b1});
-  count_work(model, filters);
+  model.data = x;
   return model;
 }
 
@@ -113,7 +105,7 @@ BuiltModel build_lenet(const BuildOptions& options) {
   LeNetOptions lenet_options;
   lenet_options.last_layer = options.random_last_layer ? LastLayer::random : LastLayer::zero;
   lenet_options.batch = options.batch;
-  lenet_options.seed = options.seed;
+  lenet_options.seed = options.seed.value_or(lenet_options.seed);
   return lenet(lenet_options);
 }
 

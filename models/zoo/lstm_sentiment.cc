@@ -76,8 +76,6 @@ BuiltModel lstm_sentiment(const LstmSentimentOptions& options) {
   model.training_loss = loss_of(model.training_logits, labels, options.loss);
   model.random_states = {dropout.state()};
   model.parameters = {w_emb, layer.w, layer.u, layer.b, u2, b2};
-  model.step_macs = static_cast<double>(2 * h * gates * h);
-  model.forward_macs = static_cast<double>(h * classes);
   return model;
 }
 
@@ -86,7 +84,7 @@ BuiltModel build_lstm(const BuildOptions& options) {
   lstm_options.batch = options.batch;
   lstm_options.hidden = options.hidden.value_or(lstm_options.hidden);
   lstm_options.vocabulary = options.vocabulary.value_or(lstm_options.vocabulary);
-  lstm_options.seed = options.seed;
+  lstm_options.seed = options.seed.value_or(lstm_options.seed);
   return lstm_sentiment(lstm_options);
 }
 

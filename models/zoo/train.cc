@@ -30,7 +30,7 @@ Array scalar(double value) { return Array::scalar(static_cast<float>(value)); }
 BuiltModel built(const ModelRow& row, const TrainOptions& options) {
   check(row, options);
   BuildOptions build{.seed = static_cast<std::uint32_t>(options.seed)};
-  if (row.sequences) {
+  if (row.sequences()) {
     build.hidden = options.hidden;
     build.vocabulary = options.vocabulary;
   }

@@ -45,6 +45,7 @@ std::string defaults(const F& value) {
   std::string each, only;
   bool same = true;
   for (const ModelRow& model : all_models()) {
+    if (!model.trainable) continue;
     const std::optional<std::string> text = value(model);
     if (!text) continue;
     same = same && (only.empty() || only == *text);
@@ -91,7 +92,7 @@ void check_given(const Settings& s, const ModelRow& model) {
 bool parse(Settings& s, std::span<const std::string> arguments) {
   CLI::App app("Trains a network on MNIST or on reviews: --data, else $BITALE_DATA, else what is bundled.",
                "bitale train");
-  app.add_option("model", s.model, "one of: " + model_names())->required();
+  app.add_option("model", s.model, "one of: " + trainable_names())->required();
   app.add_option("--data", s.data, "folder with the four files of MNIST, plain or gzip; with IMDB's reviews");
   const auto epochs = [](const ModelRow& model) { return std::optional(std::to_string(default_epochs(model))); };
   app.add_option("--epochs", s.epochs,
@@ -104,7 +105,11 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--every", s.every, "epochs between checkpoints (1)")->check(CLI::PositiveNumber);
   app.add_flag("--quiet", s.quiet, "print the result only");
   if (!parse_command_line(app, arguments)) return false;
-  check_given(s, find_model(s.model));
+  const ModelRow& model = find_model(s.model);
+  if (!model.trainable)
+    throw UsageError(
+        fmt::format("bitale train: {} cannot be trained here; there are: {}.", s.model, trainable_names()));
+  check_given(s, model);
   if (s.resume && s.checkpoint.empty())
     throw UsageError("bitale train: --resume needs --checkpoint FILE, the file to continue from.");
   return true;

@@ -125,7 +125,7 @@ T read(const NamedArrays& checkpoint, const char* name, const std::string& file)
 
 TrainOptions default_options(const ModelRow& model) {
   TrainOptions o;
-  if (!model.sequences) return o;
+  if (!model.sequences()) return o;
   o.batch = model.batch;
   o.optimizer = "adadelta";
   o.learning_rate = find_optimizer(o.optimizer).learning_rate;
@@ -135,10 +135,10 @@ TrainOptions default_options(const ModelRow& model) {
   return o;
 }
 
-std::int64_t default_epochs(const ModelRow& model) { return model.sequences ? 100 : 10; }
+std::int64_t default_epochs(const ModelRow& model) { return model.sequences() ? 100 : 10; }
 
 bool TrainOptionRow::concerns(const ModelRow& model) const {
-  return of == Of::all || (of == Of::words) == model.sequences;
+  return of == Of::all || (of == Of::words) == model.sequences();
 }
 
 std::string TrainOptionRow::flag() const { return "--" + spelled(name, '-'); }

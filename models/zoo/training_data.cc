@@ -7,7 +7,7 @@ namespace bitale::models {
 
 std::unique_ptr<TrainingData> load_training_data(const ModelRow& model, const std::optional<std::string>& dir,
                                                  const TrainOptions& options) {
-  if (model.sequences) return std::make_unique<ReviewsData>(load_reviews(dir), options);
+  if (model.sequences()) return std::make_unique<ReviewsData>(load_reviews(dir), options);
   return std::make_unique<DigitsData>(load_mnist(dir), options);
 }
 

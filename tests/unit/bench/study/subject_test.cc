@@ -52,7 +52,38 @@ TEST_CASE("one batch of so many steps, and the batch of a network without sequen
   CHECK(work.gradient_gflop == Approx(0.880512));
 }
 
+TEST_CASE(
+    "a step of training takes the inputs that it reads, and AlexNet is timed with dropout unless it is switched off") {
+  SubjectOptions options{.model = "sae", .variant = "large", .step = "ae2", .batch = 64, .input_gradient = true};
+  finish_subject_options(options);
+  const models::BuiltModel second = build(options);
+  CHECK(second.step == "ae2");
+  CHECK(second.parameters[0].get().shape() == Extents{800, 1000});
+  const std::vector<SampleBatch> batches = sample(options);
+  REQUIRE(batches[0].arrays.size() == 1);
+  const Work work = work_of(second, options, batches);
+  CHECK(work.forward_gflop == Approx(0.285082).epsilon(2e-6));
+  CHECK(work.gradient_gflop == Approx(0.694682).epsilon(1e-6));  // with that of the second encoder's input
+  options.step = "se";
+  CHECK(sample(options)[0].arrays.size() == 2);
+
+  SubjectOptions alexnet{.model = "alexnet"};
+  finish_subject_options(alexnet);
+  CHECK(alexnet.batch == 256);
+  CHECK(alexnet.dropout == true);
+  alexnet.dropout = false;
+  finish_subject_options(alexnet);
+  CHECK(alexnet.dropout == false);
+  CHECK(to_arguments(alexnet).back() == "--no-dropout");
+}
+
 TEST_CASE("the arguments of a part's process say all that changes what is measured") {
+  const SubjectOptions autoencoder{
+      .model = "sae", .variant = "large", .step = "ae3", .batch = 2, .constant_batch = true};
+  std::string words;
+  for (const std::string& word : to_arguments(autoencoder)) words += word + " ";
+  CHECK(words == "sae --batch 2 --threads 0 --variant large --step ae3 --constant-batch ");
+
   const SubjectOptions options{
       .model = "lstm", .batch = 4, .batch_steps = 71, .include_remainder = true, .dropout = true, .threads = 1};
   std::string line;
@@ -65,6 +96,12 @@ TEST_CASE("options that a network cannot have") {
   CHECK_THROWS_WITH(finished({.model = "lenet", .batch_steps = 3}), contains("takes no --batch-steps"));
   CHECK_THROWS_WITH(finished({.model = "lenet", .include_remainder = true}), contains("takes no --include-remainder"));
   CHECK_THROWS_WITH(finished({.model = "lenet", .dropout = true}), contains("takes no --dropout"));
+  CHECK_THROWS_WITH(finished({.model = "lenet", .variant = "big"}), contains("no variant 'big'; it has only one"));
+  CHECK_THROWS_WITH(finished({.model = "alexnet", .variant = "big"}), contains("it has exact, no_lrn"));
+  CHECK_THROWS_WITH(finished({.model = "alexnet", .step = "ae1"}), contains("no step 'ae1'; it has only one"));
+  CHECK_THROWS_WITH(finished({.model = "alexnet", .random_last_layer = true}), contains("--last-layer is for"));
+  CHECK_THROWS_WITH(finished({.model = "sae", .step = "ae4"}), contains("it has ae1, ae2, ae3, se"));
+  CHECK_THROWS_WITH(finished({.model = "sae", .dropout = false}), contains("takes no --dropout"));
   CHECK_THROWS_WITH(finished({.model = "lstm", .batch_steps = 3, .include_remainder = true}), contains("one batch"));
   CHECK_THROWS_WITH(finished({.model = "lstm", .random_last_layer = true}), contains("--last-layer is for"));
   CHECK_THROWS_WITH(finished({.model = "lstm", .input_gradient = true}), contains("are words, which have none"));

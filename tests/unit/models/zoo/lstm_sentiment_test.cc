@@ -90,32 +90,6 @@ TEST_CASE("the LSTM has 1,411,842 parameters in six arrays, in the order of the 
   CHECK(model.parameters[0].get().at(0) == static_cast<float>(0.01 * random.uniform()));
 }
 
-TEST_CASE("the work of the LSTM, for the study's epoch") {
-  const BuiltModel model = lstm_sentiment();
-  CHECK(model.step_macs == 131072);
-  CHECK(model.forward_macs == 256);
-  const std::vector<std::int64_t> lengths = study_lengths();
-  struct Row {
-    bool remainder;
-    double forward, gradient, mean_forward, mean_gradient;
-  };
-  for (const Row& row :
-       {Row{false, 37.0325, 111.098, 0.298649, 0.895948}, Row{true, 37.1623, 111.487, 0.297298, 0.891895}}) {
-    double forward = 0, gradient = 0;
-    const auto batches = batches_of(lengths, study_batch, row.remainder);
-    for (const std::vector<std::int64_t>& batch : batches) {
-      const std::int64_t steps = batch.back();  // the lengths ascend
-      forward += model.forward_gflop(static_cast<std::int64_t>(batch.size()), steps);
-      gradient += model.gradient_gflop(static_cast<std::int64_t>(batch.size()), steps);
-    }
-    const auto count = static_cast<double>(batches.size());
-    CHECK(forward == Approx(row.forward).epsilon(2e-6));
-    CHECK(gradient == Approx(row.gradient).epsilon(5e-6));
-    CHECK(forward / count == Approx(row.mean_forward).epsilon(2e-6));
-    CHECK(gradient / count == Approx(row.mean_gradient).epsilon(2e-6));
-  }
-}
-
 TEST_CASE("the loss is that of the network written out, for sequences of any length by one compilation") {
   const BuiltModel model = lstm_sentiment(small);
   make_classifier_large(model);
