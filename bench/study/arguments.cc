@@ -31,7 +31,7 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
                "of sequences: also those of the epoch that do not fill a batch");
   app.add_flag_function(
       "--dropout,!--no-dropout", [&options](std::int64_t on) { options.dropout = on > 0; },
-      "of networks that have it: it is switched on, off (as in the study: alexnet on, lstm off)");
+      "of networks that have it: it is switched on, off (as in the study)");
 }
 
 void finish_subject_options(SubjectOptions& options) {

@@ -7,6 +7,7 @@
 #include "compiler/ir/op.h"
 #include "compiler/scan/cond.h"
 #include "compiler/scan/loop.h"
+#include "compiler/scan/passes.h"
 #include "frontends/cpp/handles.h"
 #include "runtime/base/error.h"
 
@@ -94,7 +95,8 @@ double flops(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outpu
     }
     extent.bind(variable, shape);
   }
-  return flops_of(roots, extent);
+  rewrite::PassContext context;
+  return flops_of(loops::merge_scans({{}, roots}, context).outputs, extent);
 }
 
 }  // namespace bitale
