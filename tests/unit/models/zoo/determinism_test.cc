@@ -1,8 +1,10 @@
 // A graph that is built again compiles to the same program, whatever its inputs, symbols and addresses are.
 #include <bitale/bitale.h>
 
+#include "models/zoo/alexnet.h"
 #include "models/zoo/lenet.h"
 #include "models/zoo/lstm_sentiment.h"
+#include "models/zoo/sae.h"
 #include "tests/support/catch.h"
 
 using namespace bitale;
@@ -40,10 +42,25 @@ std::string lstm_text() {
   return text_of(net.inputs, net.training_loss, net.parameter_tensors());
 }
 
+std::string alexnet_text() {
+  models::AlexNetOptions options;
+  options.shrink = 16;
+  options.input_size = 63;
+  const models::BuiltModel net = models::alexnet(options);
+  return text_of(net.inputs, net.training_loss, net.parameter_tensors());
+}
+
+std::string sae_text() {
+  const models::BuiltModel net = models::sae();
+  std::string text = text_of(net.inputs, net.loss, net.parameter_tensors());
+  for (const models::BuiltModel& step : net.before) text += text_of(step.inputs, step.loss, step.parameter_tensors());
+  return text;
+}
+
 }  // namespace
 
 TEST_CASE("graphs that are built again compile to the same kernels and steps") {
-  for (auto* build : {cell_text, lenet_text, lstm_text}) {
+  for (auto* build : {cell_text, lenet_text, alexnet_text, sae_text, lstm_text}) {
     const std::string first = build();
     for (int round = 1; round <= 6; ++round) {
       disturb(round);
