@@ -22,6 +22,8 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
          "--last-layer", [&options](const std::string& v) { options.random_last_layer = v == "random"; },
          "initial values of the last layer: zero or random (zero)")
       ->check(CLI::IsMember(std::vector<std::string>{"zero", "random"}));
+  app.add_flag("--scaled-weights", options.scaled_weights,
+               "initial values that keep signals large, for comparing numbers (alexnet)");
   app.add_flag("--input-gradient", options.input_gradient, "the gradient is also that of the data");
   app.add_flag("!--no-loss", options.loss_in_forward, "the forward function ends at the logits");
   app.add_option("--batch-steps", options.batch_steps,
@@ -50,6 +52,10 @@ void finish_subject_options(SubjectOptions& options) {
     refuse("--include-remainder is for the epoch, and --batch-steps asks for one batch.");
   if (options.random_last_layer && !row.zero_last_layer) {
     refuse(fmt::format("--last-layer is for networks whose last layer starts at zero, which that of {} does not.",
+                       row.name));
+  }
+  if (options.scaled_weights && !row.fading_weights) {
+    refuse(fmt::format("--scaled-weights is for networks whose own let signals fade, which those of {} do not.",
                        row.name));
   }
   if (options.input_gradient && row.sequences())

@@ -57,6 +57,7 @@ std::vector<std::string> to_arguments(const SubjectOptions& options) {
   if (!options.isa.empty()) words.insert(words.end(), {"--isa", options.isa});
   if (options.constant_batch) words.emplace_back("--constant-batch");
   if (options.random_last_layer) words.insert(words.end(), {"--last-layer", "random"});
+  if (options.scaled_weights) words.emplace_back("--scaled-weights");
   if (options.input_gradient) words.emplace_back("--input-gradient");
   if (!options.loss_in_forward) words.emplace_back("--no-loss");
   if (options.batch_steps > 0) words.insert(words.end(), {"--batch-steps", std::to_string(options.batch_steps)});
@@ -69,6 +70,7 @@ models::BuiltModel build(const SubjectOptions& options, bool graph_only) {
   models::BuildOptions build_options{.variant = options.variant, .graph_only = graph_only};
   if (options.constant_batch) build_options.batch = options.batch;
   build_options.random_last_layer = options.random_last_layer;
+  build_options.scaled_weights = options.scaled_weights;
   return models::step_of(models::find_model(options.model).build(build_options), options.step);
 }
 

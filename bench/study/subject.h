@@ -17,7 +17,7 @@ struct SubjectOptions {
   std::string variant{};  // empty: the model's first
   std::string step{};     // of training; empty: the model's last
   std::int64_t batch = 0;
-  bool constant_batch = false, random_last_layer = false;
+  bool constant_batch = false, random_last_layer = false, scaled_weights = false;
   bool input_gradient = false;  // the gradient function also computes the gradient of the data
   bool loss_in_forward = true;  // else the forward function returns the logits
   // Of models that read sequences: one batch of random words with so many steps; 0: an epoch of batches with the

@@ -1,6 +1,7 @@
 #include "models/zoo/alexnet.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -92,7 +93,8 @@ class Parameters {
  public:
   explicit Parameters(const AlexNetOptions& options) : options_(options), random_(options.seed) {}
 
-  Shared weights(const std::string& name, double deviation, Extents shape) {
+  Shared weights(const std::string& name, double deviation, std::int64_t fan_in, Extents shape) {
+    if (options_.scaled_weights) deviation = std::sqrt(2.0 / static_cast<double>(fan_in));
     return add(name, options_.zero_parameters ? Array::zeros(options_.dtype, std::move(shape))
                                               : random_.normal(deviation, std::move(shape), options_.dtype));
   }
@@ -124,7 +126,8 @@ Filters filters(Parameters& parameters, std::size_t layer, std::int64_t in, std:
   std::vector<Tensor> weights, biases;
   for (std::int64_t g = 0; g < groups; ++g) {
     const std::string suffix = fmt::format("{}{}", layer + 1, groups == 1 ? "" : fmt::format("_{}", g));
-    weights.emplace_back(parameters.weights("W" + suffix, conv_deviation, {out / groups, in / groups, kernel, kernel}));
+    weights.emplace_back(parameters.weights("W" + suffix, conv_deviation, in / groups * kernel * kernel,
+                                            {out / groups, in / groups, kernel, kernel}));
     biases.emplace_back(parameters.biases("b" + suffix, conv_layers[layer].bias, out / groups));
   }
   return groups == 1 ? Filters{weights[0], biases[0]} : Filters{concatenate(weights), concatenate(biases)};
@@ -167,10 +170,10 @@ std::string describe(const AlexNetOptions& o) {
                       o.lrn.divide_alpha ? " divided" : "", o.lrn.beta);
   }
   return fmt::format(
-      "images {0} x {0}, conv1 padded by {1}{2}; groups {3}; {4}; pools round {5}; {6} dropout; batch {7}",
+      "images {0} x {0}, conv1 padded by {1}{2}; groups {3}; {4}; pools round {5}; {6} dropout; {7}batch {8}",
       o.input_size, o.conv1_pad, o.conv1_round == Round::ceil ? ", rounded up" : "", fmt::join(o.groups, " "), lrn,
       o.pool_round == Round::floor ? "down" : "up", o.dropout_scaled ? "scaled" : "unscaled",
-      o.batch ? "constant" : "symbolic");
+      o.scaled_weights ? "scaled weights; " : "", o.batch ? "constant" : "symbolic");
 }
 
 }  // namespace
@@ -204,7 +207,7 @@ BuiltModel alexnet(const AlexNetOptions& options) {
   for (std::size_t i = 0; i < std::size(dense_layers); ++i) {
     const std::int64_t in = i == 0 ? features : units, out = i == 2 ? options.classes : units;
     const std::size_t number = std::size(conv_layers) + i + 1;
-    const Shared weights = parameters.weights(fmt::format("W{}", number), dense_layers[i].deviation, {in, out});
+    const Shared weights = parameters.weights(fmt::format("W{}", number), dense_layers[i].deviation, in, {in, out});
     layers.push_back({weights, parameters.biases(fmt::format("b{}", number), dense_layers[i].bias, out)});
   }
 
@@ -236,6 +239,7 @@ BuiltModel build_alexnet(const BuildOptions& options) {
   AlexNetOptions o = alexnet_variant(options.variant.empty() ? "exact" : options.variant);
   o.batch = options.batch;
   o.seed = options.seed.value_or(o.seed);
+  o.scaled_weights = options.scaled_weights;
   o.zero_parameters = options.graph_only;
   return alexnet(o);
 }

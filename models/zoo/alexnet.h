@@ -24,8 +24,12 @@ struct AlexNetOptions {
   Round conv1_round = Round::floor;  // ceil: a last window of conv1 may end beyond the padding, on zeros
   Round pool_round = Round::floor;   // ceil: that of a pool beyond its image
   LrnPosition lrn_position = LrnPosition::after_pool;
-  Lrn lrn{};                            // Theano's constants; Caffe and Torch have k = 1 and divide alpha
-  bool dropout_scaled = false;          // training divides what it keeps by 1/2, and inference leaves it as it is
+  Lrn lrn{};                    // Theano's constants; Caffe and Torch have k = 1 and divide alpha
+  bool dropout_scaled = false;  // training divides what it keeps by 1/2, and inference leaves it as it is
+  // Weights have the deviation sqrt(2 / fan-in), with which signals keep their size. With the study's, what conv2 to
+  // conv5 say fades behind their biases of 0.1, and rounding decides which of a pool's elements is the maximum:
+  // programs that are both right differ by 1 % in the gradients of the first layers.
+  bool scaled_weights = false;
   std::optional<std::int64_t> batch{};  // a constant instead of the symbol "batch"
   std::uint32_t seed = 23455;
 

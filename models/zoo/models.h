@@ -36,6 +36,7 @@ struct BuiltModel {
 struct BuildOptions {
   std::optional<std::int64_t> batch{};  // a constant extent instead of the symbol "batch"
   bool random_last_layer = false;       // where the model's own last layer starts at zero, which zeroes most gradients
+  bool scaled_weights = false;          // where the model's own let signals fade, which leaves results to rounding
   std::optional<std::int64_t> hidden{}, vocabulary{};  // of networks that read words
   std::string variant{};                               // one of ModelRow::variants; empty: the first
   // Only the graph is looked at: parameters may be zero, where drawing them takes long.
@@ -60,6 +61,7 @@ struct ModelRow {
   bool dropout = false;                 // training_loss has some
   bool timed_with_dropout = false;      // in the study
   bool zero_last_layer = false;         // unless a random one is asked for
+  bool fading_weights = false;          // unless scaled ones are asked for
   bool trainable = false;               // `bitale train` has data and settings for it
 
   bool sequences() const { return reads == Reads::words; }

@@ -100,6 +100,7 @@ TEST_CASE("options that a network cannot have") {
   CHECK_THROWS_WITH(finished({.model = "alexnet", .variant = "big"}), contains("it has exact, no_lrn"));
   CHECK_THROWS_WITH(finished({.model = "alexnet", .step = "ae1"}), contains("no step 'ae1'; it has only one"));
   CHECK_THROWS_WITH(finished({.model = "alexnet", .random_last_layer = true}), contains("--last-layer is for"));
+  CHECK_THROWS_WITH(finished({.model = "lenet", .scaled_weights = true}), contains("--scaled-weights is for"));
   CHECK_THROWS_WITH(finished({.model = "sae", .step = "ae4"}), contains("it has ae1, ae2, ae3, se"));
   CHECK_THROWS_WITH(finished({.model = "sae", .dropout = false}), contains("takes no --dropout"));
   CHECK_THROWS_WITH(finished({.model = "lstm", .batch_steps = 3, .include_remainder = true}), contains("one batch"));
