@@ -46,9 +46,9 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
       ->check(CLI::IsMember(stage_names()));
   app.add_option("--function", s.function, "forward or gradient (forward)")
       ->check(CLI::IsMember(std::vector<std::string>{"forward", "gradient"}));
+  app.add_option("--dot", s.dot, "write the graph for GraphViz to this file instead ('-': standard output)");
   app.add_option("--variant", s.variant, "of a network that has several (the first; " + variant_names() + ")");
   app.add_option("--step", s.step, "of a network that is trained in several (the last; " + step_names() + ")");
-  app.add_option("--dot", s.dot, "write the graph for GraphViz to this file instead ('-': standard output)");
   if (!parse_command_line(app, arguments)) return false;
   const ModelRow& row = find_model(s.model);
   check_variant(row, s.variant);

@@ -93,6 +93,64 @@ TEST_CASE("bench of one batch of sequences, with dropout") {
   CHECK_THAT(json["variant"].get<std::string>(), contains("with dropout"));
 }
 
+TEST_CASE("bench of a network that is trained in steps measures each of them, or the one that is asked for") {
+  const std::vector<std::string> quick = {"--threads", "1",        "--batch", "4",      "--iterations",
+                                          "2",         "--warmup", "0",       "--json", "-"};
+  std::vector<std::string> arguments = {"bench", "sae"};
+  arguments.insert(arguments.end(), quick.begin(), quick.end());
+  const Ran all = run_bitale(arguments);
+  INFO(all.err);
+  REQUIRE(all.status == 0);
+  const Json json = Json::parse(all.out);
+  CHECK(keys(json) == std::set<std::string>{"model", "steps", "pretraining_gradient_ms"});
+  CHECK(keys(json["steps"]) == std::set<std::string>{"ae1", "ae2", "ae3", "se"});
+  std::set<std::string> expected = network_keys;
+  expected.insert("step");
+  double pretraining = 0;
+  for (const auto& [name, step] : json["steps"].items()) {
+    CHECK(keys(step) == expected);
+    CHECK(step["step"] == name);
+    if (name != "se") pretraining += step["gradient_ms"]["median"].get<double>();
+  }
+  CHECK(json["pretraining_gradient_ms"].get<double>() == Approx(pretraining));
+  CHECK(json["steps"]["se"]["loss"].get<double>() == Approx(2.302585).epsilon(1e-5));
+
+  arguments.insert(arguments.end(), {"--variant", "large", "--step", "ae3"});
+  const Ran one = run_bitale(arguments);
+  INFO(one.err);
+  REQUIRE(one.status == 0);
+  const Json step = Json::parse(one.out);
+  CHECK(keys(step) == expected);
+  CHECK(step["step"] == "ae3");
+  CHECK_THAT(step["variant"].get<std::string>(), contains("784-800-1000-2000"));
+  CHECK(step["gflop"]["gradient"].get<double>() == Approx(1.462682 / 16).epsilon(1e-6));
+}
+
+TEST_CASE("bench of AlexNet, with dropout as in the study") {
+  const Ran ran = run_bitale(
+      {"bench", "alexnet", "--variant", "no_lrn", "--batch", "1", "--iterations", "1", "--warmup", "0", "--json", "-"});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  const Json json = Json::parse(ran.out);
+  CHECK(keys(json) == network_keys);
+  CHECK_THAT(json["variant"].get<std::string>(), contains("no LRN") && contains("with dropout"));
+  CHECK(json["gflop"]["forward"].get<double>() == Approx(370.896290 / 256).epsilon(1e-8));
+  CHECK(json["gflop"]["gradient"].get<double>() == Approx(1058.716287 / 256).epsilon(1e-8));
+  CHECK(json["loss"].get<double>() == Approx(6.907755).epsilon(0.05));  // log 1000: weights are small
+}
+
+TEST_CASE("graph shows a variant and a step of training") {
+  const Ran ran =
+      run_bitale({"graph", "sae", "--variant", "large", "--step", "ae2", "--function", "gradient", "--stage", "input"});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  CHECK_THAT(ran.out, contains("800, 1000") && contains("c2"));
+  const Ran forward = run_bitale({"graph", "alexnet", "--variant", "no_lrn_no_groups", "--stage", "input"});
+  INFO(forward.err);
+  REQUIRE(forward.status == 0);
+  CHECK_THAT(forward.out, contains("384, 384, 3, 3"));
+}
+
 TEST_CASE("bench gemm compares with OpenBLAS, and says so as JSON") {
   for (const std::string extents : {"constant", "symbolic"}) {
     std::vector<std::string> arguments = {"bench",     "gemm",    "--threads", "1",        "--shape",

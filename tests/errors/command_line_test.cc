@@ -45,6 +45,9 @@ TEST_CASE("unknown options are answered with those there are") {
 TEST_CASE("values that an option cannot have") {
   check_usage({"graph", "lenet", "--stage", "middle"}, "middle not in {input,optimised,kernels,program}");
   check_usage({"graph", "lenet", "--stage", "kernels", "--dot", "x"}, "'kernels' is not a graph");
+  check_usage({"graph", "alexnet", "--variant", "big"}, "alexnet has no variant 'big'; it has exact, no_lrn");
+  check_usage({"graph", "sae", "--step", "ae4"}, "sae has no step 'ae4'; it has ae1, ae2, ae3, se");
+  check_usage({"train", "alexnet"}, "alexnet cannot be trained here; there are: lenet, lstm");
   check_usage({"bench", "lenet", "--device", "tpu"}, "tpu not in {cpu}");
   check_usage({"bench", "lenet", "--isa", "v9"}, "--isa v9: this CPU executes v2");
   check_usage({"bench", "lenet", "--batch", "0"}, "--batch");
@@ -60,7 +63,7 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"train", "lenet", "--batch", "many"}, "--batch");
   check_usage({"train", "lenet", "--momentum", "1.5"}, "--momentum");
   check_usage({"train", "lenet", "--resume"}, "--resume needs --checkpoint FILE");
-  check_usage({"train", "letnet"}, "there is no model 'letnet'; there are: lenet, lstm");
+  check_usage({"train", "letnet"}, "there is no model 'letnet'; there are: lenet, alexnet, sae, lstm");
   check_usage({"train", "lstm", "--window", "-1"}, "--window -1: it must be 0 or positive");
   check_usage({"train", "lstm", "--optimizer", "best"}, "--optimizer best: it must be sgd, adadelta, rmsprop or adam");
   check_usage({"cache", "empty"}, "empty not in {path,list,clear}");
