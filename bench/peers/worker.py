@@ -42,6 +42,17 @@ def difference(ours, theirs, least=1e-20):
     return float(np.abs(np.asarray(ours, np.float64) - theirs).max()) / scale
 
 
+def distance(ours, theirs, least=1e-20):
+    """The norm of the error, relative to that of the array, or to `least` where that is more."""
+    theirs = theirs.astype(np.float64)
+    return float(np.linalg.norm(np.asarray(ours, np.float64) - theirs)) / max(float(np.linalg.norm(theirs)), least)
+
+
+def trained(arrays):
+    """The names of the parameters that the exchange file has gradients of, in its order."""
+    return [name.removeprefix("gradient.") for name in arrays if name.startswith("gradient.")]
+
+
 class Worker:
     """Subclasses set `versions` and define forward(), gradient() (both wait for the result), set_parameters(), and
     results(): the loss and the gradients as NumPy arrays, laid out as Bitale's."""
@@ -49,13 +60,14 @@ class Worker:
     name = ""
     versions = {}
     parameter_names = PARAMETERS
+    difference = staticmethod(difference)  # or distance
     least = {}  # by parameter: what a gradient whose terms cancel is compared with
 
     def check(self, arrays):
         loss, gradients = self.results()
-        errors = {"loss": difference(loss, arrays["loss"])}
+        errors = {"loss": self.difference(loss, arrays["loss"])}
         for name in self.parameter_names:
-            errors[name] = difference(gradients[name], arrays["gradient." + name], self.least.get(name, 1e-20))
+            errors[name] = self.difference(gradients[name], arrays["gradient." + name], self.least.get(name, 1e-20))
         return errors
 
     def time(self, call, count, change):
