@@ -14,6 +14,7 @@
 #include "bench/harness/process.h"
 #include "bench/micro/contraction_leaves.h"
 #include "bench/study/commands.h"
+#include "bench/study/plan/worker.h"
 #include "frontends/cpp/command.h"
 #include "frontends/cpp/commands.h"
 #include "models/zoo/commands.h"
@@ -49,6 +50,8 @@ const Command commands[] = {
      "micro-kernels (leaves)",
      bench_command},
     {"data", "make a database of pictures to train on (convert), or look at one (info)", models::data_command},
+    {"study", "the tables and figures of the 2015 study of deep-learning software, beside this machine's",
+     bench::study_command},
     {"graph", "print a network as the compiler sees it, stage by stage", models::graph_command},
     {"cache", "where the compiled functions are kept, which they are, remove them", cache_command},
     {"doctor", "what this build is, and what this machine has for it", doctor_command},
@@ -56,6 +59,8 @@ const Command commands[] = {
     {"bench-compile", nullptr, bench::bench_compile_command},
     {"bench-worker", nullptr, bench::bench_worker_command},
     {"bench-gemm-worker", nullptr, bench::bench_gemm_worker_command},
+    {"study-run", nullptr, bench::study_run_command},
+    {"study-compile", nullptr, bench::study_compile_command},
 };
 
 void print_help(std::FILE* out) {

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,8 +26,8 @@ namespace {
 constexpr const char* spawned_variable = "BITALE_BENCH_SPAWNED_NS";
 std::int64_t main_started_ns = 0;
 
-[[noreturn]] void fail(const char* what, int code) {
-  throw Error(fmt::format("this program could not start itself: {}: {}.", what, std::generic_category().message(code)));
+[[noreturn]] void fail(const std::string& what, int code) {
+  throw Error(fmt::format("a process could not be started: {}: {}.", what, std::generic_category().message(code)));
 }
 
 // A pipe; what is still open is closed with the object. The child gets the writing end as its standard output.
@@ -76,6 +77,55 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
   return out;
 }
 
+// What a program reads from its standard input: a file without a name.
+class Input {
+ public:
+  explicit Input(std::string_view text) : file_(::memfd_create("input", MFD_CLOEXEC)) {
+    if (file_ < 0) fail("memfd_create", errno);
+    while (!text.empty()) {
+      const ssize_t written = ::write(file_, text.data(), text.size());
+      if (written < 0 && errno != EINTR) fail("write", errno);
+      if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    ::lseek(file_, 0, SEEK_SET);
+  }
+  ~Input() { ::close(file_); }
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+  int file() const { return file_; }
+
+ private:
+  int file_;
+};
+
+class Actions {
+ public:
+  Actions() { ::posix_spawn_file_actions_init(&actions_); }
+  ~Actions() { ::posix_spawn_file_actions_destroy(&actions_); }
+  Actions(const Actions&) = delete;
+  Actions& operator=(const Actions&) = delete;
+  void give(int file, int as) { ::posix_spawn_file_actions_adddup2(&actions_, file, as); }
+  const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+};
+
+// All that the child writes until it ends. Error if it does not end well.
+std::string output_of(pid_t child, Pipe& out, const std::string& name) {
+  out.close_end(1);
+  std::string text = out.read_all();
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) fail("waitpid", errno);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    throw Error(fmt::format("`{}` failed in a process of its own ({} {}).", name,
+                            WIFSIGNALED(status) ? "signal" : "status",
+                            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::int64_t monotonic_ns() {
@@ -96,9 +146,8 @@ double start_ms() {
 std::string spawn_self(const std::vector<std::string>& arguments,
                        const std::vector<std::pair<std::string, std::string>>& variables) {
   Pipe out;
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, out.ends[1], STDOUT_FILENO);
+  Actions actions;
+  actions.give(out.ends[1], STDOUT_FILENO);
 
   std::vector<std::string> words = {"bitale"};
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -110,21 +159,22 @@ std::string spawn_self(const std::vector<std::string>& arguments,
 
   pid_t child = 0;
   fmt::format_to_n(digits, 20, "{:020}", monotonic_ns());  // the last thing before the spawn
-  const int failure = ::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), envp.data());
-  ::posix_spawn_file_actions_destroy(&actions);
+  const int failure = ::posix_spawn(&child, "/proc/self/exe", actions.get(), nullptr, argv.data(), envp.data());
   if (failure != 0) fail("posix_spawn", failure);
+  return output_of(child, out, fmt::format("bitale {}", fmt::join(arguments, " ")));
+}
 
-  out.close_end(1);
-  std::string text = out.read_all();
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) fail("waitpid", errno);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    throw Error(fmt::format("`bitale {}` failed in a process of its own ({} {}).", fmt::join(arguments, " "),
-                            WIFSIGNALED(status) ? "signal" : "status",
-                            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
-  }
-  return text;
+std::string run_program(std::vector<std::string> command, std::string_view input) {
+  Pipe out;
+  const Input in(input);
+  Actions actions;
+  actions.give(in.file(), STDIN_FILENO);
+  actions.give(out.ends[1], STDOUT_FILENO);
+  const std::vector<char*> argv = pointers(command);
+  pid_t child = 0;
+  const int failure = ::posix_spawnp(&child, argv[0], actions.get(), nullptr, argv.data(), environ);
+  if (failure != 0) fail(command[0], failure);
+  return output_of(child, out, fmt::format("{}", fmt::join(command, " ")));
 }
 
 }  // namespace bitale::bench

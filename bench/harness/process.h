@@ -1,8 +1,9 @@
-// Measurements that need a process of their own: this program, started again with other arguments.
+// Measurements that need a process of their own: this program, started again with other arguments. And other programs.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,5 +20,8 @@ double start_ms();
 // cannot be started or ends with another status than 0; what it prints on standard error appears on ours.
 std::string spawn_self(const std::vector<std::string>& arguments,
                        const std::vector<std::pair<std::string, std::string>>& variables);
+
+// Runs another program, found in PATH, with `input` on its standard input; returns what it printed. Error as above.
+std::string run_program(std::vector<std::string> command, std::string_view input);
 
 }  // namespace bitale::bench

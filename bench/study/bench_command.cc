@@ -6,8 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
+#include "bench/harness/machine.h"
 #include "bench/harness/options.h"
 #include "bench/harness/statistics.h"
 #include "bench/study/arguments.h"
@@ -70,12 +70,6 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   return true;
 }
 
-std::int64_t peak_rss_bytes() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
-}
-
 models::EpochSize size_of(std::span<const SampleBatch> batches) {
   models::EpochSize size;
   for (const SampleBatch& batch : batches) {
@@ -102,7 +96,7 @@ Report measure(const Settings& s) {
   r.model = model.name;
   r.step = model.step;
   r.subject = s.subject;
-  r.timing = measure(model, s.subject, batches, s.warmup, s.iterations);
+  r.timing = measure(model, s.subject, batches, {s.warmup, s.iterations});
   r.peak_rss_bytes = peak_rss_bytes();
   r.variant = model.variant + "; isa " + r.timing.isa;
   if (s.subject.input_gradient) r.variant += "; with the gradient of the data";

@@ -8,6 +8,7 @@ namespace bitale::bench {
 
 int bench_model_command(std::span<const std::string> arguments);
 int bench_compile_command(std::span<const std::string> arguments);  // hidden: started by bench_model_command
+int study_command(std::span<const std::string> arguments);          // its workers: bench/study/plan/worker.h
 int bench_worker_command(std::span<const std::string> arguments);   // hidden: started by bench/compare
 
 }  // namespace bitale::bench

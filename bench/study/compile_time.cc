@@ -1,42 +1,20 @@
 #include "bench/study/compile_time.h"
 
 #include <cstdio>
-#include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <stdlib.h>
 
 #include "bench/harness/process.h"
 #include "bench/harness/statistics.h"
+#include "bench/harness/temporary_folder.h"
 #include "bench/study/arguments.h"
 #include "bench/study/commands.h"
 #include "frontends/cpp/command.h"
 
 namespace bitale::bench {
 namespace {
-
-namespace fs = std::filesystem;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string path = (fs::temp_directory_path() / "bitale-bench-XXXXXX").string();
-    if (::mkdtemp(path.data()) == nullptr) throw Error(fmt::format("no temporary folder could be made at '{}'.", path));
-    path_ = path;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 struct Sample {
   double compile_ms = 0, start_ms = 0;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "bench/harness/machine.h"
 #include "bench/harness/process.h"
 #include "runtime/device/cpu.h"
 
@@ -10,6 +13,8 @@ namespace bitale::bench {
 namespace {
 
 constexpr double peak_seconds = 0.2;
+constexpr double warmup_share = 0.2;  // of a budget
+constexpr int least_warmup = 1, least_iterations = 3;
 
 PlannedMemory largest_plan(const Function& function, std::span<const SampleBatch> batches) {
   PlannedMemory largest;
@@ -32,6 +37,21 @@ std::pair<double, double> one_iteration(const Function& forward, const Function&
   return {forward_ms / count, gradient_ms / count};
 }
 
+// Both functions keep their memory between calls, so it is taken twice.
+void require_memory(const Timing& t) {
+  const std::int64_t needed = t.forward_memory.total() + t.gradient_memory.total();
+  const std::int64_t available = available_memory_bytes();
+  if (needed <= available) return;
+  constexpr double gib = 1 << 30;
+  throw TooLittleMemory(fmt::format("the functions take {:.1f} GiB, and {:.1f} GiB are available",
+                                    static_cast<double>(needed) / gib, static_cast<double>(available) / gib));
+}
+
+// Whether an iteration more is wanted after `done`, `spent` seconds of all in.
+bool goes_on(int done, int least, int most, double spent_s, double until_s) {
+  return done < most && (done < least || until_s <= 0 || spent_s < until_s);
+}
+
 }  // namespace
 
 double time_ms(const Function& function, const std::vector<Argument>& arguments) {
@@ -49,7 +69,7 @@ double measured_peak(const SubjectOptions& options, int threads) {
 }
 
 Timing measure(const models::BuiltModel& model, const SubjectOptions& options, std::span<const SampleBatch> batches,
-               int warmup, int iterations) {
+               const Pace& pace) {
   const Function forward = compile_forward(model, options), gradient = compile_gradient(model, options);
   const std::string reports = forward.compile_report_json() + gradient.compile_report_json();
   Timing t;
@@ -57,10 +77,16 @@ Timing measure(const models::BuiltModel& model, const SubjectOptions& options, s
   t.threads = forward.threads();
   t.forward_memory = largest_plan(forward, batches);
   t.gradient_memory = largest_plan(gradient, batches);
+  require_memory(t);
   t.peak_gflops = measured_peak(options, t.threads);
-  for (int i = 0; i < warmup + iterations; ++i) {
+  const std::int64_t start = monotonic_ns();
+  const auto spent_s = [&] { return static_cast<double>(monotonic_ns() - start) * 1e-9; };
+  while (goes_on(t.warmup, least_warmup, pace.warmup, spent_s(), warmup_share * pace.budget_s)) {
+    one_iteration(forward, gradient, batches);
+    ++t.warmup;
+  }
+  while (goes_on(static_cast<int>(t.forward_ms.size()), least_iterations, pace.iterations, spent_s(), pace.budget_s)) {
     const auto [forward_ms, gradient_ms] = one_iteration(forward, gradient, batches);
-    if (i < warmup) continue;
     t.forward_ms.push_back(forward_ms);
     t.gradient_ms.push_back(gradient_ms);
   }

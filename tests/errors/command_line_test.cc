@@ -31,7 +31,7 @@ void check_error(const std::vector<std::string>& arguments, const std::string& m
 TEST_CASE("no command, and unknown ones") {
   check_usage({}, "usage: bitale COMMAND");
   check_usage({"trian"},
-              "bitale: there is no command 'trian'; there are: train, bench, data, graph, cache, doctor, version.");
+              "bitale: there is no command 'trian'; there are: train, bench, data, study, graph, cache, doctor, version.");
 }
 
 TEST_CASE("unknown options are answered with those there are") {
@@ -74,6 +74,11 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"train", "lenet", "--milestones", "3,2"}, "--milestones 3,2: it must be steps of the run");
   check_usage({"train", "lenet", "--rate", "b"}, "--rate b: it must be patterns of names with factors");
   check_usage({"train", "lenet", "--clip-norm", "-1"}, "--clip-norm -1: it must be 0 or positive");
+  check_usage({"study", "--tables", "2"}, "there is no table 2; there are: 3, 4, 5, 6, 7, 8");
+  check_usage({"study", "--figures", "1,3"}, "there is no figure 3; there are: 1, 2");
+  check_usage({"study", "--threads", "0"}, "--threads");
+  check_usage({"study", "--device", "tpu"}, "tpu not in {cpu,cuda}");
+  check_usage({"study", "3"}, "bitale study does not know '3'; its options are: --help, --tables");
   check_usage({"cache", "empty"}, "empty not in {path,list,clear}");
 }
 
@@ -95,12 +100,13 @@ TEST_CASE("data and checkpoints that are not there, or are something else") {
   check_error({"train", "lstm", "--data", folder.path()}, "there are no IMDB reviews in");
   check_error({"train", "lenet", "--resume", "--checkpoint", folder.path() / "none"}, "cannot be opened: No such file");
   check_error({"train", "lenet", "--resume", "--checkpoint", text}, "is not a usable safetensors file");
+  check_error({"study", "--tables", "3", "--out", text, "--no-report"}, "no folder can be made there");
   check_error({"train", "lenet", "--epochs", "1", "--checkpoint", folder.path() / "none" / "c"},
               "cannot be written: No such file");
 }
 
 TEST_CASE("help goes to standard output") {
-  for (const char* command : {"train", "bench", "graph", "cache", "doctor"}) {
+  for (const char* command : {"train", "bench", "study", "graph", "cache", "doctor"}) {
     const Ran ran = run_bitale({command, "--help"});
     CHECK(ran.status == 0);
     CHECK_THAT(ran.out, contains("Usage: bitale " + std::string(command)));

@@ -8,6 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bench/study/plan/figures.h"
+#include "bench/study/plan/paper.h"
+#include "bench/study/plan/results.h"
 #include "compiler/codegen/link.h"
 #include "compiler/driver/kernel_cache.h"
 #include "compiler/ir/graph.h"
@@ -301,6 +304,31 @@ bool read_lengths(std::span<const std::uint8_t> bytes) {
   }
 }
 
+bool read_paper_table(std::span<const std::uint8_t> bytes) {
+  try {
+    for (const bench::PaperRow& row : bench::parse_paper_table(text_of(bytes), "bytes"))
+      must(row.value > 0 && (row.device == "cpu" || row.device == "gpu"), "it has a row that is none");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// A line of a study's results, taken as a run's and as a compilation's.
+bool read_study_result(std::span<const std::uint8_t> bytes) {
+  bench::StudyResults::Line line;
+  if (!bench::StudyResults::read_line(text_of(bytes), line)) return false;
+  bool read = false;
+  for (const auto kind : {bench::StudyKind::run, bench::StudyKind::compile}) try {
+      const bench::StudyFigures figures = bench::figures_from_json(kind, line.key, line.json);
+      must(!figures.run || figures.run->gflops(true) > 0, "its rate is none");
+      must(!figures.compile || figures.compile->first.seconds > 0, "its time is none");
+      read = true;
+    } catch (const Error&) {
+    }
+  return read;
+}
+
 constexpr ReaderUnderTest list[] = {
     {"graph_text", read_graph_text, graph_text_seeds},        // compiler/ir/parse.h
     {"program", read_program, program_seeds},                 // runtime/program/serialize.h: cache entries, too
@@ -314,6 +342,8 @@ constexpr ReaderUnderTest list[] = {
     {"reviews", read_reviews, reviews_seeds},           // models/data/reviews.h, and the tokens of their texts
     {"vocabulary", read_vocabulary, vocabulary_seeds},  // models/data/vocabulary.h
     {"lengths", read_lengths, lengths_seeds},           // models/data/study_lengths.h
+    {"paper_table", read_paper_table, paper_table_seeds},     // bench/study/plan/paper.h
+    {"study_result", read_study_result, study_result_seeds},  // bench/study/plan/results.h
 };
 
 }  // namespace

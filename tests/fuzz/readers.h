@@ -39,5 +39,7 @@ std::vector<Bytes> picture_labels_seeds();
 std::vector<Bytes> reviews_seeds();
 std::vector<Bytes> vocabulary_seeds();
 std::vector<Bytes> lengths_seeds();
+std::vector<Bytes> paper_table_seeds();
+std::vector<Bytes> study_result_seeds();
 
 }  // namespace bitale::tests

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "bench/study/plan/paper.h"
 #include "compiler/codegen/link.h"
 #include "compiler/driver/pipeline.h"
 #include "compiler/grad/grad.h"
@@ -208,6 +209,24 @@ std::vector<Bytes> reviews_seeds() {
 std::vector<Bytes> vocabulary_seeds() {
   return {bytes_of("bitale vocabulary 1, words: 0\n"),
           bytes_of("bitale vocabulary 1, words: 4\nthe\n.\ncaf\u00e9\nwell-made\n")};
+}
+
+std::vector<Bytes> paper_table_seeds() {
+  const std::string header = std::string(bench::paper_header) + "\n";
+  return {bytes_of(header + "Torch,cpu,OpenBLAS,12,gradient_time,16.5,ms,lenet,,64,a CPU,,,\n"),
+          bytes_of(header + "Neon,gpu,,,ae1_gradient_time,1e-3,ms,sae,\"a, \"\"b\"\"\",64,h,1,f,\"why\"\r\n")};
+}
+
+// As `bitale study` appends them.
+std::vector<Bytes> study_result_seeds() {
+  const std::string ms = R"({"mean":1.5,"std":0.1,"min":1.25,"median":1.5})";
+  const std::string side =
+      R"({"seconds":0.2,"all_seconds":[0.2],"functions":2,"start_ms":3.0,"phases_ms":{"link":0.1}})";
+  return {bytes_of(R"({"key":"run","version":"v","result":{"isa":"v3","warmup":2,"iterations":5,"forward_ms":)" + ms +
+                   R"(,"gradient_ms":)" + ms +
+                   R"(,"gflop":{"forward":0.2,"gradient":0.8},"peak_gflops":100.0,"planned_bytes":{"forward":1,)"
+                   R"("gradient":2},"parameter_bytes":3,"batch_bytes":4,"rss_before_bytes":5,"peak_rss_bytes":6}})"),
+          bytes_of(R"({"key":"compile","version":"v","result":{"first":)" + side + R"(,"again":)" + side + "}}")};
 }
 
 std::vector<Bytes> lengths_seeds() { return {bytes_of("7"), bytes_of("12\n99\n10000\n")}; }

@@ -1,0 +1,23 @@
+#include "bench/harness/temporary_folder.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include "runtime/base/error.h"
+
+namespace bitale::bench {
+
+namespace fs = std::filesystem;
+
+TemporaryFolder::TemporaryFolder() {
+  std::string path = (fs::temp_directory_path() / "bitale-bench-XXXXXX").string();
+  if (::mkdtemp(path.data()) == nullptr) throw Error(fmt::format("no temporary folder could be made at '{}'.", path));
+  path_ = path;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace bitale::bench

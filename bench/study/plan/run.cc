@@ -1,0 +1,142 @@
+#include "bench/study/plan/run.h"
+
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/harness/process.h"
+#include "bench/harness/statistics.h"
+#include "bench/harness/temporary_folder.h"
+#include "bench/study/plan/limits.h"
+#include "bench/study/plan/worker.h"
+#include "runtime/base/error.h"
+
+namespace bitale::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Measure = std::function<std::string(const StudyCell&)>;
+
+// Several compilations of the same functions, whose cache was in the same state.
+class Compilations {
+ public:
+  void add(const Json& one) {
+    seconds_.push_back(one.at("seconds").get<double>());
+    start_ms_.push_back(one.at("start_ms").get<double>());
+    functions_ = one.at("functions").get<int>();
+    for (const auto& [phase, ms] : one.at("phases_ms").items()) {
+      if (!phases_.contains(phase)) order_.push_back(phase);
+      phases_[phase].push_back(ms.get<double>());
+    }
+  }
+
+  Json medians() const {
+    Json phases = Json::object();
+    for (const std::string& phase : order_) phases[phase] = median(phases_.at(phase));
+    return {{"seconds", median(seconds_)},
+            {"all_seconds", seconds_},
+            {"functions", functions_},
+            {"start_ms", median(start_ms_)},
+            {"phases_ms", phases}};
+  }
+
+ private:
+  std::vector<double> seconds_, start_ms_;
+  int functions_ = 0;
+  std::vector<std::string> order_;
+  std::map<std::string, std::vector<double>> phases_;
+};
+
+Json parse_output(const StudyCell& cell, const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) throw Error(fmt::format("{}: its process printed '{}'.", cell.title(), text));
+  return json;
+}
+
+Json compile_with(const StudyCell& cell, const std::string& cache, const char* expected) {
+  Json one = parse_output(cell, spawn_self(worker_command(cell), {{"BITALE_CACHE", cache}}));
+  if (!one.at(expected).get<bool>())
+    throw Error(fmt::format("{}: the cache was not in the state it should be in ({}).", cell.title(), expected));
+  return one;
+}
+
+Json measure_compilations(const StudyCell& cell) {
+  Compilations first, again;
+  for (int i = 0; i < cell.repetitions; ++i) {
+    const TemporaryFolder cache;
+    first.add(compile_with(cell, cache.path(), "none_cached"));
+    again.add(compile_with(cell, cache.path(), "all_cached"));
+  }
+  return {{"first", first.medians()}, {"again", again.medians()}};
+}
+
+// Whether what was measured before has this cell.
+bool take_known(StudyOutcome& outcome, const StudyResults& results,
+                const std::function<void(const std::string&)>& say) {
+  const std::string* known = results.find(outcome.cell.key());
+  if (known == nullptr) return false;
+  try {
+    outcome.figures = figures_from_json(outcome.cell.kind, outcome.cell.title(), *known);
+  } catch (const Error& error) {
+    say(fmt::format("measured again: {}", error.what()));
+  }
+  return outcome.figures.has_value();
+}
+
+void measure_into(StudyOutcome& outcome, const Measure& measure) {
+  try {
+    const std::string text = measure(outcome.cell);
+    const Json json = Json::parse(text, nullptr, false);
+    if (json.is_object() && json.contains("cannot") && json["cannot"].is_string()) {
+      outcome.cannot = json["cannot"].get<std::string>();
+    } else {
+      outcome.figures = figures_from_json(outcome.cell.kind, outcome.cell.title(), text);
+    }
+  } catch (const Error& error) {
+    outcome.cannot = fmt::format("failed: {}", error.what());
+  }
+}
+
+double seconds_since(std::int64_t start_ns) { return static_cast<double>(monotonic_ns() - start_ns) * 1e-9; }
+
+}  // namespace
+
+std::string measure_cell(const StudyCell& cell) {
+  if (cell.kind == StudyKind::compile) return measure_compilations(cell).dump();
+  return parse_output(cell, spawn_self(worker_command(cell), {})).dump();
+}
+
+std::vector<StudyOutcome> run_cells(std::span<const StudyCell> cells, const Machine& machine, StudyResults& results,
+                                    StudyEstimate& estimate, const Measure& measure,
+                                    const std::function<void(const std::string&)>& say) {
+  std::vector<StudyOutcome> outcomes;
+  std::vector<std::size_t> to_measure;
+  for (const StudyCell& cell : cells) {
+    StudyOutcome& outcome = outcomes.emplace_back(StudyOutcome{.cell = cell, .cannot = why_not(cell, machine)});
+    if (!outcome.cannot.empty()) {
+      say(fmt::format("left out: {}: {}", cell.title(), outcome.cannot));
+    } else if (!take_known(outcome, results, say)) {
+      to_measure.push_back(outcomes.size() - 1);
+    }
+  }
+  const std::int64_t start = monotonic_ns();
+  for (std::size_t i = 0; i < to_measure.size(); ++i) {
+    double left_s = 0;
+    for (std::size_t k = i; k < to_measure.size(); ++k) left_s += estimate.seconds(outcomes[to_measure[k]].cell);
+    StudyOutcome& outcome = outcomes[to_measure[i]];
+    say(fmt::format("[{}/{}] {}, about {} left: {}", i + 1, to_measure.size(), duration_text(seconds_since(start)),
+                    duration_text(left_s), outcome.cell.title()));
+    const std::int64_t cell_start = monotonic_ns();
+    measure_into(outcome, measure);
+    if (outcome.figures) {
+      results.add(outcome.cell.key(), outcome.figures->json);
+      estimate.learn(outcome.cell, seconds_since(cell_start));
+    } else {
+      say("  " + outcome.cannot);
+    }
+  }
+  return outcomes;
+}
+
+}  // namespace bitale::bench
