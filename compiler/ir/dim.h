@@ -1,8 +1,8 @@
 // Dim: the extent of one axis, as a normalised integer expression over named symbols.
 //
 // Normal form: an integer constant plus integer multiples of products of atoms; an atom is a symbol, floordiv(p, q),
-// min(p, q), max(p, q) or isqrt(p) of normal forms. Equal normal forms compare equal; that is the only equality there is (n*2 ==
-// n+n, but floordiv(n*m, m) is only simplified where m is known not to be 0). Symbols stand for values >= 0.
+// min(p, q), max(p, q) or isqrt(p) of normal forms. Equal normal forms compare equal; that is the only equality there
+// is (n*2 == n+n, but floordiv(n*m, m) is only simplified where m is known not to be 0). Symbols stand for values >= 0.
 #pragma once
 
 #include <cstdint>

@@ -185,12 +185,12 @@ struct ScanBuilder {
   // r = c (t - 1) / a.
   ir::Dim symbolic_length(const loops::KeptBytes& kept) const {
     using ir::Dim;
-    const Dim &t = loop.trips, &c = kept.carries, a = max(2 * (kept.values + c), Dim(1));
+    const Dim &t = loop.trips, &c = kept.carries, a = max(Dim(2) * (kept.values + c), Dim(1));
     const Dim least = max(isqrt(floordiv(c * t, a)), Dim(1));
     if (options.checkpoint.kind_ == Kind::sqrt) return least;
-    const Dim p = max(min(floordiv(options.checkpoint.bytes_ - c, a), 2 * t), Dim(0)),
-              r = floordiv(c * (t - 1) + a - 1, a);
-    return max(min(floordiv(p + isqrt(p * p - 4 * r), 2), t), least);
+    const Dim p = max(min(floordiv(Dim(options.checkpoint.bytes_) - c, a), Dim(2) * t), Dim(0)),
+              r = floordiv(c * (t - Dim(1)) + a - Dim(1), a);
+    return max(min(floordiv(p + isqrt(p * p - Dim(4) * r), Dim(2)), t), least);
   }
 
   [[noreturn]] void fail(const std::string& what) const {

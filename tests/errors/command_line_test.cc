@@ -30,8 +30,9 @@ void check_error(const std::vector<std::string>& arguments, const std::string& m
 
 TEST_CASE("no command, and unknown ones") {
   check_usage({}, "usage: bitale COMMAND");
-  check_usage({"trian"},
-              "bitale: there is no command 'trian'; there are: train, bench, data, study, graph, cache, doctor, version.");
+  check_usage(
+      {"trian"},
+      "bitale: there is no command 'trian'; there are: train, bench, data, study, graph, cache, doctor, version.");
 }
 
 TEST_CASE("unknown options are answered with those there are") {

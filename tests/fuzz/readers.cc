@@ -339,9 +339,9 @@ constexpr ReaderUnderTest list[] = {
     {"jpeg", read_jpeg, jpeg_seeds},                          // models/data/jpeg.h, and what scales its pictures
     {"mean_picture", read_mean_picture, mean_picture_seeds},  // models/data/datum.h
     {"picture_labels", read_picture_labels, picture_labels_seeds},  // models/data/image_set.h: labels.tsv
-    {"reviews", read_reviews, reviews_seeds},           // models/data/reviews.h, and the tokens of their texts
-    {"vocabulary", read_vocabulary, vocabulary_seeds},  // models/data/vocabulary.h
-    {"lengths", read_lengths, lengths_seeds},           // models/data/study_lengths.h
+    {"reviews", read_reviews, reviews_seeds},                 // models/data/reviews.h, and the tokens of their texts
+    {"vocabulary", read_vocabulary, vocabulary_seeds},        // models/data/vocabulary.h
+    {"lengths", read_lengths, lengths_seeds},                 // models/data/study_lengths.h
     {"paper_table", read_paper_table, paper_table_seeds},     // bench/study/plan/paper.h
     {"study_result", read_study_result, study_result_seeds},  // bench/study/plan/results.h
 };

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "bench/study/plan/run.h"
+#include "runtime/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/bench/study/study_fixture.h"

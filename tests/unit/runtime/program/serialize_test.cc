@@ -30,10 +30,9 @@ TEST_CASE("a program comes back from its bytes as it was") {
 
 TEST_CASE("programs print everything they have") {
   const std::string text = to_string(program_of_everything());
-  for (const char* part :
-       {"e0 = value of input 0", "e1 = axis 1 of input 1", "%1 x: float32 [e0, e1] input 1", "kernel @0 f(",
-        "model.cc:7", "carry: ", "backwards", "isqrt(e0)", " bound, unless %",
-        "branch on", "blocked e1 by 32", "tile 4 x 8", "library sgemm", "check "})
+  for (const char* part : {"e0 = value of input 0", "e1 = axis 1 of input 1", "%1 x: float32 [e0, e1] input 1",
+                           "kernel @0 f(", "model.cc:7", "carry: ", "backwards", "isqrt(e0)", " bound, unless %",
+                           "branch on", "blocked e1 by 32", "tile 4 x 8", "library sgemm", "check "})
     REQUIRE_THAT(text, contains(part));
 }
 
