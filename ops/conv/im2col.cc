@@ -148,10 +148,11 @@ std::vector<Sample> samples() {
       if (s.inputs[0].shape.size() != 4) continue;
       s.name = op->name + ", " + s.name;
       s.build = [op, build = s.build](std::span<const Tensor> in) {
-        Tensor found;
-        for (const NodePtr& n : topological(build(in)))
-          if (&n->op() == op) found = im2col(conv_call(*n));
-        return std::vector{found};
+        const std::vector<Tensor> built = build(in);
+        TensorMap<Tensor> by_patches;
+        for (const NodePtr& n : topological(built))
+          if (&n->op() == op) by_patches.emplace(Tensor(n, 0), im2col(conv_call(*n)));
+        return substitute(built, by_patches);
       };
       out.push_back(std::move(s));
     }

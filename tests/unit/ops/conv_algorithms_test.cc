@@ -8,6 +8,7 @@
 #include "compiler/grad/check.h"
 #include "compiler/grad/grad.h"
 #include "compiler/ir/graph.h"
+#include "ops/api/ops.h"
 #include "ops/conv/algorithm.h"
 #include "ops/conv/algorithm_cost.h"
 #include "ops/conv/choices.h"
@@ -255,6 +256,7 @@ namespace {
 
 // What the compile report says of the convolutions of a graph.
 std::vector<std::string> chosen(const Tensor& output, const std::vector<Tensor>& inputs, const std::string& wish) {
+  ops::register_all();
   lower::FunctionGraph g;
   g.name = "chosen";
   g.inputs = inputs;

@@ -1,5 +1,6 @@
 #include "bench/study/plan/results.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "bench/study/plan/run.h"
@@ -59,7 +60,8 @@ TEST_CASE("what was measured is not measured again, what failed is") {
     }
     CHECK(cannot >= 2);
     CHECK(failed == 1);
-    CHECK_THAT(first.said.back(), contains(" left: "));
+    CHECK(std::any_of(first.said.begin(), first.said.end(),
+                      [](const std::string& line) { return line.find(" left: ") != std::string::npos; }));
   }
   StudyResults again(file, "v1", false);
   CHECK(again.skipped().empty());

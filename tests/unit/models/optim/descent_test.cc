@@ -135,7 +135,7 @@ TEST_CASE("what only a frozen parameter needs is not computed") {
   CHECK(flops({{"second", 0}}) == 2 * one + 2 * two);  // d second alone is spared
 }
 
-TEST_CASE("options that make no sense") {
+TEST_CASE("options of descent that make no sense") {
   const Sloped s;
   CHECK_THROWS_WITH(s.moved({.clip_norm = -1}),
                     contains("sgd: the bound of the gradients' norm must not be negative, -1"));
