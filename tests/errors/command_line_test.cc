@@ -39,7 +39,7 @@ TEST_CASE("unknown options are answered with those there are") {
   check_usage({"train", "lenet", "--epoch", "3"},
               "bitale train does not know '--epoch', '3'; its options are: --help, --data, --epochs");
   check_usage({"bench", "lenet", "--fast"}, "bitale bench does not know '--fast'; its options are:");
-  check_usage({"graph", "lenet", "--stages", "x"}, "--stage, --function, --dot");
+  check_usage({"graph", "lenet", "--stages", "x"}, "--stage, --function, --conv, --dot");
   check_usage({"doctor", "--all"}, "--load");
 }
 
