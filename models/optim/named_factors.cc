@@ -17,6 +17,10 @@ bool matches(const NamedFactor& f, const std::string& name) {
   return ::fnmatch(f.pattern.c_str(), name.c_str(), 0) == 0;
 }
 
+bool matches_any(const NamedFactor& f, const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return matches(f, name); });
+}
+
 // What stands between commas; none of an empty text.
 std::vector<std::string> parts(const std::string& text) {
   std::vector<std::string> out;
@@ -47,11 +51,18 @@ double factor_of(const NamedFactors& factors, const std::string& name) {
   return found;
 }
 
+NamedFactors matching(const NamedFactors& factors, const std::vector<std::string>& names) {
+  NamedFactors out;
+  for (const NamedFactor& f : factors)
+    if (matches_any(f, names)) out.push_back(f);
+  return out;
+}
+
 void check(const NamedFactors& factors, const std::vector<std::string>& names, const std::string& what) {
   for (const NamedFactor& f : factors) {
     if (!(f.factor >= 0 && std::isfinite(f.factor)))
       throw Error(fmt::format("{}: the factor of '{}' must not be negative, {} was given.", what, f.pattern, f.factor));
-    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return matches(f, name); }))
+    if (!matches_any(f, names))
       throw Error(
           fmt::format("{}: no parameter is named '{}'; there are: {}.", what, f.pattern, fmt::join(names, ", ")));
   }

@@ -15,6 +15,9 @@ using NamedFactors = std::vector<NamedFactor>;
 // The factor of the last pattern that `name` matches; 1 if it matches none.
 double factor_of(const NamedFactors& factors, const std::string& name);
 
+// Those whose patterns match one of `names`.
+NamedFactors matching(const NamedFactors& factors, const std::vector<std::string>& names);
+
 // Error if a factor is negative or not finite, or a pattern matches none of `names`; `what` begins the message.
 void check(const NamedFactors& factors, const std::vector<std::string>& names, const std::string& what);
 

@@ -23,6 +23,11 @@ std::string bar(double share) {
          std::string(static_cast<std::size_t>(bar_width - full), '.');
 }
 
+std::string words(const Trainer& trainer, const Score& score) {
+  const std::string loss = fmt::format("loss {:.4f}", score.loss());
+  return trainer.pretraining() ? loss : fmt::format("{}  accuracy {:6.2f} %", loss, score.accuracy() * 100);
+}
+
 std::string duration(double seconds) {
   const auto whole = static_cast<std::int64_t>(seconds + 0.5);
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
@@ -34,8 +39,16 @@ Progress::Style Progress::style_of_stdout(bool quiet) {
   return quiet ? Style::quiet : ::isatty(STDOUT_FILENO) != 0 ? Style::moving : Style::plain;
 }
 
-Progress::Progress(Style style, std::int64_t epochs, std::int64_t examples_per_epoch)
-    : style_(style), epochs_(epochs), per_epoch_(examples_per_epoch), epoch_start_(Clock::now()) {}
+Progress::Progress(Style style, std::int64_t examples_per_epoch)
+    : style_(style), per_epoch_(examples_per_epoch), epoch_start_(Clock::now()) {}
+
+void Progress::begin_phase(std::int64_t epochs) { epochs_ = epochs; }
+
+// "ae1  epoch  3/15"
+std::string Progress::head(const Trainer& trainer, std::int64_t epoch) const {
+  const std::string& phase = trainer.phase();
+  return fmt::format("{}{}epoch {:>2}/{}", phase, phase.empty() ? "" : "  ", epoch, epochs_);
+}
 
 double Progress::seconds() const { return seconds_ + (in_epoch_ ? between(epoch_start_, Clock::now()) : 0); }
 
@@ -60,9 +73,8 @@ void Progress::draw(const Trainer& trainer, double seconds) {
   const double rate = seconds > 0 ? done / seconds : 0;
   const double left = static_cast<double>((epochs_ - trainer.epoch()) * per_epoch_ - score.examples);
   const double share = static_cast<double>(score.examples) / static_cast<double>(per_epoch_);
-  fmt::print("\repoch {:>2}/{}  [{}]  loss {:.4f}  accuracy {:6.2f} %  {:>7.0f} examples/s  {} left\x1b[K",
-             trainer.epoch() + 1, epochs_, bar(share), score.loss(), score.accuracy() * 100, rate,
-             rate > 0 ? duration(left / rate) : "?");
+  fmt::print("\r{}  [{}]  {}  {:>7.0f} examples/s  {} left\x1b[K", head(trainer, trainer.epoch() + 1), bar(share),
+             words(trainer, score), rate, rate > 0 ? duration(left / rate) : "?");
   std::fflush(stdout);
   line_open_ = true;
 }
@@ -71,11 +83,8 @@ void Progress::after_epoch(const Trainer& trainer, const Score& held_out) {
   if (style_ == Style::quiet) return;
   const Score& score = trainer.last_epoch();
   const double rate = epoch_seconds_ > 0 ? static_cast<double>(score.examples - done_at_start_) / epoch_seconds_ : 0;
-  fmt::print(
-      "{}epoch {:>2}/{}  loss {:.4f}  accuracy {:6.2f} %  held out: loss {:.4f}  accuracy {:6.2f} %  {:>7.0f} "
-      "examples/s\n",
-      line_open_ ? "\r\x1b[K" : "", trainer.epoch(), epochs_, score.loss(), score.accuracy() * 100, held_out.loss(),
-      held_out.accuracy() * 100, rate);
+  fmt::print("{}{}  {}  held out: {}  {:>7.0f} examples/s\n", line_open_ ? "\r\x1b[K" : "",
+             head(trainer, trainer.epoch()), words(trainer, score), words(trainer, held_out), rate);
   std::fflush(stdout);
   line_open_ = false;
 }

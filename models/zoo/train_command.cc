@@ -29,7 +29,7 @@ struct Settings {
   std::optional<std::string> data;
   std::optional<std::int64_t> epochs;
   std::int64_t every = 1;
-  bool resume = false, quiet = false;
+  bool resume = false, quiet = false, no_pretrain = false;
   std::vector<std::pair<const Row*, TrainValue>> given;
   int threads = 0, loader_threads = 0;
   std::int64_t prefetch = TrainOptions().prefetch;
@@ -57,10 +57,8 @@ std::string help_of(const Row& row) {
     if (!row.concerns(model)) return std::nullopt;
     return to_text(row.get(default_options(model)));
   };
-  return fmt::format("{} ({}){}", row.help, defaults(value),
-                     row.of == Row::Of::all      ? ""
-                     : row.of == Row::Of::digits ? "; of models that read digits"
-                                                 : "; of models that read words");
+  const std::string whose = row.whose();
+  return fmt::format("{} ({}){}", row.help, defaults(value), whose.empty() ? "" : "; of " + whose);
 }
 
 void add_setting(CLI::App& app, Settings& s, const Row& row) {
@@ -75,13 +73,24 @@ void add_setting(CLI::App& app, Settings& s, const Row& row) {
 void check_given(const Settings& s, const ModelRow& model) {
   for (const auto& [row, value] : s.given) {
     if (!row->concerns(model)) {
-      throw UsageError(fmt::format("bitale train: {} is a setting of models that read {}, which {} does not.",
-                                   row->flag(), row->of == Row::Of::digits ? "digits" : "words", model.name));
+      throw UsageError(fmt::format("bitale train: {} is a setting of {}, which {} {} not.", row->flag(), row->whose(),
+                                   model.name, row->of == Row::Of::steps ? "is" : "does"));
     }
     TrainOptions options;
     row->set(options, value);
     if (!row->good(options))
       throw UsageError(fmt::format("bitale train: {} {}: it must be {}.", row->flag(), to_text(value), row->range));
+  }
+}
+
+void skip_pretraining(Settings& s) {
+  for (const Row& row : train_option_rows()) {
+    if (row.member != decltype(row.member)(&TrainOptions::pretrain_epochs)) continue;
+    for (const auto& [given, value] : s.given)
+      if (given == &row)
+        throw UsageError(
+            fmt::format("bitale train: --no-pretrain is --pretrain-epochs 0, and {} was given too.", to_text(value)));
+    s.given.emplace_back(&row, std::int64_t{0});
   }
 }
 
@@ -98,6 +107,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
                  fmt::format("epochs in all, those of a resumed run included ({})", defaults(epochs)))
       ->check(CLI::NonNegativeNumber);
   for (const Row& row : train_option_rows()) add_setting(app, s, row);
+  app.add_flag("--no-pretrain", s.no_pretrain, "the same as --pretrain-epochs 0");
   app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   add_conv_option(app, s.conv);
   app.add_option("--loader-threads", s.loader_threads, "that load pictures; 0: as many as --threads 0 has (0)")
@@ -112,6 +122,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   if (!model.trainable)
     throw UsageError(
         fmt::format("bitale train: {} cannot be trained here; there are: {}.", s.model, trainable_names()));
+  if (s.no_pretrain) skip_pretraining(s);
   check_given(s, model);
   if (s.resume && s.checkpoint.empty())
     throw UsageError("bitale train: --resume needs --checkpoint FILE, the file to continue from.");
@@ -138,7 +149,7 @@ TrainOptions options_for(const Settings& s, const ModelRow& model, const NamedAr
   for (const auto& [row, value] : s.given) row->set(given, value);
   if (given.optimizer != o.optimizer) {
     const OptimizerRow& row = find_optimizer(given.optimizer);
-    o.learning_rate = row.learning_rate;
+    o.learning_rate = o.pretrain_learning_rate = row.learning_rate;
     o.momentum = row.momentum.value_or(0);
     o.weight_decay = row.weight_decay;
   }
@@ -170,8 +181,8 @@ int stop(const Trainer& trainer, const Settings& s) {
   const std::string file = s.checkpoint.empty() ? s.model + "-interrupted.safetensors" : s.checkpoint;
   write_safetensors(file, trainer.checkpoint());
   fmt::print(
-      "interrupted in epoch {}; '{}' holds the state: continue with\n  bitale train {} --resume --checkpoint {}\n",
-      trainer.epoch() + 1, file, s.model, file);
+      "interrupted in epoch {}{}; '{}' holds the state: continue with\n  bitale train {} --resume --checkpoint {}\n",
+      trainer.epoch() + 1, trainer.phase().empty() ? "" : " of " + trainer.phase(), file, s.model, file);
   return interrupted_status;
 }
 
@@ -179,10 +190,14 @@ std::string accuracy_text(const Score& score) {
   return fmt::format("{:.2f} % ({} of {})", score.accuracy() * 100, score.right, score.examples);
 }
 
+std::string error_text(const Score& score) { return fmt::format("{:.2f} %", (1 - score.accuracy()) * 100); }
+
 void print_result(const Trainer& trainer, const Settings& s, const Score& held_out, double seconds) {
   const auto row = [](const char* what, const std::string& value) { fmt::print("  {:<18} {}\n", what, value); };
   fmt::print("\n{}\n", trainer.model().name);
   row("data", trainer.data().source());
+  if (trainer.pretrain_epochs() > 0)
+    row("pre-training", fmt::format("{} epochs of each layer", trainer.pretrain_epochs()));
   row("epochs", std::to_string(trainer.epoch()) +
                     (trainer.best() ? fmt::format(", the best of them {}", trainer.best()->epoch) : ""));
   row("learning rate", fmt::format("{:.4g} at step {}", trainer.learning_rate(), trainer.iteration()));
@@ -190,15 +205,34 @@ void print_result(const Trainer& trainer, const Settings& s, const Score& held_o
   row("training accuracy", fmt::format("{:.2f} %", trainer.last_epoch().accuracy() * 100));
   row("held-out loss", fmt::format("{:.4f}", held_out.loss()));
   row("held-out accuracy", accuracy_text(held_out));
+  row("held-out error", error_text(held_out));
   if (trainer.data().has_test()) {
     const Score test = trainer.evaluate(TrainingData::Part::test);
     row("test loss", fmt::format("{:.4f}", test.loss()));
     row("test accuracy", accuracy_text(test));
+    row("test error", error_text(test));
   }
   row("compiled in", fmt::format("{:.1f} ms", trainer.compile_seconds() * 1e3));
   row("trained in",
       fmt::format("{:.2f} s on {} thread{}", seconds, trainer.threads(), trainer.threads() == 1 ? "" : "s"));
   if (!s.checkpoint.empty()) row("checkpoint", s.checkpoint);
+}
+
+// What is left of the phase, up to `epochs`. False if it was interrupted; else `held_out` is the score after the last
+// epoch, if there was one.
+bool run_phase(Trainer& trainer, Progress& progress, std::int64_t epochs, const Settings& s,
+               std::optional<Score>& held_out) {
+  held_out.reset();
+  progress.begin_phase(epochs);
+  while (trainer.epoch() < epochs && !trainer.out_of_patience()) {
+    if (!run_epoch(trainer, progress)) return false;
+    held_out = trainer.evaluate();
+    if (!trainer.pretraining()) trainer.note(*held_out);
+    progress.after_epoch(trainer, *held_out);
+    const bool due = trainer.epoch() % s.every == 0 || trainer.epoch() == epochs || trainer.out_of_patience();
+    if (!s.checkpoint.empty() && due) write_safetensors(s.checkpoint, trainer.checkpoint());
+  }
+  return true;
 }
 
 int train(const Settings& s) {
@@ -212,18 +246,15 @@ int train(const Settings& s) {
   if (start) trainer.restore(*start, s.checkpoint);
 
   const InterruptGuard guard;
-  Progress progress(Progress::style_of_stdout(s.quiet), epochs, trainer.data().size());
+  Progress progress(Progress::style_of_stdout(s.quiet), trainer.data().size());
   std::optional<Score> held_out;
-  while (trainer.epoch() < epochs && !trainer.out_of_patience()) {
-    if (!run_epoch(trainer, progress)) {
+  for (;; trainer.next_phase()) {
+    const bool last = !trainer.pretraining();
+    if (!run_phase(trainer, progress, last ? epochs : options.pretrain_epochs, s, held_out)) {
       progress.end_line();
       return stop(trainer, s);
     }
-    held_out = trainer.evaluate();
-    trainer.note(*held_out);
-    progress.after_epoch(trainer, *held_out);
-    const bool due = trainer.epoch() % s.every == 0 || trainer.epoch() == epochs || trainer.out_of_patience();
-    if (!s.checkpoint.empty() && due) write_safetensors(s.checkpoint, trainer.checkpoint());
+    if (last) break;
   }
   trainer.use_best();
   print_result(trainer, s,

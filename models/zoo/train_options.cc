@@ -61,6 +61,19 @@ const TrainOptionRow rows[] = {
      .member = &Options::learning_rate,
      .range = "positive",
      .good = [](const Options& o) { return o.learning_rate > 0 && std::isfinite(o.learning_rate); }},
+    {.name = "pretrain_epochs",
+     .help = "of each layer, before all are trained together; 0: none",
+     .member = &Options::pretrain_epochs,
+     .range = "0 to 1000000",
+     .good = [](const Options& o) { return o.pretrain_epochs >= 0 && o.pretrain_epochs <= 1000000; },
+     .of = Of::steps,
+     .fixed = true},
+    {.name = "pretrain_learning_rate",
+     .help = "b while single layers are trained",
+     .member = &Options::pretrain_learning_rate,
+     .range = "positive",
+     .good = [](const Options& o) { return o.pretrain_learning_rate > 0 && std::isfinite(o.pretrain_learning_rate); },
+     .of = Of::steps},
     {.name = "policy",
      .help = "of the learning rate at step i of the run: " + policy_formulas(),
      .member = &Options::policy,
@@ -221,10 +234,25 @@ TrainOptions image_options(const ModelRow& model) {
   return o;
 }
 
+// Theano's tutorial takes 0.001 for layers and 0.1 for all of them, with one digit per step and no momentum. The same
+// for each digit: a batch's gradient is a mean, and momentum m makes 1 / (1 - m) of it in the end.
+TrainOptions sae_options() {
+  TrainOptions o;
+  const double per_digit = static_cast<double>(o.batch) * (1 - o.momentum);
+  o.learning_rate = 0.1 * per_digit;
+  o.pretrain_epochs = 15;
+  o.pretrain_learning_rate = 0.001 * per_digit;
+  use_policy(o, "fixed");
+  o.shift = 0;
+  o.seed = 89677;
+  return o;
+}
+
 }  // namespace
 
 TrainOptions default_options(const ModelRow& model) {
   TrainOptions o;
+  if (!model.steps.empty()) return sae_options();
   if (model.reads == ModelRow::Reads::images) return image_options(model);
   if (!model.sequences()) return o;
   o.batch = model.batch;
@@ -272,7 +300,22 @@ OptimizerOptions optimizer_options_of(const TrainOptions& options) {
 
 std::int64_t default_epochs(const ModelRow& model) { return model.sequences() ? 100 : 10; }
 
+std::string TrainOptionRow::whose() const {
+  switch (of) {
+    case Of::all:
+      break;
+    case Of::digits:
+      return "models that read digits";
+    case Of::words:
+      return "models that read words";
+    case Of::steps:
+      return "models that are trained layer by layer";
+  }
+  return "";
+}
+
 bool TrainOptionRow::concerns(const ModelRow& model) const {
+  if (of == Of::steps) return !model.steps.empty();
   return of == Of::all || model.reads == (of == Of::words ? ModelRow::Reads::words : ModelRow::Reads::digits);
 }
 

@@ -34,6 +34,11 @@ struct TrainOptions {
   // Of parameters, by their names: as parse_factors and parse_frozen read them.
   std::string rate{}, decay_scale{}, freeze{};
 
+  // Of models that are trained step by step: epochs of each step before the last (0: only that is trained), and b
+  // there.
+  std::int64_t pretrain_epochs = 0;
+  double pretrain_learning_rate = 0.05;
+
   std::int64_t patience = 0;  // training ends after so many epochs that do no better on the held-out examples; 0: never
   std::int64_t seed = 23455;  // 32 bits: of initial values and orders
 
@@ -63,9 +68,10 @@ std::int64_t default_epochs(const ModelRow& model);
 
 using TrainValue = std::variant<std::int64_t, double, std::string>;
 
-// One setting. Those of digits and of words concern the models that read these.
+// One setting. Those of digits and of words concern the models that read these, those of steps the models that are
+// trained in several.
 struct TrainOptionRow {
-  enum class Of : std::uint8_t { all, digits, words };
+  enum class Of : std::uint8_t { all, digits, words, steps };
 
   const char* name;  // in checkpoints: learning_rate; on the command line --learning-rate
   std::string help;
@@ -77,6 +83,7 @@ struct TrainOptionRow {
   bool may_lack = false;  // in a checkpoint, where it then has its default
 
   bool concerns(const ModelRow& model) const;
+  std::string whose() const;  // "models that read digits"; empty where it concerns all
   std::string flag() const;
   TrainValue get(const TrainOptions& options) const;
   void set(TrainOptions& options, const TrainValue& value) const;  // of its type

@@ -82,6 +82,6 @@ TEST_CASE("docs/training.md and the help name every optimizer, policy and option
   for (const OptimizerRow& row : all_optimizers()) both("\n| `" + std::string(row.name) + "` | ", row.name);
   for (const RatePolicyRow& row : all_rate_policies()) both("\n| `" + std::string(row.name) + "` | b", row.name);
   for (const TrainOptionRow& row : train_option_rows())
-    if (row.of == TrainOptionRow::Of::all) both("`" + row.flag(), row.flag());
-  for (const char* flag : {"--data", "--checkpoint", "--resume", "--every"}) both(flag, flag);
+    if (row.of == TrainOptionRow::Of::all || row.of == TrainOptionRow::Of::steps) both("`" + row.flag(), row.flag());
+  for (const char* flag : {"--data", "--checkpoint", "--resume", "--every", "--no-pretrain"}) both(flag, flag);
 }

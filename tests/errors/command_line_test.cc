@@ -48,7 +48,6 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"graph", "lenet", "--stage", "kernels", "--dot", "x"}, "'kernels' is not a graph");
   check_usage({"graph", "alexnet", "--variant", "big"}, "alexnet has no variant 'big'; it has exact, no_lrn");
   check_usage({"graph", "sae", "--step", "ae4"}, "sae has no step 'ae4'; it has ae1, ae2, ae3, se");
-  check_usage({"train", "sae"}, "sae cannot be trained here; there are: lenet, alexnet, lstm");
   check_usage({"bench", "lenet", "--device", "tpu"}, "tpu not in {cpu}");
   check_usage({"bench", "lenet", "--isa", "v9"}, "--isa v9: this CPU executes v2");
   check_usage({"bench", "lenet", "--batch", "0"}, "--batch");
@@ -87,6 +86,10 @@ TEST_CASE("options of another model") {
   check_usage({"train", "lstm", "--shift", "2"},
               "--shift is a setting of models that read digits, which lstm does not");
   check_usage({"train", "lenet", "--hidden", "2"}, "--hidden is a setting of models that read words, which lenet does");
+  check_usage({"train", "lenet", "--pretrain-epochs", "2"},
+              "--pretrain-epochs is a setting of models that are trained layer by layer, which lenet is not");
+  check_usage({"train", "sae", "--no-pretrain", "--pretrain-epochs", "2"},
+              "--no-pretrain is --pretrain-epochs 0, and 2");
   check_error({"train", "lstm", "--momentum", "0.5"}, "adadelta takes no momentum, 0.5 was given");
   check_error({"train", "lenet", "--policy", "exp"}, "policy exp, b gamma^i: the gamma must be positive, 0 was given");
   check_error({"train", "lenet", "--freeze", "W9"}, "no parameter is named 'W9'; there are: W4, W3, W2, W1");

@@ -30,6 +30,16 @@ TEST_CASE("frozen names") {
     CHECK_THROWS_WITH(parse_frozen(bad), contains("expected names of parameters, as in W1,b1"));
 }
 
+TEST_CASE("factors of some names only") {
+  const NamedFactors all = parse_factors("W*=2,b1=0,b2=3,c?=4");
+  const NamedFactors some = matching(all, {"W1", "b2"});
+  REQUIRE(some.size() == 2);
+  CHECK(some[0].pattern == "W*");
+  CHECK(some[1].pattern == "b2");
+  CHECK(some[1].factor == 3);
+  CHECK(matching(all, {"V"}).empty());
+}
+
 TEST_CASE("factors that are none") {
   CHECK(parse_factors("").empty());
   for (const char* bad : {"b*", "b*=", "=2", "b*=two", "b*=2x", "b*=2,", "b*=2;W1=3"})
