@@ -126,7 +126,9 @@ TEST_CASE("a run stopped in any phase continues bit for bit") {
     Trainer before = trainer(options);
     steps(before, stop);
     const NamedArrays half = before.checkpoint();
-    Trainer fresh = trainer(options_of(sae(), half, "c"));
+    TrainOptions read = options_of(sae(), half, "c");
+    read.threads = options.threads;  // sums depend on it
+    Trainer fresh = trainer(read);
     for (Trainer* after : {&fresh, &used}) {
       after->restore(half, "c");
       CHECK(after->phase() == before.phase());
