@@ -88,7 +88,10 @@ class Transform {
       }
       std::copy_n(plane + i * width_, width_, line_.begin());
       std::fill(line_.begin() + width_, line_.end(), T(0));
-      along_rows_.fwd(row, line_.data(), size1_);
+      if (size1_ == 1)
+        row[0] = line_[0];
+      else
+        along_rows_.fwd(row, line_.data(), size1_);
     }
     each_column(out, [&](Complex* to, const Complex* from) { along_columns_.fwd(to, from, size0_); });
   }
@@ -99,13 +102,18 @@ class Transform {
       Complex* row = in + i * half_;
       row[0] = row[0].real();
       row[half_ - 1] = row[half_ - 1].real();
-      along_rows_.inv(line_.data(), row, size1_);
+      if (size1_ == 1)
+        line_[0] = row[0].real();
+      else
+        along_rows_.inv(line_.data(), row, size1_);
       std::copy_n(line_.begin(), width_, plane + i * width_);
     }
   }
 
+  // One element is its own transform, in both directions; Eigen's has no radix for it.
   template <class F>
   void each_column(Complex* plane, F transform) {
+    if (size0_ == 1) return;
     std::vector<Complex>& result = result_;
     result.resize(static_cast<std::size_t>(size0_));
     for (std::int64_t j = 0; j < half_; ++j) {
