@@ -215,6 +215,7 @@ class Writer {
     if (op == "iota") return iota(n, f);
     if (op == "flip") return f.lists.at("axes").empty() ? operand(n, 0) : filled("flip($0, $axes)", n, f);
     if (op == "slice") return slice(n, f);
+    if (op.starts_with("scatter_")) return filled(op + "($0, $1, $2, 1)", n, f);
     if (op == "pad") return pad(n, f);
     if (op == "dot") return einsum(n, f);
     if (op == "conv")
