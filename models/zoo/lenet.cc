@@ -109,12 +109,4 @@ BuiltModel build_lenet(const BuildOptions& options) {
   return lenet(lenet_options);
 }
 
-std::vector<Array> sample_lenet(std::int64_t batch, std::int64_t, std::uint32_t seed) {
-  NumpyRandom random(seed);
-  Array images = random.uniform(0, 1, {batch, digit_pixels});
-  Array labels(int32, {batch});
-  for (std::int32_t& label : labels.view<std::int32_t>()) label = random.below(classes);
-  return {images, labels};
-}
-
 }  // namespace bitale::models

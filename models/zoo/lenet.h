@@ -27,8 +27,7 @@ struct LeNetOptions {
 // zero.
 BuiltModel lenet(const LeNetOptions& options = {});
 
-// The rows of all_models().
+// The row of all_models().
 BuiltModel build_lenet(const BuildOptions& options);
-std::vector<Array> sample_lenet(std::int64_t batch, std::int64_t steps, std::uint32_t seed);
 
 }  // namespace bitale::models

@@ -6,6 +6,7 @@
 
 #include "frontends/cpp/command.h"
 #include "models/zoo/alexnet.h"
+#include "models/zoo/digits_sample.h"
 #include "models/zoo/lenet.h"
 #include "models/zoo/lstm_sentiment.h"
 #include "models/zoo/sae.h"
@@ -19,7 +20,7 @@ const ModelRow rows[] = {
     {.name = "lenet",
      .help = "LeNet on 28 x 28 digits: two convolutions, two dense layers",
      .build = build_lenet,
-     .sample = sample_lenet,
+     .sample = sample_digits,
      .reads = Reads::digits,
      .batch = 64,
      .warmup = 200,
@@ -42,7 +43,7 @@ const ModelRow rows[] = {
     {.name = "sae",
      .help = "a stacked autoencoder on 28 x 28 digits: three autoencoders trained one after another, then a classifier",
      .build = build_sae,
-     .sample = sample_sae,
+     .sample = sample_digits,
      .reads = Reads::digits,
      .batch = 64,
      .warmup = 400,

@@ -191,12 +191,4 @@ BuiltModel build_sae(const BuildOptions& options) {
   return sae(o);
 }
 
-std::vector<Array> sample_sae(std::int64_t batch, std::int64_t, std::uint32_t seed) {
-  NumpyRandom random(seed);
-  Array images = random.uniform(0, 1, {batch, digit_pixels});
-  Array labels(int32, {batch});
-  for (std::int32_t& label : labels.view<std::int32_t>()) label = random.below(classes);
-  return {images, labels};
-}
-
 }  // namespace bitale::models

@@ -38,8 +38,7 @@ SaeOptions sae_variant(const std::string& name);
 // within 4 sqrt(6 / (n + m)), then D1, D2... within the same bounds, then V within sqrt(6 / (n + 10)); biases are zero.
 BuiltModel sae(const SaeOptions& options = {});
 
-// The rows of all_models().
+// The row of all_models().
 BuiltModel build_sae(const BuildOptions& options);
-std::vector<Array> sample_sae(std::int64_t batch, std::int64_t steps, std::uint32_t seed);
 
 }  // namespace bitale::models

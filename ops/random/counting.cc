@@ -12,6 +12,8 @@ namespace {
 Expr log(Expr x) { return call(ScalarOp::log, {x}); }
 Expr less(Expr a, Expr b) { return call(ScalarOp::lt, {a, b}); }
 
+constexpr int last_inverted = 46;
+
 Proposal<Expr> propose(Element& e, const Hat& hat, const Index& t) {
   const Expr bits = random_bits(e, t);
   const auto unit = [&](int first) { return (bit_field(e, bits, first, 32, DType::f64) + 0.5) * std::ldexp(1.0, -32); };
@@ -20,6 +22,53 @@ Proposal<Expr> propose(Element& e, const Hat& hat, const Index& t) {
 }
 
 }  // namespace
+
+OpDef count_draw(CountDraw draw) {
+  return {
+      .name = std::move(draw.name),
+      .doc = std::move(draw.doc),
+      .type =
+          [parameters = draw.parameters, ids = draw.ids](const TypeArgs& args) {
+            args.require(args.params_as<RandomParams>().dtype == DType::i64, "the result is int64");
+            auto type = random_type(args, parameters, ids);
+            for (int k = 1; k <= parameters; ++k)
+              args.require(args.type(k).dtype == DType::f64, "operand " + std::to_string(k) + " is float64");
+            return type;
+          },
+      .element = std::move(draw.element),
+      .vjp = zero_vjp,
+      .jvp = zero_jvp,
+      .batch = batch_elementwise,
+      .reference = std::move(draw.reference),
+      .samples = std::move(draw.samples),
+      .dtypes = {DType::f64},
+      .default_params = [] { return make_params(RandomParams{0, DType::i64, {}, 0}); },
+  };
+}
+
+Tensor draw_counts(const OpDef& op, const Tensor& state, std::int64_t draw_id, std::span<const Operand> parameters,
+                   Shape shape, SourceLine line) {
+  std::vector<Tensor> operands{state};
+  for (const Operand& p : parameters) operands.push_back(parameter(op, state, shape, p, DType::f64, line));
+  return apply1(op, make_params(RandomParams{draw_id, DType::i64, std::move(shape)}), operands, line);
+}
+
+Expr inverted(Expr probability_of_none, Expr uniform, const std::function<Expr(int k)>& ratio) {
+  Expr probability = probability_of_none, distribution = probability, count = like(probability, 0);
+  for (int k = 0; k < last_inverted; ++k) {
+    count = count + select(less(uniform, distribution), like(count, 0), like(count, 1));
+    probability = probability * (ratio(k) * (1.0 / (k + 1)));
+    distribution = distribution + probability;
+  }
+  return count;
+}
+
+double reference_inverted(double probability_of_none, double uniform, const std::function<double(int k)>& ratio) {
+  int count = 0;
+  for (double p = probability_of_none, below = p; count < last_inverted && uniform >= below; below += p)
+    p *= ratio(count) / (count + 1), ++count;
+  return count;
+}
 
 // Exact factorials up to 9, then Stirling's series.
 Expr stirling_rest(Expr k) {

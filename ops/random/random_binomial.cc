@@ -1,8 +1,6 @@
-// random_binomial, in float64. Where p is above 1/2, failures are counted. Means below 10 by inversion: the count is
-// the number of k whose distribution is not above a uniform number, over the 46 k that a 53-bit number reaches. Others
-// by BTRS (Hoermann, "The generation of binomial random variates", 1993), every try in a loop that finds the first that
-// is taken; each is with probability 0.7 or more, none of the eighteen with less than 1e-9, and then the first one
-// stays.
+// random_binomial, in float64. Where p is above 1/2, failures are counted. Small means by inversion, others by BTRS
+// (Hoermann, "The generation of binomial random variates", 1993), every try in a loop that finds the first that is
+// taken; each is with probability 0.7 or more, none of the eighteen with less than 1e-9, and then the first one stays.
 #include <cmath>
 
 #include "ops/api/checks.h"
@@ -14,8 +12,7 @@ using namespace ir;
 
 namespace {
 
-constexpr double least_rejected = 10, most_trials = 9007199254740992.0;
-constexpr int last_inverted = 46;
+constexpr double most_trials = 9007199254740992.0;
 
 Expr log(Expr x) { return call(ScalarOp::log, {x}); }
 Expr min(Expr a, Expr b) { return call(ScalarOp::min, {a, b}); }
@@ -23,16 +20,10 @@ Expr max(Expr a, Expr b) { return call(ScalarOp::max, {a, b}); }
 Expr less(Expr a, Expr b) { return call(ScalarOp::lt, {a, b}); }
 
 // p(k + 1) = p(k) (n - k) / (k + 1) p / (1 - p).
-Expr inverted(Expr n, Expr p, Expr uniform) {
+Expr counted(Expr n, Expr p, Expr uniform) {
   const Expr odds = p / (1.0 - p);
-  Expr probability = call(ScalarOp::exp, {call(ScalarOp::strong_mul, {n, call(ScalarOp::log1p, {-p})})});
-  Expr distribution = probability, count = like(n, 0);
-  for (int k = 0; k < last_inverted; ++k) {
-    count = count + select(less(uniform, distribution), like(n, 0), like(n, 1));
-    probability = probability * ((max(n - static_cast<double>(k), like(n, 0)) * odds) * (1.0 / (k + 1)));
-    distribution = distribution + probability;
-  }
-  return count;
+  const Expr none = call(ScalarOp::exp, {call(ScalarOp::strong_mul, {n, call(ScalarOp::log1p, {-p})})});
+  return inverted(none, uniform, [&](int k) { return max(n - static_cast<double>(k), like(n, 0)) * odds; });
 }
 
 // The logarithm of the probability of k over that of the mode m.
@@ -66,19 +57,14 @@ Expr element(Element& e) {
   const Expr uniform = uniform_of(e, random_bits(e, binomial_tries));
   // Each way of drawing gets what it can do with, whatever the other one needs.
   const Expr few = less(mean, limit), many_n = select(few, like(n, 40), n), many_p = select(few, half, p);
-  const Expr count = min(select(few, inverted(select(few, n, limit), p, uniform), rejected(e, many_n, many_p)), n);
+  const Expr count = min(select(few, counted(select(few, n, limit), p, uniform), rejected(e, many_n, many_p)), n);
   return cast(select(less(half, given), n - count, count), DType::i64);
 }
 
 double reference_few(const Reference& r, std::size_t i, double n, double p) {
-  const double u = reference_uniform(reference_bits(r, i, binomial_tries));
-  double k = 0, probability = std::pow(1 - p, n), below = probability;
-  while (k < last_inverted && k < n && u >= below) {
-    probability *= (n - k) / (k + 1) * (p / (1 - p));
-    below += probability;
-    ++k;
-  }
-  return k;
+  const double uniform = reference_uniform(reference_bits(r, i, binomial_tries)), odds = p / (1 - p);
+  const double k = reference_inverted(std::pow(1 - p, n), uniform, [&](int c) { return std::fmax(n - c, 0) * odds; });
+  return std::fmin(k, n);
 }
 
 double reference_many(const Reference& r, std::size_t i, double n, double p) {
@@ -126,32 +112,20 @@ std::vector<Sample> samples() {
 // random_binomial(state, float64 trials n, float64 p; draw_id, shape) -> int64 shape: k with probability
 // n! / (k! (n - k)!) p^k (1 - p)^(n - k). Trials are rounded down and lie in [0, 2^53], p in [0, 1]; beyond, the
 // nearest counts; NaN counts as 0.
-const OpDef random_binomial_op{
+const OpDef random_binomial_op = count_draw({
     .name = "random_binomial",
     .doc = "RandomStream::binomial(trials, p, shape): successes with probability p among so many trials, int64",
-    .type =
-        [](const TypeArgs& args) {
-          args.require(args.params_as<RandomParams>().dtype == DType::i64, "the result is int64");
-          auto type = random_type(args, 2, binomial_ids);
-          for (const int k : {1, 2}) args.require(args.type(k).dtype == DType::f64, "trials and p are float64");
-          return type;
-        },
+    .parameters = 2,
+    .ids = binomial_ids,
     .element = element,
-    .vjp = zero_vjp,
-    .jvp = zero_jvp,
-    .batch = batch_elementwise,
     .reference = reference,
     .samples = samples,
-    .dtypes = {DType::f64},
-    .default_params = [] { return make_params(RandomParams{0, DType::i64, {}, 0}); },
-};
+});
 
 Tensor random_binomial(const Tensor& state, std::int64_t draw_id, const Operand& trials, const Operand& p, Shape shape,
                        SourceLine line) {
-  const Tensor n = parameter(random_binomial_op, state, shape, trials, DType::f64, line),
-               chance = parameter(random_binomial_op, state, shape, p, DType::f64, line);
-  return apply1(random_binomial_op, make_params(RandomParams{draw_id, DType::i64, std::move(shape)}),
-                {state, n, chance}, line);
+  const Operand parameters[] = {trials, p};
+  return draw_counts(random_binomial_op, state, draw_id, parameters, std::move(shape), line);
 }
 
 }  // namespace bitale::ops

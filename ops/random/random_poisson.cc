@@ -1,7 +1,6 @@
-// random_poisson, in float64. Rates below 10 by inversion: the count is the number of k whose distribution is not above
-// a uniform number, over the 46 k that a 53-bit number reaches. Others by PTRS (Hoermann, "The transformed rejection
-// method for generating Poisson random variables", 1993), every try in a loop that finds the first that is taken; each
-// is with probability 0.75 or more, none of the sixteen with less than 1e-9, and then the first one stays.
+// random_poisson, in float64. Small rates by inversion, others by PTRS (Hoermann, "The transformed rejection method for
+// generating Poisson random variables", 1993), every try in a loop that finds the first that is taken; each is with
+// probability 0.75 or more, none of the sixteen with less than 1e-9, and then the first one stays.
 #include <cmath>
 
 #include "ops/api/checks.h"
@@ -13,21 +12,10 @@ using namespace ir;
 
 namespace {
 
-constexpr double least_rejected = 10, largest = 9e18;
-constexpr int last_inverted = 46;
+constexpr double largest = 9e18;
 
 Expr log(Expr x) { return call(ScalarOp::log, {x}); }
 Expr less(Expr a, Expr b) { return call(ScalarOp::lt, {a, b}); }
-
-Expr inverted(Expr rate, Expr uniform) {
-  Expr probability = call(ScalarOp::exp, {-rate}), distribution = probability, count = like(rate, 0);
-  for (int k = 0; k < last_inverted; ++k) {
-    count = count + select(less(uniform, distribution), like(rate, 0), like(rate, 1));
-    probability = probability * (rate * (1.0 / (k + 1)));
-    distribution = distribution + probability;
-  }
-  return cast(count, DType::i64);
-}
 
 Hat hat_of(Expr rate) {
   const Expr b = call(ScalarOp::sqrt, {rate}) * 2.53 + 0.931;
@@ -49,19 +37,15 @@ Expr element(Element& e) {
   const Expr given = e.input(1), zero = like(given, 0), limit = like(given, least_rejected);
   const Expr rate = select(less(zero, given), given, zero);
   const Expr uniform = uniform_of(e, random_bits(e, poisson_tries));
-  return select(less(rate, limit), inverted(call(ScalarOp::min, {rate, limit}), uniform),
+  const Expr low = call(ScalarOp::min, {rate, limit});
+  const Expr few = inverted(call(ScalarOp::exp, {-low}), uniform, [&](int) { return low; });
+  return select(less(rate, limit), cast(few, DType::i64),
                 rejected(e, call(ScalarOp::min, {call(ScalarOp::max, {rate, limit}), like(rate, largest)})));
 }
 
 std::int64_t reference_small(const Reference& r, std::size_t i, double rate) {
-  const double u = reference_uniform(reference_bits(r, i, poisson_tries));
-  std::int64_t k = 0;
-  double p = std::exp(-rate), below = p;
-  while (k < last_inverted && u >= below) {
-    p *= rate / static_cast<double>(++k);
-    below += p;
-  }
-  return k;
+  const double uniform = reference_uniform(reference_bits(r, i, poisson_tries));
+  return static_cast<std::int64_t>(reference_inverted(std::exp(-rate), uniform, [&](int) { return rate; }));
 }
 
 std::int64_t reference_large(const Reference& r, std::size_t i, double rate) {
@@ -103,30 +87,17 @@ std::vector<Sample> samples() {
 
 // random_poisson(state, float64 rate; draw_id, shape) -> int64 shape: k with probability rate^k exp(-rate) / k!. Rates
 // that are negative or NaN count as 0, those beyond 9e18 as that.
-const OpDef random_poisson_op{
+const OpDef random_poisson_op = count_draw({
     .name = "random_poisson",
     .doc = "RandomStream::poisson(rate, shape): counts of events, int64; 0 where the rate is not above 0",
-    .type =
-        [](const TypeArgs& args) {
-          args.require(args.params_as<RandomParams>().dtype == DType::i64, "the result is int64");
-          auto type = random_type(args, 1, poisson_ids);
-          args.require(args.type(1).dtype == DType::f64, "the rate is float64");
-          return type;
-        },
+    .ids = poisson_ids,
     .element = element,
-    .vjp = zero_vjp,
-    .jvp = zero_jvp,
-    .batch = batch_elementwise,
     .reference = reference,
     .samples = samples,
-    .dtypes = {DType::f64},
-    .default_params = [] { return make_params(RandomParams{0, DType::i64, {}, 0}); },
-};
+});
 
 Tensor random_poisson(const Tensor& state, std::int64_t draw_id, const Operand& rate, Shape shape, SourceLine line) {
-  const Tensor rates = parameter(random_poisson_op, state, shape, rate, DType::f64, line);
-  return apply1(random_poisson_op, make_params(RandomParams{draw_id, DType::i64, std::move(shape)}), {state, rates},
-                line);
+  return draw_counts(random_poisson_op, state, draw_id, {&rate, 1}, std::move(shape), line);
 }
 
 }  // namespace bitale::ops

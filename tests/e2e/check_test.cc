@@ -6,6 +6,7 @@
 #include "models/optim/adaptive.h"
 #include "models/optim/sgd.h"
 #include "models/zoo/alexnet.h"
+#include "models/zoo/digits_sample.h"
 #include "models/zoo/lenet.h"
 #include "models/zoo/lstm_sentiment.h"
 #include "models/zoo/sae.h"
@@ -21,7 +22,7 @@ TEST_CASE("every step of LeNet's training step does what the interpreter says") 
   flags().check = true;
   const Function step = function(model.inputs, {model.loss}, {.updates = updates.updates, .threads = 2});
   flags().check = false;
-  const std::vector<Array> arrays = models::sample_lenet(2, 0, 1);
+  const std::vector<Array> arrays = models::sample_digits(2, 0, 1);
   const std::vector<Argument> arguments(arrays.begin(), arrays.end());
   CHECK_FALSE(step.from_cache());
   for (int i = 0; i < 2; ++i) CHECK_NOTHROW(step.call(arguments));
@@ -66,7 +67,7 @@ TEST_CASE("every step of the stacked autoencoder's training steps does what the 
   for (const char* name : {"ae1", "ae2", "ae3", "se"}) {
     INFO(name);
     const models::BuiltModel step = models::step_of(model, name);
-    check_every_step(step, step.training_loss, models::sample_sae(3, 0, 1));
+    check_every_step(step, step.training_loss, models::sample_digits(3, 0, 1));
   }
 }
 

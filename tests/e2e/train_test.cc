@@ -4,6 +4,7 @@
 
 #include "models/optim/named_factors.h"
 #include "models/zoo/digits_data.h"
+#include "models/zoo/digits_sample.h"
 #include "models/zoo/lenet.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
@@ -160,7 +161,7 @@ TEST_CASE("frozen parameters stay as they are, and cost nothing but the forward 
       INFO(parameters[i].name());
       CHECK(parameters[i].get().same_bits(before[i]) == (factor_of(rates, parameters[i].name()) == 0));
     }
-    const std::vector<Array> batch = sample_lenet(64, 0, 1);
+    const std::vector<Array> batch = sample_digits(64, 0, 1);
     const std::vector<Argument> arguments(batch.begin(), batch.end());
     return t.step_flops({arguments, 64});
   };

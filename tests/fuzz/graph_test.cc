@@ -11,23 +11,17 @@
 
 #include <fmt/format.h>
 
-#include "runtime/base/flags.h"
 #include "runtime/device/cpu.h"
 #include "tests/support/catch.h"
 #include "tests/support/random.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/random_program.h"
+#include "tests/support/sanitized.h"
 
 using namespace bitale;
 using namespace bitale::tests;
 
 namespace {
-
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 
 std::uint64_t from_environment(const char* name, std::uint64_t fallback) {
   const char* text = std::getenv(name);
@@ -101,7 +95,7 @@ class Progress {
 
 TEST_CASE("random graphs give what the interpreter gives, whatever they are used for") {
   const std::uint64_t first = from_environment("BITALE_FUZZ_FIRST", 1);
-  const std::uint64_t seeds = from_environment("BITALE_FUZZ_SEEDS", flags().guard || sanitized ? 25 : 100);
+  const std::uint64_t seeds = from_environment("BITALE_FUZZ_SEEDS", sanitized ? 25 : 100);
   const bool long_run = std::getenv("BITALE_FUZZ_SEEDS") != nullptr;
   const bool go_on = std::getenv("BITALE_FUZZ_GO_ON") != nullptr;
   Progress progress(first, seeds);

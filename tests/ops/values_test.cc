@@ -51,6 +51,7 @@ void values_agree(std::size_t part) {
         const auto bindings = built.bindings();
         const auto expected = eval::evaluate(built.outputs, bindings);
         for (const Backend& backend : backends()) {
+          if (c.is_variant() && !backend.variants) continue;
           INFO(backend.name);
           const auto got = backend.run(built.outputs, bindings);
           for (std::size_t i = 0; i < expected.size(); ++i)

@@ -1,9 +1,27 @@
 #include "tests/support/compiled_backend.h"
 
+#include <stdexcept>
+#include <utility>
+
 #include "compiler/driver/compile.h"
 #include "compiler/prim/prim.h"
+#include "runtime/base/flags.h"
+#include "tests/support/sanitized.h"
 
 namespace bitale::tests {
+namespace {
+
+// A call in the debug placement: every buffer ends at a guard page, fresh and freed memory is NaN.
+std::vector<Array> guarded_call(const executor::Runnable& runnable, std::vector<Array> inputs, int threads) {
+  struct Restore {
+    bool before = std::exchange(flags().guard, true);
+    ~Restore() { flags().guard = before; }
+  } restore;
+  for (Array& a : inputs) a = a.clone();
+  return runnable.call(inputs, {}, {threads}).outputs;
+}
+
+}  // namespace
 
 Backend compiled(const std::string& isa, int level, int threads) {
   const auto run = [=](std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings) {
@@ -19,7 +37,15 @@ Backend compiled(const std::string& isa, int level, int threads) {
     options.isa = isa;
     options.level = level;
     options.use_cache = false;
-    return driver::compile(g, options).runnable->call(inputs, {}, {threads}).outputs;
+    const auto compiled = driver::compile(g, options);
+    const std::vector<Array> plain = compiled.runnable->call(inputs, {}, {threads}).outputs;
+    if (sanitized) return plain;  // they look for the same
+    const std::vector<Array> guarded = guarded_call(*compiled.runnable, inputs, threads);
+    for (std::size_t i = 0; i < plain.size(); ++i)
+      if (!plain[i].same_bits(guarded[i]))
+        throw std::runtime_error("output " + std::to_string(i) + " differs in the debug placement: " +
+                                 to_string(guarded[i]) + ", else " + to_string(plain[i]));
+    return plain;
   };
   return {isa + " O" + std::to_string(level) + " threads " + std::to_string(threads), run};
 }

@@ -7,7 +7,8 @@
 namespace bitale::tests {
 
 // The whole compiler as a backend of the op tests: graph -> program -> run, without the cache, in both optimised and
-// unoptimised form as `level` says.
+// unoptimised form as `level` says. What is compiled is called twice, the second time in the debug placement, and
+// throws if that gives other bits.
 Backend compiled(const std::string& isa, int level, int threads);
 
 }  // namespace bitale::tests

@@ -11,11 +11,11 @@
 #include "compiler/prim/prim.h"
 #include "ops/api/ops.h"
 #include "runtime/base/error.h"
-#include "runtime/base/flags.h"
 #include "runtime/base/hash.h"
 #include "runtime/device/cpu.h"
 #include "tests/support/compiled_backend.h"
 #include "tests/support/random.h"
+#include "tests/support/sanitized.h"
 
 namespace bitale::tests {
 namespace {
@@ -111,25 +111,23 @@ std::vector<const ir::OpDef*> tested_ops() {
   return list;
 }
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-
 const std::vector<Backend>& backends() {
   static const std::vector<Backend> list = [] {
     std::vector<Backend> all{
         {"bodies", [](std::span<const ir::Tensor> outputs,
                       std::span<const eval::Binding> bindings) { return eval::evaluate(outputs, bindings, false); }},
     };
-    // The best instruction set in both forms and with two threads; the others as optimised programs.
-    // The debug placement and the sanitizers (which do not see generated code) are about memory: one instruction set
-    // will do.
+    // The best instruction set in both forms and with two threads; the others as optimised programs, and not for all
+    // extents. Nor, under sanitizers, for any: these are about memory.
     std::vector<Isa> isas = executable_isas();
-    if (flags().guard || sanitized) isas = {isas.back()};
-    for (Isa isa : isas) all.push_back(compiled(to_string(isa), 2, isa == isas.back() ? 2 : 1));
-    all.push_back(compiled(to_string(isas.back()), 0, 1));
+    const std::string best = to_string(isas.back());
+    isas.pop_back();
+    all.push_back(compiled(best, 2, 2));
+    all.push_back(compiled(best, 0, 1));
+    for (Isa isa : sanitized ? std::vector<Isa>{} : isas) {
+      all.push_back(compiled(to_string(isa), 2, 1));
+      all.back().variants = false;
+    }
     return all;
   }();
   return list;

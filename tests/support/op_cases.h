@@ -21,6 +21,7 @@ struct OpCase {
   std::string variant;       // empty: the sample's own extents; "3 -> 0": each extent 3 replaced
   bool symbolic = false;     // operands get symbolic extents, one symbol for each extent that differs
 
+  bool is_variant() const { return symbolic || !variant.empty(); }
   std::string text() const;  // "sum / rows / float32 / 3 -> 0"
 };
 
@@ -49,6 +50,7 @@ std::vector<const ir::OpDef*> tested_ops();
 struct Backend {
   std::string name;
   std::function<std::vector<Array>(std::span<const ir::Tensor> outputs, std::span<const eval::Binding> bindings)> run;
+  bool variants = true;  // also for samples of other extents than their own
 };
 const std::vector<Backend>& backends();
 

@@ -13,6 +13,7 @@
 #include "compiler/kernel/philox.h"
 #include "compiler/kernel/special.h"
 #include "tests/support/catch.h"
+#include "tests/support/sanitized.h"
 #include "tests/unit/compiler/kernel/tape.h"
 #include "tests/unit/compiler/kernel/ulps.h"
 
@@ -150,11 +151,7 @@ void add_edges(Bits& inputs) {
 
 Bits inputs_of(std::type_identity<float>) {
   Bits inputs;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr std::uint64_t step = 99991;
-#else
-  constexpr std::uint64_t step = 997;
-#endif
+  constexpr std::uint64_t step = sanitized ? 99991 : 997;
   for (std::uint64_t word = 0; word < (1ull << 32); word += step) inputs.push_back(word);
   add_edges<float>(inputs);
   return inputs;

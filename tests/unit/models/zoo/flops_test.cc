@@ -6,6 +6,7 @@
 
 #include "models/data/study_lengths.h"
 #include "models/zoo/alexnet.h"
+#include "models/zoo/digits_sample.h"
 #include "models/zoo/lenet.h"
 #include "models/zoo/lstm_sentiment.h"
 #include "models/zoo/sae.h"
@@ -223,10 +224,10 @@ TEST_CASE("compiled functions do the work that the graphs say") {
       CHECK(f.flops(arguments) == flops(model.inputs, outputs, shapes));
     }
   };
-  check_function(lenet(), sample_lenet(3, 0, 1));
+  check_function(lenet(), sample_digits(3, 0, 1));
   const BuiltModel autoencoder = sae();
-  for (const BuiltModel& step : autoencoder.before) check_function(step, sample_sae(3, 0, 1));
-  check_function(autoencoder, sample_sae(3, 0, 1));
+  for (const BuiltModel& step : autoencoder.before) check_function(step, sample_digits(3, 0, 1));
+  check_function(autoencoder, sample_digits(3, 0, 1));
 }
 
 TEST_CASE("flops of shapes that a graph does not allow") {

@@ -1,5 +1,6 @@
 #include "models/zoo/lenet.h"
 
+#include "models/zoo/digits_sample.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
 
@@ -16,7 +17,7 @@ const Shared& parameter(const BuiltModel& model, const std::string& name) {
 }
 
 std::vector<Argument> arguments(std::int64_t batch) {
-  const std::vector<Array> arrays = sample_lenet(batch, 0, 1);
+  const std::vector<Array> arrays = sample_digits(batch, 0, 1);
   return {arrays.begin(), arrays.end()};
 }
 

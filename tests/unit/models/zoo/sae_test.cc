@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "models/data/numpy_random.h"
+#include "models/zoo/digits_sample.h"
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/unit/models/zoo/directions.h"
@@ -279,7 +280,7 @@ TEST_CASE("every step optimised and hardly optimised agree") {
   SaeOptions options;
   options.random_last_layer = true;
   const BuiltModel model = sae(options);
-  const std::vector<Array> arrays = sample_sae(5, 0, 1);
+  const std::vector<Array> arrays = sample_digits(5, 0, 1);
   for (const char* name : steps_of_training) {
     const BuiltModel step = step_of(model, name);
     const std::vector<Argument> arguments(arrays.begin(),
