@@ -30,7 +30,7 @@ Array scalar(double value) { return Array::scalar(static_cast<float>(value)); }
 
 BuiltModel built(const ModelRow& row, const TrainOptions& options) {
   check(row, options);
-  BuildOptions build{.seed = static_cast<std::uint32_t>(options.seed)};
+  BuildOptions build{.variant = options.variant, .seed = static_cast<std::uint32_t>(options.seed)};
   if (row.sequences()) {
     build.hidden = options.hidden;
     build.vocabulary = options.vocabulary;
@@ -207,7 +207,7 @@ NamedArrays Trainer::checkpoint() const {
   NamedArrays out;
   for (const Shared& variable : variables(under_way())) out.arrays.emplace_back(variable.name(), variable.get());
   put(out, row_, options_);
-  out.metadata["variant"] = model_.variant;
+  out.metadata["network"] = model_.variant;
   for (const auto& [name, value] : data_->facts()) out.metadata[name] = number_text(value);
   if (!row_.steps.empty()) out.metadata["phase"] = phase();
   out.metadata["epoch"] = number_text(epoch_);

@@ -78,6 +78,7 @@ void check_given(const Settings& s, const ModelRow& model) {
     }
     TrainOptions options;
     row->set(options, value);
+    if (row->of == Row::Of::variants) check_variant(model, options.variant);
     if (!row->good(options))
       throw UsageError(fmt::format("bitale train: {} {}: it must be {}.", row->flag(), to_text(value), row->range));
   }

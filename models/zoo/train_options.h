@@ -17,6 +17,7 @@ namespace bitale::models {
 
 // The values are LeNet's; default_options() has those of the others.
 struct TrainOptions {
+  std::string variant{};  // of ModelRow::variants; empty where there is one
   std::int64_t batch = 64;
   std::string optimizer = "sgd";
   double learning_rate = 0.05;
@@ -68,10 +69,10 @@ std::int64_t default_epochs(const ModelRow& model);
 
 using TrainValue = std::variant<std::int64_t, double, std::string>;
 
-// One setting. Those of digits and of words concern the models that read these, those of steps the models that are
-// trained in several.
+// One setting. Those of digits and of words concern the models that read these, those of variants and of steps the
+// models that have several.
 struct TrainOptionRow {
-  enum class Of : std::uint8_t { all, digits, words, steps };
+  enum class Of : std::uint8_t { all, digits, words, variants, steps };
 
   const char* name;  // in checkpoints: learning_rate; on the command line --learning-rate
   std::string help;

@@ -152,6 +152,26 @@ TEST_CASE("without pre-training there is one phase, and pre-training makes anoth
   CHECK_FALSE(pretrained.model().parameters[0].get().same_bits(t.model().parameters[0].get()));
 }
 
+TEST_CASE("a run keeps to its variant") {
+  TrainOptions options = with(0);
+  CHECK(options.variant == "small");
+  options.variant = "large";
+  Trainer large = trainer(options);
+  CHECK(large.model().parameters[0].get().shape() == Extents{784, 800});
+  steps(large, 1);
+  NamedArrays checkpoint = large.checkpoint();
+  CHECK(options_of(sae(), checkpoint, "c").variant == "large");
+  CHECK_THROWS_WITH(trainer(with(0)).restore(checkpoint, "c"), contains("trained with variant large, and small is"));
+
+  const NamedArrays of_small = trainer(with(0)).checkpoint();
+  NamedArrays older = of_small;  // where "variant" described the network
+  older.metadata["variant"] = older.metadata["network"];
+  older.metadata.erase("network");
+  CHECK(options_of(sae(), older, "c").variant == "small");
+  older.metadata["network"] = "784-3";
+  CHECK_THROWS_WITH(options_of(sae(), older, "c"), contains("'c': sae has no variant"));
+}
+
 TEST_CASE("names of parameters may be those of any phase") {
   Trainer t = trainer(with(1, "W1,V"));
   const std::vector<Array> before = values({t.model().parameters[0], t.model().parameters[6]});

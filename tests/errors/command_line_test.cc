@@ -88,6 +88,8 @@ TEST_CASE("options of another model") {
   check_usage({"train", "lenet", "--hidden", "2"}, "--hidden is a setting of models that read words, which lenet does");
   check_usage({"train", "lenet", "--pretrain-epochs", "2"},
               "--pretrain-epochs is a setting of models that are trained layer by layer, which lenet is not");
+  check_usage({"train", "sae", "--variant", "huge"}, "sae has no variant 'huge'; it has small, large");
+  check_usage({"train", "lenet", "--variant", "small"}, "--variant is a setting of models that have several");
   check_usage({"train", "sae", "--no-pretrain", "--pretrain-epochs", "2"},
               "--no-pretrain is --pretrain-epochs 0, and 2");
   check_error({"train", "lstm", "--momentum", "0.5"}, "adadelta takes no momentum, 0.5 was given");
