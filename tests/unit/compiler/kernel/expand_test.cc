@@ -149,6 +149,8 @@ void add_edges(Bits& inputs) {
     for (const T signed_x : {x, -x}) inputs.push_back(word_of(signed_x));
 }
 
+constexpr int some = sanitized ? 3000 : 100000;  // random numbers of a kind
+
 Bits inputs_of(std::type_identity<float>) {
   Bits inputs;
   constexpr std::uint64_t step = sanitized ? 99991 : 997;
@@ -160,13 +162,13 @@ Bits inputs_of(std::type_identity<float>) {
 Bits inputs_of(std::type_identity<double>) {
   Bits inputs;
   std::mt19937_64 random(1);
-  for (int i = 0; i < 300000; ++i) inputs.push_back(random());
+  for (int i = 0; i < 3 * some; ++i) inputs.push_back(random());
   for (const double range : {1e-3, 1.0, 7.0, 40.0, 800.0, 1e5, 1e9}) {
     std::uniform_real_distribution<double> uniform(-range, range);
-    for (int i = 0; i < 100000; ++i) inputs.push_back(word_of(uniform(random)));
+    for (int i = 0; i < some; ++i) inputs.push_back(word_of(uniform(random)));
   }
   std::uniform_real_distribution<double> near_one(0.5, 2);
-  for (int i = 0; i < 100000; ++i) inputs.push_back(word_of(near_one(random)));
+  for (int i = 0; i < some; ++i) inputs.push_back(word_of(near_one(random)));
   add_edges<double>(inputs);
   return inputs;
 }
@@ -203,17 +205,18 @@ Measured measure(const Function<Wide>& f, Tape::Traits traits, const Bits& input
 template <class T, class Wide>
 std::vector<Measured> measure_all() {
   const Bits inputs = inputs_of(std::type_identity<T>{});
-  Bits some;
+  Bits eighth;
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (i % 8 == 0 || i + 64 > inputs.size()) some.push_back(inputs[i]);
+    if (i % 8 == 0 || i + 64 > inputs.size()) eighth.push_back(inputs[i]);
   std::vector<Measured> all;
   for (const Function<Wide>& f : Table<Wide>::rows) {
-    std::vector<Wide> exact, some_exact;
+    std::vector<Wide> exact, eighth_exact;
     for (const std::uint64_t word : inputs) exact.push_back(f.exact(value_of<T>(word)));
-    for (const std::uint64_t word : some) some_exact.push_back(f.exact(value_of<T>(word)));
+    for (const std::uint64_t word : eighth) eighth_exact.push_back(f.exact(value_of<T>(word)));
     for (const Tape::Traits traits : all_traits) {
       const bool full = traits.fuses && traits.scales;
-      all.push_back(!full ? measure<T, Wide>(f, traits, some, some_exact) : measure<T, Wide>(f, traits, inputs, exact));
+      all.push_back(!full ? measure<T, Wide>(f, traits, eighth, eighth_exact)
+                          : measure<T, Wide>(f, traits, inputs, exact));
     }
   }
   return all;
@@ -247,14 +250,14 @@ std::vector<Bits> pow_inputs() {
   std::mt19937_64 random(3);
   const double range = std::numeric_limits<T>::max_exponent * 0.7;  // natural logarithm of the largest number, about
   std::uniform_real_distribution<double> exponent(-1.1, 1.1), log10(-7, 7), unit(-1, 1);
-  for (int i = 0; i < 300000; ++i) {
+  for (int i = 0; i < 3 * some; ++i) {
     const double log_x = std::copysign(std::pow(10, log10(random)), unit(random));
     const T x = static_cast<T>(std::exp(std::clamp(log_x, -range, range)));
     const T y = static_cast<T>(exponent(random) * range / std::log(static_cast<double>(x)));
     if (std::isfinite(y)) add(x, y);
     add(-x, std::nearbyint(y));
   }
-  for (int i = 0; i < 100000; ++i)
+  for (int i = 0; i < some; ++i)
     add(value_of<T>(static_cast<BitsOf<T>>(random())), value_of<T>(static_cast<BitsOf<T>>(random())));
   Bits edges;
   add_edges<T>(edges);
