@@ -35,10 +35,10 @@ std::string describe_layers(const LstmSentimentOptions& o) {
 }
 
 std::string describe(const LstmSentimentOptions& o) {
-  return fmt::format("{}{} hidden; {} words; orthogonal blocks {}; forget offset {}; {}; batch {}", describe_layers(o),
-                     o.hidden, o.vocabulary, o.ortho_blocks == Blocks::repeated ? "repeated" : "independent",
-                     o.forget_offset, o.loss == Loss::offset ? "loss with 1e-8" : "fused loss",
-                     o.batch ? "constant" : "symbolic");
+  const std::string forget = o.cell == Cell::gru ? "" : fmt::format("forget offset {}; ", o.forget_offset);
+  return fmt::format("{}{} hidden; {} words; orthogonal blocks {}; {}{}; batch {}", describe_layers(o), o.hidden,
+                     o.vocabulary, o.ortho_blocks == Blocks::repeated ? "repeated" : "independent", forget,
+                     o.loss == Loss::offset ? "loss with 1e-8" : "fused loss", o.batch ? "constant" : "symbolic");
 }
 
 Array filled(std::int64_t size, float value) {
