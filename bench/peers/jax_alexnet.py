@@ -3,44 +3,48 @@
 Dropout is drawn in every call that is timed, and off (one half) where results are compared.
 """
 
-import os
-import sys
+from jax_worker import JaxWorker, jax, jnp
 
-variant, path, threads = sys.argv[1:]
-os.environ["JAX_PLATFORMS"] = "cpu"
-if int(threads) == 1:
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from alexnet import NORMALISED, PADDING, POOLED, STRIDES, groups, joined, parted
-from worker import Worker, distance, read_safetensors, trained
+from worker import distance
 
 
-class JaxAlexNet(Worker):
+class JaxAlexNet(JaxWorker):
     difference = staticmethod(distance)
+    static = ("dropout",)
 
-    def __init__(self, variant, arrays):
-        words = variant.split()
-        self.name = "jax " + variant
-        self.versions = {"jax": jax.__version__, "numpy": np.__version__}
+    def __init__(self, arguments, arrays):
+        words = arguments.variant.split()
         self.last = "nhwc" in words
         self.normalised = "lrn" in words
-        self.parameter_names = trained(arrays)
+        super().__init__(arguments, arrays)
         self.groups = groups(self.parameter_names)
-        self.values = {name: self.laid_out(v, (2, 3, 1, 0)) for name, v in joined(arrays, self.parameter_names).items()}
-        self.set_parameters()
-        self.x = jnp.asarray(self.laid_out(arrays["x"], (0, 2, 3, 1)))
-        self.y = jnp.asarray(arrays["y"].astype(np.int32))
-        self.loss = jax.jit(self.network, static_argnames="dropout")
-        self.value_and_gradient = jax.jit(jax.value_and_grad(self.network), static_argnames="dropout")
         self.calls, self.dropout = 0, True
 
-    def laid_out(self, value, order):
+    def turned(self, value, order):
         return np.ascontiguousarray(value.transpose(order)) if self.last and value.ndim == 4 else value
+
+    def inputs(self, batch):
+        return [self.turned(value, (0, 2, 3, 1)) for value in batch]
+
+    def laid_out(self, values):
+        return {name: self.turned(v, (2, 3, 1, 0)) for name, v in joined(values, self.parameter_names).items()}
+
+    def restored(self, gradients):
+        return parted({name: self.turned(g, (3, 2, 0, 1)) for name, g in gradients.items()}, self.parameter_names)
+
+    def errors(self, verb):
+        self.dropout = False
+        errors = super().errors(verb)
+        self.dropout = True
+        return errors
+
+    def call(self, function, batch):
+        self.calls += 1
+        return super().call(function, [*batch, self.calls], dropout=self.dropout)
 
     def lrn(self, x):
         window = (1, 1, 1, 5) if self.last else (1, 5, 1, 1)
@@ -72,29 +76,5 @@ class JaxAlexNet(Worker):
         logits = jax.nn.log_softmax(x @ p["W8"] + p["b8"])
         return -jnp.mean(jnp.take_along_axis(logits, y[:, None], axis=1))
 
-    def call(self, function):
-        self.calls += 1
-        return jax.block_until_ready(function(self.parameters, self.x, self.y, self.calls, dropout=self.dropout))
 
-    def forward(self):
-        return self.call(self.loss)
-
-    def gradient(self):
-        return self.call(self.value_and_gradient)
-
-    def set_parameters(self):
-        self.parameters = jax.block_until_ready({name: jnp.array(v) for name, v in self.values.items()})
-
-    def results(self):
-        self.dropout = False
-        loss, gradients = self.gradient()
-        self.dropout = True
-        whole = {}
-        for name, gradient in gradients.items():
-            g = np.asarray(gradient)
-            whole[name] = g.transpose(3, 2, 0, 1) if self.last and g.ndim == 4 else g
-        return np.asarray(loss), parted(whole, self.parameter_names)
-
-
-arrays = read_safetensors(path)
-JaxAlexNet(variant, arrays).serve(arrays)
+JaxAlexNet.main()

@@ -1,39 +1,29 @@
 """LeNet in JAX, compiled, with images in NCHW or NHWC order."""
 
-import os
-import sys
+from jax_worker import JaxWorker, jax, jnp
 
-variant, path, threads = sys.argv[1:]
-os.environ["JAX_PLATFORMS"] = "cpu"
-if int(threads) == 1:
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from worker import PARAMETERS, Worker, read_safetensors, rotated
+from worker import rotated
 
 
-class JaxLenet(Worker):
-    def __init__(self, order, arrays):
-        self.name = "jax " + order
-        self.versions = {"jax": jax.__version__, "numpy": np.__version__}
-        self.last = order == "nhwc"
-        self.values = {name: self.laid_out(name, arrays[name]) for name in PARAMETERS}
-        self.set_parameters()
-        batch = arrays["x"].shape[0]
-        self.x = jnp.asarray(arrays["x"].reshape((batch, 28, 28, 1) if self.last else (batch, 1, 28, 28)))
-        self.y = jnp.asarray(arrays["y"])
-        self.loss = jax.jit(self.network)
-        self.value_and_gradient = jax.jit(jax.value_and_grad(self.network))
+class JaxLenet(JaxWorker):
+    def __init__(self, arguments, arrays):
+        self.last = arguments.variant == "nhwc"
+        super().__init__(arguments, arrays)
 
-    def laid_out(self, name, value):
-        if value.ndim != 4:
-            return value
-        filters = rotated(value)
-        return np.ascontiguousarray(filters.transpose(2, 3, 1, 0)) if self.last else filters  # HWIO
+    def inputs(self, batch):
+        x, y = batch
+        return [x.reshape((-1, 28, 28, 1) if self.last else (-1, 1, 28, 28)), y]
+
+    def laid_out(self, values):
+        order = (2, 3, 1, 0) if self.last else (0, 1, 2, 3)  # HWIO or OIHW
+        return {name: np.ascontiguousarray(rotated(v).transpose(order)) if v.ndim == 4 else v for name, v in values.items()}
+
+    def restored(self, gradients):
+        order = (3, 2, 0, 1) if self.last else (0, 1, 2, 3)
+        return {name: rotated(g.transpose(order)) if g.ndim == 4 else g for name, g in gradients.items()}
 
     def network(self, p, x, y):
         def stage(x, w, b):
@@ -50,26 +40,5 @@ class JaxLenet(Worker):
         logits = jax.nn.log_softmax(h @ p["W4"] + p["b4"])
         return -jnp.mean(jnp.take_along_axis(logits, y[:, None], axis=1))
 
-    def forward(self):
-        return jax.block_until_ready(self.loss(self.parameters, self.x, self.y))
 
-    def gradient(self):
-        return jax.block_until_ready(self.value_and_gradient(self.parameters, self.x, self.y))
-
-    def set_parameters(self):
-        self.parameters = jax.block_until_ready({name: jnp.array(v) for name, v in self.values.items()})
-
-    def results(self):
-        self.forward()
-        loss, gradients = self.gradient()
-        out = {}
-        for name in PARAMETERS:
-            g = np.asarray(gradients[name])
-            if g.ndim == 4:
-                g = rotated(g.transpose(3, 2, 0, 1) if self.last else g)
-            out[name] = g
-        return np.asarray(loss), out
-
-
-arrays = read_safetensors(path)
-JaxLenet(variant, arrays).serve(arrays)
+JaxLenet.main()

@@ -1,62 +1,47 @@
-"""The study's LSTM in JAX: lax.scan under jit. All sequences of the batch have one length: the mask is all ones."""
+"""The LSTM and its variants in JAX: lax.scan under jit."""
 
-import os
-import sys
+from jax_worker import JaxWorker, jax, jnp
 
-variant, path, threads = sys.argv[1:]
-os.environ["JAX_PLATFORMS"] = "cpu"
-if int(threads) == 1:
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from worker import Worker, read_safetensors
+from lstm import LstmNetwork
 
 
-class JaxLstm(Worker):
-    parameter_names = ["Wemb", "W", "U", "b", "U2", "b2"]
-    least = {"b": 1e-5, "b2": 1e-3}  # as many labels are 0 as are 1
+class Functions:
+    dot, log, sigmoid, tanh, softmax = jnp.matmul, jnp.log, jax.nn.sigmoid, jnp.tanh, jax.nn.softmax
 
-    def __init__(self, variant, arrays):
-        self.name = "jax " + variant
-        self.versions = {"jax": jax.__version__, "numpy": np.__version__}
-        self.values = {name: arrays[name] for name in self.parameter_names}
-        self.set_parameters()
-        self.ids, self.labels = jnp.asarray(arrays["ids"]), jnp.asarray(arrays["labels"])
-        self.loss = jax.jit(self.network)
-        self.value_and_gradient = jax.jit(jax.value_and_grad(self.network))
+    @staticmethod
+    def take(table, ids):
+        return table[ids]
 
-    def network(self, p, ids, labels):
-        def step(state, row):
-            h, c = state
-            i, f, o, g = jnp.split(row + h @ p["U"], 4, axis=1)
-            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-            h = jax.nn.sigmoid(o) * jnp.tanh(c)
-            return (h, c), h
+    @staticmethod
+    def pick(rows, columns):
+        return jnp.take_along_axis(rows, columns[:, None], axis=1)
 
-        projected = p["Wemb"][ids] @ p["W"] + p["b"]
-        zero = jnp.zeros((ids.shape[1], p["U"].shape[0]), jnp.float32)
-        _, states = lax.scan(step, (zero, zero), projected)
-        probabilities = jax.nn.softmax(0.5 * states.mean(0) @ p["U2"] + p["b2"])
-        return -jnp.mean(jnp.log(jnp.take_along_axis(probabilities, labels[:, None], axis=1) + 1e-8))
+    @staticmethod
+    def split(x, n):
+        return jnp.split(x, n, axis=1)
 
-    def forward(self):
-        return jax.block_until_ready(self.loss(self.parameters, self.ids, self.labels))
+    @staticmethod
+    def norm(x, scale, shift):
+        y = jax.nn.standardize(x, axis=-1, epsilon=1e-5) * scale
+        return y if shift is None else y + shift
 
-    def gradient(self):
-        return jax.block_until_ready(self.value_and_gradient(self.parameters, self.ids, self.labels))
+    @staticmethod
+    def zeros(rows, columns):
+        return jnp.zeros((rows, columns), jnp.float32)
 
-    def set_parameters(self):
-        self.parameters = jax.block_until_ready({name: jnp.array(v) for name, v in self.values.items()})
+    @staticmethod
+    def scan(step, rows, initial):
+        def after(states, row):
+            states = step(row, *states)
+            return states, states[0]
 
-    def results(self):
-        self.forward()
-        loss, gradients = self.gradient()
-        return np.asarray(loss), {name: np.asarray(gradients[name]) for name in self.parameter_names}
+        return lax.scan(after, initial, rows)[1]
 
 
-arrays = read_safetensors(path)
-JaxLstm(variant, arrays).serve(arrays)
+class JaxLstm(LstmNetwork, JaxWorker):
+    f = Functions
+
+
+JaxLstm.main()

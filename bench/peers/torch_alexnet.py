@@ -3,39 +3,37 @@
 Dropout is drawn in every call that is timed, and off (one half) where results are compared.
 """
 
-import sys
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from alexnet import NORMALISED, PADDING, POOLED, STRIDES, groups, joined, parted
-from worker import Worker, distance, read_safetensors, trained
+from torch_worker import TorchWorker
+from worker import distance
 
 
-class TorchAlexNet(Worker):
+class TorchAlexNet(TorchWorker):
     difference = staticmethod(distance)
 
-    def __init__(self, variant, arrays, threads):
-        torch.set_num_threads(threads)
-        torch.manual_seed(0)
-        words = variant.split()
-        self.name = "torch " + variant
-        self.versions = {"torch": torch.__version__, "numpy": np.__version__}
-        self.format = torch.channels_last if "channels-last" in words else torch.contiguous_format
-        self.normalised = "lrn" in words
-        self.parameter_names = trained(arrays)
+    def __init__(self, arguments, arrays):
+        super().__init__(arguments, arrays)
+        self.normalised = "lrn" in arguments.variant.split()
         self.groups = groups(self.parameter_names)
-        self.values = {name: self.tensor(v) for name, v in joined(arrays, self.parameter_names).items()}
-        self.parameters = {name: v.clone(memory_format=torch.preserve_format).requires_grad_(True) for name, v in self.values.items()}
-        self.x = self.tensor(arrays["x"])
-        self.y = torch.from_numpy(arrays["y"].astype(np.int64))
-        self.loss = torch.compile(self.network) if "compile" in words else self.network
-        self.dropout = True
+        self.drop(True)
 
-    def tensor(self, value):
-        t = torch.from_numpy(value)
-        return t.contiguous(memory_format=self.format) if value.ndim == 4 else t
+    def drop(self, on):
+        self.batches = [[*batch[:2], on] for batch in self.batches]
+
+    def laid_out(self, values):
+        return joined(values, self.parameter_names)
+
+    def restored(self, gradients):
+        return parted(gradients, self.parameter_names)
+
+    def errors(self, verb):
+        self.drop(False)
+        errors = super().errors(verb)
+        self.drop(True)
+        return errors
 
     def network(self, p, x, y, dropout):
         for layer in range(1, 6):
@@ -51,27 +49,5 @@ class TorchAlexNet(Worker):
             x = x * torch.empty_like(x).bernoulli_(0.5) if dropout else 0.5 * x
         return F.cross_entropy(torch.addmm(p["b8"], x, p["W8"]), y)
 
-    def forward(self):
-        with torch.no_grad():
-            return self.loss(self.parameters, self.x, self.y, self.dropout)
 
-    def gradient(self):
-        loss = self.loss(self.parameters, self.x, self.y, self.dropout)
-        return loss, torch.autograd.grad(loss, list(self.parameters.values()))
-
-    def set_parameters(self):
-        with torch.no_grad():
-            for name, value in self.values.items():
-                self.parameters[name].copy_(value)
-
-    def results(self):
-        self.dropout = False
-        loss, gradients = self.gradient()
-        self.dropout = True
-        whole = {name: g.numpy() for name, g in zip(self.parameters, gradients)}
-        return loss.detach().numpy(), parted(whole, self.parameter_names)
-
-
-variant, path, threads = sys.argv[1:]
-arrays = read_safetensors(path)
-TorchAlexNet(variant, arrays, int(threads)).serve(arrays)
+TorchAlexNet.main()

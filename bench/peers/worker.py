@@ -1,9 +1,10 @@
 """What the peers' workers share: reading the exchanged arrays, answering one request per line (see worker_command.cc).
 
-    python WORKER.py VARIANT EXCHANGE_FILE THREADS
+    python WORKER.py VARIANT EXCHANGE_FILE THREADS [FUNCTION]
 
 A worker makes the same network from the arrays of the exchange file, checks its loss and gradients against Bitale's, says
-what it is, and then serves requests.
+what it is, and then serves requests. With FUNCTION, forward or gradient, it says how long that function took to compile,
+checks what it computes, and ends.
 """
 
 import json
@@ -11,11 +12,23 @@ import os
 import struct
 import sys
 import time
+from typing import NamedTuple
 
 import numpy as np
 
-PARAMETERS = ["W4", "W3", "W2", "W1", "b4", "b3", "b2", "b1"]  # the order of the gradients
 DTYPES = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "I64": np.int64}
+
+
+class Arguments(NamedTuple):
+    variant: str
+    path: str
+    threads: int
+    function: str
+
+
+def arguments():
+    variant, path, threads, *function = sys.argv[1:]
+    return Arguments(variant, path, int(threads), *function or [""])
 
 
 def read_safetensors(path):
@@ -48,48 +61,97 @@ def distance(ours, theirs, least=1e-20):
     return float(np.linalg.norm(np.asarray(ours, np.float64) - theirs)) / max(float(np.linalg.norm(theirs)), least)
 
 
-def trained(arrays):
-    """The names of the parameters that the exchange file has gradients of, in its order."""
-    return [name.removeprefix("gradient.") for name in arrays if name.startswith("gradient.")]
-
-
 class Worker:
-    """Subclasses set `versions` and define forward(), gradient() (both wait for the result), set_parameters(), and
-    results(): the loss and the gradients as NumPy arrays, laid out as Bitale's."""
+    """A network of one framework, whose class says how to call it:
 
-    name = ""
-    versions = {}
-    parameter_names = PARAMETERS
+    forward(batch)     the loss
+    gradient(batch)    the loss, and the gradients by name; both wait for the result
+    set_parameters()   as if training had changed them
+
+    The network's class has network(parameters, *batch), the loss in the framework's words, and says where its arrays
+    differ from Bitale's: inputs() of a batch, laid_out() of the parameters, and restored(), its inverse, of gradients.
+    """
+
+    data = ["x", "y"]  # the batch's arrays, as far as the file has them
     difference = staticmethod(difference)  # or distance
     least = {}  # by parameter: what a gradient whose terms cancel is compared with
 
-    def check(self, arrays):
-        loss, gradients = self.results()
-        errors = {"loss": self.difference(loss, arrays["loss"])}
-        for name in self.parameter_names:
-            errors[name] = self.difference(gradients[name], arrays["gradient." + name], self.least.get(name, 1e-20))
+    def __init__(self, arguments, arrays):
+        self.arguments, self.arrays = arguments, arrays
+        prefix = "gradient."
+        self.parameter_names = [name[len(prefix):] for name in arrays if name.startswith(prefix)]
+
+    def given(self):
+        """The arrays of each batch. Those of an epoch are numbered."""
+        names = [name for name in self.data if name in self.arrays]
+        if names:
+            return [[self.arrays[name] for name in names]]
+        count = sum(name.startswith(self.data[0] + ".") for name in self.arrays)
+        return [[self.arrays[f"{name}.{i}"] for name in self.data] for i in range(count)]
+
+    def inputs(self, batch):
+        return batch
+
+    def laid_out(self, values):
+        return values
+
+    def restored(self, gradients):
+        return gradients
+
+    def errors(self, verb):
+        """Of the losses; of gradient() also of the gradients, summed over the batches."""
+        losses, sums = [], {}
+        for batch in self.batches:
+            if verb == "forward":
+                losses.append(float(self.forward(batch)))
+                continue
+            loss, gradients = self.gradient(batch)
+            losses.append(float(loss))
+            for name, gradient in self.restored({name: np.asarray(g) for name, g in gradients.items()}).items():
+                sums[name] = sums.get(name, 0) + gradient.astype(np.float64)
+        errors = {"loss": self.difference(losses, self.arrays["loss"])}
+        for name, gradient in sums.items():
+            errors[name] = self.difference(gradient, self.arrays["gradient." + name], self.least.get(name, 1e-20))
         return errors
 
     def time(self, call, count, change):
         times = []
         for _ in range(count):
-            if change:
-                self.set_parameters()
-            start = time.perf_counter()
-            call()
-            times.append((time.perf_counter() - start) * 1e3)
+            seconds = 0
+            for batch in self.batches:
+                if change:
+                    self.set_parameters()
+                start = time.perf_counter()
+                call(batch)
+                seconds += time.perf_counter() - start
+            times.append(seconds * 1e3 / len(self.batches))
         return times
 
-    def serve(self, arrays):
+    def compile(self, verb):
+        """The first call compiles, and the second one is its share of running."""
+        first, second = self.time(getattr(self, verb), 2, False)
+        say({"versions": self.versions, "compile_ms": first - second, "errors": self.errors(verb)})
+
+    def serve(self):
         start = time.perf_counter()
-        errors = self.check(arrays)
-        say({"name": self.name, "versions": self.versions, "first_calls_s": time.perf_counter() - start, "errors": errors})
+        errors = {f"{name} of forward": error for name, error in self.errors("forward").items()}
+        errors.update(self.errors("gradient"))
+        say({"versions": self.versions, "first_calls_s": time.perf_counter() - start, "errors": errors})
         for line in sys.stdin:
             verb, _, count = line.strip().partition(" ")
             if verb == "quit":
                 break
             call = self.gradient if verb == "gradient" else self.forward
             say({"ms": self.time(call, int(count), verb != "forward")})
+
+    @classmethod
+    def main(cls):
+        given = arguments()
+        worker = cls(given, read_safetensors(given.path))
+        if given.function:
+            worker.compile(given.function)
+        else:
+            worker.serve()
 
 
 answers = os.fdopen(os.dup(1), "w")  # what libraries print must not mix with the answers

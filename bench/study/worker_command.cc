@@ -7,10 +7,16 @@
 //   peak                 -> {"gflops": x}
 //   quit
 // The first line it prints describes the worker.
+//
+// Of an epoch of batches, N counts epochs, and a time is that of a call on average over one. The file then has the
+// inputs of batch i as ids.i, mask.i..., the losses in one array, and the sums of the batches' gradients.
 
+#include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <sstream>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -39,12 +45,12 @@ class Worker {
         forward_(compile_forward(model_, options)),
         gradient_(compile_gradient(model_, options)),
         compiled_(monotonic_ns()),
-        batch_(sample(options).front()) {
+        batches_(sample(options)) {
     for (const Shared& parameter : model_.parameters) values_.push_back(parameter.get());
   }
 
   Json description() const {
-    const Work work = work_of(model_, options_, {&batch_, 1});
+    const Work work = work_of(model_, options_, batches_);
     return {{"name", "bitale"},
             {"versions", {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}}},
             {"variant", model_.variant + "; isa " + isa_name(options_)},
@@ -68,28 +74,50 @@ class Worker {
     models::NamedArrays out;
     for (const Shared& parameter : model_.parameters) out.arrays.emplace_back(parameter.name(), parameter.get());
     for (const Shared& variable : model_.fixed) out.arrays.emplace_back(variable.name(), variable.get());
-    for (std::size_t i = 0; i < batch_.arrays.size(); ++i)
-      out.arrays.emplace_back(model_.input_names[i], batch_.arrays[i]);
+    for (std::size_t b = 0; b < batches_.size(); ++b)
+      for (std::size_t i = 0; i < model_.inputs.size(); ++i)
+        out.arrays.emplace_back(model_.input_names[i] + (batches_.size() > 1 ? fmt::format(".{}", b) : ""),
+                                batches_[b].arrays[i]);
     // Nobody draws the numbers that another program draws.
     SubjectOptions certain = options_;
     if (certain.dropout) certain.dropout = false;
     const bool same = certain.dropout == options_.dropout;
     const Function forward = same ? forward_ : compile_forward(model_, certain);
     const Function gradient = same ? gradient_ : compile_gradient(model_, certain);
-    out.arrays.emplace_back("loss", forward.call(batch_.arguments)[0]);
-    const std::vector<Array> gradients = gradient.call(batch_.arguments);
+    std::vector<float> losses;
+    std::vector<Array> gradients;  // summed over the batches
+    for (const SampleBatch& batch : batches_) {
+      losses.push_back(static_cast<float>(forward.call(batch.arguments)[0].at(0)));
+      add(gradients, gradient.call(batch.arguments));
+    }
+    out.arrays.emplace_back("loss", Array::of<float>(losses, {static_cast<std::int64_t>(losses.size())}));
     for (std::size_t i = 0; i < model_.parameters.size(); ++i)
       out.arrays.emplace_back("gradient." + model_.parameters[i].name(), gradients[i]);
     models::write_safetensors(path, out);
     return Json::object();
   }
 
+  // The first are taken as they are.
+  static void add(std::vector<Array>& sums, std::vector<Array> more) {
+    if (sums.empty()) {
+      sums = std::move(more);
+      return;
+    }
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      std::ranges::transform(sums[i].view<float>(), std::as_const(more[i]).view<float>(), sums[i].view<float>().begin(),
+                             std::plus<>());
+  }
+
   std::vector<double> times(const Function& function, int count, bool change) const {
     std::vector<double> out;
     for (int i = 0; i < count; ++i) {
-      if (change)
-        for (std::size_t p = 0; p < values_.size(); ++p) Shared(model_.parameters[p]).set(values_[p]);
-      out.push_back(time_ms(function, batch_.arguments));
+      double ms = 0;
+      for (const SampleBatch& batch : batches_) {
+        if (change)
+          for (std::size_t p = 0; p < values_.size(); ++p) Shared(model_.parameters[p]).set(values_[p]);
+        ms += time_ms(function, batch.arguments);
+      }
+      out.push_back(ms / static_cast<double>(batches_.size()));
     }
     return out;
   }
@@ -99,7 +127,7 @@ class Worker {
   std::int64_t start_;
   Function forward_, gradient_;
   std::int64_t compiled_;
-  SampleBatch batch_;
+  std::vector<SampleBatch> batches_;
   std::vector<Array> values_;
 };
 

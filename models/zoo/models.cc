@@ -60,6 +60,7 @@ const ModelRow rows[] = {
      .batch = 16,
      .warmup = 1,
      .iterations = 5,
+     .variants = {"plain", "layer_normalised", "gru2"},
      .dropout = true,
      .trainable = true},
 };

@@ -1,0 +1,212 @@
+"""What is compared: networks and matrix products, each with its peers."""
+
+import sys
+from pathlib import Path
+
+from comparing.programs import Peer, Worker, command_of, environment
+
+LENET_PEERS = {
+    "torch eager": Peer("torch_lenet.py", "eager", compiles=False),
+    "torch eager, channels-last": Peer("torch_lenet.py", "eager channels-last", compiles=False),
+    "torch.compile": Peer("torch_lenet.py", "compile"),
+    "torch.compile, channels-last": Peer("torch_lenet.py", "compile channels-last"),
+    "jax.jit NCHW": Peer("jax_lenet.py", "nchw"),
+    "jax.jit NHWC": Peer("jax_lenet.py", "nhwc"),
+    "Theano": Peer("theano_lenet.py", default=False),
+}
+ALEXNET_PEERS = {
+    "torch eager": Peer("torch_alexnet.py", "eager", compiles=False),
+    "torch eager, channels-last": Peer("torch_alexnet.py", "eager channels-last", compiles=False),
+    "torch.compile": Peer("torch_alexnet.py", "compile"),
+    "torch.compile, channels-last": Peer("torch_alexnet.py", "compile channels-last"),
+    "jax.jit NCHW": Peer("jax_alexnet.py", "nchw"),
+    "jax.jit NHWC": Peer("jax_alexnet.py", "nhwc"),
+}
+SAE_PEERS = {
+    "torch eager": Peer("torch_sae.py", "eager", compiles=False),
+    "torch.compile": Peer("torch_sae.py", "compile"),
+    "jax.jit": Peer("jax_sae.py"),
+}
+LSTM_PEERS = {
+    "torch nn.LSTM": Peer("torch_lstm.py", "nn.LSTM", compiles=False),
+    "torch nn.GRU": Peer("torch_lstm.py", "nn.GRU", compiles=False),
+    "torch cell, eager": Peer("torch_lstm.py", "cell, eager", compiles=False),
+    "torch cell, compile": Peer("torch_lstm.py", "cell, compile", default=False),  # minutes, for all steps are unrolled
+    "jax.jit lax.scan": Peer("jax_lstm.py", "lax.scan"),
+    "Theano": Peer("theano_lstm.py", default=False),
+}
+LSTM_LIBRARY = {"plain": "torch nn.LSTM", "gru2": "torch nn.GRU"}
+GEMM_PEERS = {"torch.mm": Peer("torch_gemm.py", compiles=False), "OpenBLAS": Peer("", compiles=False)}
+SHAPES = ["64x784x400", "64x800x500", "16x128x512", "1024x1024x1024"]  # rows x depth x columns
+TURN_GFLOP = 2  # of one product in one turn: about 10 to 30 ms
+TOLERANCE = 2e-4  # of results, relative to the largest element
+TOLERANCE_OF_NORMS = 1e-4  # of the norm of an array's error, relative to the array's
+# Where a ReLU's operand is 0 or a pool's maxima are equal but for rounding, two programs that are right send a gradient on
+# or do not, and one such element of 65,000 is 0.4 % of a gradient's norm. The loss has no such steps.
+TOLERANCE_OF_LOSS, TOLERANCE_OF_STEPS = 1e-5, 2e-2
+
+
+def check(name, errors, tolerance=TOLERANCE, tolerance_of_loss=None):
+    allowed = {of: tolerance_of_loss if tolerance_of_loss and of.startswith("loss") else tolerance for of in errors}
+    if not all(errors[of] <= allowed[of] for of in errors):
+        sys.exit(f"compare: '{name}' and Bitale disagree: {errors}")
+    worst = max(errors, key=errors.get)
+    print(f"  {name}: {len(errors)} results agree (largest relative difference {errors[worst]:.1e}, of {worst})", flush=True)
+
+
+class Subject:
+    """What both kinds have: `titles` by request, `peers` by name, defaults of options."""
+
+    titles, peers = {}, {}
+    variants = []  # the first is the default
+    parts, part = [None], None  # steps of training: each is measured alone
+    rounds, calls, warmup = 15, 20, 20
+
+    def chosen(self):
+        names = self.options.peers
+        if names is None:
+            names = [name for name, peer in self.peers.items() if peer.default]
+        return {name: self.peers[name] for name in (self.peers if names == ["all"] else names)}
+
+
+class Network(Subject):
+    """Forward and gradient functions of a network."""
+
+    titles = {"forward": "forward", "forward_changed": "forward, changed", "gradient": "gradient"}
+    model, batch = "", 0  # of a subclass
+    tolerance, tolerance_of_loss = TOLERANCE, None
+
+    def __init__(self, options):
+        self.options = options
+        self.batch = options.batch or self.batch
+        self.variant = options.variant or next(iter(self.variants), None)
+        self.facts = {"model": self.model, "batch": self.batch, **({"variant": self.variant} if self.variants else {})}
+
+    def calls_of(self, _, __):
+        return self.options.calls
+
+    def gflop(self, request, description):
+        return description["gflop"]["gradient" if request == "gradient" else "forward"]
+
+    def arguments(self):
+        return []
+
+    def peer_words(self):
+        """What peers are told besides their own variant."""
+        return []
+
+    def ours(self, command, threads):
+        o = self.options
+        return [str(o.bitale), command, self.model, "--batch", str(self.batch), "--threads", str(threads), *self.arguments(),
+                *(["--variant", self.variant] if self.variant else []), *(["--step", self.part] if self.part else []),
+                *(["--isa", o.isa[0]] if o.isa else []), *(["--constant-batch"] if o.constant else [])]
+
+    def theirs(self, peer, exchange, threads):
+        return command_of(peer.script, " ".join([peer.variant, *self.peer_words()]).strip(), exchange, threads)
+
+    def check(self, name, errors):
+        check(name, errors, self.tolerance, self.tolerance_of_loss)
+
+    def start(self, threads, cpus, exchange):
+        workers = [Worker("Bitale", self.ours("bench-worker", threads), cpus)]
+        workers[0].ask("write " + exchange)
+        for name, peer in self.chosen().items():
+            workers.append(Worker(name, self.theirs(peer, exchange, threads), cpus, environment(threads)))
+            self.check(name, workers[-1].description["errors"])
+        return workers
+
+
+class Lenet(Network):
+    model, batch, peers = "lenet", 64, LENET_PEERS
+
+    def arguments(self):
+        return ["--last-layer", "random"]
+
+
+class AlexNet(Network):
+    model, batch, peers = "alexnet", 256, ALEXNET_PEERS
+    variants = ["exact", "no_lrn", "no_lrn_no_groups"]
+    tolerance, tolerance_of_loss = TOLERANCE_OF_STEPS, TOLERANCE_OF_LOSS
+
+    def arguments(self):
+        return ["--scaled-weights"]  # with the study's, which elements are a pool's maxima is left to rounding
+
+    def peer_words(self):
+        return ["lrn"] if self.variant == "exact" else []
+
+
+class Sae(Network):
+    model, batch, peers = "sae", 64, SAE_PEERS
+    variants = ["small", "large"]
+    tolerance = TOLERANCE_OF_NORMS
+    parts = ["ae1", "ae2", "ae3", "se"]
+
+    def arguments(self):
+        return ["--last-layer", "random"]
+
+
+class Lstm(Network):
+    model, peers = "lstm", LSTM_PEERS
+    variants = ["plain", "layer_normalised", "gru2"]
+
+    def __init__(self, options):
+        self.batch, steps = (32, 50) if options.variant == "gru2" else (16, 71)
+        super().__init__(options)
+        self.peers = {name: peer for name, peer in LSTM_PEERS.items()
+                      if not name.startswith("torch nn.") or name == LSTM_LIBRARY.get(self.variant)}
+        if options.epoch:  # a call is one of all its batches
+            self.rounds, self.calls, self.warmup = 5, 1, 1
+            self.facts["epoch"] = True
+            del self.peers["torch cell, compile"]  # minutes for each of 62 lengths
+        else:
+            self.facts["steps"] = self.steps = options.steps or steps
+
+    def arguments(self):
+        return [] if self.options.epoch else ["--batch-steps", str(self.steps)]
+
+
+class Gemm(Subject):
+    """Products of matrices, in float32; Bitale once for each instruction set."""
+
+    peers = GEMM_PEERS
+
+    def __init__(self, options):
+        self.options = options
+        self.titles = {shape: shape for shape in options.shape}
+        self.facts = {"model": "gemm", "extents": "constant" if options.constant else "symbolic"}
+
+    def calls_of(self, request, description):
+        return max(3, min(2000, round(TURN_GFLOP / description["gflop"][request])))
+
+    def gflop(self, request, description):
+        return description["gflop"][request]
+
+    def ours(self, threads, *arguments):
+        o = self.options
+        return [str(o.bitale), "bench-gemm-worker", *o.shape, "--threads", str(threads),
+                *([] if o.constant else ["--symbolic"]), *arguments]
+
+    def start(self, threads, cpus, exchange):
+        o = self.options
+        workers = [Worker("Bitale " + isa, self.ours(threads, "--isa", isa), cpus) for isa in o.isa or executable_isas()]
+        if "OpenBLAS" in self.chosen():
+            workers.append(Worker("OpenBLAS", self.ours(threads, "--openblas"), cpus))
+        workers[0].ask("write " + exchange)
+        for worker in workers[1:]:
+            check(worker.name, worker.ask("check " + exchange)["errors"])
+        if "torch.mm" in self.chosen():
+            workers.append(Worker("torch.mm", command_of("torch_gemm.py", exchange, threads, *o.shape), cpus, environment(threads)))
+            check("torch.mm", workers[-1].description["errors"])
+        return workers
+
+
+def executable_isas():
+    flags = next(line.split() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags"))
+    return [isa for isa, needed in {"v4": "avx512vl", "v3": "avx2"}.items() if needed in flags] or ["v2"]
+
+
+SUBJECTS = {"lenet": Lenet, "alexnet": AlexNet, "sae": Sae, "lstm": Lstm, "gemm": Gemm}
+
+
+def setting(part, threads):
+    return f"{f'step {part}, ' if part else ''}{threads} thread{'s' if threads > 1 else ''}"

@@ -1,0 +1,38 @@
+"""Networks in JAX, under jit."""
+
+import os
+
+from worker import Worker, arguments
+
+os.environ["JAX_PLATFORMS"] = "cpu"  # read when JAX is imported, as is the next
+if arguments().threads == 1:
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+class JaxWorker(Worker):
+    versions = {"jax": jax.__version__, "numpy": np.__version__}
+    static = ()  # words of network() that are compiled for
+
+    def __init__(self, arguments, arrays):
+        super().__init__(arguments, arrays)
+        self.values = self.laid_out({name: arrays[name] for name in self.parameter_names})
+        self.set_parameters()
+        self.batches = [[jnp.asarray(v) for v in self.inputs(batch)] for batch in self.given()]
+        self.loss = jax.jit(self.network, static_argnames=self.static)
+        self.value_and_gradient = jax.jit(jax.value_and_grad(self.network), static_argnames=self.static)
+
+    def call(self, function, batch, **words):
+        return jax.block_until_ready(function(self.parameters, *batch, **words))
+
+    def forward(self, batch):
+        return self.call(self.loss, batch)
+
+    def gradient(self, batch):
+        return self.call(self.value_and_gradient, batch)
+
+    def set_parameters(self):
+        self.parameters = jax.block_until_ready({name: jnp.array(v) for name, v in self.values.items()})
