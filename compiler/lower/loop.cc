@@ -49,9 +49,9 @@ class BodyProgram {
   }
   int output(std::size_t i) const { return outputs_[i]; }
 
-  std::shared_ptr<const program::Program> finish(const std::string& name) {
+  std::shared_ptr<const program::Program> finish(const std::string& name, bool in_loop) {
     program_->name = name;
-    assembly_.assemble(body_.outputs);
+    assembly_.assemble(body_.outputs, in_loop);
     return program_;
   }
 
@@ -112,7 +112,7 @@ void Assembly::emit_loop(const ir::Node& node) {
   }
   program::Step step;
   step.label = node.op().label(node);
-  s.body = body.finish(step.label);
+  s.body = body.finish(step.label, true);
   step.node = std::move(s);
   add(std::move(step), {self});
 }
@@ -130,7 +130,7 @@ void Assembly::emit_branch(const ir::Node& node) {
       if (made.input(i - 1) >= 0) bindings.push_back({buffer_of(node.input(i)), made.input(i - 1), false});
     for (std::size_t i = 0; i < body.outputs.size(); ++i)
       bindings.push_back({buffer_of({self, static_cast<int>(i)}), made.output(i), true});
-    return made.finish(step.label);
+    return made.finish(step.label, false);
   };
   s.then = side(p.then, s.then_bindings);
   s.otherwise = side(p.otherwise, s.otherwise_bindings);

@@ -5,6 +5,7 @@
 
 #include "compiler/eval/eval.h"
 #include "frontends/cpp/handles.h"
+#include "runtime/base/flags.h"
 #include "tests/support/catch.h"
 #include "tests/support/message_of.h"
 #include "tests/support/op_cases.h"
@@ -36,6 +37,14 @@ Tensor rnn_by_hand(const Tensor& x, const Tensor& h0, const Tensor& w, const Ten
 std::vector<Array> run(const Function& f, const std::vector<Array>& values) {
   const std::vector<Argument> arguments(values.begin(), values.end());
   return f.call(arguments);
+}
+
+// How many steps of a kind there are in a program and the bodies in it.
+std::ptrdiff_t steps_of(const Function& f, const std::string& kind) {
+  const std::string text = f.program_text();
+  std::ptrdiff_t count = 0;
+  for (std::size_t at = 0; (at = text.find(": " + kind + " ", at)) != std::string::npos; ++at) ++count;
+  return count;
 }
 
 void same(const std::vector<Array>& got, const std::vector<Array>& expected, double tolerance = 10) {
@@ -76,6 +85,69 @@ TEST_CASE("a recurrence and its gradients equal the steps written out, for every
   for (const int i : {1, 2, 3})
     for (std::int64_t k = 0; k < r[static_cast<std::size_t>(i)].size(); ++k)
       CHECK(r[static_cast<std::size_t>(i)].at(k) == 0);
+}
+
+TEST_CASE("scans of the same steps become one, with the same values and gradients for every length") {
+  const Dim steps("steps");
+  const Tensor x = input("x", float64, {steps, 2, 3}), h0 = input("h0", float64, {2, 4});
+  const Tensor w = input("w", float64, {3, 4}), u = input("u", float64, {4, 4});
+  const auto compiled = [&] {
+    const Tensor back =
+        scan({.sequences = {x}, .carries = {h0 * 0.5}, .go_backwards = true, .name = "back"}, [&](const ScanStep& t) {
+          const Tensor next = tanh(dot(t.row(0), w) + dot(t.carry(0), transpose(u)));
+          return StepResult{.carries = {next}, .outputs = {sum(next * t.carry(0))}};
+        }).outputs[0];
+    const Tensor y = rnn(x, h0, w, u);
+    const Tensor cost = sum(y * y * y) + sum(back * back);
+    std::vector<Tensor> outputs = grad(cost, {x, h0, w, u});
+    const Tensor second = sum(square(outputs[0])) + sum(outputs[3] * u);
+    for (const Tensor& t : grad(second, {x, h0, w, u})) outputs.push_back(t);
+    outputs.insert(outputs.end(), {y, back});
+    return function({x, h0, w, u}, outputs, {.name = "both"});
+  };
+  const std::string disabled = flags().disable;
+  const Function joined = compiled();
+  flags().disable = "scans-of-the-same-steps";
+  const Function apart = compiled();
+  flags().disable = disabled;
+  CHECK(contains("rule scans-of-the-same-steps").match(joined.compile_report()));
+  CHECK(steps_of(apart, "loop") == 10);
+  CHECK(steps_of(joined, "loop") == 4);
+  for (const std::int64_t n : {0, 1, 2, 7}) {
+    const std::vector<Array> values{random_array(float64, {n, 2, 3}, -1, 1, 1), random_array(float64, {2, 4}, -1, 1, 2),
+                                    random_array(float64, {3, 4}, -1, 1, 3), random_array(float64, {4, 4}, -1, 1, 4)};
+    same(run(joined, values), run(apart, values));
+  }
+}
+
+TEST_CASE("kernels of one shape in a loop are one, unless a product can take them along") {
+  const Tensor x = input("x", float64, {Dim("n"), 3}), y = input("y", float64, {x.dim(0), 3});
+  const Tensor h = input("h", float64, {3}), g = input("g", float64, {3}), u = input("u", float64, {3, 3}),
+               v = input("v", float64, {3, 3});
+  const auto of = [](const Tensor& rows, const Tensor& init, const std::function<Tensor(Tensor)>& step) {
+    return scan({.sequences = {rows}, .carries = {init}},
+                [&](const ScanStep& t) { return StepResult{.carries = {tanh(t.row(0) + step(t.carry(0)))}}; })
+        .last[0];
+  };
+  const auto twice = [](const Tensor& t) { return t * 2.0; };
+  const Function plain = function({x, y, h, g}, {of(x, h, twice), of(y, g, twice)});
+  CHECK(steps_of(plain, "kernel") == 1);
+  const Function products = function({x, y, h, g, u, v}, {of(x, h, [&](const Tensor& t) { return dot(t, u); }),
+                                                          of(y, g, [&](const Tensor& t) { return dot(t, v); })});
+  CHECK(steps_of(products, "kernel") == 0);
+  CHECK(steps_of(products, "contraction") == 2);
+  // Behind both products, what reads them.
+  const auto two = [](const Tensor& rows, const Tensor& init, const Tensor& weights) {
+    return scan({.sequences = {rows}, .carries = {init, init}},
+                [&](const ScanStep& t) {
+                  const Tensor p = dot(t.carry(0), weights);
+                  return StepResult{.carries = {tanh(p + t.row(0)), t.carry(1) + p}};
+                })
+        .last[1];
+  };
+  const Function behind = function({x, y, h, g, u, v}, {two(x, h, u), two(y, g, v)});
+  CHECK(steps_of(behind, "kernel") == 1);
+  CHECK(steps_of(behind, "contraction") == 2);
 }
 
 TEST_CASE("taps of sequences and carries") {
