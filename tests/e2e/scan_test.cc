@@ -166,6 +166,60 @@ TEST_CASE("taps of sequences and carries") {
   CHECK(out[1].at(0) == y.back());
 }
 
+TEST_CASE("a step with far taps copies nothing") {
+  const Dim n("n");
+  const Tensor x = input("x", float64, {n, 3}), y0 = input("y0", float64, {5, 3});
+  const auto step = [](const Tensor& row, const Tensor& far, const Tensor& near) {
+    return tanh(row + 0.5 * far - 0.25 * near);
+  };
+  const ScanResult r = scan({.sequences = {x}, .carries = {{y0, {-5, -1}}}}, [&](const ScanStep& t) {
+    return StepResult{.carries = {step(t.row(0), t.carry(0, -5), t.carry(0, -1))}};
+  });
+  const auto with_gradients = [&](const Tensor& last, const Tensor& all) {
+    std::vector<Tensor> out{last};
+    if (all) out.push_back(all);
+    for (const Tensor& t : grad(sum(square(last)) + (all ? sum(all) : zeros(float64, {})), {x, y0})) out.push_back(t);
+    return out;
+  };
+  const Function last = function({x, y0}, {r.last[0]}), both = function({x, y0}, {r.carries[0], r.last[0]}),
+                 gradients = function({x, y0}, with_gradients(r.last[0], r.carries[0]));
+  for (const Function* f : {&last, &both}) CHECK(steps_of(*f, "copy") == 0);
+  for (const int steps : {1, 2, 5, 6, 13}) {
+    const Tensor xs = input("x", float64, {steps, 3}), ys = input("y0", float64, {5, 3});
+    std::vector<Tensor> y;
+    for (int k = 0; k < 5; ++k) y.push_back(row_of(ys, k));
+    for (int t = 0; t < steps; ++t) y.push_back(step(row_of(xs, t), y[y.size() - 5], y.back()));
+    const Tensor all = stack({y.begin() + 5, y.end()});
+    std::vector<Tensor> expected{y.back(), all};
+    for (const Tensor& t : grad(sum(square(y.back())) + sum(all), {xs, ys})) expected.push_back(t);
+    const std::vector<Array> values{random_array(float64, {steps, 3}, -1, 1, 1),
+                                    random_array(float64, {5, 3}, -1, 1, 2)};
+    const std::vector<Array> by_hand = run(function({xs, ys}, expected), values);
+    same(run(last, values), {by_hand[0]});
+    same(run(both, values), {by_hand[1], by_hand[0]});
+    same(run(gradients, values), by_hand);
+  }
+}
+
+TEST_CASE("carries that change places, and one that is the row before") {
+  const Tensor x = input("x", float64, {Dim("n")}), a = input("a", float64, {}), b = input("b", float64, {});
+  const ScanResult r = scan({.sequences = {x}, .carries = {a, b, b, a}}, [&](const ScanStep& t) {
+    return StepResult{.carries = {t.carry(1), t.carry(0), t.row(0), t.carry(2) + t.carry(0)}};
+  });
+  const Function f = function({x, a, b}, {r.last[0], r.last[1], r.last[2], r.last[3], r.carries[3]});
+  for (const std::vector<double>& xs : {std::vector<double>{}, {7}, {7, 8}, {7, 8, 9}}) {
+    const auto n = static_cast<std::int64_t>(xs.size());
+    double c[4] = {1, 2, 2, 1};
+    const std::vector<Array> out = f(Array::of<double>(xs, {n}), 1.0, 2.0);
+    for (std::int64_t t = 0; t < n; ++t) {
+      const double next[4] = {c[1], c[0], xs[static_cast<std::size_t>(t)], c[2] + c[0]};
+      std::copy_n(next, 4, c);
+      CHECK(out[4].at(t) == c[3]);
+    }
+    for (std::size_t k = 0; k < 4; ++k) CHECK(out[k].at(0) == c[k]);
+  }
+}
+
 TEST_CASE("going backwards, numbers of steps, and steps that count") {
   const Tensor x = input("x", float64, {5});
   const ScanResult r = scan({.sequences = {x}, .carries = {zeros(float64, {})}, .steps = Dim(3), .go_backwards = true},
