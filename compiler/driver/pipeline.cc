@@ -76,6 +76,7 @@ const rewrite::Pipeline& pipeline() {
       {"sink_movement", passes::sink_movement, "movement follows arithmetic", 1},
       {"simplify_moved", simplify, "no rule of the tables fires", 1},
       {"canonicalise_again", passes::canonicalise, "operands of commutative ops are in one order", 1},
+      {"last_rows", loops::last_rows, "no scan stacks rows of which only the last few are read", 1},
   };
   return rows;
 }

@@ -21,4 +21,8 @@ ir::Graph push_out(const ir::Graph& graph, rewrite::PassContext& context);
 // direction.
 ir::Graph join_scans(const ir::Graph& graph, rewrite::PassContext& context);
 
+// Where only the last row of what a scan stacks is read, or the last few, they come out of carries, and nothing is
+// stacked. At the end: slices have been moved to what they are of by then, and products have left the loops.
+ir::Graph last_rows(const ir::Graph& graph, rewrite::PassContext& context);
+
 }  // namespace bitale::loops

@@ -201,6 +201,42 @@ TEST_CASE("a step with far taps copies nothing") {
   }
 }
 
+TEST_CASE("the last rows of a scan are read without storing the others") {
+  const Dim n("n");
+  const Tensor x = input("x", float64, {n, 16}), h0 = input("h0", float64, {16});
+  const Tensor u = input("u", float64, {16, 16});
+  const ScanResult r = scan({.sequences = {x}, .carries = {h0}}, [&](const ScanStep& t) {
+    const Tensor next = tanh(t.row(0) + dot(t.carry(0), u));
+    return StepResult{.carries = {next}, .outputs = {dot(next, u), next * t.row(0)}};
+  });
+  const std::vector<Tensor> outputs{subtensor(r.carries[0], {-1}), slice(r.carries[0], 0, {-3, {}}),
+                                    subtensor(r.outputs[1], {-1}), r.last[0]};
+  const Function last = function({x, h0, u}, outputs);
+  std::vector<Tensor> whole = outputs;
+  whole.push_back(r.carries[0]);
+  whole.push_back(r.outputs[1]);
+  const Function all = function({x, h0, u}, whole);
+  for (const std::int64_t steps : {1, 2, 3, 4, 50}) {
+    const std::vector<Array> values{random_array(float64, {steps, 16}, -1, 1, 1), random_array(float64, {16}, -1, 1, 2),
+                                    random_array(float64, {16, 16}, -1, 1, 3)};
+    std::vector<Array> expected = run(all, values);
+    CHECK(expected[1].shape() == Extents{std::min<std::int64_t>(steps, 3), 16});
+    expected.resize(4);
+    same(run(last, values), expected);
+  }
+  CHECK(contains("rule last-rows").match(last.compile_report()));
+  const auto planned = [&](std::int64_t steps) {
+    const std::vector<Argument> arguments{Array::zeros(float64, {steps, 16}), Array::zeros(float64, {16}),
+                                          Array::zeros(float64, {16, 16})};
+    return last.planned_memory(arguments).total();
+  };
+  CHECK(planned(1000) == planned(10));
+  CHECK_THAT(message_of([&] {
+               last(Array::zeros(float64, {0, 16}), Array::zeros(float64, {16}), Array::zeros(float64, {16, 16}));
+             }),
+             contains("0"));
+}
+
 TEST_CASE("carries that change places, and one that is the row before") {
   const Tensor x = input("x", float64, {Dim("n")}), a = input("a", float64, {}), b = input("b", float64, {});
   const ScanResult r = scan({.sequences = {x}, .carries = {a, b, b, a}}, [&](const ScanStep& t) {

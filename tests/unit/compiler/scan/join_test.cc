@@ -259,3 +259,42 @@ TEST_CASE("very many scans of the same steps become one") {
   CHECK(scans_in(j.outputs).size() == 1);
   CHECK(j.fewer == 299);
 }
+
+TEST_CASE("of rows of which only the last ones are read, the loop keeps these") {
+  const Layer a("a", f64("x", {steps, 2, 3}));
+  const auto from = [](const Tensor& x, const Dim& start) {
+    return ir::slice(x, {start, 0, 0}, {steps - start, 2, 3}, {1, 1, 1});
+  };
+  const auto last = [&](const Tensor& x, int k) { return from(x, ir::max(steps - Dim(k), Dim(0))); };
+  const auto kept = [](const std::vector<Tensor>& outputs) {
+    rewrite::PassContext context;
+    const std::vector<Tensor> out = loops::last_rows({{}, outputs}, context).outputs;
+    ir::verify({{}, out});
+    same_values(outputs, out);
+    return out;
+  };
+  const auto shape = [](const std::vector<Tensor>& outputs) {
+    const auto& p = scans_in(outputs)[0]->params_as<loops::ScanParams>();
+    return std::pair(p.carries, std::ssize(p.body.outputs) - p.carries);  // carries, stacked results
+  };
+  using Shape = std::pair<std::int64_t, std::int64_t>;
+  const Tensor states = a.states(), first = a.loop.build().last[0];
+  CHECK(shape(kept({last(states, 1)})) == Shape{1, 0});
+  CHECK(shape(kept({from(states, ir::min(steps, ir::max(steps - Dim(1), Dim(0))))})) == Shape{1, 0});
+  CHECK(shape(kept({last(states, 3), last(states, 2), first})) == Shape{3, 0});
+  CHECK(shape(kept({last(states, 9)})) == Shape{1, 1});
+  CHECK(shape(kept({last(states, 1), from(states, Dim(0))})) == Shape{1, 1});
+  CHECK(shape(kept({last(states, 1), states})) == Shape{1, 1});
+  // A row that is not carried becomes so.
+  Layer b = a;
+  b.loop.stacked[0].row = b.loop.carries[0].before * 2.0;
+  CHECK(shape(kept({last(b.states(), 2)})) == Shape{3, 0});
+  CHECK(shape(kept({last(b.states(), 2), ir::sum(last(b.states(), 1), {0})})) == Shape{3, 0});
+  // Rows of steps that are left out are zero; those that are stacked backwards are others.
+  Layer c = a;
+  c.loop.stacked[0].backwards = true;
+  CHECK(shape(kept({last(c.states(), 1)})) == Shape{1, 1});
+  c = a;
+  c.loop.bounds = Loop::Bounds{ir::input("one", {DType::i64, {}}), ir::input("two", {DType::i64, {}})};
+  CHECK(shape(kept({last(c.states(), 1)})) == Shape{1, 1});
+}
