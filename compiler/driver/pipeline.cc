@@ -71,10 +71,12 @@ const rewrite::Pipeline& pipeline() {
       {"simplify", simplify, "no rule of the tables fires", 1},
       {"push_out", loops::push_out, "products in loops feed carries and depend on them", 1},
       {"merge_pushed", loops::merge_scans, "no two scans carry the same; what scans give is read", 1},
+      {"join_scans", loops::join_scans, "of scans that could run at once, no two run the same steps", 1},
       {"choose_algorithms", choose_algorithms, "no op is left that becomes others to be computed", 0},
       {"sink_movement", passes::sink_movement, "movement follows arithmetic", 1},
       {"simplify_moved", simplify, "no rule of the tables fires", 1},
       {"canonicalise_again", passes::canonicalise, "operands of commutative ops are in one order", 1},
+      {"last_rows", loops::last_rows, "no scan stacks rows of which only the last few are read", 1},
   };
   return rows;
 }

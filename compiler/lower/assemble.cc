@@ -153,12 +153,12 @@ int Assembly::constant(const Tensor& t) {
 
 // ---- steps ----
 
-void Assembly::assemble(const std::vector<Tensor>& roots) {
+void Assembly::assemble(const std::vector<Tensor>& roots, bool in_loop) {
   for (const Tensor& t : roots) read_.insert(key(t));
   for (const ir::NodePtr& n : ir::topological(roots))
     for (const Tensor& t : n->inputs()) read_.insert(key(t));
   find_overwritten(roots);
-  fusion_ = fuse(roots);
+  fusion_ = fuse(roots, in_loop);
   for (const Group& g : fusion_.groups) emit(g);
   for (const auto& [t, to] : copies_) {
     program::Step step;

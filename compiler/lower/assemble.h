@@ -39,7 +39,7 @@ class Assembly {
   std::vector<int> dims(const ir::Shape& shape);
 
   // Adds the steps that compute these tensors, and everything they need.
-  void assemble(const std::vector<ir::Tensor>& roots);
+  void assemble(const std::vector<ir::Tensor>& roots, bool in_loop = false);
 
   int groups() const { return static_cast<int>(fusion_.groups.size()); }
   const std::map<int, ir::NodePtr>& library_nodes() const { return library_nodes_; }

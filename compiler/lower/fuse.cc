@@ -29,13 +29,15 @@ namespace {
 constexpr std::size_t max_fused_nodes = 48;
 // Arithmetic up to this cost per element is cheaper to repeat than to store and load.
 constexpr int cheap_cost = 4;
+// Roots that one kernel computes, and in a loop, where its call costs as much as its little work.
+constexpr std::size_t most_roots = 4, most_roots_in_loop = 8;
 
 bool is_fusible(const Tensor& t) { return has_formula(t.node()); }
 
 class Fuser {
  public:
-  explicit Fuser(std::span<const Tensor> outputs)
-      : outputs_(outputs.begin(), outputs.end()), order_(ir::topological(outputs)) {}
+  Fuser(std::span<const Tensor> outputs, bool in_loop)
+      : outputs_(outputs.begin(), outputs.end()), order_(ir::topological(outputs)), in_loop_(in_loop) {}
 
   Fusion run() {
     find_uses();
@@ -197,6 +199,7 @@ class Fuser {
   // ---- groups ----
 
   void make_groups() {
+    if (in_loop_) sort_by_depth();
     for (const NodePtr& node : order_) {
       if (node->op().leaf != ir::Leaf::none || node->op().view) continue;
       Group g;
@@ -214,6 +217,20 @@ class Fuser {
     take_epilogues();
   }
 
+  // By how many roots lie behind, one behind the other: what does not depend on each other lies side by side, and may
+  // be one kernel.
+  void sort_by_depth() {
+    std::map<const ir::Node*, int> depth;
+    for (const NodePtr& n : order_) {
+      int& d = depth[n.get()];
+      for (const Tensor& t : n->inputs()) d = std::max(d, depth.at(&t.node()));
+      for (std::size_t o = 0; o < n->outputs().size(); ++o)
+        if (is_root({n, static_cast<int>(o)})) ++d;
+    }
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](const NodePtr& a, const NodePtr& b) { return depth.at(a.get()) < depth.at(b.get()); });
+  }
+
   std::vector<Tensor> sources(const Group& g) const {
     if (g.kind != Group::Kind::kernel) return g.roots[0].node().inputs();
     Composed c;
@@ -221,7 +238,8 @@ class Fuser {
     return c.sources;
   }
 
-  // Joins an earlier kernel of the same shape that reads something in common, if nothing in between stands in the way.
+  // Joins an earlier kernel of the same shape that reads something in common (in a loop: or that does not), if nothing
+  // in between stands in the way.
   void add(Group g) {
     const std::vector<Tensor> reads = sources(g);
     int last_needed = -1;  // groups run in order of number, each after all that it needs
@@ -230,8 +248,9 @@ class Fuser {
       if (it != group_of_.end()) last_needed = std::max(last_needed, it->second);
     }
     int number = static_cast<int>(fusion_.groups.size());
+    const bool is_epilogue = in_loop_ && may_be_epilogue(g, reads);
     if (g.kind == Group::Kind::kernel && g.roots[0].rank() > 0)
-      for (const int i : neighbours(reads))
+      for (const int i : neighbours(reads, is_epilogue))
         if (i > last_needed && number == static_cast<int>(fusion_.groups.size()) && may_join(i, g)) number = i;
     const bool joins = number < static_cast<int>(fusion_.groups.size());
     for (const Tensor& r : g.roots) {
@@ -242,13 +261,18 @@ class Fuser {
       std::vector<int>& list = readers_of_[key(s)];
       if (std::find(list.begin(), list.end(), number) == list.end()) list.push_back(number);
     }
-    if (!joins) fusion_.groups.push_back(std::move(g));
+    if (joins) return;
+    fusion_.groups.push_back(std::move(g));
+    epilogues_.push_back(is_epilogue);
   }
 
   // The latest groups that read one of these, last first.
-  std::set<int, std::greater<>> neighbours(const std::vector<Tensor>& reads) const {
+  std::set<int, std::greater<>> neighbours(const std::vector<Tensor>& reads, bool is_epilogue) const {
     constexpr std::ptrdiff_t most = 16;  // of each: the rest have had their chances
     std::set<int, std::greater<>> out;
+    if (in_loop_ && !is_epilogue)
+      for (std::ptrdiff_t n = std::ssize(fusion_.groups), i = std::max(n - most, std::ptrdiff_t{0}); i < n; ++i)
+        if (!epilogues_[static_cast<std::size_t>(i)]) out.insert(static_cast<int>(i));
     for (const Tensor& s : reads) {
       const auto it = readers_of_.find(key(s));
       if (it == readers_of_.end()) continue;
@@ -258,10 +282,20 @@ class Fuser {
     return out;
   }
 
+  // Whether a contraction that nothing else reads could hand it the finished tile.
+  bool may_be_epilogue(const Group& g, const std::vector<Tensor>& reads) {
+    if (g.kind != Group::Kind::kernel || g.roots.size() != 1) return false;
+    return std::any_of(reads.begin(), reads.end(), [&](const Tensor& t) {
+      const Tensor c = storage_of(t);
+      return c.node().op().contraction && !has_formula(c.node()) && readers(c).size() == 1 && !read_by_others(c) &&
+             epilogue_fits(c, g.roots[0]);
+    });
+  }
+
   bool may_join(int i, const Group& g) const {
     const Group& into = fusion_.groups[static_cast<std::size_t>(i)];
-    return into.kind == Group::Kind::kernel && into.roots.size() < 4 && into.roots[0].shape() == g.roots[0].shape() &&
-           loop_shape(into.roots[0]) == loop_shape(g.roots[0]);
+    return into.kind == Group::Kind::kernel && into.roots.size() < (in_loop_ ? most_roots_in_loop : most_roots) &&
+           into.roots[0].shape() == g.roots[0].shape() && loop_shape(into.roots[0]) == loop_shape(g.roots[0]);
   }
 
   // The extents of the reductions in a root's kernel: roots that reduce differently do not share one.
@@ -346,11 +380,13 @@ class Fuser {
 
   std::vector<Tensor> outputs_;
   std::vector<NodePtr> order_;
+  const bool in_loop_;
   std::map<Key, std::vector<NodePtr>> uses_;
   std::set<Key> roots_;
   std::map<Key, int> group_of_;
   std::map<Key, std::vector<Tensor>> readers_;  // what readers() found
   std::map<Key, std::vector<int>> readers_of_;  // groups, by a tensor that they read
+  std::vector<bool> epilogues_;                 // in a loop, by group: may become one
   Fusion fusion_;
 };
 
@@ -361,6 +397,6 @@ bool Fusion::is_inlined(const Tensor& t) const {
   return inlined.contains({s.node().id(), s.output()});
 }
 
-Fusion fuse(std::span<const Tensor> outputs) { return Fuser(outputs).run(); }
+Fusion fuse(std::span<const Tensor> outputs, bool in_loop) { return Fuser(outputs, in_loop).run(); }
 
 }  // namespace bitale::lower

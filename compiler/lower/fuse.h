@@ -36,8 +36,9 @@ struct Fusion {
   bool is_inlined(const ir::Tensor& t) const;
 };
 
-// outputs: what must be in memory at the end.
-Fusion fuse(std::span<const ir::Tensor> outputs);
+// outputs: what must be in memory at the end. in_loop: they are the results of a loop's body, whose kernels are called
+// in every iteration; also roots that have nothing but their shape in common share one.
+Fusion fuse(std::span<const ir::Tensor> outputs, bool in_loop = false);
 
 // The tensor whose memory t is in, seen through views.
 ir::Tensor storage_of(const ir::Tensor& t);

@@ -1,6 +1,8 @@
 // A scan becomes a loop step, a cond a branch: bodies are Programs of their own, whose kernels lie beside the others.
 #include "compiler/scan/loop.h"
 
+#include <algorithm>
+
 #include "compiler/lower/assemble.h"
 #include "compiler/prim/prim.h"
 #include "compiler/scan/cond.h"
@@ -14,11 +16,34 @@ using program::Role;
 
 namespace {
 
+// Which outputs of a scan's body are carries that pass on what another argument was (earlier values of a carry with far
+// taps, the row before): the loop moves an address. Not those that end it; nor those that are stacked, which are copied
+// to their row in any case; nor one of each circle.
+std::vector<bool> passed_on(const loops::ScanParams& p) {
+  const auto carries = static_cast<std::size_t>(p.carries), first = static_cast<std::size_t>(p.sequences);
+  const std::vector<Tensor>& outputs = p.body.outputs;
+  std::vector<bool> passed(outputs.size(), false);
+  const auto argument = [&](std::size_t carry) {
+    return static_cast<std::size_t>(ir::argument_number(outputs[carry])) - first;  // the carry that it was, if one
+  };
+  for (std::size_t i = 0; i < carries; ++i) {
+    const bool is_stacked = std::find(outputs.begin() + p.carries, outputs.end(), outputs[i]) != outputs.end();
+    if (outputs[i].node().op().leaf != ir::Leaf::argument || is_stacked || static_cast<std::int64_t>(i) == p.stop)
+      continue;
+    std::size_t from = argument(i);
+    while (from < carries && from != i && passed[from]) from = argument(from);
+    passed[i] = from != i;
+  }
+  return passed;
+}
+
 // The body's side: a Program with an input for each argument that is read, and an output for each tensor that is given.
 class BodyProgram {
  public:
-  // shares: a tensor that is given twice is one output, else each output has memory of its own.
-  BodyProgram(const ir::Body& body, ExtentSlots& outer, KernelTable& table, bool shares)
+  // shares: a tensor that is given twice is one output, else each output has memory of its own. passed: outputs that
+  // are the inputs of arguments.
+  BodyProgram(const ir::Body& body, ExtentSlots& outer, KernelTable& table, bool shares,
+              const std::vector<bool>& passed = {})
       : slots_(*program_, outer), assembly_(*program_, slots_, table), body_(body) {
     for (const Tensor& a : ir::arguments_of(body.outputs)) {
       const auto number = static_cast<int>(ir::argument_number(a));
@@ -26,6 +51,10 @@ class BodyProgram {
       assembly_.bind(a, inputs_[number]);
     }
     for (std::size_t i = 0; i < body.outputs.size(); ++i) {
+      if (!passed.empty() && passed[i]) {
+        outputs_.push_back(inputs_.at(static_cast<int>(ir::argument_number(body.outputs[i]))));
+        continue;
+      }
       const auto [known, is_new] = places_.try_emplace({body.outputs[i].node().id(), body.outputs[i].output()}, 0);
       if (is_new || !shares) {
         known->second =
@@ -49,9 +78,9 @@ class BodyProgram {
   }
   int output(std::size_t i) const { return outputs_[i]; }
 
-  std::shared_ptr<const program::Program> finish(const std::string& name) {
+  std::shared_ptr<const program::Program> finish(const std::string& name, bool in_loop) {
     program_->name = name;
-    assembly_.assemble(body_.outputs);
+    assembly_.assemble(body_.outputs, in_loop);
     return program_;
   }
 
@@ -69,7 +98,7 @@ class BodyProgram {
 
 void Assembly::emit_loop(const ir::Node& node) {
   const auto& p = node.params_as<loops::ScanParams>();
-  BodyProgram body(p.body, slots_, table_, true);
+  BodyProgram body(p.body, slots_, table_, true, passed_on(p));
   program::LoopStep s;
   s.trips = slots_.slot(p.trips);
   const ir::NodePtr self(&node);
@@ -112,7 +141,7 @@ void Assembly::emit_loop(const ir::Node& node) {
   }
   program::Step step;
   step.label = node.op().label(node);
-  s.body = body.finish(step.label);
+  s.body = body.finish(step.label, true);
   step.node = std::move(s);
   add(std::move(step), {self});
 }
@@ -130,7 +159,7 @@ void Assembly::emit_branch(const ir::Node& node) {
       if (made.input(i - 1) >= 0) bindings.push_back({buffer_of(node.input(i)), made.input(i - 1), false});
     for (std::size_t i = 0; i < body.outputs.size(); ++i)
       bindings.push_back({buffer_of({self, static_cast<int>(i)}), made.output(i), true});
-    return made.finish(step.label);
+    return made.finish(step.label, false);
   };
   s.then = side(p.then, s.then_bindings);
   s.otherwise = side(p.otherwise, s.otherwise_bindings);

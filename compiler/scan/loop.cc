@@ -83,6 +83,12 @@ std::vector<Tensor> Loop::body_outputs() const {
   return out;
 }
 
+void Loop::set_body_outputs(const std::vector<Tensor>& outputs) {
+  auto next = outputs.begin();
+  for (Carry& c : carries) c.after = *next++;
+  for (Stacked& s : stacked) s.row = *next++;
+}
+
 namespace {
 
 // Finds what a body reads from outside.

@@ -97,6 +97,7 @@ struct Loop {
 
   // What the steps give: as many as there are carries, then stacked.
   std::vector<ir::Tensor> body_outputs() const;
+  void set_body_outputs(const std::vector<ir::Tensor>& outputs);  // in this order
 
   struct Results {
     std::vector<ir::Tensor> last, stacked;

@@ -1,8 +1,7 @@
 #include <algorithm>
-#include <optional>
-#include <unordered_set>
+#include <map>
 
-#include "compiler/prim/prim.h"
+#include "compiler/scan/leave_out.h"
 #include "compiler/scan/loop.h"
 #include "compiler/scan/passes.h"
 
@@ -12,204 +11,262 @@ using namespace ir;
 
 namespace {
 
-using TensorSet = std::unordered_set<Tensor, TensorHash>;
-
-// ---- merging ----
-
-// b's parts in terms of a's placeholders, if both carry the same: equal initial values and, for these, equal new ones.
-class Match {
+// Loops in the same terms: rows of one sequence and one invariant have the same placeholder in all of them, and so have
+// the first carries that begin with one value, the second ones, and so on. What loops then compute in the same way is
+// the same tensor.
+class Terms {
  public:
-  Match(const Loop& a, Loop b) : a_(a), b_(std::move(b)) {}
-
-  // a with b's results behind its own; nothing if they differ.
-  std::optional<Loop> merged() {
-    if (!(a_.trips == b_.trips) || a_.truncated != b_.truncated || a_.keeps != b_.keeps || a_.stop != b_.stop ||
-        a_.bounds != b_.bounds || a_.carries.empty() || a_.carries.size() != b_.carries.size())
-      return {};
-    for (std::size_t i = 0; i < a_.carries.size(); ++i) {
-      if (!(a_.carries[i].init == b_.carries[i].init)) return {};
-      map_.emplace(b_.carries[i].before, a_.carries[i].before);
+  Loop of(const Node& node) {
+    Loop loop = Loop::of(node);
+    TensorMap<Tensor> terms;
+    const auto rename = [&](Tensor& placeholder, const Tensor& term) {
+      terms.emplace(placeholder, term);
+      placeholder = term;
+    };
+    for (auto& s : loop.sequences) rename(s.row, rows_[s.backwards].try_emplace(s.rows, s.row).first->second);
+    for (auto& v : loop.invariants) rename(v.inner, invariants_.try_emplace(v.outer, v.inner).first->second);
+    TensorMap<std::size_t> count;
+    for (auto& c : loop.carries) {
+      std::vector<Tensor>& known = carries_[c.init];
+      const std::size_t i = count[c.init]++;
+      if (i == known.size()) known.push_back(c.before);
+      rename(c.before, known[i]);
     }
-    Loop both = a_;
-    for (const auto& s : b_.sequences) {
-      const auto same = std::find_if(a_.sequences.begin(), a_.sequences.end(), [&](const Loop::Sequence& x) {
-        return x.rows == s.rows && x.backwards == s.backwards;
-      });
-      if (same == a_.sequences.end())
-        both.sequences.push_back(s), more_.push_back(s.rows);
-      else
-        map_.emplace(s.row, same->row);
-    }
-    for (const auto& v : b_.invariants) {
-      const auto same = std::find_if(a_.invariants.begin(), a_.invariants.end(),
-                                     [&](const Loop::Invariant& x) { return x.outer == v.outer; });
-      if (same == a_.invariants.end())
-        both.invariants.push_back(v), more_.push_back(v.outer);
-      else
-        map_.emplace(v.inner, same->inner);
-    }
-    const std::vector<Tensor> outputs = substitute(b_.body_outputs(), map_);
-    for (std::size_t i = 0; i < a_.carries.size(); ++i)
-      if (!(outputs[i] == a_.carries[i].after)) return {};
-    for (std::size_t i = 0; i < b_.stacked.size(); ++i)
-      both.stacked.push_back({outputs[a_.carries.size() + i], b_.stacked[i].backwards});
-    return both;
+    loop.set_body_outputs(substitute(loop.body_outputs(), terms));
+    return loop;
   }
 
-  // What the merged loop reads and a does not.
-  const std::vector<Tensor>& more() const { return more_; }
-
  private:
-  const Loop& a_;
-  Loop b_;
-  TensorMap<Tensor> map_;
-  std::vector<Tensor> more_;
+  TensorMap<Tensor> rows_[2], invariants_;  // by the tensor outside, rows also by direction
+  TensorMap<std::vector<Tensor>> carries_;  // by the initial value
 };
 
-bool depends_on(std::span<const Tensor> tensors, const Node& node) {
-  const std::vector<NodePtr> order = topological(tensors);
-  return std::any_of(order.begin(), order.end(), [&](const NodePtr& n) { return n.get() == &node; });
+bool same_steps(const Loop& a, const Loop& b) {
+  return a.trips == b.trips && a.truncated == b.truncated && a.keeps == b.keeps && a.bounds == b.bounds;
 }
 
-std::vector<NodePtr> scans_of(const Graph& graph) {
-  std::vector<NodePtr> out;
-  for (const NodePtr& n : topological(graph.outputs))
-    if (is_scan(*n)) out.push_back(n);
-  return out;
+bool same_carry(const Loop::Carry& a, const Loop::Carry& b) { return a.before == b.before && a.after == b.after; }
+
+// Which loops become one: `takes` says which are looked at, `may` which two of these, in the same terms.
+struct Policy {
+  const char* name;  // in reports, and to disable it
+  bool (*takes)(const Loop& loop);
+  bool (*may)(const Loop& a, const Loop& b);
+};
+
+// A scan, and the one that its gradient made of it to keep more.
+constexpr Policy that_carry_the_same{.name = "scans-that-carry-the-same",
+                                     .takes = [](const Loop& loop) { return !loop.carries.empty(); },
+                                     .may =
+                                         [](const Loop& a, const Loop& b) {
+                                           return same_steps(a, b) && a.stop == b.stop &&
+                                                  std::equal(a.carries.begin(), a.carries.end(), b.carries.begin(),
+                                                             b.carries.end(), same_carry);
+                                         }};
+
+// Of what a step reads that is the same in all steps, as far as it is known.
+std::int64_t bytes_of_invariants(const Loop& loop) {
+  std::int64_t bytes = 0;
+  for (const Loop::Invariant& v : loop.invariants) {
+    const Dim count = product(v.outer.shape());
+    if (count.is_constant()) bytes += count.value() * static_cast<std::int64_t>(size_of(v.outer.dtype()));
+  }
+  return bytes;
 }
 
-// Both nodes' outputs, by those of one.
-TensorMap<Tensor> replacements(const Loop& both, const NodePtr& a, const NodePtr& b) {
-  const Loop::Results r = both.build();
-  TensorMap<Tensor> out;
-  const std::size_t carries = r.last.size(), first = a->outputs().size() - carries;
-  for (std::size_t i = 0; i < a->outputs().size(); ++i)
-    out.emplace(Tensor(a, static_cast<int>(i)), i < carries ? r.last[i] : r.stacked[i - carries]);
-  for (std::size_t i = 0; i < b->outputs().size(); ++i)
-    out.emplace(Tensor(b, static_cast<int>(i)), i < carries ? r.last[i] : r.stacked[first + i - carries]);
-  return out;
-}
+// A loop less has fewer and larger kernels in it, which matters where a step is short. But what both loops read and
+// stack is in memory at once, and so the following are left alone. Where both have large weights, which a core's cache
+// would have to hold at once as well. Those that were asked to keep little. Those that hold loops, which are long steps
+// with much memory. And those that end by what they find: the one would have to run on for the other.
+constexpr std::int64_t most_bytes_of_invariants = 1 << 20;
+constexpr Policy that_run_the_same_steps{
+    .name = "scans-of-the-same-steps",
+    .takes =
+        [](const Loop& loop) {
+          const std::vector<NodePtr> order = topological(loop.body_outputs());
+          return loop.keeps && loop.stop < 0 &&
+                 std::none_of(order.begin(), order.end(), [](const NodePtr& n) { return n->op().has_bodies; });
+        },
+    .may =
+        [](const Loop& a, const Loop& b) {
+          return same_steps(a, b) && bytes_of_invariants(a) + bytes_of_invariants(b) <= most_bytes_of_invariants;
+        }};
 
-bool merge_two(Graph& graph) {
-  const std::vector<NodePtr> scans = scans_of(graph);
-  for (std::size_t i = 0; i < scans.size(); ++i)
-    for (std::size_t j = i + 1; j < scans.size(); ++j) {
-      const auto &a = scans[i]->params_as<ScanParams>(), &b = scans[j]->params_as<ScanParams>();
-      if (!(a.trips == b.trips) || a.carries != b.carries) continue;
-      const Loop first = Loop::of(*scans[i]);
-      Match match(first, Loop::of(*scans[j]));
-      const std::optional<Loop> both = match.merged();
-      if (!both || depends_on(match.more(), *scans[i])) continue;
-      graph.outputs = substitute(graph.outputs, replacements(*both, scans[i], scans[j]));
-      return true;
-    }
-  return false;
-}
-
-// ---- leaving out ----
-
-// What a scan's outputs are after it has been tidied: which of the new ones, or what else they are.
-class Tidy {
+// Several scans as one loop.
+class Union {
  public:
-  Tidy(const Node& node, std::vector<bool> read) : loop_(Loop::of(node)), read_(std::move(read)) {}
+  // Of none so far, that are like this one.
+  explicit Union(const Loop& first) {
+    loop_.name = first.name;
+    loop_.trips = first.trips;
+    loop_.truncated = first.truncated;
+    loop_.keeps = first.keeps;
+    loop_.stop = first.stop;
+    loop_.bounds = first.bounds;
+  }
 
-  std::vector<Tensor> run(const NodePtr& node) {
-    const std::size_t carries = loop_.carries.size();
-    forget_stop();
-    mark_alive();
+  const Loop& loop() const { return loop_; }
+  std::size_t size() const { return parts_.size(); }
+
+  // What both carry is there once.
+  void add(const NodePtr& node, Loop loop) {
+    if (std::any_of(loop.carries.begin(), loop.carries.end(), [&](const Loop::Carry& c) {
+          const auto known = find(c);
+          return known != loop_.carries.end() && !same_carry(*known, c);
+        }))
+      rename_carries(loop);
+    Part part{node, {}, loop_.stacked.size()};
+    for (const Loop::Carry& c : loop.carries) {
+      const auto known = find(c);
+      part.carries.push_back(static_cast<std::size_t>(known - loop_.carries.begin()));
+      if (known == loop_.carries.end()) loop_.carries.push_back(c);
+    }
+    const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+    append(loop_.sequences, loop.sequences);
+    append(loop_.invariants, loop.invariants);
+    append(loop_.stacked, loop.stacked);
+    parts_.push_back(std::move(part));
+    if (loop_.name.empty()) loop_.name = loop.name;
+    if (loop_.name != loop.name && !loop.name.empty()) loop_.name += "+" + loop.name;
+  }
+
+  // Calls f with each scan and what its outputs are.
+  template <class F>
+  void build(const F& f) const {
+    const Loop::Results r = loop_.build();
+    const Tensor first = r.all()[0];
+    for (const Part& p : parts_) {
+      for (const SourceLine& line : p.node->origins()) first.node().add_origin(line);
+      std::vector<Tensor> out;
+      for (const std::size_t i : p.carries) out.push_back(r.last[i]);
+      const std::size_t stacked = p.node->outputs().size() - p.carries.size();
+      for (std::size_t i = 0; i < stacked; ++i) out.push_back(r.stacked[p.first_stacked + i]);
+      f(p.node, std::move(out));
+    }
+  }
+
+ private:
+  struct Part {
+    NodePtr node;
+    std::vector<std::size_t> carries;  // of the loop, for each of the node's
+    std::size_t first_stacked;
+  };
+
+  std::vector<Loop::Carry>::const_iterator find(const Loop::Carry& c) const {
+    return std::find_if(loop_.carries.begin(), loop_.carries.end(),
+                        [&](const Loop::Carry& x) { return x.before == c.before; });
+  }
+
+  static void rename_carries(Loop& loop) {
+    TensorMap<Tensor> fresh;
+    for (Loop::Carry& c : loop.carries) {
+      const Tensor placeholder = Loop::placeholder("carry", c.before.type());
+      fresh.emplace(c.before, placeholder);
+      c.before = placeholder;
+    }
+    loop.set_body_outputs(substitute(loop.body_outputs(), fresh));
+  }
+
+  Loop loop_{};
+  std::vector<Part> parts_;
+};
+
+// Rebuilds a graph by levels: behind a node of level n lie n scans, one behind the other. Scans of one level depend on
+// none of the same level, also where others of it have become one.
+class Merge {
+ public:
+  Merge(const std::vector<Tensor>& outputs, const Policy& policy) : outputs_(outputs), policy_(policy) {}
+
+  std::vector<Tensor> run() {
+    sort();
+    for (const auto& [level, nodes] : levels_) {
+      for (const NodePtr& n : nodes.others) made_.emplace(n.get(), outputs_of(with_mapped_inputs(n)));
+      merge(nodes.scans);
+    }
+    return mapped(outputs_);
+  }
+
+  std::int64_t merged() const { return merged_; }  // how many scans have become parts of others
+
+ private:
+  struct Level {
+    std::vector<NodePtr> others, scans;
+  };
+
+  void sort() {
+    std::unordered_map<const Node*, int> levels;
+    for (const NodePtr& n : topological(outputs_)) {
+      int level = 0;
+      for (const Tensor& t : n->inputs()) level = std::max(level, levels.at(&t.node()) + (is_scan(t.node()) ? 1 : 0));
+      levels.emplace(n.get(), level);
+      (is_scan(*n) ? levels_[level].scans : levels_[level].others).push_back(n);
+    }
+  }
+
+  void merge(const std::vector<NodePtr>& scans) {
+    Terms terms;
+    std::vector<Union> unions;
+    for (const NodePtr& node : scans) {
+      const NodePtr n = with_mapped_inputs(node);
+      made_.emplace(node.get(), outputs_of(n));
+      Loop loop = terms.of(*n);
+      if (!policy_.takes(loop)) continue;
+      auto place =
+          std::find_if(unions.begin(), unions.end(), [&](const Union& u) { return policy_.may(u.loop(), loop); });
+      if (place == unions.end()) place = unions.emplace(place, loop);
+      place->add(node, std::move(loop));
+    }
+    for (const Union& u : unions) {
+      if (u.size() == 1) continue;
+      merged_ += static_cast<std::int64_t>(u.size()) - 1;
+      u.build([&](const NodePtr& node, std::vector<Tensor> out) { made_[node.get()] = std::move(out); });
+    }
+  }
+
+  static std::vector<Tensor> outputs_of(const NodePtr& node) {
     std::vector<Tensor> out;
     for (std::size_t i = 0; i < node->outputs().size(); ++i) out.emplace_back(node, static_cast<int>(i));
-    Loop smaller = loop_;
-    smaller.stop = -1;
-    smaller.carries.clear();
-    smaller.stacked.clear();
-    std::vector<std::size_t> kept_carries;
-    for (std::size_t i = 0; i < carries; ++i) {
-      const Loop::Carry& c = loop_.carries[i];
-      const bool stops = loop_.stop == static_cast<std::int64_t>(i);
-      if (c.after == c.before && !stops) {
-        smaller.invariants.push_back({c.init, c.before});
-        out[i] = c.init;
-      } else if (alive_[i]) {
-        if (stops) smaller.stop = std::ssize(smaller.carries);
-        smaller.carries.push_back(c);
-        kept_carries.push_back(i);
-      }
-    }
-    TensorMap<std::size_t> places[2];  // of rows that are stacked, by direction
-    std::vector<std::pair<std::size_t, std::size_t>> results;
-    for (std::size_t i = 0; i < loop_.stacked.size(); ++i) {
-      if (!read_[carries + i]) continue;
-      const Loop::Stacked& s = loop_.stacked[i];
-      const auto [place, is_new] = places[s.backwards].emplace(s.row, smaller.stacked.size());
-      if (is_new) smaller.stacked.push_back(s);
-      results.emplace_back(carries + i, place->second);
-    }
-    if (smaller.carries.size() == carries && smaller.stacked.size() == loop_.stacked.size()) return {};
-    if (smaller.carries.empty() && smaller.stacked.empty()) return out;  // all that is read is invariant
-    const Loop::Results r = smaller.build();
-    for (std::size_t i = 0; i < kept_carries.size(); ++i) out[kept_carries[i]] = r.last[i];
-    for (const auto& [from, to] : results) out[from] = r.stacked[to];
     return out;
   }
 
- private:
-  // A carry that is false for good stops nothing.
-  void forget_stop() {
-    if (loop_.stop < 0) return;
-    const Loop::Carry& c = loop_.carries[static_cast<std::size_t>(loop_.stop)];
-    const auto init = splat_value(c.init);
-    if (c.after == c.before && init && init->as_integer() == 0) loop_.stop = -1;
-  }
+  NodePtr with_mapped_inputs(const NodePtr& n) const { return with_inputs(n, mapped(n->inputs()), n->params()); }
 
-  // Carries that are read behind the loop, that end it, or that something reads that is.
-  void mark_alive() {
-    const std::size_t carries = loop_.carries.size();
-    alive_.assign(read_.begin(), read_.begin() + static_cast<std::ptrdiff_t>(carries));
-    if (loop_.stop >= 0) alive_[static_cast<std::size_t>(loop_.stop)] = true;
-    std::vector<Tensor> roots;
-    for (std::size_t i = 0; i < loop_.stacked.size(); ++i)
-      if (read_[carries + i]) roots.push_back(loop_.stacked[i].row);
-    std::vector<bool> seen(carries, false);
-    for (bool more = true; more;) {
-      more = false;
-      for (std::size_t i = 0; i < carries; ++i)
-        if (alive_[i] && !seen[i]) {
-          roots.push_back(loop_.carries[i].after);
-          seen[i] = true;
-        }
-      std::unordered_set<const Node*> reached;
-      for (const NodePtr& n : topological(roots)) reached.insert(n.get());
-      for (std::size_t i = 0; i < carries; ++i)
-        if (!alive_[i] && reached.contains(&loop_.carries[i].before.node())) alive_[i] = more = true;
+  std::vector<Tensor> mapped(std::span<const Tensor> tensors) const {
+    std::vector<Tensor> out;
+    for (const Tensor& t : tensors) {
+      const Tensor& n = made_.at(&t.node())[static_cast<std::size_t>(t.output())];
+      out.emplace_back(n.node_ptr(), n.output(), t.line() ? t.line() : n.line(),
+                       t.name().empty() ? n.name() : t.name());
     }
+    return out;
   }
 
-  Loop loop_;
-  std::vector<bool> read_, alive_;
+  const std::vector<Tensor>& outputs_;
+  const Policy& policy_;
+  std::map<int, Level> levels_;
+  std::unordered_map<const Node*, std::vector<Tensor>> made_;
+  std::int64_t merged_ = 0;
 };
 
-std::vector<Tensor> leave_out(const std::vector<Tensor>& outputs) {
-  TensorSet read(outputs.begin(), outputs.end());
-  for (const NodePtr& n : topological(outputs)) read.insert(n->inputs().begin(), n->inputs().end());
-  return rebuild(outputs, [&](const NodePtr& node, const std::vector<Tensor>& inputs) -> std::vector<Tensor> {
-    if (!is_scan(*node)) return {};
-    std::vector<bool> is_read;
-    for (std::size_t i = 0; i < node->outputs().size(); ++i)
-      is_read.push_back(read.contains(Tensor(node, static_cast<int>(i))));
-    const NodePtr made = with_inputs(node, inputs, node->params());
-    return Tidy(*made, std::move(is_read)).run(made);
-  });
+Graph merged(const Graph& graph, const Policy& policy, rewrite::PassContext& context) {
+  const std::vector<NodePtr> order = topological(graph.outputs);
+  if (std::none_of(order.begin(), order.end(), [](const NodePtr& n) { return is_scan(*n); })) return graph;
+  const std::vector<std::string>& disabled = context.options.disabled;
+  if (std::find(disabled.begin(), disabled.end(), policy.name) != disabled.end()) return graph;
+  Merge merge(graph.outputs, policy);
+  std::vector<Tensor> out = merge.run();
+  if (merge.merged() > 0) context.rules_fired[policy.name] += merge.merged();
+  return {graph.inputs, std::move(out)};
 }
 
 }  // namespace
 
-Graph merge_scans(const Graph& graph, rewrite::PassContext&) {
-  Graph out = graph;
-  if (scans_of(graph).empty()) return out;
-  while (merge_two(out)) continue;
-  out.outputs = leave_out(out.outputs);
-  return out;
+Graph merge_scans(const Graph& graph, rewrite::PassContext& context) {
+  return {graph.inputs, leave_out(merged(graph, that_carry_the_same, context).outputs)};
+}
+
+Graph join_scans(const Graph& graph, rewrite::PassContext& context) {
+  return merged(graph, that_run_the_same_steps, context);
 }
 
 }  // namespace bitale::loops

@@ -102,10 +102,7 @@ class Before {
     move_invariants();
     move_rows();
     if (moved_.empty()) return false;
-    const std::vector<Tensor> outputs = substitute(loop_.body_outputs(), moved_);
-    auto next = outputs.begin();
-    for (auto& c : loop_.carries) c.after = *next++;
-    for (auto& s : loop_.stacked) s.row = *next++;
+    loop_.set_body_outputs(substitute(loop_.body_outputs(), moved_));
     return true;
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/program/carries.h"
+
 namespace bitale::executor {
 
 using namespace program;
@@ -22,7 +24,7 @@ Positions invert(const std::vector<int>& key_of_item, std::size_t keys) {
   return p;
 }
 
-std::vector<LoopOutput> outputs_of(const LoopStep& loop, const Groups& body) {
+std::vector<LoopOutput> outputs_of(const LoopStep& loop, const Carries& carries, const Groups& body) {
   std::vector<LoopOutput> outputs;
   const auto output = [&](int inner) -> LoopOutput& {
     const int root = body.root[at(inner)];
@@ -49,9 +51,12 @@ std::vector<LoopOutput> outputs_of(const LoopStep& loop, const Groups& body) {
       }
     }
   for (const LoopBinding& b : loop.bindings)
-    if (b.kind == BindingKind::carry) {
+    if (b.kind == BindingKind::carry && !passes_on(loop, b)) {
       LoopOutput& o = output(b.inner_out);
-      if (o.home == Home::own) o.home = Home::alternate;
+      if (o.home == Home::own) {
+        o.home = Home::alternate;
+        o.places = carries.places(body, o.root);
+      }
       if (o.home == Home::alternate && (!o.binding || o.binding->outer_out < 0)) o.binding = &b;
     }
   return outputs;
@@ -99,7 +104,9 @@ struct Layout::Builder {
       out.library = library::find(l->function);
     } else if (const auto* loop = std::get_if<LoopStep>(&s.node)) {
       out.bodies = {body(*loop->body)};
-      out.outputs = outputs_of(*loop, layout.bodies.back().groups);
+      const Carries carries(*loop);
+      out.bindings = carries.order();
+      out.outputs = outputs_of(*loop, carries, layout.bodies.back().groups);
     } else if (const auto* branch = std::get_if<BranchStep>(&s.node)) {
       out.bodies = {body(*branch->then)};
       out.bodies.push_back(body(*branch->otherwise));

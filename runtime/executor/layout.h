@@ -27,11 +27,12 @@ struct LoopOutput {
   enum class Home {
     in_place,   // in the carry's outer_out, all the time
     row,        // in row i of the stacked outer_out
-    alternate,  // in turn in the carry's outer_out (or, without one, a second own piece) and in its own memory
+    alternate,  // in turn in some places: the carry's outer_out, if it has one, and pieces of its own memory
     own,
   } home = Home::own;
   int root = -1;                                    // body buffer
   const program::LoopBinding* binding = nullptr;    // whose outer_out is used; null for own
+  int places = 1;                                   // to alternate between
   std::vector<const program::LoopBinding*> copies;  // stacked bindings whose rows are copied after each iteration
 };
 
@@ -40,11 +41,12 @@ struct StepLayout {
   int id = 0;                     // position in the list of all steps of the Runnable, bodies included
   int args = 0, extent_args = 0;  // where its argument lists begin
   library::LibraryFn library = nullptr;
-  std::vector<int> bodies;          // in Layout::bodies
-  std::vector<StepLayout> inner;    // of a blocked step
-  int number = 0;                   // of a blocked step, as in Varying
-  std::vector<LoopOutput> outputs;  // of a loop
-  std::vector<int> first_touched;   // roots of temporaries whose live interval starts here
+  std::vector<int> bodies;                            // in Layout::bodies
+  std::vector<StepLayout> inner;                      // of a blocked step
+  int number = 0;                                     // of a blocked step, as in Varying
+  std::vector<LoopOutput> outputs;                    // of a loop
+  std::vector<const program::LoopBinding*> bindings;  // of a loop: what passes an input on before what fills it anew
+  std::vector<int> first_touched;                     // roots of temporaries whose live interval starts here
 };
 
 struct Layout {

@@ -35,7 +35,7 @@ bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
   if (steps.first < steps.last && !loop_packs(body, alone)) return false;
   for (std::int64_t i = steps.first; i < steps.last; ++i) {
     if (!body_extents(scope, body, step, i)) return false;
-    loop_inputs(scope, body, s, steps, i);
+    loop_inputs(scope, body, step, steps, i);
     loop_homes(scope, body, step, steps, i);
     if (!run(body, alone, true)) return false;
     if (!loop_copies(scope, body, step, steps.trips, i, alone)) return false;
@@ -44,7 +44,7 @@ bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
     if (!alone && !barrier()) return false;  // everyone has read it before the next iteration writes it
     if (done) steps.last = i + 1;
   }
-  loop_end(scope, body, s, steps, alone);
+  loop_end(scope, body, step, steps, alone);
   return true;
 }
 
@@ -112,9 +112,11 @@ bool Walker::loop_packs(const Scope& body, bool alone) {
   return body.facts.packs.empty() || alone || barrier();
 }
 
-void Walker::loop_inputs(const Scope& outer, const Scope& body, const LoopStep& s, const Steps& steps, std::int64_t i) {
+void Walker::loop_inputs(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps,
+                         std::int64_t i) {
   const Groups& groups = body.layout.groups;
-  for (const LoopBinding& b : s.bindings) {
+  for (const LoopBinding* binding : step.bindings) {
+    const LoopBinding& b = *binding;
     if (b.kind == BindingKind::sequence) {
       void* rows = outer.tables.pointer(outer.layout, b.outer_in);
       body.tables.set_pointer(body.layout, groups.root[at(b.inner_in)],
@@ -127,8 +129,7 @@ void Walker::loop_inputs(const Scope& outer, const Scope& body, const LoopStep& 
   }
 }
 
-// A carried output alternates between two places, so that the last iteration, where it is known, writes the outer
-// buffer.
+// A carried output goes around some places, such that the last iteration, where it is known, writes the outer buffer.
 void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps,
                         std::int64_t i) {
   const bool known = std::get<LoopStep>(step.step->node).until < 0;
@@ -139,11 +140,12 @@ void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout&
       body.tables.set_pointer(body.layout, o.root,
                               offset(rows, row_of(*o.binding, steps.trips, i) * body.placement.bytes[at(o.root)]));
     } else if (o.home == LoopOutput::Home::alternate) {
-      const std::int64_t second = (body.placement.bytes[at(o.root)] + 63) / 64 * 64;
-      void* other =
-          o.binding->outer_out >= 0 ? outer.tables.pointer(outer.layout, o.binding->outer_out) : offset(own, second);
-      const bool use_other = (known ? steps.last - 1 - i : i) % 2 == 0;
-      body.tables.set_pointer(body.layout, o.root, use_other ? other : own);
+      const std::int64_t piece = (body.placement.bytes[at(o.root)] + 63) / 64 * 64;
+      const bool has_outer = o.binding->outer_out >= 0;
+      const std::int64_t place = (known ? steps.last - 1 - i : i) % o.places;
+      void* home = has_outer && place == 0 ? outer.tables.pointer(outer.layout, o.binding->outer_out)
+                                           : offset(own, (place - (has_outer ? 1 : 0)) * piece);
+      body.tables.set_pointer(body.layout, o.root, home);
     }
   }
 }
@@ -161,10 +163,12 @@ bool Walker::loop_copies(const Scope& outer, const Scope& body, const StepLayout
   return !copied || alone || barrier();
 }
 
-// Final carries, rows that no iteration wrote, and the number of iterations.
-void Walker::loop_end(const Scope& outer, const Scope& body, const LoopStep& s, const Steps& steps, bool alone) {
+// Final carries, rows that no iteration wrote, and the number of iterations. What is passed on may lie in the outer
+// buffer of what it came from, and is copied before that is filled; equal sizes are shared by the threads alike.
+void Walker::loop_end(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps, bool alone) {
   const std::int64_t taken = steps.last - steps.first;
-  for (const LoopBinding& b : s.bindings) {
+  for (const LoopBinding* binding : step.bindings) {
+    const LoopBinding& b = *binding;
     if (b.outer_out < 0) continue;
     void* target = outer.tables.pointer(outer.layout, b.outer_out);
     const std::int64_t bytes = outer.placement.bytes[at(b.outer_out)];
@@ -180,6 +184,7 @@ void Walker::loop_end(const Scope& outer, const Scope& body, const LoopStep& s, 
       clear(offset(target, last * row), bytes - last * row, alone);
     }
   }
+  const auto& s = std::get<LoopStep>(step.step->node);
   if (s.trips_taken >= 0 && (alone || state_.thread == 0))
     *static_cast<std::int64_t*>(outer.tables.pointer(outer.layout, s.trips_taken)) = taken;
 }

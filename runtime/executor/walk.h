@@ -47,12 +47,11 @@ class Walker {
   bool loop_steps(const Scope& scope, const program::LoopStep& s, bool alone, Steps& steps);
   bool loop_begin(const Scope& outer, const Scope& body, const StepLayout& step, bool alone);
   bool loop_packs(const Scope& body, bool alone);
-  void loop_inputs(const Scope& outer, const Scope& body, const program::LoopStep& s, const Steps& steps,
-                   std::int64_t i);
+  void loop_inputs(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps, std::int64_t i);
   void loop_homes(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps, std::int64_t i);
   bool loop_copies(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t trips, std::int64_t i,
                    bool alone);
-  void loop_end(const Scope& outer, const Scope& body, const program::LoopStep& s, const Steps& steps, bool alone);
+  void loop_end(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps, bool alone);
 
   Scope scope_of(const Scope& outer, int body) const;
   // Copies or clears this thread's share; small ones are thread 0's.

@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/memory/array.h"
+#include "runtime/program/carries.h"
 #include "runtime/program/contraction_workspace.h"
 #include "runtime/program/extents.h"
 #include "runtime/program/fit.h"
@@ -29,18 +31,10 @@ std::int64_t machine_limit() {
   return bytes > 0 ? bytes : std::int64_t{1} << 46;
 }
 
-// Body outputs that are carried but have no outer buffer to alternate with: two pieces each.
-std::vector<int> doubled_by(const LoopStep& loop) {
-  std::vector<int> doubled;
-  for (const LoopBinding& b : loop.bindings)
-    if (b.kind == BindingKind::carry && b.outer_out < 0) doubled.push_back(b.inner_out);
-  return doubled;
-}
-
 class Placer {
  public:
-  Placer(const Program& program, std::vector<std::int64_t> extents, int threads, bool body, std::vector<int> doubled)
-      : program_(program), groups_(program), body_(body), doubled_(std::move(doubled)) {
+  Placer(const Program& program, std::vector<std::int64_t> extents, int threads, const LoopStep* loop, bool body)
+      : program_(program), groups_(program), body_(body), loop_(loop) {
     out_.extents = std::move(extents);
     out_.threads = threads;
   }
@@ -154,12 +148,12 @@ class Placer {
   void bodies(const Step& step, int number) {
     const std::size_t before = out_.bodies.size();
     if (const auto* l = std::get_if<LoopStep>(&step.node)) {
-      body(*l->body, doubled_by(*l));
+      body(*l->body, l);
       check_bindings(*l, out_.bodies.back());
     } else if (const auto* b = std::get_if<BranchStep>(&step.node)) {
-      body(*b->then, {});
+      body(*b->then, nullptr);
       check_bindings(b->then_bindings, *b->then, out_.bodies.back());
-      body(*b->otherwise, {});
+      body(*b->otherwise, nullptr);
       check_bindings(b->otherwise_bindings, *b->otherwise, out_.bodies.back());
     }
     if (out_.bodies.size() == before) return;
@@ -169,9 +163,10 @@ class Placer {
     add(bytes, number, number, -1, number);
   }
 
-  void body(const Program& program, std::vector<int> doubled) {
+  // loop: whose body it is, if it is one's.
+  void body(const Program& program, const LoopStep* loop) {
     out_.bodies.push_back(
-        Placer(program, evaluate_body_extents(program, out_.extents), out_.threads, true, std::move(doubled)).run());
+        Placer(program, evaluate_body_extents(program, out_.extents), out_.threads, loop, true).run());
   }
 
   void same_bytes(const Program& body, int outer, int inner, std::int64_t outer_bytes, std::int64_t inner_bytes) const {
@@ -185,6 +180,13 @@ class Placer {
     if (trips < 0)
       throw Error(
           fmt::format("the loop '{}' of program '{}' would run {} times", loop.body->name, program_.name, trips));
+    for (const LoopBinding& b : loop.bindings)
+      if (b.kind == BindingKind::carry)
+        BITALE_ASSERT(
+            body.bytes[at(b.inner_in)] == body.bytes[at(b.inner_out)],
+            fmt::format("'{}' ({} bytes) of '{}' is carried to '{}' ({} bytes)",
+                        loop.body->buffers[at(b.inner_out)].name, body.bytes[at(b.inner_out)], loop.body->name,
+                        loop.body->buffers[at(b.inner_in)].name, body.bytes[at(b.inner_in)]));
     for (const LoopBinding& b : loop.bindings)
       for (const auto& [outer, inner] : {std::pair(b.outer_in, b.inner_in), std::pair(b.outer_out, b.inner_out)}) {
         if (outer < 0) continue;
@@ -209,6 +211,7 @@ class Placer {
 
   void lives_of_bodies_and_buffers() {
     const int last_step = static_cast<int>(program_.steps.size()) - 1;
+    const std::optional<Carries> carries = loop_ ? std::optional<Carries>(*loop_) : std::nullopt;
     for (std::size_t i = 0; i < program_.buffers.size(); ++i) {
       if (groups_.root[i] != static_cast<int>(i)) continue;
       const Role role = groups_.role[i];
@@ -217,14 +220,16 @@ class Placer {
       if (touched_[i].last < 0) continue;
       std::int64_t bytes = rounded(out_.bytes[i]);
       if (role == Role::workspace || local_[i]) bytes *= out_.threads;
-      if (doubled(static_cast<int>(i))) bytes *= 2;
+      if (carries && output_of_body) bytes = times(bytes, carries->pieces(groups_, static_cast<int>(i)));
       const bool whole = output_of_body || program_.buffers[i].keep;
       add(bytes, whole ? 0 : touched_[i].first, whole ? last_step : touched_[i].last, static_cast<int>(i), -1);
     }
   }
 
-  bool doubled(int root) const {
-    return std::any_of(doubled_.begin(), doubled_.end(), [&](int b) { return groups_.root[at(b)] == root; });
+  // At most what no machine has.
+  static std::int64_t times(std::int64_t bytes, std::int64_t pieces) {
+    constexpr std::int64_t most = std::int64_t{1} << 60;
+    return bytes > most / pieces ? most : bytes * pieces;
   }
 
   // Outputs and updates of a call: outside of the arena, and live to its end. Updates in place have their memory
@@ -303,7 +308,7 @@ class Placer {
   const Program& program_;
   const Groups groups_;
   const bool body_;
-  const std::vector<int> doubled_;
+  const LoopStep* loop_;  // whose body the program is; null: of none
   Placement out_;
   std::vector<Touched> touched_;  // per root
   std::vector<bool> local_;       // private to each thread
@@ -346,7 +351,7 @@ Fit best_fit(std::span<const Item> items) {
 
 Placement place(const Program& program, std::vector<std::int64_t> extents, int threads) {
   BITALE_ASSERT(threads >= 1, "placement for no threads");
-  return Placer(program, std::move(extents), threads, false, {}).run();
+  return Placer(program, std::move(extents), threads, nullptr, false).run();
 }
 
 }  // namespace bitale::program

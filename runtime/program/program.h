@@ -114,9 +114,12 @@ enum class BindingKind : std::uint8_t {
   stacked,    // iteration i writes inner_out to row i of outer_out; rows that no iteration writes are zero
 };
 // One inner_out may be carried and stacked at once (its row is then what the next iteration reads), and bound several
-// times. A carry whose inner_out is an alias of its inner_in is updated in place, in outer_out, which may then be
-// outer_in's memory; other outer_outs share no memory with any outer_in. outer_out of a carry may be -1 if nobody wants
-// the final value (not in place). `backwards` counts rows from trips - 1 down. Buffers have at least `trips` rows.
+// times. The inner_out of a carry may be another input of the body: it then passes on what that was filled with in the
+// iteration before, for which an address moves and nothing is copied. (That input is not updated in place, and carries
+// pass on in no circle.) A carry whose inner_out is an alias of its inner_in is updated in place, in outer_out, which
+// may then be outer_in's memory; other outer_outs share no memory with any outer_in. outer_out of a carry may be -1 if
+// nobody wants the final value (not in place). `backwards` counts rows from trips - 1 down. Buffers have at least
+// `trips` rows.
 //
 // Iterations first <= i < last among 0 <= i < trips are run, all of them where there are no such bounds; and none if
 // `ended` is true. All three are read before the first iteration.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
+#include "runtime/program/carries.h"
 #include "runtime/program/check.h"
 #include "runtime/program/contraction_workspace.h"
 #include "runtime/program/groups.h"
@@ -446,7 +447,9 @@ class Verifier {
       require(body.buffers[at(b.inner_in)].alias_of < 0 && bound.insert(b.inner_in).second,
               "loop '{}' binds an input twice", label_);
     }
-    if (out) inner_buffer(body, b.inner_out, Role::output, "an output");
+    const bool passes = b.kind == BindingKind::carry && at(b.inner_out) < body.buffers.size() &&
+                        body.buffers[at(b.inner_out)].role == Role::input;
+    if (out) inner_buffer(body, b.inner_out, passes ? Role::input : Role::output, "an output");
     if (b.outer_out >= 0) {
       writes(b.outer_out, "an output");
       same_dtype(body, b.outer_out, b.inner_out);
@@ -454,6 +457,10 @@ class Verifier {
     if (b.kind == BindingKind::sequence) rows(b.outer_in);
     if (b.kind == BindingKind::stacked) rows(b.outer_out);
     if (b.kind != BindingKind::carry) return;
+    require(body.buffers[at(b.inner_in)].storage == body.buffers[at(b.inner_out)].storage,
+            "loop '{}' carries '{}' to '{}', which has another dtype", label_, body.buffers[at(b.inner_out)].name,
+            body.buffers[at(b.inner_in)].name);
+    if (passes) return;
     if (root_in(body, b.inner_out) == b.inner_in) {
       require(b.outer_out >= 0, "loop '{}' updates a carry in place without an outer buffer", label_);
       require(inner.writable_inputs.insert(b.inner_in).second, "loop '{}' binds a carry twice", label_);
@@ -491,6 +498,9 @@ class Verifier {
   // What is carried or stacked is made by the body itself: an input passed through has no memory of its own.
   void made_here(const Program& body, const LoopBinding& b) const {
     if (b.inner_out < 0) return;
+    if (body.buffers[at(b.inner_out)].role == Role::input)
+      return require(!carried_in_place(b.inner_out), "loop '{}' passes on '{}', which is updated in place", label_,
+                     body.buffers[at(b.inner_out)].name);
     const int r = root_in(body, b.inner_out);
     require(r >= 0 && (r == b.inner_in ||
                        (body.buffers[at(r)].role != Role::input && body.buffers[at(r)].role != Role::constant) ||
@@ -523,6 +533,7 @@ class Verifier {
     in_place_ = inner.writable_inputs;
     for (const LoopBinding& b : s.bindings) made_here(*s.body, b);
     unbound(*s.body, bound);
+    require(Carries(s).order().size() == s.bindings.size(), "loop '{}' passes carries on in a circle", label_);
     memory_of(s);
     Verifier(*s.body, inner).run();
     if (s.until == -1) return;

@@ -5,6 +5,7 @@
 
 #include "compiler/eval/eval.h"
 #include "frontends/cpp/handles.h"
+#include "runtime/base/flags.h"
 #include "tests/support/catch.h"
 #include "tests/support/message_of.h"
 #include "tests/support/op_cases.h"
@@ -36,6 +37,14 @@ Tensor rnn_by_hand(const Tensor& x, const Tensor& h0, const Tensor& w, const Ten
 std::vector<Array> run(const Function& f, const std::vector<Array>& values) {
   const std::vector<Argument> arguments(values.begin(), values.end());
   return f.call(arguments);
+}
+
+// How many steps of a kind there are in a program and the bodies in it.
+std::ptrdiff_t steps_of(const Function& f, const std::string& kind) {
+  const std::string text = f.program_text();
+  std::ptrdiff_t count = 0;
+  for (std::size_t at = 0; (at = text.find(": " + kind + " ", at)) != std::string::npos; ++at) ++count;
+  return count;
 }
 
 void same(const std::vector<Array>& got, const std::vector<Array>& expected, double tolerance = 10) {
@@ -78,6 +87,69 @@ TEST_CASE("a recurrence and its gradients equal the steps written out, for every
       CHECK(r[static_cast<std::size_t>(i)].at(k) == 0);
 }
 
+TEST_CASE("scans of the same steps become one, with the same values and gradients for every length") {
+  const Dim steps("steps");
+  const Tensor x = input("x", float64, {steps, 2, 3}), h0 = input("h0", float64, {2, 4});
+  const Tensor w = input("w", float64, {3, 4}), u = input("u", float64, {4, 4});
+  const auto compiled = [&] {
+    const Tensor back =
+        scan({.sequences = {x}, .carries = {h0 * 0.5}, .go_backwards = true, .name = "back"}, [&](const ScanStep& t) {
+          const Tensor next = tanh(dot(t.row(0), w) + dot(t.carry(0), transpose(u)));
+          return StepResult{.carries = {next}, .outputs = {sum(next * t.carry(0))}};
+        }).outputs[0];
+    const Tensor y = rnn(x, h0, w, u);
+    const Tensor cost = sum(y * y * y) + sum(back * back);
+    std::vector<Tensor> outputs = grad(cost, {x, h0, w, u});
+    const Tensor second = sum(square(outputs[0])) + sum(outputs[3] * u);
+    for (const Tensor& t : grad(second, {x, h0, w, u})) outputs.push_back(t);
+    outputs.insert(outputs.end(), {y, back});
+    return function({x, h0, w, u}, outputs, {.name = "both"});
+  };
+  const std::string disabled = flags().disable;
+  const Function joined = compiled();
+  flags().disable = "scans-of-the-same-steps";
+  const Function apart = compiled();
+  flags().disable = disabled;
+  CHECK(contains("rule scans-of-the-same-steps").match(joined.compile_report()));
+  CHECK(steps_of(apart, "loop") == 10);
+  CHECK(steps_of(joined, "loop") == 4);
+  for (const std::int64_t n : {0, 1, 2, 7}) {
+    const std::vector<Array> values{random_array(float64, {n, 2, 3}, -1, 1, 1), random_array(float64, {2, 4}, -1, 1, 2),
+                                    random_array(float64, {3, 4}, -1, 1, 3), random_array(float64, {4, 4}, -1, 1, 4)};
+    same(run(joined, values), run(apart, values));
+  }
+}
+
+TEST_CASE("kernels of one shape in a loop are one, unless a product can take them along") {
+  const Tensor x = input("x", float64, {Dim("n"), 3}), y = input("y", float64, {x.dim(0), 3});
+  const Tensor h = input("h", float64, {3}), g = input("g", float64, {3}), u = input("u", float64, {3, 3}),
+               v = input("v", float64, {3, 3});
+  const auto of = [](const Tensor& rows, const Tensor& init, const std::function<Tensor(Tensor)>& step) {
+    return scan({.sequences = {rows}, .carries = {init}},
+                [&](const ScanStep& t) { return StepResult{.carries = {tanh(t.row(0) + step(t.carry(0)))}}; })
+        .last[0];
+  };
+  const auto twice = [](const Tensor& t) { return t * 2.0; };
+  const Function plain = function({x, y, h, g}, {of(x, h, twice), of(y, g, twice)});
+  CHECK(steps_of(plain, "kernel") == 1);
+  const Function products = function({x, y, h, g, u, v}, {of(x, h, [&](const Tensor& t) { return dot(t, u); }),
+                                                          of(y, g, [&](const Tensor& t) { return dot(t, v); })});
+  CHECK(steps_of(products, "kernel") == 0);
+  CHECK(steps_of(products, "contraction") == 2);
+  // Behind both products, what reads them.
+  const auto two = [](const Tensor& rows, const Tensor& init, const Tensor& weights) {
+    return scan({.sequences = {rows}, .carries = {init, init}},
+                [&](const ScanStep& t) {
+                  const Tensor p = dot(t.carry(0), weights);
+                  return StepResult{.carries = {tanh(p + t.row(0)), t.carry(1) + p}};
+                })
+        .last[1];
+  };
+  const Function behind = function({x, y, h, g, u, v}, {two(x, h, u), two(y, g, v)});
+  CHECK(steps_of(behind, "kernel") == 1);
+  CHECK(steps_of(behind, "contraction") == 2);
+}
+
 TEST_CASE("taps of sequences and carries") {
   const Tensor x = input("x", float64, {6}), y0 = input("y0", float64, {3});
   const ScanResult r = scan({.sequences = {{x, {-1, 1}}}, .carries = {{y0, {-3, -1}}}}, [&](const ScanStep& t) {
@@ -92,6 +164,96 @@ TEST_CASE("taps of sequences and carries") {
     CHECK(out[0].at(t) == next);
   }
   CHECK(out[1].at(0) == y.back());
+}
+
+TEST_CASE("a step with far taps copies nothing") {
+  const Dim n("n");
+  const Tensor x = input("x", float64, {n, 3}), y0 = input("y0", float64, {5, 3});
+  const auto step = [](const Tensor& row, const Tensor& far, const Tensor& near) {
+    return tanh(row + 0.5 * far - 0.25 * near);
+  };
+  const ScanResult r = scan({.sequences = {x}, .carries = {{y0, {-5, -1}}}}, [&](const ScanStep& t) {
+    return StepResult{.carries = {step(t.row(0), t.carry(0, -5), t.carry(0, -1))}};
+  });
+  const auto with_gradients = [&](const Tensor& last, const Tensor& all) {
+    std::vector<Tensor> out{last};
+    if (all) out.push_back(all);
+    for (const Tensor& t : grad(sum(square(last)) + (all ? sum(all) : zeros(float64, {})), {x, y0})) out.push_back(t);
+    return out;
+  };
+  const Function last = function({x, y0}, {r.last[0]}), both = function({x, y0}, {r.carries[0], r.last[0]}),
+                 gradients = function({x, y0}, with_gradients(r.last[0], r.carries[0]));
+  for (const Function* f : {&last, &both}) CHECK(steps_of(*f, "copy") == 0);
+  for (const int steps : {1, 2, 5, 6, 13}) {
+    const Tensor xs = input("x", float64, {steps, 3}), ys = input("y0", float64, {5, 3});
+    std::vector<Tensor> y;
+    for (int k = 0; k < 5; ++k) y.push_back(row_of(ys, k));
+    for (int t = 0; t < steps; ++t) y.push_back(step(row_of(xs, t), y[y.size() - 5], y.back()));
+    const Tensor all = stack({y.begin() + 5, y.end()});
+    std::vector<Tensor> expected{y.back(), all};
+    for (const Tensor& t : grad(sum(square(y.back())) + sum(all), {xs, ys})) expected.push_back(t);
+    const std::vector<Array> values{random_array(float64, {steps, 3}, -1, 1, 1),
+                                    random_array(float64, {5, 3}, -1, 1, 2)};
+    const std::vector<Array> by_hand = run(function({xs, ys}, expected), values);
+    same(run(last, values), {by_hand[0]});
+    same(run(both, values), {by_hand[1], by_hand[0]});
+    same(run(gradients, values), by_hand);
+  }
+}
+
+TEST_CASE("the last rows of a scan are read without storing the others") {
+  const Dim n("n");
+  const Tensor x = input("x", float64, {n, 16}), h0 = input("h0", float64, {16});
+  const Tensor u = input("u", float64, {16, 16});
+  const ScanResult r = scan({.sequences = {x}, .carries = {h0}}, [&](const ScanStep& t) {
+    const Tensor next = tanh(t.row(0) + dot(t.carry(0), u));
+    return StepResult{.carries = {next}, .outputs = {dot(next, u), next * t.row(0)}};
+  });
+  const std::vector<Tensor> outputs{subtensor(r.carries[0], {-1}), slice(r.carries[0], 0, {-3, {}}),
+                                    subtensor(r.outputs[1], {-1}), r.last[0]};
+  const Function last = function({x, h0, u}, outputs);
+  std::vector<Tensor> whole = outputs;
+  whole.push_back(r.carries[0]);
+  whole.push_back(r.outputs[1]);
+  const Function all = function({x, h0, u}, whole);
+  for (const std::int64_t steps : {1, 2, 3, 4, 50}) {
+    const std::vector<Array> values{random_array(float64, {steps, 16}, -1, 1, 1), random_array(float64, {16}, -1, 1, 2),
+                                    random_array(float64, {16, 16}, -1, 1, 3)};
+    std::vector<Array> expected = run(all, values);
+    CHECK(expected[1].shape() == Extents{std::min<std::int64_t>(steps, 3), 16});
+    expected.resize(4);
+    same(run(last, values), expected);
+  }
+  CHECK(contains("rule last-rows").match(last.compile_report()));
+  const auto planned = [&](std::int64_t steps) {
+    const std::vector<Argument> arguments{Array::zeros(float64, {steps, 16}), Array::zeros(float64, {16}),
+                                          Array::zeros(float64, {16, 16})};
+    return last.planned_memory(arguments).total();
+  };
+  CHECK(planned(1000) == planned(10));
+  CHECK_THAT(message_of([&] {
+               last(Array::zeros(float64, {0, 16}), Array::zeros(float64, {16}), Array::zeros(float64, {16, 16}));
+             }),
+             contains("0"));
+}
+
+TEST_CASE("carries that change places, and one that is the row before") {
+  const Tensor x = input("x", float64, {Dim("n")}), a = input("a", float64, {}), b = input("b", float64, {});
+  const ScanResult r = scan({.sequences = {x}, .carries = {a, b, b, a}}, [&](const ScanStep& t) {
+    return StepResult{.carries = {t.carry(1), t.carry(0), t.row(0), t.carry(2) + t.carry(0)}};
+  });
+  const Function f = function({x, a, b}, {r.last[0], r.last[1], r.last[2], r.last[3], r.carries[3]});
+  for (const std::vector<double>& xs : {std::vector<double>{}, {7}, {7, 8}, {7, 8, 9}}) {
+    const auto n = static_cast<std::int64_t>(xs.size());
+    double c[4] = {1, 2, 2, 1};
+    const std::vector<Array> out = f(Array::of<double>(xs, {n}), 1.0, 2.0);
+    for (std::int64_t t = 0; t < n; ++t) {
+      const double next[4] = {c[1], c[0], xs[static_cast<std::size_t>(t)], c[2] + c[0]};
+      std::copy_n(next, 4, c);
+      CHECK(out[4].at(t) == c[3]);
+    }
+    for (std::size_t k = 0; k < 4; ++k) CHECK(out[k].at(0) == c[k]);
+  }
 }
 
 TEST_CASE("going backwards, numbers of steps, and steps that count") {

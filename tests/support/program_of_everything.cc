@@ -29,7 +29,7 @@ Program program_of_everything() {
   const int bn = body.extent(ExtentOp::outer, n), i = body.extent(ExtentOp::iteration),
             next_i = body.extent(ExtentOp::add, i, i), root = body.extent(ExtentOp::isqrt, bn, bn);
   const int row = body.buffer(Role::input, "row", {bn}), h = body.buffer(Role::input, "h", {bn}),
-            out = body.buffer(Role::output, "next", {bn});
+            before = body.buffer(Role::input, "before", {bn}), out = body.buffer(Role::output, "next", {bn});
   const int done = body.buffer(Role::output, "done", {}, DType::bool_);
   body.kernel(1, {row, h, out, done}, {bn, next_i, root}, "step", 2);
   const int last = m.output("last", {n}), all = m.output("all", {trips, n}),
@@ -41,6 +41,7 @@ Program program_of_everything() {
                   taken,
                   {{BindingKind::sequence, x, row, -1, -1, true},
                    {BindingKind::carry, w, h, out, last, false},
+                   {BindingKind::carry, w, before, h, -1, false},
                    {BindingKind::stacked, -1, -1, out, all, false}},
                   body.body(),
                   bound,

@@ -139,6 +139,65 @@ TEST_CASE("a carry alone alternates between two places") {
   }
 }
 
+TEST_CASE("carries that pass on what others were, with and without places outside of the loop") {
+  // h[i] = 2 * (h[i - 3] + x[i]), until it is 5 if there is such an end. Wanted are the last three and the last row.
+  struct Case {
+    bool stacked, outer, until;
+    std::int64_t n;
+  };
+  std::vector<Case> cases;
+  for (const bool is_stacked : {false, true})
+    for (const bool outer : {false, true})
+      for (const bool until : {false, true})
+        for (const std::int64_t n : {3, 9000}) cases.push_back({is_stacked, outer, until, n});
+  for (const Case& c : cases) {
+    INFO((c.stacked ? "stacked " : "") << (c.outer ? "outer " : "") << (c.until ? "until " : "") << c.n);
+    Recurrence r;
+    const int one = r.body.buffer(Role::input, "one", {r.bn}), two = r.body.buffer(Role::input, "two", {r.bn}),
+              before = r.body.buffer(Role::input, "row before", {r.bn});
+    const auto result = [&](const char* name) { return r.m.output(name, {r.n}); };
+    const int last_two = result("last two"), last_three = result("last three"), last_row = result("last row");
+    std::vector<LoopBinding> bindings{sequence(r.xs, r.x), carry(r.h0, r.h, two, last_three),
+                                      carry(r.h0, one, r.next, c.outer ? r.last : -1), carry(r.h0, two, one, last_two),
+                                      carry(r.h0, before, r.x, last_row)};
+    if (c.stacked) bindings.push_back(stacked(r.next, r.hs));
+    const int reached = r.m.entry("reached");
+    int done = -1;
+    if (c.until) {
+      done = r.body.buffer(Role::output, "done", {}, DType::bool_);
+      r.body.kernel(reached, {r.next, done}, {r.body.constant(5)});
+    }
+    r.loop(bindings).until = done;
+    if (!c.outer) r.m.kernel(0, {r.h0, r.h0, r.last}, {r.n});
+    if (!c.stacked) r.m.kernel(0, {r.xs, r.xs, r.hs}, {r.m.extent(ExtentOp::mul, r.trips, r.n)});
+    const Runnable f(r.m.done(), {address(add_kernel), address(twice_kernel), address(reached_kernel)});
+    for (const std::int64_t trips : {0, 1, 2, 3, 4, 5, 9})
+      for (const int threads : {1, 2, 3}) {
+        Array xs = rows(trips, c.n);
+        for (std::int64_t i = 0; i < xs.size() && c.until; ++i)
+          xs.view<float>()[static_cast<std::size_t>(i)] = 0.25F * static_cast<float>(1 + i / c.n);
+        const Array h0 = rows(1, c.n).reshaped({c.n});
+        const auto out = f.call(std::vector{xs, h0}, {}, {.threads = threads}).outputs;
+        std::int64_t taken = 0;  // by the first column, which begins with 0
+        for (float first[4] = {0, 0, 0, 0}; taken < trips && !(c.until && first[0] >= 5); ++taken) {
+          const float next = 2 * (first[2] + static_cast<float>(xs.at(taken * c.n)));
+          first[2] = first[1], first[1] = first[0], first[0] = next;
+        }
+        for (const std::int64_t column : {std::int64_t{0}, std::int64_t{2}, c.n - 1}) {
+          std::vector<float> h(3, static_cast<float>(h0.at(column)));
+          for (std::int64_t i = 0; i < taken; ++i) {
+            h.push_back(2 * (h[h.size() - 3] + static_cast<float>(xs.at(i * c.n + column))));
+            if (c.stacked) REQUIRE(out[1].at(i * c.n + column) == h.back());
+          }
+          if (c.outer) REQUIRE(out[0].at(column) == h.back());
+          REQUIRE(out[2].at(column) == h[h.size() - 2]);
+          REQUIRE(out[3].at(column) == h[h.size() - 3]);
+          REQUIRE(out[4].at(column) == (taken ? xs : h0).at((taken ? taken - 1 : 0) * c.n + column));
+        }
+      }
+  }
+}
+
 TEST_CASE("a loop ends when its condition is true") {
   for (const std::int64_t n : {1, 9000})
     for (const int threads : {1, 2}) {

@@ -136,6 +136,31 @@ TEST_CASE("loops bind both sides, and sizes do not change with the iteration") {
         "writes buffer %2 'y' while it reads it");
   fails(loop([](Chain&, Make& b, LoopStep&) { b.p.steps.clear(); }), "'next' is never written");
   fails(loop([](Chain&, Make& b, LoopStep&) { b.p.inputs.push_back({}); }), "a body has ports");
+  // h is what next was two iterations ago, by way of h1.
+  const auto passing = [](Chain& c, Make& b, LoopStep& s) {
+    const int h1 = b.buffer(Role::input, "h1", {0});
+    s.bindings.push_back({BindingKind::carry, c.x, h1, s.bindings[0].inner_out, -1, false});
+    s.bindings[0].inner_out = h1;
+  };
+  REQUIRE_NOTHROW(verify(loop(passing).p));
+  fails(
+      loop([&](Chain& c, Make& b, LoopStep& s) { passing(c, b, s), s.bindings[1].inner_out = s.bindings[0].inner_in; }),
+      "loop 'loop' passes carries on in a circle");
+  fails(loop([&](Chain&, Make&, LoopStep& s) { s.bindings[0].inner_out = s.bindings[0].inner_in; }),
+        "loop 'loop' passes carries on in a circle");
+  fails(loop([&](Chain& c, Make& b, LoopStep& s) { passing(c, b, s), b.p.buffers.back().storage = DType::i32; }),
+        "have different dtypes");
+  fails(loop([&](Chain& c, Make& b, LoopStep& s) {
+          passing(c, b, s);
+          s.bindings[1].outer_out = c.m.temporary("last", {c.n});
+          b.p.buffers[static_cast<std::size_t>(s.bindings[1].inner_out)].alias_of = s.bindings[1].inner_in;
+        }),
+        "loop 'loop' passes on 'h1', which is updated in place");
+  fails(loop([](Chain&, Make& b, LoopStep& s) {
+          b.p.buffers[static_cast<std::size_t>(s.bindings[0].inner_out)].storage = DType::i32,
+          s.bindings[0].outer_out = -1;
+        }),
+        "loop 'loop' carries 'next' to 'h', which has another dtype");
   const auto in_place = [](Chain&, Make& b, LoopStep&) {
     b.p.buffers[1].alias_of = 0, std::get<KernelStep>(b.p.steps[0].node).buffers[1] = 0;
   };
