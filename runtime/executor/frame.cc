@@ -210,11 +210,9 @@ void Frame::place(const Layout& l, const Placement& p, std::vector<Tables*> tabl
     if (p.offsets[i] < 0) continue;
     const bool own_piece = b.role == Role::workspace || local[i];
     const std::int64_t piece = own_piece ? rounded(p.bytes[i]) : 0;
-    const std::int64_t twice =
-        !own_piece && l.groups.role[i] == Role::output ? rounded(p.bytes[i]) : 0;  // see Home::alternate
     std::uint8_t* base = nullptr;
     if (guard) {
-      const std::int64_t bytes = own_piece ? piece * p.threads : twice + p.bytes[i];
+      const std::int64_t bytes = own_piece ? piece * p.threads : rounded(p.bytes[i]) * (p.pieces[i] - 1) + p.bytes[i];
       memory.push_back(Storage::allocate(at(bytes)));
       base = static_cast<std::uint8_t*>(memory.back()->data());
     } else {

@@ -90,6 +90,7 @@ class Placer {
     touched_.resize(n);
     local_.resize(n);
     out_.offsets.assign(n, -1);
+    out_.pieces.assign(n, 1);
     for (const Buffer& b : program_.buffers) out_.bytes.push_back(bytes_of(b));
     for (std::size_t i = 0; i < n; ++i) {
       const int target = program_.buffers[i].alias_of;
@@ -220,7 +221,8 @@ class Placer {
       if (touched_[i].last < 0) continue;
       std::int64_t bytes = rounded(out_.bytes[i]);
       if (role == Role::workspace || local_[i]) bytes *= out_.threads;
-      if (carries && output_of_body) bytes = times(bytes, carries->pieces(groups_, static_cast<int>(i)));
+      if (carries && output_of_body) out_.pieces[i] = carries->pieces(groups_, static_cast<int>(i));
+      bytes = times(bytes, out_.pieces[i]);
       const bool whole = output_of_body || program_.buffers[i].keep;
       add(bytes, whole ? 0 : touched_[i].first, whole ? last_step : touched_[i].last, static_cast<int>(i), -1);
     }

@@ -22,6 +22,7 @@ struct Placement {
   int threads = 1;
   std::vector<std::int64_t> offsets;  // per buffer: bytes into the arena; -1 if it has no place there
   std::vector<std::int64_t> bytes;    // per buffer (one thread's piece for workspaces)
+  std::vector<int> pieces;            // per buffer: of this many bytes each, rounded up to 64; see Carries
   std::int64_t arena_bytes = 0;       // the planned peak: temporaries and workspaces of all threads, and of loop bodies
   std::vector<Placement> bodies;      // of loop, branch bodies in step order; their offsets are into the same arena
 };

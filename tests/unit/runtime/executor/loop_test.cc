@@ -142,14 +142,16 @@ TEST_CASE("a carry alone alternates between two places") {
 TEST_CASE("carries that pass on what others were, with and without places outside of the loop") {
   // h[i] = 2 * (h[i - 3] + x[i]), until it is 5 if there is such an end. Wanted are the last three and the last row.
   struct Case {
-    bool stacked, outer, until;
+    bool stacked, outer, until, guard;
     std::int64_t n;
   };
   std::vector<Case> cases;
+  const bool saved = flags().guard;
   for (const bool is_stacked : {false, true})
     for (const bool outer : {false, true})
       for (const bool until : {false, true})
-        for (const std::int64_t n : {3, 9000}) cases.push_back({is_stacked, outer, until, n});
+        for (const bool guard : {false, true})
+          for (const std::int64_t n : {3, 9000}) cases.push_back({is_stacked, outer, until, guard, n});
   for (const Case& c : cases) {
     INFO((c.stacked ? "stacked " : "") << (c.outer ? "outer " : "") << (c.until ? "until " : "") << c.n);
     Recurrence r;
@@ -177,7 +179,9 @@ TEST_CASE("carries that pass on what others were, with and without places outsid
         for (std::int64_t i = 0; i < xs.size() && c.until; ++i)
           xs.view<float>()[static_cast<std::size_t>(i)] = 0.25F * static_cast<float>(1 + i / c.n);
         const Array h0 = rows(1, c.n).reshaped({c.n});
+        flags().guard = c.guard;
         const auto out = f.call(std::vector{xs, h0}, {}, {.threads = threads}).outputs;
+        flags().guard = saved;
         std::int64_t taken = 0;  // by the first column, which begins with 0
         for (float first[4] = {0, 0, 0, 0}; taken < trips && !(c.until && first[0] >= 5); ++taken) {
           const float next = 2 * (first[2] + static_cast<float>(xs.at(taken * c.n)));
