@@ -13,7 +13,7 @@ endforeach()
 
 # Optimised also in builds with sanitizers, which compile everything else in half the time without: what interprets and
 # rewrites, where the tests spend their time.
-set(BITALE_OPTIMISED_FOLDERS runtime/memory runtime/executor runtime/library
+set(BITALE_OPTIMISED_FOLDERS runtime/memory runtime/executor
   compiler/kernel compiler/ir compiler/eval compiler/rewrite compiler/passes)
 
 # What a folder compiles against besides the standard library and the header-only packages on the default path.
