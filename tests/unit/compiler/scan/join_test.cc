@@ -6,6 +6,7 @@
 #include "compiler/scan/passes.h"
 #include "ops/api/ops.h"
 #include "tests/support/catch.h"
+#include "tests/unit/compiler/scan/scans.h"
 #include "tests/unit/compiler/values.h"
 
 using namespace bitale;
@@ -51,13 +52,6 @@ struct Layer {
   }
   Tensor states() const { return loop.build().stacked[0]; }
 };
-
-std::vector<ir::NodePtr> scans_in(const std::vector<Tensor>& outputs) {
-  std::vector<ir::NodePtr> out;
-  for (const ir::NodePtr& n : ir::topological(outputs))
-    if (loops::is_scan(*n)) out.push_back(n);
-  return out;
-}
 
 struct Joined {
   std::vector<Tensor> outputs;

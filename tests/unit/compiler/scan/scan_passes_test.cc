@@ -8,6 +8,7 @@
 #include "compiler/scan/passes.h"
 #include "ops/api/ops.h"
 #include "tests/support/catch.h"
+#include "tests/unit/compiler/scan/scans.h"
 #include "tests/unit/compiler/values.h"
 
 using namespace bitale;
@@ -31,13 +32,6 @@ std::vector<Tensor> pushed_out(const std::vector<Tensor>& outputs) {
 std::vector<Tensor> merged(const std::vector<Tensor>& outputs) {
   rewrite::PassContext context;
   return loops::merge_scans({{}, outputs}, context).outputs;
-}
-
-std::vector<ir::NodePtr> scans_in(const std::vector<Tensor>& outputs) {
-  std::vector<ir::NodePtr> out;
-  for (const ir::NodePtr& n : ir::topological(outputs))
-    if (loops::is_scan(*n)) out.push_back(n);
-  return out;
 }
 
 // How many nodes of an op there are, outside of bodies and in the bodies of scans.

@@ -153,7 +153,8 @@ TEST_CASE("carries that pass on what others were, with and without places outsid
         for (const bool guard : {false, true})
           for (const std::int64_t n : {3, 9000}) cases.push_back({is_stacked, outer, until, guard, n});
   for (const Case& c : cases) {
-    INFO((c.stacked ? "stacked " : "") << (c.outer ? "outer " : "") << (c.until ? "until " : "") << c.n);
+    INFO((c.stacked ? "stacked " : "") << (c.outer ? "outer " : "") << (c.until ? "until " : "")
+                                       << (c.guard ? "guarded " : "") << c.n);
     Recurrence r;
     const int one = r.body.buffer(Role::input, "one", {r.bn}), two = r.body.buffer(Role::input, "two", {r.bn}),
               before = r.body.buffer(Role::input, "row before", {r.bn});
