@@ -19,6 +19,11 @@ set(BITALE_OPTIMISED_FOLDERS runtime/memory runtime/executor
 # What a folder compiles against besides the standard library and the header-only packages on the default path.
 set(BITALE_PACKAGES_runtime_library Eigen3::Eigen)
 
+if(BITALE_SANITIZE)
+  bitale_precompiled_set(library ${BITALE_STANDARD_HEADERS})
+  bitale_precompiled_set(optimised ${BITALE_STANDARD_HEADERS} OPTIONS -O1)
+endif()
+
 function(bitale_object_library target)
   add_library(${target} OBJECT ${ARGN})
   target_link_libraries(${target} PUBLIC bitale_flags)
@@ -38,6 +43,9 @@ foreach(folder IN LISTS BITALE_FOLDERS)
   bitale_object_library(bitale_${name} ${sources})
   if(BITALE_SANITIZE AND NOT BITALE_FUZZERS AND folder IN_LIST BITALE_OPTIMISED_FOLDERS)
     target_compile_options(bitale_${name} PRIVATE -O1)
+    bitale_precompile(bitale_${name} optimised)
+  elseif(BITALE_SANITIZE)
+    bitale_precompile(bitale_${name} library)
   endif()
   foreach(package IN LISTS BITALE_PACKAGES_${name})
     string(REGEX REPLACE "::.*" "" package_name "${package}")

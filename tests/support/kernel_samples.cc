@@ -49,7 +49,8 @@ Kernel bias_gelu() {
   const Scalar by = b.load(scale, {});
   b.loop(LoopKind::parallel, rows, [&](Scalar r) {
     b.loop(LoopKind::vector, columns, [&](Scalar c) {
-      const Scalar v = b.load(x, at(r, columns, c)) + b.load(bias, at(c));
+      const Scalar offset = b.load(bias, at(c));
+      const Scalar v = b.load(x, at(r, columns, c)) + offset;
       const Scalar e = call(ScalarOp::erf, {v * b.constant(0.70710678118654752, DType::f32)});
       const Scalar gelu = v * b.constant(0.5, DType::f32) * (e + b.constant(1, DType::f32));
       b.store(y, at(r, columns, c), gelu * by);

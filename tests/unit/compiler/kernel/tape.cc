@@ -213,9 +213,15 @@ Tape::Handle Tape::scale_by_power(Handle x, Handle n) {
 
 namespace {
 
+// As AVX-512's scalef: NaN for an n that is NaN, and any finite n.
+template <class T>
+T scaled(T x, T n) {
+  return std::isnan(n) ? n : std::scalbn(x, static_cast<int>(std::clamp(n, T{-10000}, T{10000})));
+}
+
 void run_scale(bool wide, const Args& args, Block& out) {
-  if (wide) return each<double>(args, out, [](double x, double n) { return std::scalbn(x, static_cast<int>(n)); });
-  each<float>(args, out, [](float x, float n) { return std::scalbn(x, static_cast<int>(n)); });
+  if (wide) return each<double>(args, out, scaled<double>);
+  each<float>(args, out, scaled<float>);
 }
 
 void run_instruction(ScalarOp op, DType result, DType operand, bool fuses, const Args& args, Block& out) {
