@@ -32,7 +32,7 @@ BuiltModel built(const ModelRow& row, const TrainOptions& options) {
   check(row, options);
   BuildOptions build{.variant = options.variant, .seed = static_cast<std::uint32_t>(options.seed)};
   if (row.sequences()) {
-    build.hidden = options.hidden;
+    if (options.hidden > 0) build.hidden = options.hidden;
     build.vocabulary = options.vocabulary;
   }
   return row.build(build);

@@ -45,7 +45,8 @@ struct TrainOptions {
 
   std::int64_t shift = 1;  // every time a digit is seen, it is moved by up to so many pixels each way
 
-  std::int64_t hidden = 128, vocabulary = 10000;
+  std::int64_t hidden = 0;  // 0: the variant's
+  std::int64_t vocabulary = 10000;
   std::int64_t max_length = 100;  // reviews of so many words or more are left out; 0: none
   std::int64_t window = 0;        // of every so many batches, reviews are sorted by length; 0: of none
 

@@ -199,7 +199,7 @@ TEST_CASE("settings of reviews that make no sense") {
     change(o);
     trainer(o);
   };
-  CHECK_THROWS_WITH(with([](auto& o) { o.hidden = 0; }), contains("the hidden must be at least 1, 0 was given"));
+  CHECK_THROWS_WITH(with([](auto& o) { o.hidden = -1; }), contains("the hidden must be 0 or positive, -1 was given"));
   CHECK_THROWS_WITH(with([](auto& o) { o.momentum = 0.5; }), contains("adam takes no momentum, 0.5 was given"));
   CHECK_THROWS_WITH(with([](auto& o) { o.optimizer = "best"; }),
                     contains("must be one of " + optimizer_names() + ", best was given"));
