@@ -24,7 +24,7 @@ if(BITALE_SANITIZE)
   bitale_precompiled_set(optimised ${BITALE_STANDARD_HEADERS} OPTIONS -O1)
 endif()
 
-# Initial weights wait for Eigen's singular values, 40 times as long without optimisation. With it, checks of undefined
+# Initial weights wait for Eigen's singular values, most of what short runs of an LSTM take without optimisation. With it, checks of undefined
 # behaviour in Eigen's templates make them compile for three times as long. All that uses Eigen is compiled so, for the
 # linker keeps one of equal templates, and it may be the slow one.
 if(BITALE_SANITIZE STREQUAL "address,undefined")
