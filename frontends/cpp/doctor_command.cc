@@ -11,6 +11,7 @@
 #include "frontends/cpp/command.h"
 #include "frontends/cpp/commands.h"
 #include "runtime/base/flags.h"
+#include "runtime/base/sanitizers.h"
 #include "runtime/base/version.h"
 #include "runtime/device/cpu.h"
 #include "runtime/device/pool.h"
@@ -28,11 +29,8 @@ std::string build_type() {
   std::string type = "debug";
 #endif
   if (BITALE_VERIFY) type += ", internal verification";
-#if defined(__SANITIZE_ADDRESS__)
-  type += ", address sanitizer";
-#elif defined(__SANITIZE_THREAD__)
-  type += ", thread sanitizer";
-#endif
+  if (address_sanitizer) type += ", address sanitizer";
+  if (thread_sanitizer) type += ", thread sanitizer";
   return type;
 }
 
