@@ -18,6 +18,7 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
   app.add_option("--threads", options.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   app.add_option("--isa", options.isa, "instruction set: v2, v3, v4 (the best that this CPU executes)");
   add_conv_option(app, options.conv);
+  add_device_option(app, options.device);
   app.add_flag("--constant-batch", options.constant_batch, "compile for this batch alone");
   app.add_option_function<std::string>(
          "--last-layer", [&options](const std::string& v) { options.random_last_layer = v == "random"; },

@@ -29,7 +29,7 @@ constexpr int one_batch_warmup = 20, one_batch_iterations = 100;  // of a model 
 
 struct Settings {
   SubjectOptions subject;
-  std::string device = "cpu", json;
+  std::string json;
   int warmup = -1, iterations = -1;  // negative: those of the study
 };
 
@@ -50,7 +50,6 @@ struct Report {
 bool parse(Settings& s, std::span<const std::string> arguments) {
   CLI::App app("Measures a network: running times, compile times, memory.", "bitale bench");
   add_subject_options(app, s.subject);
-  app.add_option("--device", s.device, "cpu")->check(CLI::IsMember(std::vector<std::string>{"cpu"}));
   app.add_option("--iterations", s.iterations, "timed calls of each function, or epochs (those of the study)")
       ->check(CLI::PositiveNumber);
   app.add_option("--warmup", s.warmup, "calls or epochs before them (those of the study)")
@@ -131,7 +130,7 @@ Json to_json(const Report& r) {
   j["model"] = r.model;
   if (!r.step.empty()) j["step"] = r.step;
   j["variant"] = r.variant;
-  j["device"] = "cpu";
+  j["device"] = r.subject.device;
   j["threads"] = r.timing.threads;
   j["batch"] = r.subject.batch;
   if (r.epoch) {

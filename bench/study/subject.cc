@@ -12,6 +12,7 @@ constexpr std::uint32_t data_seed = 1;
 
 FunctionOptions function_options(const SubjectOptions& options, const char* part) {
   return {.name = options.model + "_" + (options.step.empty() ? "" : options.step + "_") + part,
+          .device = options.device,
           .threads = options.threads,
           .isa = options.isa,
           .unused_inputs = true,
@@ -55,6 +56,7 @@ std::vector<std::string> to_arguments(const SubjectOptions& options) {
                                     std::to_string(options.threads)};
   if (!options.variant.empty()) words.insert(words.end(), {"--variant", options.variant});
   if (!options.step.empty()) words.insert(words.end(), {"--step", options.step});
+  if (options.device != "cpu") words.insert(words.end(), {"--device", options.device});
   if (!options.isa.empty()) words.insert(words.end(), {"--isa", options.isa});
   if (options.conv != ConvAlgorithm::automatic) words.insert(words.end(), {"--conv", to_string(options.conv)});
   if (options.constant_batch) words.emplace_back("--constant-batch");

@@ -28,6 +28,7 @@ struct SubjectOptions {
   std::optional<bool> dropout{};  // what training descends on; absent: as in the study, which the model decides
   int threads = 0;
   std::string isa{};
+  std::string device = "cpu";
   ConvAlgorithm conv = ConvAlgorithm::automatic;  // of convolutions that name none
 };
 

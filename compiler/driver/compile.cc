@@ -8,6 +8,7 @@
 #include "compiler/codegen/codegen.h"
 #include "compiler/driver/build_id.h"
 #include "compiler/driver/cache.h"
+#include "compiler/driver/device.h"
 #include "compiler/driver/dump.h"
 #include "compiler/driver/generate.h"
 #include "compiler/driver/kernel_cache.h"
@@ -37,12 +38,17 @@ std::vector<std::string> split(const std::string& text) {
   return out;
 }
 
-std::string settings_of(const CompileOptions& o, Isa isa) {
+// What the code depends on beside the graph and the options.
+std::string target_settings(const Driver* device, Isa isa) {
+  if (device) return device_settings(*device);
+  return fmt::format("isa {} generator '{}'", to_string(isa), codegen::host_generator_version());
+}
+
+std::string settings_of(const CompileOptions& o, const Driver* device, Isa isa) {
   std::string algorithms;
   for (const auto& [ops, algorithm] : o.algorithms) algorithms += ops + "=" + algorithm + " ";
-  return fmt::format("level {} relaxed {} algorithms '{}' isa {} abi {} disabled '{}' generator '{}' build {}", o.level,
-                     o.relaxed, algorithms, to_string(isa), abi_version, flags().disable,
-                     codegen::host_generator_version(), build_id());
+  return fmt::format("level {} relaxed {} algorithms '{}' {} abi {} disabled '{}' build {}", o.level, o.relaxed,
+                     algorithms, target_settings(device, isa), abi_version, flags().disable, build_id());
 }
 
 // The optimised graph, with its phases noted in the report.
@@ -105,6 +111,7 @@ bool is_quick(const CompileOptions& options) { return options.level == 0; }
 // With the step checker for the program, if there is to be one.
 std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(const lower::FunctionGraph& graph,
                                                                                 const CompileOptions& options, Isa isa,
+                                                                                const Driver* device,
                                                                                 const KernelCache& kernels,
                                                                                 CompileReport& report) {
   const lower::FunctionGraph optimised = optimise(graph, options, report);
@@ -116,7 +123,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
   leave_to_tuner(l.program, options.level);
   for (const kernel::Kernel& k : l.kernels) kernel::verify(k);
   dump(graph.name, "kernels", text_of(l.kernels));
-  generate(l, isa, is_quick(options), kernels, report);
+  device ? generate_for_device(l, *device, report) : generate(l, isa, is_quick(options), kernels, report);
   program::verify(l.program);
   dump(graph.name, "program", program::to_string(l.program));
   return {std::move(l.program), options.check ? step_checker(l) : nullptr};
@@ -132,13 +139,14 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& given)
   CompileReport& report = out.report;
   report.function = graph.name;
   const Isa isa = options.isa.empty() ? default_isa() : isa_from_text(options.isa);
+  const std::shared_ptr<Driver> device = options.device == "cpu" ? nullptr : open_driver(options.device);
   const Cache cache = options.use_cache && !options.check && !is_process_local(graph) ? Cache::from_flags() : Cache("");
   const std::vector<SourceLine> lines = canonical_lines(graph);
   std::optional<program::Program> program;
   Digest key;
   if (cache.enabled()) {
     const Clock clock;
-    key = cache_key(graph, settings_of(options, isa));
+    key = cache_key(graph, settings_of(options, device.get(), isa));
     program = cache.load(key);
     if (program) decode_lines(*program, lines);
     report.phases.push_back({"look in the cache", clock.seconds(), 0, program ? "hit" : "miss"});
@@ -146,18 +154,19 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& given)
   report.cache = !cache.enabled() ? "off" : program ? "hit" : "miss";
   if (!program) {
     const KernelCache kernels(cache, isa, is_quick(options));
-    std::tie(program, out.checker) = build(graph, options, isa, kernels, report);
+    std::tie(program, out.checker) = build(graph, options, isa, device.get(), kernels, report);
     if (cache.enabled()) {
       const Clock clock;
       program::Program stored = *program;
       encode_lines(stored, lines);
-      if (cache.store(key, stored)) kernels.add(stored.entries, key);
+      if (cache.store(key, stored) && !device) kernels.add(stored.entries, key);
       report.phases.push_back({"write to the cache", clock.seconds(), 0, ""});
     }
   }
   const Clock load;
   out.program = std::make_shared<const program::Program>(std::move(*program));
-  auto runnable = std::make_shared<executor::Runnable>(out.program, target_of(isa));
+  auto runnable = device ? std::make_shared<executor::Runnable>(out.program, device)
+                         : std::make_shared<executor::Runnable>(out.program, target_of(isa));
   runnable->tune_with(tuning_records(cache));
   if (out.checker) runnable->check_steps(out.checker);
   out.runnable = std::move(runnable);
@@ -185,6 +194,7 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   leave_to_tuner(l.program, options.level);
   s.kernels = text_of(l.kernels);
   s.program = program::to_string(l.program);
+  s.cuda = cuda_text(l);
   return s;
 }
 

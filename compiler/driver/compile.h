@@ -13,9 +13,10 @@
 namespace bitale::driver {
 
 struct CompileOptions {
-  int level = 2;         // O0..O3
-  std::string isa;       // "v2", "v3", "v4"; empty: default_isa()
-  bool relaxed = false;  // relaxed rules
+  int level = 2;               // O0..O3
+  std::string device = "cpu";  // or one of open_driver() (runtime/device/driver.h)
+  std::string isa;             // "v2", "v3", "v4"; empty: default_isa()
+  bool relaxed = false;        // relaxed rules
   bool use_cache = true;
   bool check = false;  // every step of every call against the interpreter; also by the flag. Comes from no cache then
   std::map<std::string, std::string> algorithms{};  // as in rewrite::PassContext
@@ -32,7 +33,7 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& option
 
 // The stages as text, for `bitale graph` and the documentation.
 struct Stages {
-  std::string input, optimised, kernels, program;
+  std::string input, optimised, kernels, program, cuda;
   std::string input_dot, optimised_dot;
 };
 Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& options = {});

@@ -7,6 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "runtime/device/driver.h"
+
 namespace bitale {
 namespace {
 
@@ -52,6 +54,16 @@ void add_conv_option(CLI::App& app, ConvAlgorithm& algorithm) {
          "--conv", [&algorithm](const std::string& name) { algorithm = conv_algorithm(name); },
          "what computes convolutions: " + names + " (automatic)")
       ->check(CLI::IsMember(each));
+}
+
+void add_device_option(CLI::App& app, std::string& device) {
+  const auto known = [](const std::string& name) -> std::string {
+    if (name == "cpu" || is_device_name(name)) return {};
+    return name + " not in {cpu,cuda,cuda:1,...,emulated}";
+  };
+  app.add_option("--device", device,
+                 "cpu; cuda or cuda:1, a GPU; emulated: the GPU's kernels played by the CPU, very slow (cpu)")
+      ->check(CLI::Validator(known, "NAME", "device"));
 }
 
 }  // namespace bitale

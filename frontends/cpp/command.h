@@ -30,7 +30,8 @@ class UsageError : public Error {
 // False if help was asked for, and printed. What cannot be parsed is a UsageError that says what can be given instead.
 bool parse_command_line(CLI::App& app, std::span<const std::string> arguments);
 
-// --conv ALGORITHM, of commands that compile networks.
+// --conv ALGORITHM and --device NAME, of commands that compile networks. A device need not be there yet.
 void add_conv_option(CLI::App& app, ConvAlgorithm& algorithm);
+void add_device_option(CLI::App& app, std::string& device);
 
 }  // namespace bitale

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "compiler/codegen/codegen.h"
+#include "compiler/codegen/cuda/emulate.h"
+#include "compiler/codegen/cuda/nvrtc.h"
 #include "compiler/driver/cache.h"
 #include "frontends/cpp/command.h"
 #include "frontends/cpp/commands.h"
@@ -14,6 +16,7 @@
 #include "runtime/base/sanitizers.h"
 #include "runtime/base/version.h"
 #include "runtime/device/cpu.h"
+#include "runtime/device/driver.h"
 #include "runtime/device/pool.h"
 #include "runtime/library/library.h"
 
@@ -80,6 +83,26 @@ void print_libraries() {
     fmt::print("  {:<14} {:<10} {}\n", s.name, s.available ? s.version : "not found", s.detail);
 }
 
+template <class F>
+std::string found_or_why(F find) {
+  try {
+    return find();
+  } catch (const Error& e) {
+    return e.what();
+  }
+}
+
+void print_devices() {
+  fmt::print("\ndevices beside the CPU\n");
+  const auto device = [](const char* what, const std::string& found) { fmt::print("  {:<14} {}\n", what, found); };
+  device("cuda", found_or_why([] { return open_driver("cuda")->target(); }));
+  device("its compiler", found_or_why([] {
+           const codegen::cuda::Nvrtc& nvrtc = codegen::cuda::Nvrtc::get();
+           return fmt::format("NVRTC {}, {}", nvrtc.version(), nvrtc.path());
+         }));
+  device("emulated", found_or_why([] { return codegen::cuda::host_compiler(); }));
+}
+
 void print_flags() {
   fmt::print("\nenvironment flags (with their values if they are not the defaults)\n");
   for (const FlagRow& flag : flag_rows()) {
@@ -106,6 +129,7 @@ int doctor_command(std::span<const std::string> arguments) {
   row("function cache", cache_state());
   row("code generator", code_generator(load));
   print_libraries();
+  print_devices();
   print_flags();
   return 0;
 }

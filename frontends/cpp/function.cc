@@ -6,6 +6,7 @@
 #include "frontends/cpp/givens.h"
 #include "ops/api/ops.h"
 #include "runtime/base/error.h"
+#include "runtime/device/driver.h"
 #include "runtime/device/pool.h"
 
 namespace bitale {
@@ -112,13 +113,19 @@ Built build(const std::vector<Tensor>& inputs, const std::vector<Tensor>& output
   return b;
 }
 
+void check_device(const FunctionOptions& o) try {
+  if (o.device != "cpu") open_driver(o.device);
+} catch (const Error& e) {
+  throw Error(o.name + ": " + e.what());
+}
+
 driver::CompileOptions compile_options(const FunctionOptions& o) {
-  if (o.device != "cpu") throw Error(o.name + ": device '" + o.device + "' is not known; this build has: cpu");
+  check_device(o);
   if (o.level < 0 || o.level > 3)
     throw Error(o.name + ": the optimisation level is 0 to 3, got " + std::to_string(o.level));
   if (o.threads < 0)
     throw Error(o.name + ": the number of threads must not be negative, got " + std::to_string(o.threads));
-  driver::CompileOptions options{o.level, o.isa, o.relaxed, o.cache, o.check};
+  driver::CompileOptions options{o.level, o.device, o.isa, o.relaxed, o.cache, o.check};
   if (o.conv != ConvAlgorithm::automatic) options.algorithms["conv"] = to_string(o.conv);
   return options;
 }
@@ -153,7 +160,7 @@ Stages stages(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outp
   ensure_ready();
   const Built b = build(inputs, outputs, options, at);
   driver::Stages s = driver::show_stages(b.graph, compile_options(options));
-  return {s.input, s.optimised, s.kernels, s.program, s.input_dot, s.optimised_dot};
+  return {s.input, s.optimised, s.kernels, s.program, s.cuda, s.input_dot, s.optimised_dot};
 }
 
 namespace {

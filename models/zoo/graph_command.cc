@@ -32,6 +32,7 @@ const StageText stage_rows[] = {
     {"optimised", &Stages::optimised, &Stages::optimised_dot},
     {"kernels", &Stages::kernels, nullptr},
     {"program", &Stages::program, nullptr},
+    {"cuda", &Stages::cuda, nullptr},
 };
 
 std::vector<std::string> stage_names() {
@@ -43,7 +44,7 @@ std::vector<std::string> stage_names() {
 bool parse(Settings& s, std::span<const std::string> arguments) {
   CLI::App app("Prints a network as the compiler sees it.", "bitale graph");
   app.add_option("model", s.model, "one of: " + model_names())->required();
-  app.add_option("--stage", s.stage, "input, optimised, kernels or program (optimised)")
+  app.add_option("--stage", s.stage, "input, optimised, kernels, program or cuda (optimised)")
       ->check(CLI::IsMember(stage_names()));
   app.add_option("--function", s.function, "forward or gradient (forward)")
       ->check(CLI::IsMember(std::vector<std::string>{"forward", "gradient"}));

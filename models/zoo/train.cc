@@ -113,11 +113,15 @@ void Trainer::compile(Phase& phase) {
     evaluation.push_back(right_answers(model.logits, model.inputs.back()));
   }
   const std::string name = model.step.empty() ? model.name : model.name + "_" + model.step;
-  phase.train = function(
-      model.inputs, training,
-      {.updates = updates.updates, .name = name + "_train", .threads = options_.threads, .conv = options_.conv});
-  phase.evaluate = function(model.inputs, evaluation,
-                            {.name = name + "_evaluate", .threads = options_.threads, .conv = options_.conv});
+  phase.train = function(model.inputs, training,
+                         {.updates = updates.updates,
+                          .name = name + "_train",
+                          .device = options_.device,
+                          .threads = options_.threads,
+                          .conv = options_.conv});
+  phase.evaluate = function(
+      model.inputs, evaluation,
+      {.name = name + "_evaluate", .device = options_.device, .threads = options_.threads, .conv = options_.conv});
 }
 
 std::vector<std::string> Trainer::Phase::names() const {

@@ -34,6 +34,7 @@ struct Settings {
   int threads = 0, loader_threads = 0;
   std::int64_t prefetch = TrainOptions().prefetch;
   ConvAlgorithm conv = ConvAlgorithm::automatic;
+  std::string device = "cpu";
 };
 
 // "(64)", or where models differ "(lenet 64, lstm 16)", of a setting or of what else `value` says.
@@ -111,6 +112,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_flag("--no-pretrain", s.no_pretrain, "the same as --pretrain-epochs 0");
   app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   add_conv_option(app, s.conv);
+  add_device_option(app, s.device);
   app.add_option("--loader-threads", s.loader_threads, "that load pictures; 0: as many as --threads 0 has (0)")
       ->check(CLI::Range(0, 1024));
   app.add_option("--prefetch", s.prefetch, "batches of pictures that are loaded ahead (2)")->check(CLI::Range(1, 64));
@@ -158,6 +160,7 @@ TrainOptions options_for(const Settings& s, const ModelRow& model, const NamedAr
   for (const auto& [row, value] : s.given) row->set(o, value);
   check_policy(s, find_rate_policy(o.policy));
   o.threads = s.threads;
+  o.device = s.device;
   o.conv = s.conv;
   o.loader_threads = s.loader_threads;
   o.prefetch = s.prefetch;

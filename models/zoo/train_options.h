@@ -51,6 +51,7 @@ struct TrainOptions {
   std::int64_t window = 0;        // of every so many batches, reviews are sorted by length; 0: of none
 
   int threads = 0;  // 0: the default of functions
+  std::string device = "cpu";
   ConvAlgorithm conv = ConvAlgorithm::automatic;
 
   // Of what loads pictures; results do not depend on them.

@@ -27,9 +27,13 @@ std::string described(const Program& program, std::size_t output) {
 
 }  // namespace
 
+// What a device has is not fetched to find out.
 bool overlap(const Array& a, const Array& b) {
-  const auto *first = static_cast<const std::uint8_t*>(a.data()), *second = static_cast<const std::uint8_t*>(b.data());
   if (a.bytes() == 0 || b.bytes() == 0) return false;
+  if (a.storage() == b.storage()) return true;
+  const auto *first = static_cast<const std::uint8_t*>(a.storage()->address()),
+             *second = static_cast<const std::uint8_t*>(b.storage()->address());
+  if (!first || !second) return false;
   return std::less<>()(first, second + b.bytes()) && std::less<>()(second, first + a.bytes());
 }
 
@@ -96,7 +100,8 @@ bool CallMemory::only_touched_by(const Array& memory, std::size_t input) const {
 bool CallMemory::may_be_over(const Array& array, const Buffer& b) const {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     if (!overlap(array, inputs_[i])) continue;
-    const bool same = array.data() == inputs_[i].data() && array.bytes() == inputs_[i].bytes();
+    const bool same =
+        array.storage()->address() == inputs_[i].storage()->address() && array.bytes() == inputs_[i].bytes();
     if (guarded_ || !same || std::find(b.over.begin(), b.over.end(), static_cast<int>(i)) == b.over.end()) return false;
   }
   return true;
@@ -130,7 +135,7 @@ std::int64_t CallMemory::new_bytes() const {
   return bytes;
 }
 
-void CallMemory::make(bool zeros, bool spare_allowed) {
+void CallMemory::make(bool zeros, bool spare_allowed, const NewStorage& on_device) {
   for (std::size_t i = 0; i < arrays_.size(); ++i) {
     const Buffer& b = program().buffers[i];
     if (homes_[i] == Home::given && zeros && b.role == Role::output)
@@ -140,6 +145,10 @@ void CallMemory::make(bool zeros, bool spare_allowed) {
     const Array spare = b.role == Role::update && spare_allowed ? one_of(options_.spare, at(b.index)) : Array();
     if (!spare.empty() && spare.storage()->size() == at(placement_.bytes[i])) {
       arrays_[i] = Array(b.storage, std::move(shape), spare.storage());
+      continue;
+    }
+    if (on_device) {
+      arrays_[i] = Array(b.storage, std::move(shape), on_device(at(placement_.bytes[i])));
       continue;
     }
     try {

@@ -6,6 +6,8 @@
 // memory with an input that it may not be over, and where the output is a view of something else.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -23,8 +25,10 @@ class CallMemory {
   CallMemory(const Layout& layout, const program::Placement& placement, std::span<const Array> inputs,
              std::span<const Array> shareds, const CallOptions& options, bool guarded);
 
-  // Takes what is new. Full of zeros, and no spare memory, if the NaN guard is on; no spare memory in guard mode.
-  void make(bool zeros, bool spare_allowed);
+  // Takes what is new. Full of zeros, and no spare memory, if the NaN guard is on; no spare memory in guard mode. On a
+  // device what is new is there.
+  using NewStorage = std::function<std::shared_ptr<Storage>(std::size_t bytes)>;
+  void make(bool zeros, bool spare_allowed, const NewStorage& on_device = {});
 
   std::int64_t new_bytes() const;                               // that make() takes, spare memory included
   const std::vector<Array>& arrays() const { return arrays_; }  // by root buffer; empty: in the frame

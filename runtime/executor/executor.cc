@@ -12,6 +12,7 @@
 #include "runtime/base/flags.h"
 #include "runtime/device/pool.h"
 #include "runtime/executor/call_memory.h"
+#include "runtime/executor/device.h"
 #include "runtime/executor/report.h"
 #include "runtime/executor/tune.h"
 #include "runtime/executor/walk.h"
@@ -122,6 +123,7 @@ struct Runnable::State {
   const Layout layout;
   std::vector<const Step*> steps;  // by id
   std::shared_ptr<const StepChecker> checker;
+  std::unique_ptr<const DeviceCode> device;  // null: the CPU
 
   std::mutex mutex;                  // of what follows
   std::list<Remembered> remembered;  // latest first
@@ -163,7 +165,7 @@ std::shared_ptr<const Prepared> Runnable::State::prepare(std::vector<std::int64_
     return found->prepared;
   }
   auto prepared = std::make_shared<Prepared>(layout, place(*program, std::move(extents), threads));
-  tune(layout, entries, target, prepared, *records, choices);
+  if (!device) tune(layout, entries, target, prepared, *records, choices);
   remembered.push_front({prepared, {}});
   if (remembered.size() > remembered_placements) remembered.pop_back();
   return prepared;
@@ -183,7 +185,7 @@ std::unique_ptr<Frame> Runnable::State::take_frame(std::vector<std::int64_t> ext
   }
   const std::int64_t bytes = prepared->placement.arena_bytes;
   try {
-    return std::make_unique<Frame>(layout, std::move(prepared), entries);
+    return std::make_unique<Frame>(layout, std::move(prepared), entries, device.get());
   } catch (const Error& e) {
     no_memory(*program, "its temporaries", e.what());
   } catch (const std::bad_alloc&) {
@@ -265,6 +267,12 @@ Runnable::Runnable(std::shared_ptr<const Program> program, const std::string& ta
   state_->target = target;
 }
 
+Runnable::Runnable(std::shared_ptr<const Program> program, std::shared_ptr<Driver> driver) {
+  auto code = std::make_unique<const DeviceCode>(driver, program->blobs[blob_for(*program, driver->target())]);
+  state_ = std::make_unique<State>(std::move(program), std::vector<const void*>(), nullptr);
+  state_->device = std::move(code);
+}
+
 Runnable::Runnable(std::shared_ptr<const Program> program, std::vector<const void*> entries) {
   if (entries.size() != program->entries.size())
     throw Error(fmt::format("program '{}' has {} entries, and {} functions are given", program->name,
@@ -282,17 +290,34 @@ void Runnable::check_steps(std::shared_ptr<const StepChecker> checker) { state_-
 
 namespace {
 
-CallOptions with_flags(CallOptions options) {
+CallOptions with_flags(CallOptions options, bool on_device) {
+  if (on_device) options.threads = std::min(options.threads, 1);
   options.profile = options.profile || flags().profile;
   options.nan_guard = options.nan_guard || flags().nan_guard;
   return options;
+}
+
+// What is only read stays on the device that has it, too.
+void* memory_of(const Frame& frame, std::size_t root, const Array& array) {
+  const Role role = frame.layout.groups.role[root];
+  const bool read = role == Role::input || role == Role::shared;
+  return read ? const_cast<void*>(array.storage()->read()) : array.storage()->data();
+}
+
+void run_on_threads(Frame& frame, const std::vector<Array>& arrays) {
+  run_region(frame.threads, [&](int thread) {
+    ThreadState& s = frame.states[at(thread)];
+    for (std::size_t i = 0; i < arrays.size(); ++i)
+      if (!arrays[i].empty()) s.tables.set_pointer(frame.layout, static_cast<int>(i), memory_of(frame, i, arrays[i]));
+    Walker(s).run_all();
+  });
 }
 
 }  // namespace
 
 CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> shareds,
                           const CallOptions& given) const {
-  const CallOptions options = with_flags(given);
+  const CallOptions options = with_flags(given, state_->device != nullptr);
   if (options.threads < 1) throw Error(fmt::format("a call on {} threads", options.threads));
   std::unique_ptr<Frame> frame = state_->take_frame(state_->extents_of(inputs, shareds), options.threads);
   frame->begin(options.nan_guard);
@@ -300,16 +325,11 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   if (options.profile) frame->costs.assign(state_->steps.size(), {});
   CallMemory memory = state_->memory_of(*frame->prepared, inputs, shareds, options);
   // The guards want fresh memory: bounded by a page of its own, or known to be finite.
-  memory.make(frame->nan_guard, !frame->guard && !frame->nan_guard);
+  CallMemory::NewStorage on_device;
+  if (state_->device) on_device = [&](std::size_t bytes) { return new_on_device(state_->device->driver, bytes); };
+  memory.make(frame->nan_guard, !frame->guard && !frame->nan_guard, on_device);
   frame->packs = state_->take_packs(*frame, shareds, options.versions);
-  run_region(frame->threads, [&](int thread) {
-    ThreadState& s = frame->states[at(thread)];
-    const std::vector<Array>& arrays = memory.arrays();
-    for (std::size_t i = 0; i < arrays.size(); ++i)
-      if (!arrays[i].empty())
-        s.tables.set_pointer(state_->layout, static_cast<int>(i), const_cast<void*>(arrays[i].data()));
-    Walker(s).run_all();
-  });
+  state_->device ? run_on_device(*frame, memory.arrays()) : run_on_threads(*frame, memory.arrays());
   std::string failed;
   if (const Failure* f = frame->failure()) failed = failure_text(*f);
   CallResult result;
@@ -322,7 +342,7 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
 
 Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<const Array> shareds,
                                     const CallOptions& given) const {
-  CallOptions options = with_flags(given);
+  CallOptions options = with_flags(given, state_->device != nullptr);
   options.owned.assign(shareds.size(), true);
   const std::lock_guard lock(state_->mutex);
   const auto prepared = state_->prepare(state_->extents_of(inputs, shareds), options.threads);

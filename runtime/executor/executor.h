@@ -1,4 +1,4 @@
-// Runs a Program on the CPU.
+// Runs a Program on the CPU, or on a device (device.h).
 //
 // A Runnable is a Program with its code loaded; it is immutable and may be run by several threads at once (each call
 // takes a frame: arena and argument tables; frames are kept for reuse). One call is one region: every thread walks the
@@ -23,6 +23,10 @@
 #include "runtime/executor/tuning.h"
 #include "runtime/memory/array.h"
 #include "runtime/program/program.h"
+
+namespace bitale {
+class Driver;
+}
 
 namespace bitale::executor {
 
@@ -64,6 +68,8 @@ class Runnable {
  public:
   // Picks the blob for `target`; a Program without one is an Error that lists what it has.
   Runnable(std::shared_ptr<const program::Program> program, const std::string& target);
+  // On a device, from the blob for its target; CallOptions::threads is of no account then.
+  Runnable(std::shared_ptr<const program::Program> program, std::shared_ptr<Driver> driver);
   // Functions of this process instead of a blob, one per entry (tests, emulation).
   Runnable(std::shared_ptr<const program::Program> program, std::vector<const void*> entries);
   ~Runnable();

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/base/flags.h"
+#include "runtime/executor/device.h"
 #include "runtime/executor/matrix_call.h"
 #include "runtime/library/form.h"
 
@@ -47,7 +48,7 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
   const Step& s = *step.step;
   if (const auto* k = std::get_if<KernelStep>(&s.node)) {
     facts.serial = is_small(*layout.program, p, *k);
-  } else if (const auto* c = std::get_if<ContractionStep>(&s.node)) {
+  } else if (const auto* c = std::get_if<ContractionStep>(&s.node); c && c->whole.entry < 0) {
     facts.blocking = plan_contraction(*c, p.extents, threads);
     if (candidate_of(*c) == ContractionCandidate::openblas) facts.matrix = matrix_form(*c, p.extents);
     if (facts.matrix) facts.matrix_function = matrix_function(c->dtype);
@@ -112,7 +113,7 @@ void Prepared::plan_packs(const Layout& layout) {
   for (std::size_t i = 0; i < layout.steps.size(); ++i) {
     const auto* c = std::get_if<ContractionStep>(&layout.steps[i].step->node);
     StepFacts& f = facts.steps[i];
-    if (!c || f.matrix) continue;
+    if (!c || f.matrix || c->whole.entry >= 0) continue;
     const auto keep = [&](Side side, int buffer) {
       const int root = layout.groups.root[at(buffer)];
       const std::int64_t elements = placement.bytes[at(root)] / static_cast<std::int64_t>(size_of(c->dtype));
@@ -144,7 +145,7 @@ void Prepared::plan_loop_packs(const StepLayout& loop, const Layout& body, const
   for (std::size_t i = 0; i < body.steps.size(); ++i) {
     const auto* c = std::get_if<ContractionStep>(&body.steps[i].step->node);
     StepFacts& s = f.steps[i];
-    if (!c || s.matrix) continue;
+    if (!c || s.matrix || c->whole.entry >= 0) continue;
     const auto keep = [&](Side side, int buffer) {
       const int root = body.groups.root[at(buffer)];
       if (std::find(invariant.begin(), invariant.end(), root) == invariant.end()) return;
@@ -170,14 +171,16 @@ void Prepared::run_by_matrix_call(std::size_t step, MatrixForm form, library::Li
   packs = std::make_shared<Packs>(kept);
 }
 
-Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const std::vector<const void*>& entries_)
+Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const std::vector<const void*>& entries_,
+             const DeviceCode* device_)
     : layout(l),
       prepared(std::move(prepared_)),
       entries(entries_),
+      device(device_),
       threads(prepared->serial ? 1 : prepared->placement.threads),
       states(at(threads)),
       guard(flags().guard) {
-  if (!guard) memory.push_back(Storage::allocate(at(prepared->placement.arena_bytes)));
+  if (!guard) arena_ = take(prepared->placement.arena_bytes);
   if (prepared->loop_pack_bytes > 0) loop_packs = Storage::allocate(at(prepared->loop_pack_bytes));
   std::vector<Tables*> tables;
   for (std::size_t i = 0; i < states.size(); ++i) {
@@ -189,6 +192,19 @@ Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const s
     tables.push_back(&states[i].tables);
   }
   place(layout, prepared->placement, std::move(tables));
+}
+
+// Memory for as long as the frame lives.
+void* Frame::take(std::int64_t bytes) {
+  if (device) return device_memory.emplace_back(device->driver, at(bytes)).data();
+  return memory.emplace_back(Storage::allocate(at(bytes)))->data();
+}
+
+void* Frame::constant(const Array& value) {
+  if (!device) return const_cast<void*>(value.data());
+  void* copy = take(static_cast<std::int64_t>(value.bytes()));
+  device->driver->to_device(copy, value.data(), value.bytes());
+  return copy;
 }
 
 // Buffers of the arena and constants get their addresses once; the rest is set by each call, iteration or branch. A
@@ -204,21 +220,22 @@ void Frame::place(const Layout& l, const Placement& p, std::vector<Tables*> tabl
   for (std::size_t i = 0; i < program.buffers.size(); ++i) {
     const Buffer& b = program.buffers[i];
     if (l.groups.root[i] != static_cast<int>(i)) continue;
-    if (b.role == Role::constant)
-      for (Tables* t : tables)
-        t->set_pointer(l, static_cast<int>(i), const_cast<void*>(l.constants[at(b.index)].data()));
+    if (b.role == Role::constant) {
+      void* const value = constant(l.constants[at(b.index)]);
+      for (Tables* t : tables) t->set_pointer(l, static_cast<int>(i), value);
+    }
     if (p.offsets[i] < 0) continue;
     const bool own_piece = b.role == Role::workspace || local[i];
     const std::int64_t piece = own_piece ? rounded(p.bytes[i]) : 0;
     std::uint8_t* base = nullptr;
     if (guard) {
       const std::int64_t bytes = own_piece ? piece * p.threads : rounded(p.bytes[i]) * (p.pieces[i] - 1) + p.bytes[i];
-      memory.push_back(Storage::allocate(at(bytes)));
-      base = static_cast<std::uint8_t*>(memory.back()->data());
+      base = static_cast<std::uint8_t*>(take(bytes));
     } else {
-      base = static_cast<std::uint8_t*>(memory.front()->data()) + p.offsets[i];
+      base = static_cast<std::uint8_t*>(arena_) + p.offsets[i];
     }
-    if (b.keep) std::memset(base, 0, at(p.bytes[i]));
+    if (b.keep && device) device->driver->fill(base, 0, at(p.bytes[i]));
+    if (b.keep && !device) std::memset(base, 0, at(p.bytes[i]));
     for (std::size_t t = 0; t < tables.size(); ++t) {
       void* address = base + piece * static_cast<std::int64_t>(t);
       tables[t]->own[i] = address;

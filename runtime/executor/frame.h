@@ -4,11 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "runtime/device/driver.h"
 #include "runtime/device/pool.h"
 #include "runtime/executor/layout.h"
 #include "runtime/executor/packs.h"
@@ -114,15 +116,24 @@ struct alignas(64) ThreadState {
   Tables tables;
 };
 
+struct DeviceCode;
+
 struct Frame {
-  Frame(const Layout& layout, std::shared_ptr<const Prepared> prepared, const std::vector<const void*>& entries);
+  // Without `device` buffers lie in the host's memory.
+  Frame(const Layout& layout, std::shared_ptr<const Prepared> prepared, const std::vector<const void*>& entries,
+        const DeviceCode* device);
 
   const Layout& layout;
   const std::shared_ptr<const Prepared> prepared;
   const std::vector<const void*>& entries;
+  const DeviceCode* const device;
   const int threads;
   std::vector<std::shared_ptr<Storage>> memory;  // the arena; in guard mode one piece per buffer
-  std::shared_ptr<Storage> loop_packs;           // null if no loop has any
+  std::vector<DeviceMemory> device_memory;       // the same on a device, with its constants; `memory` is empty then
+  // On a device: what calls with these addresses of ports ask for; null: there was one such call.
+  std::vector<std::pair<std::vector<void*>, std::shared_ptr<const Driver::Recording>>> recordings;
+  std::map<int, DeviceMemory> ports;    // on a device, by root buffer: of what the caller has on the host
+  std::shared_ptr<Storage> loop_packs;  // null if no loop has any
   std::vector<ThreadState> states;
   Barrier barrier;
   std::atomic<std::int64_t> stop_at;     // the least sequence number of a failure
@@ -140,6 +151,10 @@ struct Frame {
 
  private:
   void place(const Layout& l, const program::Placement& p, std::vector<Tables*> tables);
+  void* take(std::int64_t bytes);
+  void* constant(const Array& value);
+
+  void* arena_ = nullptr;  // not in guard mode
 };
 
 }  // namespace bitale::executor

@@ -40,7 +40,7 @@ bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
     if (!run(body, alone, true)) return false;
     if (!loop_copies(scope, body, step, steps.trips, i, alone)) return false;
     if (s.until < 0) continue;
-    const bool done = *static_cast<const std::uint8_t*>(body.tables.pointer(body.layout, s.until)) != 0;
+    const bool done = scalar<std::uint8_t>(body, s.until) != 0;
     if (!alone && !barrier()) return false;  // everyone has read it before the next iteration writes it
     if (done) steps.last = i + 1;
   }
@@ -53,15 +53,12 @@ bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
 bool Walker::loop_steps(const Scope& scope, const LoopStep& s, bool alone, Steps& steps) {
   steps.trips = steps.last = scope.tables.extents[at(s.trips)];
   if (s.first >= 0) {
-    const auto bound = [&](int b) {
-      return std::clamp(*static_cast<const std::int64_t*>(scope.tables.pointer(scope.layout, b)), std::int64_t{0},
-                        steps.trips);
-    };
+    const auto bound = [&](int b) { return std::clamp(scalar<std::int64_t>(scope, b), std::int64_t{0}, steps.trips); };
     steps.first = bound(s.first);
     steps.last = std::max(steps.first, bound(s.last));
   }
   if (s.ended < 0) return true;
-  if (*static_cast<const std::uint8_t*>(scope.tables.pointer(scope.layout, s.ended)) != 0) steps.last = steps.first;
+  if (scalar<std::uint8_t>(scope, s.ended) != 0) steps.last = steps.first;
   return alone || barrier();
 }
 
@@ -186,12 +183,12 @@ void Walker::loop_end(const Scope& outer, const Scope& body, const StepLayout& s
   }
   const auto& s = std::get<LoopStep>(step.step->node);
   if (s.trips_taken >= 0 && (alone || state_.thread == 0))
-    *static_cast<std::int64_t*>(outer.tables.pointer(outer.layout, s.trips_taken)) = taken;
+    put(outer.tables.pointer(outer.layout, s.trips_taken), &taken, sizeof taken);
 }
 
 bool Walker::branch(const Scope& scope, const StepLayout& step, bool alone) {
   const auto& s = std::get<BranchStep>(step.step->node);
-  const bool taken = *static_cast<const std::uint8_t*>(scope.tables.pointer(scope.layout, s.condition)) != 0;
+  const bool taken = scalar<std::uint8_t>(scope, s.condition) != 0;
   const Scope body = scope_of(scope, step.bodies[taken ? 0 : 1]);
   for (const BranchStep::Binding& b : taken ? s.then_bindings : s.otherwise_bindings)
     body.tables.set_pointer(body.layout, body.layout.groups.root[at(b.inner)],

@@ -105,7 +105,7 @@ class Measurement {
 // A frame in which every buffer and every kept pack has memory of its own, all zeros.
 struct Scratch {
   Scratch(const Layout& layout, const std::shared_ptr<Prepared>& prepared, const std::vector<const void*>& entries)
-      : frame(layout, prepared, entries) {
+      : frame(layout, prepared, entries, nullptr) {
     frame.begin(false);
     for (const auto& piece : frame.memory) std::memset(piece->data(), 0, piece->size());
     for (std::size_t i = 0; i < layout.program->buffers.size(); ++i) {

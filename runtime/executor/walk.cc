@@ -71,7 +71,7 @@ bool Walker::run(const Scope& scope, bool alone, bool meet_after) {
     }
     if (frame_.nan_guard || frame_.checker) {
       if (!alone && !f.serial && !barrier()) return false;
-      if (under_check && !failed()) check_step(s, *under_check);
+      if (under_check && !failed()) check_step(scope, s, *under_check);
       if (frame_.nan_guard && (alone || state_.thread == 0) && !failed()) scan(scope, s);
       if (alone && failed()) return false;
     }
@@ -94,24 +94,8 @@ bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& fact
   const Step& node = *s.step;
   if (const auto* k = std::get_if<KernelStep>(&node.node)) {
     kernel(scope, s, *k, thread, threads);
-  } else if (const auto* c = std::get_if<ContractionStep>(&node.node)) {
-    const ContractionCall call{
-        .step = *c,
-        .program = *scope.layout.program,
-        .blocking = facts.blocking,
-        .extents = scope.tables.extents,
-        .layout = scope.layout,
-        .tables = scope.tables,
-        .workspace_bytes = (scope.placement.bytes[at(c->workspace)] + 63) / 64 * 64,
-        .entries = frame_.entries,
-        .context = state_.context,
-        .barrier = frame_.barrier,
-        .kept_a = frame_.kept(scope.facts, facts, Side::a),
-        .kept_b = frame_.kept(scope.facts, facts, Side::b),
-    };
-    const int code = facts.matrix ? run_matrix_call(call, *facts.matrix, facts.matrix_function, thread, threads)
-                                  : run_contraction(call, thread, threads);
-    if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit);
+  } else if (std::holds_alternative<ContractionStep>(node.node)) {
+    contraction(scope, s, facts, thread, threads);
   } else if (const auto* l = std::get_if<LibraryStep>(&node.node)) {
     library(scope, s, *l, thread, threads);
   } else if (const auto* copy_step = std::get_if<CopyStep>(&node.node)) {
@@ -124,7 +108,7 @@ bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& fact
   } else if (std::holds_alternative<BlockedStep>(node.node)) {
     blocked(scope, s, facts, thread, threads);
   } else if (const auto* check = std::get_if<CheckStep>(&node.node)) {
-    if (*static_cast<const std::uint8_t*>(scope.tables.pointer(scope.layout, check->condition)) == 0)
+    if (scalar<std::uint8_t>(scope, check->condition) == 0)
       fail(s, static_cast<int>(ErrorCode::failed_check), 0, 0, check->message);
   }
   return true;
@@ -153,6 +137,27 @@ void Walker::kernel(const Scope& scope, const StepLayout& s, const KernelStep& k
                             scope.tables.extent_args.data() + s.extent_args, thread, threads);
   if (code != 0 || state_.context.error != 0)
     fail(s, code != 0 ? code : state_.context.error, state_.context.error_value, state_.context.error_limit);
+}
+
+void Walker::contraction(const Scope& scope, const StepLayout& s, const StepFacts& facts, int thread, int threads) {
+  const auto& c = std::get<ContractionStep>(s.step->node);
+  const ContractionCall call{
+      .step = c,
+      .program = *scope.layout.program,
+      .blocking = facts.blocking,
+      .extents = scope.tables.extents,
+      .layout = scope.layout,
+      .tables = scope.tables,
+      .workspace_bytes = (scope.placement.bytes[at(c.workspace)] + 63) / 64 * 64,
+      .entries = frame_.entries,
+      .context = state_.context,
+      .barrier = frame_.barrier,
+      .kept_a = frame_.kept(scope.facts, facts, Side::a),
+      .kept_b = frame_.kept(scope.facts, facts, Side::b),
+  };
+  const int code = facts.matrix ? run_matrix_call(call, *facts.matrix, facts.matrix_function, thread, threads)
+                                : run_contraction(call, thread, threads);
+  if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit);
 }
 
 void Walker::library(const Scope& scope, const StepLayout& s, const LibraryStep& l, int thread, int threads) {
@@ -195,18 +200,23 @@ bool Walker::derive(const Scope& scope, const StepLayout& s, const std::vector<i
 void Walker::copy(void* to, const void* from, std::int64_t bytes, bool alone) const {
   const auto [begin, end] = alone ? std::pair(std::int64_t{0}, bytes) : share_of(bytes, state_.thread, frame_.threads);
   if (to == from || begin == end) return;
-  std::memcpy(static_cast<std::uint8_t*>(to) + begin, static_cast<const std::uint8_t*>(from) + begin, at(end - begin));
+  move(static_cast<std::uint8_t*>(to) + begin, static_cast<const std::uint8_t*>(from) + begin, end - begin);
 }
 
 void Walker::clear(void* to, std::int64_t bytes, bool alone) const {
   const auto [begin, end] = alone ? std::pair(std::int64_t{0}, bytes) : share_of(bytes, state_.thread, frame_.threads);
-  if (begin != end) std::memset(static_cast<std::uint8_t*>(to) + begin, 0, at(end - begin));
+  if (begin != end) fill(static_cast<std::uint8_t*>(to) + begin, 0, end - begin);
 }
+
+const void* Walker::look(const void* memory, std::int64_t) const { return memory; }
+void Walker::put(void* to, const void* from, std::int64_t bytes) const { std::memcpy(to, from, at(bytes)); }
+void Walker::move(void* to, const void* from, std::int64_t bytes) const { std::memcpy(to, from, at(bytes)); }
+void Walker::fill(void* to, std::uint8_t byte, std::int64_t bytes) const { std::memset(to, byte, at(bytes)); }
 
 // What a buffer holds before it is written must not matter: it is made NaN, or 0 for the guard that looks for NaN.
 void Walker::poison(const Scope& scope, const StepLayout& s) const {
   for (const int root : s.first_touched)
-    std::memset(scope.tables.pointers[at(root)], frame_.nan_guard ? 0 : 0xFF, at(scope.placement.bytes[at(root)]));
+    fill(scope.tables.pointers[at(root)], frame_.nan_guard ? 0 : 0xFF, scope.placement.bytes[at(root)]);
 }
 
 void Walker::scan(const Scope& scope, const StepLayout& s) {
@@ -217,7 +227,7 @@ void Walker::scan(const Scope& scope, const StepLayout& s) {
     if (blocked_step &&
         std::find(blocked_step->local.begin(), blocked_step->local.end(), b) != blocked_step->local.end())
       return;
-    const void* data = scope.tables.pointer(scope.layout, b);
+    const void* data = look(scope.tables.pointer(scope.layout, b), scope.placement.bytes[at(b)]);
     const auto find = [&](const auto* values) {
       const std::int64_t n = scope.placement.bytes[at(b)] / static_cast<std::int64_t>(sizeof *values);
       for (std::int64_t i = 0; i < n; ++i)

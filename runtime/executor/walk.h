@@ -1,4 +1,5 @@
-// One thread's way through a Program. All threads of a region walk it together; see executor.h for the barriers.
+// One thread's way through a Program. All threads of a region walk it together; see executor.h for the barriers. On a
+// device one thread walks and asks its driver for everything (device.h).
 #pragma once
 
 #include "runtime/executor/frame.h"
@@ -10,11 +11,12 @@ struct StepUnderCheck;
 class Walker {
  public:
   explicit Walker(ThreadState& state) : state_(state), frame_(*state.frame) {}
+  virtual ~Walker() = default;
 
   // False if a step failed and the rest is not run; all threads then agree.
   bool run_all();
 
- private:
+ protected:
   struct Scope {  // the Program being walked, and what this thread knows of it
     const Layout& layout;
     const Facts& facts;
@@ -22,16 +24,35 @@ class Walker {
     const program::Placement& placement;
   };
 
+  // What touches the memory that buffers lie in.
+  virtual void kernel(const Scope& scope, const StepLayout& step, const program::KernelStep& s, int thread,
+                      int threads);
+  virtual void contraction(const Scope& scope, const StepLayout& step, const StepFacts& facts, int thread, int threads);
+  virtual void library(const Scope& scope, const StepLayout& step, const program::LibraryStep& s, int thread,
+                       int threads);
+  virtual const void* look(const void* memory, std::int64_t bytes) const;  // what it holds; until the next look
+  virtual void put(void* to, const void* from, std::int64_t bytes) const;  // from the host
+  virtual void move(void* to, const void* from, std::int64_t bytes) const;
+  virtual void fill(void* to, std::uint8_t byte, std::int64_t bytes) const;
+
+  void fail(const StepLayout& step, int code, std::int64_t value, std::int64_t limit, std::string detail = {});
+
+  ThreadState& state_;
+  Frame& frame_;
+
+ private:
+  template <class T>
+  T scalar(const Scope& scope, int buffer) const {
+    return *static_cast<const T*>(look(scope.tables.pointer(scope.layout, buffer), sizeof(T)));
+  }
+
   // alone: this thread walks without the others (a serial loop or branch, a tile of a blocked step). meet_after: a
   // barrier also follows the last step.
   bool run(const Scope& scope, bool alone, bool meet_after);
   bool step(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone);
   bool barrier();  // false if a step before it failed
-  void fail(const StepLayout& step, int code, std::int64_t value, std::int64_t limit, std::string detail = {});
   bool failed() const { return state_.failure.code != 0; }
 
-  void kernel(const Scope& scope, const StepLayout& step, const program::KernelStep& s, int thread, int threads);
-  void library(const Scope& scope, const StepLayout& step, const program::LibraryStep& s, int thread, int threads);
   void blocked(const Scope& scope, const StepLayout& step, const StepFacts& facts, int thread, int threads);
   bool loop(const Scope& scope, const StepLayout& step, bool alone);
   bool branch(const Scope& scope, const StepLayout& step, bool alone);
@@ -62,10 +83,8 @@ class Walker {
   static double bytes_of(const Scope& scope, const StepLayout& step);
   // The step checker's work, on one thread; null for a step that is made of others.
   std::shared_ptr<StepUnderCheck> before_step(const Scope& scope, const StepLayout& step) const;
-  void check_step(const StepLayout& step, const StepUnderCheck& under_check);
-
-  ThreadState& state_;
-  Frame& frame_;
+  std::span<const std::uint8_t> held(const Scope& scope, int buffer, std::vector<std::uint8_t>& copy) const;
+  void check_step(const Scope& scope, const StepLayout& step, StepUnderCheck& under_check);
 };
 
 }  // namespace bitale::executor

@@ -1,8 +1,10 @@
 // Array: a concrete tensor value, dense and row-major, owned, in host (or later device) memory.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,7 +21,15 @@ struct DeviceId {
 };
 std::string to_string(DeviceId device);  // "cpu", "cuda:0"
 
-// Bytes with shared ownership: allocated here, 64-byte aligned, or somebody else's.
+// Where the bytes of a Storage are while they are in a device's memory.
+class Remote {
+ public:
+  virtual ~Remote() = default;
+  virtual void fetch(void* to, std::size_t bytes) const = 0;
+};
+
+// Bytes with shared ownership: allocated here, 64-byte aligned, or somebody else's. They may be in a device's memory,
+// or there, too: who looks at them on the host gets them from there first, and who may write to them gives that up.
 class Storage {
  public:
   static std::shared_ptr<Storage> allocate(std::size_t bytes);  // failure is an Error that says how much was asked for
@@ -30,18 +40,42 @@ class Storage {
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
-  void* data() const { return data_; }
+  // Bytes that are in `remote` alone, until somebody looks.
+  static std::shared_ptr<Storage> elsewhere(std::size_t bytes, std::shared_ptr<const Remote> remote);
+
+  const void* read() const {
+    if (stale_.load(std::memory_order_acquire)) fetch();
+    return data_;
+  }
+  void* data() const {
+    if (mirrored_.load(std::memory_order_acquire)) come_home();
+    return data_;
+  }
+  const void* address() const { return data_; }       // without a look: null if it was never on the host
+  std::shared_ptr<const Remote> remote() const;       // that has the bytes, too, or alone; null: only the host has them
+  void mirror(std::shared_ptr<const Remote> remote);  // it has the same bytes
+  void leave();                                       // the remote was written to: the host's bytes are stale
+
   std::size_t size() const { return size_; }
   bool adopted() const { return adopted_; }  // somebody outside may look at it, however few share it here
   bool writable() const { return writable_; }
 
  private:
   Storage() = default;
-  void* data_ = nullptr;
-  void* mapping_ = nullptr;  // guard mode (flag BITALE_GUARD): data ends at an inaccessible page
-  std::size_t mapped_ = 0, size_ = 0;
+  void allocate_host() const;
+  void fetch() const;
+  void come_home() const;
+
+  mutable void* data_ = nullptr;
+  mutable void* mapping_ = nullptr;  // guard mode (flag BITALE_GUARD): data ends at an inaccessible page
+  mutable std::size_t mapped_ = 0;
+  std::size_t size_ = 0;
   bool adopted_ = false, writable_ = true;
   std::shared_ptr<void> owner_;
+  mutable std::mutex mutex_;  // of the remote
+  mutable std::shared_ptr<const Remote> remote_;
+  mutable std::atomic<bool> mirrored_{false};  // there is a remote
+  mutable std::atomic<bool> stale_{false};     // and the host's bytes are not the right ones
 };
 
 using Extents = std::vector<std::int64_t>;
@@ -74,7 +108,7 @@ class Array {
     if (storage_ && !storage_->writable()) refuse_writing();
     return storage_ ? storage_->data() : nullptr;
   }
-  const void* data() const { return storage_ ? storage_->data() : nullptr; }
+  const void* data() const { return storage_ ? storage_->read() : nullptr; }
   template <class T>
   std::span<T> view();  // a dtype that is not T's is an Error
   template <class T>

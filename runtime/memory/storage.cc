@@ -32,25 +32,68 @@ std::string to_string(DeviceId device) {
 // Plain storage is padded by at least 64 bytes, so that full-vector loads just past the end stay inside. Guarded
 // storage is not: its last byte is followed by an inaccessible page, and it is full of NaN.
 std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
-  if (bytes > largest) fail(bytes);
   std::shared_ptr<Storage> s(new Storage);
   s->size_ = bytes;
+  s->allocate_host();
+  return s;
+}
+
+void Storage::allocate_host() const {
+  if (size_ > largest) fail(size_);
   if (!flags().guard) {
-    s->data_ = std::aligned_alloc(alignment, round_up(bytes, alignment) + alignment);
-    if (!s->data_) fail(bytes);
-    return s;
+    data_ = std::aligned_alloc(alignment, round_up(size_, alignment) + alignment);
+    if (!data_) fail(size_);
+    return;
   }
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  const std::size_t usable = round_up(bytes, page);
+  const std::size_t usable = round_up(size_, page);
   void* mapping = mmap(nullptr, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapping == MAP_FAILED) fail(bytes);
-  s->mapping_ = mapping;
-  s->mapped_ = usable + page;
+  if (mapping == MAP_FAILED) fail(size_);
+  mapping_ = mapping;
+  mapped_ = usable + page;
   auto* end = static_cast<std::uint8_t*>(mapping) + usable;
-  if (mprotect(end, page, PROT_NONE) != 0) fail(bytes);
-  s->data_ = end - bytes;
+  if (mprotect(end, page, PROT_NONE) != 0) fail(size_);
+  data_ = end - size_;
   std::memset(mapping, 0xFF, usable);
+}
+
+std::shared_ptr<Storage> Storage::elsewhere(std::size_t bytes, std::shared_ptr<const Remote> remote) {
+  std::shared_ptr<Storage> s(new Storage);
+  s->size_ = bytes;
+  s->remote_ = std::move(remote);
+  s->mirrored_ = s->stale_ = true;
   return s;
+}
+
+std::shared_ptr<const Remote> Storage::remote() const {
+  const std::lock_guard lock(mutex_);
+  return remote_;
+}
+
+void Storage::mirror(std::shared_ptr<const Remote> remote) {
+  const std::lock_guard lock(mutex_);
+  remote_ = std::move(remote);
+  mirrored_.store(true, std::memory_order_release);
+}
+
+void Storage::leave() {
+  const std::lock_guard lock(mutex_);
+  if (remote_) stale_.store(true, std::memory_order_release);
+}
+
+void Storage::fetch() const {
+  const std::lock_guard lock(mutex_);
+  if (!stale_.load(std::memory_order_relaxed)) return;
+  if (!data_) allocate_host();
+  if (size_ > 0) remote_->fetch(data_, size_);
+  stale_.store(false, std::memory_order_release);
+}
+
+void Storage::come_home() const {
+  fetch();
+  const std::lock_guard lock(mutex_);
+  remote_ = nullptr;
+  mirrored_.store(false, std::memory_order_release);
 }
 
 std::shared_ptr<Storage> Storage::adopt(void* data, std::size_t bytes, std::shared_ptr<void> owner, bool writable) {

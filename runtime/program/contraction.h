@@ -1,4 +1,4 @@
-// Contractions on the CPU: sum-of-products over an affine iteration space, executed by one driver
+// Contractions: sum-of-products over an affine iteration space, executed by one driver
 // (executor/contraction.cc) over generated leaves (micro-kernel, packing, epilogue).
 //
 // out(b, m, n) = sum over k of A(b, m, k) * B(b, n, k), where b, m, n, k are flattened groups of dims and every address
@@ -58,6 +58,13 @@ struct ContractionTile {
   int micro = -1, pack_a = -1, pack_b = -1;  // entries of the code table
 };
 
+// On a device one function does it all: an entry of its module, whose parameters are a, b, the operands and these
+// slots. No workspace and no leaves are used then.
+struct WholeContraction {
+  int entry = -1;
+  std::vector<int> extents;
+};
+
 struct ContractionStep {
   DType dtype = DType::f32;
   std::vector<ContractionDim> batch, m, n, k;  // outermost first
@@ -70,6 +77,7 @@ struct ContractionStep {
   ContractionCandidate candidate = ContractionCandidate::generated;
   ContractionTile tile;
   int workspace = -1;  // buffer of role workspace
+  WholeContraction whole;
 };
 
 // Block sizes for one set of extents, from the tile, the cache sizes and the thread count.

@@ -130,11 +130,12 @@ class Placer {
   // The workspace of a contraction is as large as its plan says.
   void contractions(const Step& step, int threads) {
     if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
+      check_reach(*c, step.label);
+      if (c->whole.entry >= 0) return;
       std::int64_t& bytes = out_.bytes[at(c->workspace)];
       bytes = std::max(bytes, plan_contraction(*c, out_.extents, threads).workspace_bytes);
       if (candidate_of(*c) != ContractionCandidate::generated)
         if (const auto form = matrix_form(*c, out_.extents)) bytes = std::max(bytes, form->workspace_bytes);
-      check_reach(*c, step.label);
     } else if (const auto* b = std::get_if<BlockedStep>(&step.node)) {
       for (const Step& inner : b->steps) contractions(inner, 1);
     }

@@ -182,11 +182,28 @@ struct Entry {
   std::string structure;  // content hash of the kernel IR, for kernel-level caching
 };
 
-// Linked code for one target: bytes that run wherever they are mapped, and each entry's offset in them.
+// One launch of a device's function: `work` is how many of its threads' iterations, tiles or rows there are, a product
+// of constants and of the entry's extent arguments; a block has something to do for each `per_block` of them. Any
+// number of blocks gives the same result; the number of threads must be this one.
+struct Launch {
+  struct Factor {
+    std::int64_t value = 0;
+    int argument = -1;  // >= 0: instead of the value
+  };
+  std::string function;
+  int threads = 1;
+  std::int64_t per_block = 1;
+  std::vector<Factor> work;
+};
+
+// Code for one target. Of the CPU: bytes that run wherever they are mapped, and each entry's offset in them. Of a
+// device: a module that its driver loads, and for each entry the launches that it consists of, in order (none: it is
+// part of another entry).
 struct Blob {
-  std::string target;  // "x86-64-v3", "sm_90", ...
+  std::string target;  // "x86-64-v3", "sm_90", "emulated"
   std::vector<std::uint8_t> bytes;
   std::vector<std::uint64_t> offsets;
+  std::vector<std::vector<Launch>> launches{};
 };
 
 struct Constant {

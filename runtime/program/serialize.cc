@@ -195,8 +195,16 @@ void transfer(A& a, Entry& v) {
   all(a, v.name, v.structure);
 }
 template <class A>
+void transfer(A& a, Launch::Factor& v) {
+  all(a, v.value, v.argument);
+}
+template <class A>
+void transfer(A& a, Launch& v) {
+  all(a, v.function, v.threads, v.per_block, v.work);
+}
+template <class A>
 void transfer(A& a, Blob& v) {
-  all(a, v.target, v.bytes, v.offsets);
+  all(a, v.target, v.bytes, v.offsets, v.launches);
 }
 template <class A>
 void transfer(A& a, Constant& v) {
@@ -236,9 +244,13 @@ void transfer(A& a, ContractionTile& v) {
   all(a, v.mr, v.nr, v.micro, v.pack_a, v.pack_b);
 }
 template <class A>
+void transfer(A& a, WholeContraction& v) {
+  all(a, v.entry, v.extents);
+}
+template <class A>
 void transfer(A& a, ContractionStep& v) {
   all(a, v.dtype, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.keep_a, v.keep_b, v.operands, v.epilogue,
-      v.accumulating, v.candidate, v.tile, v.workspace);
+      v.accumulating, v.candidate, v.tile, v.workspace, v.whole);
 }
 template <class A>
 void transfer(A& a, LoopBinding& v) {

@@ -72,7 +72,8 @@ class Printer {
     for (std::size_t i = 0; i < program_.constants.size(); ++i)
       line("constant {}: {} bytes", i, program_.constants[i].bytes.size());
     for (const Blob& b : program_.blobs)
-      line("code for {}: {} bytes, {} entries", b.target, b.bytes.size(), b.offsets.size());
+      line("code for {}: {} bytes, {} entries", b.target, b.bytes.size(),
+           std::max(b.offsets.size(), b.launches.size()));
     for (std::size_t i = 0; i < program_.steps.size(); ++i) step(program_.steps[i], fmt::format("{}", i));
     return std::move(out_);
   }

@@ -240,11 +240,39 @@ class Verifier {
 
   void blobs() const {
     for (const Blob& b : p_.blobs) {
+      if (!b.launches.empty()) {
+        launches(b);
+        continue;
+      }
       require(b.offsets.size() == p_.entries.size(), "the code for {} has {} entries, expected {}", b.target,
               b.offsets.size(), p_.entries.size());
       for (const std::uint64_t o : b.offsets)
         require(o < b.bytes.size(), "an entry of the code for {} lies outside it", b.target);
     }
+  }
+
+  // How many extents an entry is given is the step's affair: see launched().
+  void launches(const Blob& b) const {
+    require(b.launches.size() == p_.entries.size(), "the code for {} has {} entries, expected {}", b.target,
+            b.launches.size(), p_.entries.size());
+    require(b.offsets.empty(), "the code for {} has offsets", b.target);
+    for (const auto& entry : b.launches)
+      for (const Launch& l : entry) {
+        require(!l.function.empty() && l.threads >= 1 && l.threads <= 1024 && l.per_block >= 1,
+                "a launch of the code for {} is not one", b.target);
+        for (const Launch::Factor& f : l.work)
+          require(f.argument >= -1 && f.value >= 0, "a launch of {} has an amount of work that is not one", l.function);
+      }
+  }
+
+  // The launches of an entry depend on extents that the step gives it.
+  void launched(int e, std::size_t extents) const {
+    for (const Blob& b : place_.outermost->blobs)
+      if (at(e) < b.launches.size())
+        for (const Launch& l : b.launches[at(e)])
+          for (const Launch::Factor& f : l.work)
+            require(f.argument < 0 || at(f.argument) < extents, "step '{}' gives {} {} extents", label_, l.function,
+                    extents);
   }
 
   // The size of a buffer is fixed, but for the local ones of a blocked step.
@@ -339,6 +367,7 @@ class Verifier {
 
   void rule(const KernelStep& s) {
     entry(s.entry, "the kernel");
+    launched(s.entry, s.extents.size());
     arguments(s.buffers, s.writes, s.extents);
   }
   void rule(const LibraryStep& s) {
@@ -402,6 +431,12 @@ class Verifier {
     require(s.candidate <= ContractionCandidate::tuned, "step '{}' has no candidate {}", label_,
             static_cast<int>(s.candidate));
     entry(s.epilogue, "the epilogue");
+    if (s.whole.entry >= 0) {
+      entry(s.whole.entry, "the function");
+      for (const int slot : s.whole.extents) this->slot(slot, "an extent of a contraction");
+      launched(s.whole.entry, s.whole.extents.size());
+      return;
+    }
     entry(s.tile.micro, "the micro-kernel");
     entry(s.tile.pack_a, "the packing of a");
     entry(s.tile.pack_b, "the packing of b");

@@ -266,7 +266,7 @@ TEST_CASE("Ctrl-C while an LSTM trains on the bundled sentences") {
 }
 
 TEST_CASE("graph shows every stage of both functions") {
-  for (const std::string stage : {"input", "optimised", "kernels", "program"}) {
+  for (const std::string stage : {"input", "optimised", "kernels", "program", "cuda"}) {
     for (const std::string part : {"forward", "gradient"}) {
       INFO(stage << " " << part);
       const Ran ran = run_bitale({"graph", "lenet", "--stage", stage, "--function", part});

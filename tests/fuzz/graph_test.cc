@@ -3,6 +3,7 @@
 //   BITALE_FUZZ_SEEDS=N       a long run: N seeds instead of those that fit into CI, each with all uses instead of two;
 //                             says every few seconds how far it is
 //   BITALE_FUZZ_FIRST=K       starts at seed K
+//   BITALE_FUZZ_DEVICE=emulated  on that device instead of the CPU
 //   BITALE_FUZZ_GO_ON=1       goes on after a fault, and lists all seeds with one at the end
 #include <chrono>
 #include <cstdlib>
@@ -36,6 +37,7 @@ DifferentialOptions options_for(std::uint64_t seed) {
   o.isa = to_string(random.chance(0.7) ? isas.back() : random.pick(isas));
   o.threads = random.chance(0.8) ? 1 : 2;
   o.seed = random.next();
+  if (const char* device = std::getenv("BITALE_FUZZ_DEVICE")) o.device = device;
   return o;
 }
 
@@ -95,7 +97,8 @@ class Progress {
 
 TEST_CASE("random graphs give what the interpreter gives, whatever they are used for") {
   const std::uint64_t first = from_environment("BITALE_FUZZ_FIRST", 1);
-  const std::uint64_t seeds = from_environment("BITALE_FUZZ_SEEDS", sanitized ? 25 : 100);
+  const bool on_device = std::getenv("BITALE_FUZZ_DEVICE") != nullptr;
+  const std::uint64_t seeds = from_environment("BITALE_FUZZ_SEEDS", sanitized || on_device ? 25 : 100);
   const bool long_run = std::getenv("BITALE_FUZZ_SEEDS") != nullptr;
   const bool go_on = std::getenv("BITALE_FUZZ_GO_ON") != nullptr;
   Progress progress(first, seeds);

@@ -1,10 +1,10 @@
 // The printed kernels mean what the interpreter says.
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <random>
 
+#include "compiler/kernel/builder.h"
 #include "compiler/kernel/interpret.h"
 #include "tests/gpu/emulator.h"
 #include "tests/support/catch.h"
@@ -81,23 +81,20 @@ TEST_CASE("printed kernels agree with the interpreter, for any number of blocks"
   std::vector<kernel::Kernel> kernels;
   kernels.reserve(all.size());
   for (const Case& c : all) kernels.push_back(c.kernel);
-  const auto emulator = tests::Emulator::compile(kernels);
-  if (!emulator) {
-    std::printf("[SKIP] no C++ compiler for the emulator: searched $CXX and c++\n");
-    return;
-  }
+  const tests::Emulator emulator(kernels);
   std::mt19937_64 random(4);
-  for (const Case& c : all) {
+  for (std::size_t number = 0; number < all.size(); ++number) {
+    const Case& c = all[number];
     std::vector<Bytes> start;
     for (const kernel::Buffer& b : c.kernel.buffers)
       if (b.scratch == 0) start.push_back(random_elements(b, c.elements, random));
-    for (const unsigned blocks : {1u, 2u, 7u}) {
+    for (const std::int64_t blocks : {1, 2, 7}) {
       std::vector<Bytes> expected = start, got = start;
       std::vector<void*> to_expected, to_got;
       for (Bytes& b : expected) to_expected.push_back(b.data());
       for (Bytes& b : got) to_got.push_back(b.data());
       kernel::interpret(c.kernel, to_expected, c.extents);
-      emulator->run(c.kernel, to_got, c.extents, blocks);
+      emulator.run(number, to_got, c.extents, blocks);
       for (std::size_t b = 0; b < got.size(); ++b)
         dispatch(c.kernel.buffers[b].storage, [&](auto t) {
           using T = typename decltype(t)::type;
@@ -112,4 +109,77 @@ TEST_CASE("printed kernels agree with the interpreter, for any number of blocks"
         });
     }
   }
+}
+
+namespace {
+
+// The text without its n-th barrier; empty if it has fewer.
+std::string without_barrier(const std::string& text, int n) {
+  const std::string barrier = "__syncthreads();";
+  std::size_t at = text.find(barrier);
+  for (; n > 0 && at != text.npos; --n) at = text.find(barrier, at + 1);
+  return at == text.npos ? "" : std::string(text).replace(at, barrier.size(), "");
+}
+
+// y[r] = sum of x[r, :]: every row's reduction writes where the one before it has to have been read.
+kernel::Kernel row_sums() {
+  kernel::Builder b("row_sums");
+  const int x = b.buffer("x", DType::f32, false), y = b.buffer("y", DType::f32, true);
+  const kernel::Extent rows = b.extent_argument(), columns = b.extent_argument(), one = kernel::Extent::constant(1);
+  b.loop(kernel::LoopKind::parallel, rows, [&](kernel::Scalar r) {
+    const kernel::Scalar total = b.reduce(kernel::LoopKind::vector, columns, [&](kernel::Scalar c) {
+      const kernel::Scalar element = b.load(x, {kernel::Extent::constant(0), {{r.id, columns}, {c.id, one}}});
+      return std::vector<kernel::Builder::Yield>{{kernel::Combiner::sum, {element}}};
+    })[0];
+    b.store(y, {kernel::Extent::constant(0), {{r.id, one}}}, total);
+  });
+  return b.finish();
+}
+
+// Whether any of some launches over 6 rows of 300 fails, or gives other sums than the interpreter.
+bool shows_a_fault(const codegen::cuda::Module& module) {
+  const tests::Emulator emulator(module);
+  std::mt19937_64 random(7);
+  for (int launch = 0; launch < 20; ++launch) {
+    std::vector<float> x(1800), y(6), want(6);
+    for (float& v : x) v = std::normal_distribution<float>(0, 3)(random);
+    void* buffers[] = {x.data(), y.data()};
+    void* expected[] = {x.data(), want.data()};
+    const std::int64_t extents[] = {6, 300};
+    kernel::interpret(row_sums(), expected, extents);
+    try {
+      emulator.run(0, buffers, extents, 2);
+    } catch (const InternalError&) {
+      return true;
+    }
+    for (std::size_t i = 0; i < y.size(); ++i)
+      if (!near(y[i], want[i])) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a barrier that is missing is found") {
+  const codegen::cuda::Module whole = tests::module_of({row_sums()});
+  CHECK_FALSE(shows_a_fault(whole));
+  int barriers = 0;
+  for (codegen::cuda::Module module = whole; !(module.text = without_barrier(whole.text, barriers)).empty();
+       ++barriers) {
+    CAPTURE(module.text);
+    CHECK(shows_a_fault(module));
+  }
+  CHECK(barriers == 2);
+}
+
+TEST_CASE("threads that wait for each other in different places fail the launch") {
+  codegen::cuda::Module module;
+  module.text =
+      "extern \"C\" __global__ void apart(float* x) {\n  if (threadIdx.x < 32)\n    __syncthreads();\n  else\n"
+      "    __syncthreads();\n  x[threadIdx.x] = 1.0f;\n}\n";
+  module.functions = {{"apart", true}};
+  module.launches = {{{"apart", 64, 64, {}}}};
+  std::vector<float> x(64);
+  void* buffers[] = {x.data()};
+  CHECK_THROWS_WITH(tests::Emulator(module).run(0, buffers, {}, 1), tests::contains("wait for each other"));
 }

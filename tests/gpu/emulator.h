@@ -1,28 +1,35 @@
-// Runs printed kernels on the host: the text is compiled by the host's C++ compiler behind a few definitions that stand
-// for CUDA's, and the threads of a block take turns from barrier to barrier.
+// Kernels on device "emulated", called one by one with memory of the host.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "compiler/codegen/cuda/module.h"
 #include "compiler/kernel/kernel.h"
+#include "runtime/device/driver.h"
 
 namespace bitale::tests {
 
 class Emulator {
  public:
-  // Compiles all kernels; their names differ. Nothing if there is no compiler.
-  static std::optional<Emulator> compile(const std::vector<kernel::Kernel>& kernels);
+  // Their names differ.
+  explicit Emulator(const std::vector<kernel::Kernel>& kernels);
+  explicit Emulator(const codegen::cuda::Module& module);
 
-  // Runs all phases of a kernel, each with this number of blocks.
-  void run(const kernel::Kernel& kernel, std::span<void* const> buffers, std::span<const std::int64_t> extents,
-           unsigned blocks) const;
+  // Runs all phases of kernel `number`, each with this number of blocks.
+  void run(std::size_t number, std::span<void* const> buffers, std::span<const std::int64_t> extents,
+           std::int64_t blocks) const;
 
  private:
-  std::shared_ptr<void> library_;
+  std::shared_ptr<Driver> driver_;
+  std::vector<std::vector<program::Launch>> launches_;
+  std::shared_ptr<const Driver::Module> module_;
 };
+
+// The module of these kernels.
+codegen::cuda::Module module_of(const std::vector<kernel::Kernel>& kernels);
 
 }  // namespace bitale::tests

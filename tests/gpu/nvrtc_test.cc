@@ -1,5 +1,5 @@
 // The printed kernels compile with NVRTC, without spilling registers.
-#include "tests/gpu/nvrtc.h"
+#include "compiler/codegen/cuda/nvrtc.h"
 
 #include <cstdio>
 
@@ -20,12 +20,10 @@ std::size_t count(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("printed kernels compile for sm_90 without spills") {
-  std::vector<std::string> searched;
-  const auto nvrtc = tests::Nvrtc::open(searched);
+  const auto* nvrtc = codegen::cuda::Nvrtc::find();
   if (!nvrtc) {
-    std::string places;
-    for (const std::string& place : searched) places += " " + place;
-    std::printf("[SKIP] NVRTC not found: searched%s\n", places.c_str());
+    CHECK_THROWS_WITH(codegen::cuda::Nvrtc::get(), tests::contains("looked for"));
+    std::printf("[SKIP] NVRTC not found\n");
     return;
   }
   for (const kernel::Kernel& k :
@@ -35,7 +33,7 @@ TEST_CASE("printed kernels compile for sm_90 without spills") {
         tests::integers(DType::i32), tests::integers(DType::i64), tests::floats(DType::f32),
         tests::floats(DType::f64)}) {
     const std::string text = codegen::cuda::print(k);
-    const auto result = nvrtc->compile(text, {"--gpu-architecture=sm_90", "--ptxas-options=-v"});
+    const auto result = nvrtc->compile(text, "sm_90");
     CAPTURE(text, result.log);
     CHECK(result.compiled);
     // A line for each phase, and for each function of CUDA's library that is not inlined.

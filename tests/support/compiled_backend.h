@@ -10,5 +10,7 @@ namespace bitale::tests {
 // unoptimised form as `level` says. What is compiled is called twice, the second time in the debug placement, and
 // throws if that gives other bits.
 Backend compiled(const std::string& isa, int level, int threads);
+// The same for a device, by its name.
+Backend compiled_for(const std::string& device, int level);
 
 }  // namespace bitale::tests

@@ -227,7 +227,8 @@ Finding differential(const BuiltCase& graph, const DifferentialOptions& options)
         if (std::string d = differing(rewritten.outputs, plain.outputs, both); !d.empty())
           return {stage, d + "\nrewritten:\n" + ir::to_string(ir::Graph{{}, optimised.graph.outputs})};
       stage = "values at " + at;
-      const Backend backend = compiled(options.isa, level, options.threads);
+      const Backend backend =
+          options.device == "cpu" ? compiled(options.isa, level, options.threads) : compiled_for(options.device, level);
       if (std::string d = differing(backend.run(graph.outputs, graph.bindings()), rewritten.outputs, both); !d.empty())
         return {stage, d + "\nrewritten:\n" + ir::to_string(ir::Graph{{}, optimised.graph.outputs})};
     }

@@ -23,6 +23,7 @@ struct Finding {
 
 struct DifferentialOptions {
   std::string isa;  // empty: the best
+  std::string device = "cpu";
   int threads = 1;
   std::uint64_t seed = 1;  // of the noise
   std::vector<int> levels = {0, 2};

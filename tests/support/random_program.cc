@@ -259,8 +259,13 @@ Stepping stepping(const Updates& u, int level, const DifferentialOptions& o) {
       s.arguments.emplace_back(u.graph.values[i]);
     }
   for (std::size_t i = 0; i < outputs; ++i) results.push_back(Access::out(all[i]));
-  FunctionOptions options{
-      .name = "step", .threads = o.threads, .level = level, .isa = o.isa, .unused_inputs = true, .cache = false};
+  FunctionOptions options{.name = "step",
+                          .device = o.device,
+                          .threads = o.threads,
+                          .level = level,
+                          .isa = o.isa,
+                          .unused_inputs = true,
+                          .cache = false};
   for (std::size_t i = 0; i < s.shareds.size(); ++i)
     options.updates.emplace_back(s.shareds[i], Access::out(all[outputs + i]));
   s.function = bitale::function(inputs, results, options);

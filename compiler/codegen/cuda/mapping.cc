@@ -112,4 +112,13 @@ std::vector<Mapping> map_phases(const kernel::Kernel& kernel) {
   return all;
 }
 
+Mapping map_inline(const kernel::Kernel& kernel) {
+  Mapping m;
+  m.inlined = true;
+  m.phase.function = kernel.name;
+  m.phase.threads = 1;
+  for (const Stmt& stmt : kernel.body) m.rest.push_back(&stmt);
+  return m;
+}
+
 }  // namespace bitale::codegen::cuda

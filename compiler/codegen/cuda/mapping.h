@@ -9,6 +9,7 @@ namespace bitale::codegen::cuda {
 
 struct Mapping {
   Phase phase;
+  bool inlined = false;                     // no phase: a __device__ function
   std::vector<const kernel::Stmt*> before;  // Lets that the function computes first
   std::vector<const kernel::Stmt*> rest;    // what it then runs, inside `outer` if there is one
   const kernel::Loop* outer = nullptr;      // its iterations are given to threads, or to blocks
@@ -17,5 +18,6 @@ struct Mapping {
 };
 
 std::vector<Mapping> map_phases(const kernel::Kernel& kernel);
+Mapping map_inline(const kernel::Kernel& kernel);
 
 }  // namespace bitale::codegen::cuda

@@ -233,10 +233,11 @@ class Printer {
       parameters.push_back((b.written ? "" : "const ") + std::string(type_name(b.storage)) + "* " + buffers_[i]);
     }
     for (int i = 0; i < k_.extents; ++i) parameters.push_back("long long e" + std::to_string(i));
-    out_ += "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(m_.phase.threads) + ")\n" +
-            m_.phase.function + "(" + wrapped(parameters) + ") {\n";
+    out_ += m_.inlined ? std::string("__device__ inline void ")
+                       : "extern \"C\" __global__ void " + launch_bounds(m_.phase.threads) + "\n";
+    out_ += m_.phase.function + "(" + wrapped(parameters) + ") {\n";
     depth_ = 1;
-    if (!m_.outer)
+    if (!m_.outer && !m_.inlined)
       line(m_.phase.threads == 1 ? "if (blockIdx.x > 0 || threadIdx.x > 0) return;" : "if (blockIdx.x > 0) return;");
     for (std::size_t i = 0; i < k_.buffers.size(); ++i) {
       const kernel::Buffer& b = k_.buffers[i];
@@ -418,6 +419,10 @@ class Printer {
     const kernel::Buffer& b = k_.buffers[static_cast<std::size_t>(access.buffer)];
     const std::string to = element(access);
     std::string value = name(s.value).text;
+    if (s.accumulate && m_.inlined) {
+      line((when.empty() ? "" : "if (" + when + ") ") + "atomicAdd(&" + to + ", " + value + ");");
+      return;
+    }
     if (s.accumulate) {
       const Text sum[] = {{to}, name(s.value)};
       value = instruction_text(ScalarOp::add, b.dtype, b.dtype, sum).text;
@@ -513,18 +518,40 @@ std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
 
 }  // namespace
 
+std::string launch_bounds(int threads) { return "__launch_bounds__(" + std::to_string(threads) + ", 2)"; }
+
 std::vector<Phase> phases(const Kernel& kernel) {
   std::vector<Phase> all;
   for (const Mapping& m : map_phases(kernel)) all.push_back(m.phase);
   return all;
 }
 
-std::string print(const Kernel& kernel) {
-  const std::vector<Mapping> mappings = map_phases(kernel);
+namespace {
+
+std::string print_all(const Kernel& kernel, const std::vector<Mapping>& mappings) {
   std::string functions;
   for (const Mapping& m : mappings) functions += (functions.empty() ? "" : "\n") + Printer(kernel, m).text();
+  return functions;
+}
+
+}  // namespace
+
+std::string print(const Kernel& kernel) {
+  const std::vector<Mapping> mappings = map_phases(kernel);
+  const std::string functions = print_all(kernel, mappings);
   const std::string prelude = prelude_for(functions);
   return legend(kernel, mappings) + prelude + (prelude.empty() ? "" : "\n") + functions;
+}
+
+std::string print_phases(const Kernel& kernel) {
+  const std::vector<Mapping> mappings = map_phases(kernel);
+  return legend(kernel, mappings) + print_all(kernel, mappings);
+}
+
+std::string print_inline(const Kernel& kernel) {
+  std::string text;
+  for (const std::string& comment : kernel.comments) text += "//   " + comment + "\n";
+  return text + Printer(kernel, map_inline(kernel)).text();
 }
 
 }  // namespace bitale::codegen::cuda

@@ -28,7 +28,16 @@ struct Phase {
 
 std::vector<Phase> phases(const kernel::Kernel& kernel);
 
-// The text of all phases.
+// __launch_bounds__ of a function with blocks of so many threads. Two blocks at least are to fit into a multiprocessor:
+// without that number ptxas spills some registers to fit in more.
+std::string launch_bounds(int threads);
+
+// The text of all phases, with what they need.
 std::string print(const kernel::Kernel& kernel);
+
+// The functions alone: of all phases; or one __device__ function with the kernel's name, which a thread runs to its end
+// by itself. In that one a Store that accumulates is atomic, since other threads run it, too.
+std::string print_phases(const kernel::Kernel& kernel);
+std::string print_inline(const kernel::Kernel& kernel);
 
 }  // namespace bitale::codegen::cuda

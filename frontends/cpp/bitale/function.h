@@ -44,7 +44,7 @@ struct FunctionOptions {
   // Replacements made before compiling: first by second, of the same type.
   std::vector<std::pair<Tensor, Tensor>> givens{};
   std::string name = "function";
-  std::string device = "cpu";
+  std::string device = "cpu";  // "emulated": CUDA kernels played by the host, slow, to test what a GPU would run
   int threads = 0;             // 0: BITALE_THREADS, else the CPUs of this process
   int level = 2;               // optimisation level 0..3; 3: candidates are timed at the first call of each shape
   std::string isa{};           // "v2", "v3", "v4"; empty: the best this CPU executes
@@ -199,9 +199,10 @@ class Function {
 Function function(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
                   const FunctionOptions& options = {}, Where at = Where::current());
 
-// The compiler's stages as text, for looking at: input, optimised, kernels, program (and GraphViz of the first two).
+// The compiler's stages as text, for looking at: input, optimised, kernels, program, and what a GPU's module would be
+// in CUDA C++ (and GraphViz of the first two).
 struct Stages {
-  std::string input, optimised, kernels, program, input_dot, optimised_dot;
+  std::string input, optimised, kernels, program, cuda, input_dot, optimised_dot;
 };
 Stages stages(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
               const FunctionOptions& options = {}, Where at = Where::current());

@@ -5,7 +5,7 @@
 // e0, e1...: the extents of this call.
 // bias_gelu_phase0: one thread for each iteration of two loops.
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 2)
 bias_gelu_phase0(const float* x, const float* bias, const float* scale, float* y, long long e0, long long e1) {
   const float scale1 = scale[0];
   const long long begin = (long long)blockIdx.x * blockDim.x + threadIdx.x;

@@ -31,7 +31,7 @@ template <class Op, class T> __device__ T block_reduce(T v) {
   return v;
 }
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 2)
 softmax_phase0(const float* x, float* y, long long e0, long long e1) {
   for (long long i = blockIdx.x; i < e0; i += gridDim.x) {
     float max1 = -__int_as_float(0x7f800000);

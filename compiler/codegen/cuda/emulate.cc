@@ -1,0 +1,326 @@
+#include "compiler/codegen/cuda/emulate.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/error.h"
+#include "runtime/device/emulated.h"
+
+extern char** environ;
+
+namespace bitale::codegen::cuda {
+namespace {
+
+// The threads of a block are fibers. One runs until it comes to a barrier or a shuffle and then gives way to the next
+// of its warp. A warp whose threads have all come to a shuffle goes on, one whose threads have come to a barrier waits
+// for the other warps; which warp goes on, and which of its threads first, is drawn. Half of the launches take one warp
+// as far as it gets before the next. Threads of functions that never meet just run. Threads that wait in different
+// places for each other fail the launch.
+constexpr const char* definitions = R"(
+#define _GLIBCXX_INCLUDE_NEXT_C_HEADERS  // C's own headers compile faster
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+
+#define __global__
+#define __device__
+#define __shared__ static
+#define __launch_bounds__(...)
+#define __syncthreads() meet(__LINE__, true)
+#define __shfl_xor_sync(mask, value, lanes) shuffle(__LINE__, value, lanes)
+
+namespace {
+
+struct Dimension { unsigned x; };
+Dimension threadIdx, blockIdx, blockDim, gridDim;
+
+struct Fiber {
+  void* at[5];
+  bool started, done;
+  int line;      // where it waits
+  bool barrier;  // for the whole block
+};
+Fiber fibers[1024];
+void* scheduler[5];
+void (*body)(const void*);
+const void* body_data;
+char lanes[1024][16];
+
+__attribute__((noinline)) void leave() { __builtin_longjmp(scheduler, 1); }
+__attribute__((noinline)) void meet(int line, bool barrier) {
+  const unsigned self = threadIdx.x;
+  fibers[self].line = line;
+  fibers[self].barrier = barrier;
+  if (!__builtin_setjmp(fibers[self].at)) leave();
+  threadIdx.x = self;
+}
+void fiber_main() {
+  const unsigned self = threadIdx.x;
+  for (;;) {
+    threadIdx.x = self;
+    body(body_data);
+    fibers[self].done = true;
+    meet(0, false);
+  }
+}
+__attribute__((noinline)) void start(unsigned i) {
+  constexpr unsigned long bytes = 1 << 16;
+  ucontext_t context;
+  getcontext(&context);
+  context.uc_stack.ss_sp = malloc(bytes);
+  context.uc_stack.ss_size = bytes;
+  makecontext(&context, fiber_main, 0);
+  fibers[i].started = true;
+  setcontext(&context);
+}
+__attribute__((noinline)) void go(unsigned i) {
+  if (fibers[i].started) __builtin_longjmp(fibers[i].at, 1);
+  start(i);
+}
+__attribute__((noinline)) void resume(unsigned i) {
+  threadIdx.x = i;
+  if (!__builtin_setjmp(scheduler)) go(i);
+}
+template <class T> T shuffle(int line, T v, int mask) {
+  memcpy(lanes[threadIdx.x], &v, sizeof v);
+  meet(line, false);
+  T other;
+  memcpy(&other, lanes[threadIdx.x ^ (unsigned)mask], sizeof other);
+  meet(line, false);
+  return other;
+}
+template <class T> void atomicAdd(T* to, T v) { *to += v; }
+
+template <class To, class From> To same_bits(From v) {
+  To to;
+  memcpy(&to, &v, sizeof to);
+  return to;
+}
+float __int_as_float(int v) { return same_bits<float>(v); }
+int __float_as_int(float v) { return same_bits<int>(v); }
+double __longlong_as_double(long long v) { return same_bits<double>(v); }
+long long __double_as_longlong(double v) { return same_bits<long long>(v); }
+
+// Halley's steps from Winitzki's approximation.
+double erfinv(double x) {
+  if (!(fabs(x) < 1)) return fabs(x) == 1 ? copysign(INFINITY, x) : NAN;
+  const double l = log1p(-x * x), t = 2 / (3.141592653589793 * 0.147) + l / 2, z = fabs(x);
+  double y = sqrt(sqrt(t * t - l / 0.147) - t);
+  for (int i = 0; i < 4; ++i) {
+    const double off = z > 0.5 ? (1 - z) - erfc(y) : erf(y) - z, step = off / (1.1283791670955126 * exp(-y * y));
+    y -= step / (1 + y * step);
+  }
+  return copysign(y, x);
+}
+float erfinvf(float x) { return (float)erfinv(x); }
+
+unsigned long long drawn;
+unsigned draw(unsigned n) {
+  drawn = drawn * 6364136223846793005ull + 1442695040888963407ull;
+  return (unsigned)(drawn >> 33) % n;
+}
+
+// A rotation of 0 .. threads-1, forwards or backwards.
+struct Order {
+  unsigned threads, first = draw(threads), backwards = draw(2);
+  unsigned operator()(unsigned i) const { return ((backwards ? threads - 1 - i : i) + first) % threads; }
+};
+
+char failure[200];
+const char* fail(int line, int other) {
+  snprintf(failure, sizeof failure, "threads of block %u wait for each other in lines %d and %d of its text", blockIdx.x, line, other);
+  for (Fiber& f : fibers) f.started = false;  // their stacks are lost
+  return failure;
+}
+
+enum class Warp { ready, waits, done };
+
+// Runs the threads of a warp to where they meet next.
+const char* run_warp(unsigned warp, Warp& state) {
+  const Order order{32};
+  for (unsigned i = 0; i < 32; ++i)
+    if (const unsigned t = 32 * warp + order(i); !fibers[t].done) resume(t);
+  state = Warp::done;
+  int line = 0;
+  for (unsigned t = 32 * warp; t < 32 * warp + 32; ++t) {
+    if (fibers[t].done) continue;
+    if (line && fibers[t].line != line) return fail(line, fibers[t].line);
+    line = fibers[t].line;
+    state = fibers[t].barrier ? Warp::waits : Warp::ready;
+  }
+  return nullptr;
+}
+
+const char* run_block() {
+  const unsigned warps = blockDim.x / 32;
+  Warp states[32];
+  for (unsigned t = 0; t < blockDim.x; ++t) fibers[t].done = false;
+  for (unsigned w = 0; w < warps; ++w) states[w] = Warp::ready;
+  const bool far = draw(2);
+  for (;;) {
+    unsigned ready = 0;
+    for (unsigned w = 0; w < warps; ++w) ready += states[w] == Warp::ready;
+    if (ready > 0) {
+      unsigned chosen = draw(ready), w = 0;
+      while (states[w] != Warp::ready || chosen-- > 0) ++w;
+      do {
+        if (const char* failed = run_warp(w, states[w])) return failed;
+      } while (far && states[w] == Warp::ready);
+      continue;
+    }
+    int line = 0;
+    for (unsigned w = 0; w < warps; ++w) {
+      if (states[w] == Warp::done) continue;
+      states[w] = Warp::ready;
+      unsigned t = 32 * w;
+      while (fibers[t].done) ++t;
+      if (line && fibers[t].line != line) return fail(line, fibers[t].line);
+      line = fibers[t].line;
+    }
+    if (!line) return nullptr;
+  }
+}
+const char* run_freely() {
+  const Order order{blockDim.x};
+  for (unsigned i = 0; i < blockDim.x; ++i) {
+    threadIdx.x = order(i);
+    body(body_data);
+  }
+  return nullptr;
+}
+
+template <unsigned... I> struct Numbers {};
+template <unsigned n, unsigned... I> struct Count : Count<n - 1, n - 1, I...> {};
+template <unsigned... I> struct Count<0, I...> : Numbers<I...> {};
+
+template <class... A> struct Call {
+  void (*function)(A...);
+  void* const* parameters;
+  template <unsigned... I> void run(Numbers<I...>) const { function(*(A*)parameters[I]...); }
+};
+template <class... A>
+const char* launch(void (*f)(A...), bool meets, void* const* parameters, long blocks, int threads, unsigned long long seed) {
+  const Call<A...> call{f, parameters};
+  body = [](const void* c) { ((const Call<A...>*)c)->run(Count<sizeof...(A)>()); };
+  body_data = &call;
+  drawn = seed;
+  gridDim.x = blocks, blockDim.x = threads;
+  for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x)
+    if (const char* failed = meets && threads % 32 == 0 ? run_block() : run_freely()) return failed;
+  return nullptr;
+}
+
+}  // namespace
+
+)";
+
+std::string launchers(const Module& module) {
+  std::string text;
+  for (const Module::Function& f : module.functions)
+    text += fmt::format(
+        "extern \"C\" const char* {}{}(void* const* parameters, long blocks, int threads, unsigned long long seed) {{\n"
+        "  return launch({}, {}, parameters, blocks, threads, seed);\n}}\n",
+        emulated_prefix, f.name, f.name, f.meets);
+  return text;
+}
+
+std::filesystem::path on_path(const std::string& program) {
+  if (program.find('/') != program.npos) return access(program.c_str(), X_OK) == 0 ? program : "";
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const std::filesystem::path file = std::filesystem::path(folder.empty() ? "." : folder) / program;
+    if (access(file.c_str(), X_OK) == 0) return file;
+  }
+  return {};
+}
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "bitale-XXXXXX").string();
+    if (!mkdtemp(name.data()))
+      throw Error("device 'emulated': no temporary folder: " + std::string(std::strerror(errno)));
+    path_ = name;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string contents(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+// Its exit status; what it says goes to the file.
+int run(const std::vector<std::string>& command, const std::filesystem::path& messages) {
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 2, messages.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  pid_t child = 0;
+  const int failed = posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed) throw Error(fmt::format("device 'emulated': cannot run {}: {}", command[0], std::strerror(failed)));
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+}  // namespace
+
+std::string host_compiler() {
+  const char* chosen = std::getenv("CXX");
+  for (const char* name : {chosen, "c++", "g++", "clang++"})
+    if (name && *name)
+      if (const auto file = on_path(name); !file.empty()) return file.string();
+  throw Error(
+      "device 'emulated' needs a C++ compiler, which makes code of the host out of CUDA text; looked for $CXX, c++, "
+      "g++ "
+      "and clang++ in the folders of $PATH. On Debian and Ubuntu: apt install g++");
+}
+
+std::vector<std::uint8_t> emulate(const Module& module) {
+  const Folder folder;
+  const auto source = folder.path() / "module.cc", object = folder.path() / "module.so",
+             messages = folder.path() / "messages";
+  std::ofstream(source) << definitions << "namespace {\n\n"
+                        << module.text << "\n}  // namespace\n\n"
+                        << launchers(module);
+  const int status = run({host_compiler(), "-std=c++20", "-O1", "-w", "-ffp-contract=off", "-fPIC", "-shared", "-o",
+                          object.string(), source.string()},
+                         messages);
+  if (status != 0) {
+    std::string text = contents(messages);
+    if (text.size() > 4000) text.resize(4000);
+    throw InternalError("the CUDA text does not compile for the host:\n" + text + "\n" + module.text);
+  }
+  const std::string bytes = contents(object);
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace bitale::codegen::cuda

@@ -1,0 +1,32 @@
+// The CUDA text of a whole program: its kernels, contractions and their epilogues behind one prelude.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/codegen/cuda/contraction.h"
+#include "compiler/kernel/kernel.h"
+#include "runtime/program/program.h"
+
+namespace bitale::codegen::cuda {
+
+// Names of kernels and contractions differ.
+struct ModuleParts {
+  std::vector<const kernel::Kernel*> kernels;  // by entry; null: not launched
+  std::vector<const kernel::Kernel*> epilogues;
+  std::vector<Contraction> contractions;  // of the entries behind those of the kernels
+};
+
+struct Module {
+  struct Function {
+    std::string name;
+    bool meets = false;  // its threads meet at barriers or in shuffles
+  };
+  std::string text;
+  std::vector<Function> functions;                     // that are launched
+  std::vector<std::vector<program::Launch>> launches;  // by entry
+};
+
+Module print_module(const ModuleParts& parts);
+
+}  // namespace bitale::codegen::cuda

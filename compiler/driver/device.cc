@@ -1,0 +1,149 @@
+#include "compiler/driver/device.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "compiler/codegen/cuda/emulate.h"
+#include "compiler/codegen/cuda/module.h"
+#include "compiler/codegen/cuda/nvrtc.h"
+#include "compiler/driver/dump.h"
+#include "runtime/base/error.h"
+
+namespace bitale::driver {
+namespace {
+
+using codegen::cuda::Contraction;
+using kernel::Extent;
+using namespace program;
+
+std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+// Which kernels are launched and which finish contractions, and the contractions' functions, each once; in bodies, too.
+class Functions {
+ public:
+  explicit Functions(lower::Lowered& l) : l_(l) { visit(l.program); }
+
+  codegen::cuda::ModuleParts parts() const {
+    codegen::cuda::ModuleParts parts;
+    for (std::size_t i = 0; i < l_.kernels.size(); ++i)
+      parts.kernels.push_back(launched_.contains(static_cast<int>(i)) ? &l_.kernels[i] : nullptr);
+    for (const int i : epilogues_) parts.epilogues.push_back(&l_.kernels[at(i)]);
+    parts.contractions = contractions_;
+    return parts;
+  }
+
+ private:
+  void visit(Program& part) {
+    for (Step& step : part.steps) {
+      if (auto* k = std::get_if<KernelStep>(&step.node)) launched_.insert(k->entry);
+      if (auto* c = std::get_if<ContractionStep>(&step.node)) give_function(part, step, *c);
+      if (auto* loop = std::get_if<LoopStep>(&step.node)) loop->body = visited(*loop->body);
+      if (auto* branch = std::get_if<BranchStep>(&step.node)) {
+        branch->then = visited(*branch->then);
+        branch->otherwise = visited(*branch->otherwise);
+      }
+    }
+  }
+
+  std::shared_ptr<const Program> visited(const Program& body) {
+    auto copy = std::make_shared<Program>(body);
+    visit(*copy);
+    return copy;
+  }
+
+  void give_function(const Program& part, const Step& step, ContractionStep& c) {
+    epilogues_.insert(c.epilogue);
+    c.whole.extents.clear();
+    Contraction form;
+    const auto extent = [&](int slot) {
+      if (slot < 0) return Extent::constant(0);
+      const ExtentDef& e = part.extents[at(slot)];
+      if (e.op == ExtentOp::constant) return Extent::constant(e.a);
+      auto& slots = c.whole.extents;
+      const auto found = std::find(slots.begin(), slots.end(), slot);
+      if (found != slots.end()) return Extent::argument(static_cast<int>(found - slots.begin()));
+      slots.push_back(slot);
+      return Extent::argument(static_cast<int>(slots.size()) - 1);
+    };
+    const auto dims = [&](const std::vector<ContractionDim>& group) {
+      std::vector<Contraction::Dim> out;
+      for (const ContractionDim& d : group) {
+        out.push_back({extent(d.extent), extent(d.a), extent(d.b), {}});
+        for (const int o : d.operands) out.back().operands.push_back(extent(o));
+      }
+      return out;
+    };
+    form.dtype = c.dtype;
+    form.batch = dims(c.batch);
+    form.m = dims(c.m);
+    form.n = dims(c.n);
+    form.k = dims(c.k);
+    form.a_offset = extent(c.a_offset);
+    form.b_offset = extent(c.b_offset);
+    const kernel::Kernel& epilogue = l_.kernels[at(c.epilogue)];  // of its buffers, an operand has two behind the first
+    for (std::size_t o = 0; o < c.operands.size(); ++o)
+      form.operands.push_back(
+          {extent(c.operands[o].offset), epilogue.buffers[1 + 2 * o].storage, c.operands[o].written});
+    form.epilogue = epilogue.name;
+    form.extents = static_cast<int>(c.whole.extents.size());
+    c.whole.entry = entry(std::move(form), step);
+  }
+
+  // Equal texts are one function.
+  int entry(Contraction form, const Step& step) {
+    const std::string structure = codegen::cuda::print(form);
+    const auto [found, fresh] = entries_.try_emplace(structure, static_cast<int>(l_.program.entries.size()));
+    if (!fresh) return found->second;
+    form.name = fmt::format("contraction_{}", contractions_.size());
+    std::string comment = step.label;
+    for (const SourceLine& line : step.origins) comment += "  " + to_string(line);
+    form.comments.push_back(std::move(comment));
+    l_.program.entries.push_back({form.name, structure});
+    contractions_.push_back(std::move(form));
+    return found->second;
+  }
+
+  lower::Lowered& l_;
+  std::set<int> launched_, epilogues_;
+  std::vector<Contraction> contractions_;
+  std::map<std::string, int> entries_;  // by text without name
+};
+
+}  // namespace
+
+namespace {
+
+bool is_emulated(const Driver& driver) { return driver.target() == "emulated"; }
+
+std::vector<std::uint8_t> compiled(const codegen::cuda::Module& module, const Driver& driver) {
+  if (is_emulated(driver)) return codegen::cuda::emulate(module);
+  codegen::cuda::Nvrtc::Result result = codegen::cuda::Nvrtc::get().compile(module.text, driver.target());
+  if (!result.compiled) throw InternalError("NVRTC does not compile the text:\n" + result.log + "\n" + module.text);
+  return std::move(result.image);
+}
+
+}  // namespace
+
+std::string device_settings(const Driver& driver) {
+  if (is_emulated(driver)) return fmt::format("emulated by {}", codegen::cuda::host_compiler());
+  return fmt::format("{} nvrtc {}", driver.target(), codegen::cuda::Nvrtc::get().version());
+}
+
+void generate_for_device(lower::Lowered& l, const Driver& driver, CompileReport& report) {
+  const Clock printing;
+  const codegen::cuda::Module module = codegen::cuda::print_module(Functions(l).parts());
+  report.phases.push_back({"print CUDA text", printing.seconds(), 0,
+                           fmt::format("{} functions, {} bytes", module.functions.size(), module.text.size())});
+  dump(l.program.name, "module.cu", module.text);
+  const Clock compiling;
+  Blob blob{driver.target(), compiled(module, driver), {}, module.launches};
+  report.phases.push_back({"compile CUDA text", compiling.seconds(), 0, ""});
+  l.program.blobs.push_back(std::move(blob));
+}
+
+std::string cuda_text(lower::Lowered& l) { return codegen::cuda::print_module(Functions(l).parts()).text; }
+
+}  // namespace bitale::driver

@@ -1,0 +1,23 @@
+// Devices as targets of the compiler: how their modules are made of a lowered program.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "compiler/driver/report.h"
+#include "compiler/lower/lower.h"
+#include "runtime/device/driver.h"
+
+namespace bitale::driver {
+
+// What code for the device depends on beside the program: a part of cache keys.
+std::string device_settings(const Driver& driver);
+
+// Afterwards contractions name the functions that run them whole, the program has their entries behind those of its
+// kernels, and a module for the driver's target.
+void generate_for_device(lower::Lowered& lowered, const Driver& driver, CompileReport& report);
+
+// The module's text.
+std::string cuda_text(lower::Lowered& lowered);
+
+}  // namespace bitale::driver

@@ -1,0 +1,287 @@
+// Everything goes through one stream, so that it happens in the order of the calls.
+#include "runtime/device/cuda.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <dlfcn.h>
+
+#include "runtime/base/error.h"
+#include "runtime/device/cuda_libraries.h"
+
+namespace bitale {
+namespace {
+
+// The types of cuda.h, and the functions that are used of it, by their versioned names.
+using Result = int;
+using Address = unsigned long long;
+using Handle = void*;
+
+#define BITALE_CUDA_FUNCTIONS(F)                                        \
+  F(cuInit, (unsigned))                                                 \
+  F(cuDriverGetVersion, (int*))                                         \
+  F(cuGetErrorName, (Result, const char**))                             \
+  F(cuGetErrorString, (Result, const char**))                           \
+  F(cuDeviceGetCount, (int*))                                           \
+  F(cuDeviceGet, (int*, int))                                           \
+  F(cuDeviceGetAttribute, (int*, int, int))                             \
+  F(cuDevicePrimaryCtxRetain, (Handle*, int))                           \
+  F(cuCtxSetCurrent, (Handle))                                          \
+  F(cuStreamCreate, (Handle*, unsigned))                                \
+  F(cuStreamSynchronize, (Handle))                                      \
+  F(cuStreamDestroy_v2, (Handle))                                       \
+  F(cuStreamBeginCapture_v2, (Handle, int))                             \
+  F(cuStreamEndCapture, (Handle, Handle*))                              \
+  F(cuGraphInstantiateWithFlags, (Handle*, Handle, unsigned long long)) \
+  F(cuGraphDestroy, (Handle))                                           \
+  F(cuGraphExecDestroy, (Handle))                                       \
+  F(cuGraphLaunch, (Handle, Handle))                                    \
+  F(cuModuleLoadData, (Handle*, const void*))                           \
+  F(cuModuleUnload, (Handle))                                           \
+  F(cuModuleGetFunction, (Handle*, Handle, const char*))                \
+  F(cuMemAlloc_v2, (Address*, std::size_t))                             \
+  F(cuMemFree_v2, (Address))                                            \
+  F(cuMemcpyHtoDAsync_v2, (Address, const void*, std::size_t, Handle))  \
+  F(cuMemcpyDtoHAsync_v2, (void*, Address, std::size_t, Handle))        \
+  F(cuMemcpyDtoDAsync_v2, (Address, Address, std::size_t, Handle))      \
+  F(cuMemsetD8Async, (Address, unsigned char, std::size_t, Handle))     \
+  F(cuLaunchKernel,                                                     \
+    (Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle, void**, void**))
+
+struct Api {
+#define BITALE_CUDA_MEMBER(name, arguments) Result(*name) arguments = nullptr;
+  BITALE_CUDA_FUNCTIONS(BITALE_CUDA_MEMBER)
+#undef BITALE_CUDA_MEMBER
+};
+
+constexpr Result success = 0, out_of_memory = 2, stub_library = 34, no_device = 100;
+constexpr int least_version = 12000;
+constexpr int capability_major = 75, capability_minor = 76;  // attributes of a device
+constexpr int of_this_thread = 1;                            // what is captured
+constexpr unsigned non_blocking = 1;                         // a stream that does not wait for the default one
+
+constexpr const char* help =
+    "; the GPU needs NVIDIA's driver (nvidia-smi shows it), the rest of Bitale works without. Folders to look in "
+    "first: "
+    "BITALE_CUDA";
+
+std::string text_of(const Api& api, Result result) {
+  const char *name = nullptr, *text = nullptr;
+  if (api.cuGetErrorName) api.cuGetErrorName(result, &name);
+  if (api.cuGetErrorString) api.cuGetErrorString(result, &text);
+  return std::string(name ? name : "error " + std::to_string(result)) + (text ? std::string(" (") + text + ")" : "");
+}
+
+Api load_api() {
+  constexpr const char* names[] = {"libcuda.so.1"};
+  const CudaLibrary library = open_cuda_library(names);
+  if (!library.handle)
+    throw Error("device 'cuda': NVIDIA's driver library is not there: looked for " + list_of(library.searched) + help);
+  Api api;
+  std::string missing;
+#define BITALE_CUDA_LOAD(name, arguments)                                         \
+  api.name = reinterpret_cast<Result(*) arguments>(dlsym(library.handle, #name)); \
+  if (!api.name) missing += std::string(missing.empty() ? "" : ", ") + #name;
+  BITALE_CUDA_FUNCTIONS(BITALE_CUDA_LOAD)
+#undef BITALE_CUDA_LOAD
+  if (!missing.empty())
+    throw Error("device 'cuda': the driver library " + library.path + " lacks " + missing +
+                ": it is too old; CUDA 12 or later is needed");
+  const Result started = api.cuInit(0);
+  if (started == stub_library)
+    throw Error("device 'cuda': " + library.path + " is the toolkit's stub, not a driver" + help);
+  if (started == no_device) throw Error("device 'cuda': the driver " + library.path + " finds no GPU");
+  if (started != success)
+    throw Error("device 'cuda': the driver " + library.path + " does not start: " + text_of(api, started) + help);
+  int version = 0;
+  if (api.cuDriverGetVersion(&version) == success && version < least_version)
+    throw Error("device 'cuda': the driver is of CUDA " + std::to_string(version / 1000) + "." +
+                std::to_string(version % 1000 / 10) + ", and CUDA 12 or later is needed: update NVIDIA's driver");
+  return api;
+}
+
+const Api& api() {
+  static const Api loaded = load_api();
+  return loaded;
+}
+
+class CudaDriver;
+
+class CudaModule final : public Driver::Module {
+ public:
+  CudaModule(const CudaDriver& driver, std::span<const std::uint8_t> image);
+  ~CudaModule() override;
+  void* function(const std::string& name) const override;
+
+ private:
+  const CudaDriver& driver_;
+  Handle module_ = nullptr;
+};
+
+// Lives as long as the process: what it owns goes with the process, whatever the order of destructors.
+class CudaDriver final : public Driver {
+ public:
+  explicit CudaDriver(int index) : name_("cuda:" + std::to_string(index)) {
+    int count = 0;
+    check(api().cuDeviceGetCount(&count), "counting GPUs");
+    if (index >= count)
+      throw Error("device '" + name_ + "': there " +
+                  (count == 1 ? "is 1 GPU" : "are " + std::to_string(count) + " GPUs") + ", counted from 0");
+    int device = 0, major = 0, minor = 0;
+    check(api().cuDeviceGet(&device, index), "opening it");
+    check(api().cuDeviceGetAttribute(&major, capability_major, device), "asking for its architecture");
+    check(api().cuDeviceGetAttribute(&minor, capability_minor, device), "asking for its architecture");
+    target_ = "sm_" + std::to_string(10 * major + minor);
+    check(api().cuDevicePrimaryCtxRetain(&context_, device), "making a context");
+    enter();
+    check(api().cuStreamCreate(&stream_, non_blocking), "making a stream");
+  }
+
+  std::string target() const override { return target_; }
+
+  std::shared_ptr<const Module> load(std::span<const std::uint8_t> image) override {
+    return std::make_shared<CudaModule>(*this, image);
+  }
+
+  // What is released is kept for the next of its size: calls that repeat allocate nothing. Whoever used it before did
+  // so earlier in the stream.
+  void* allocate(std::size_t bytes) override {
+    enter();
+    const std::size_t size = (std::max<std::size_t>(bytes, 1) + 255) / 256 * 256;
+    const std::lock_guard lock(mutex_);
+    std::vector<Address>& kept = free_[size];
+    Address address = 0;
+    if (!kept.empty()) {
+      address = kept.back();
+      kept.pop_back();
+    } else {
+      Result result = api().cuMemAlloc_v2(&address, size);
+      if (result == out_of_memory && give_back_free() > 0) result = api().cuMemAlloc_v2(&address, size);
+      check(result, "allocating " + std::to_string(bytes) + " bytes");
+    }
+    sizes_[address] = size;
+    return reinterpret_cast<void*>(address);
+  }
+  void release(void* memory) noexcept override {
+    const std::lock_guard lock(mutex_);
+    const auto found = sizes_.find(address_of(memory));
+    if (found == sizes_.end()) return;
+    free_[found->second].push_back(found->first);
+    sizes_.erase(found);
+  }
+
+  // From memory that is not pinned the function returns when it has been read.
+  void to_device(void* to, const void* from, std::size_t bytes) override {
+    if (bytes == 0) return;
+    enter();
+    check(api().cuMemcpyHtoDAsync_v2(address_of(to), from, bytes, stream_), "copying to it");
+  }
+  void to_host(void* to, const void* from, std::size_t bytes) override {
+    if (bytes == 0) return;
+    enter();
+    check(api().cuMemcpyDtoHAsync_v2(to, address_of(from), bytes, stream_), "copying from it");
+    check(api().cuStreamSynchronize(stream_), "running");
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes == 0) return;
+    enter();
+    check(api().cuMemcpyDtoDAsync_v2(address_of(to), address_of(from), bytes, stream()), "copying");
+  }
+  void fill(void* to, std::uint8_t byte, std::size_t bytes) override {
+    if (bytes == 0) return;
+    enter();
+    check(api().cuMemsetD8Async(address_of(to), byte, bytes, stream()), "filling memory");
+  }
+  void launch(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
+    enter();
+    check(api().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(threads), 1, 1, 0,
+                               stream(), const_cast<void**>(parameters.data()), nullptr),
+          "launching a kernel");
+  }
+
+  // A stream of its own is captured, so that others can go on meanwhile.
+  void record() override {
+    enter();
+    check(api().cuStreamCreate(&captured_, non_blocking), "making a stream");
+    check(api().cuStreamBeginCapture_v2(captured_, of_this_thread), "recording");
+  }
+  std::shared_ptr<const Recording> recorded() override {
+    const Handle stream = std::exchange(captured_, nullptr);
+    Handle graph = nullptr, executable = nullptr;
+    Result result = api().cuStreamEndCapture(stream, &graph);
+    if (result == success) result = api().cuGraphInstantiateWithFlags(&executable, graph, 0);
+    if (graph) api().cuGraphDestroy(graph);
+    api().cuStreamDestroy_v2(stream);
+    check(result, "recording");
+    return std::make_shared<const Graph>(executable);
+  }
+  void replay(const Recording& recording) override {
+    enter();
+    check(api().cuGraphLaunch(static_cast<const Graph&>(recording).executable, stream_), "launching a graph");
+  }
+
+  // The context belongs to a thread: every thread that asks for something enters it.
+  void enter() const { check(api().cuCtxSetCurrent(context_), "entering its context"); }
+  void check(Result result, const std::string& what) const {
+    if (result != success) throw Error("device '" + name_ + "': " + what + ": " + text_of(api(), result));
+  }
+
+ private:
+  struct Graph final : Recording {
+    explicit Graph(Handle e) : executable(e) {}
+    ~Graph() override { api().cuGraphExecDestroy(executable); }
+    const Handle executable;
+  };
+
+  static Address address_of(const void* memory) { return reinterpret_cast<Address>(memory); }
+  Handle stream() const { return captured_ ? captured_ : stream_; }
+
+  // The number of bytes; with the mutex held.
+  std::size_t give_back_free() {
+    std::size_t bytes = 0;
+    for (auto& [size, addresses] : free_)
+      for (const Address a : std::exchange(addresses, {}))
+        if (api().cuMemFree_v2(a) == success) bytes += size;
+    return bytes;
+  }
+
+  std::mutex mutex_;                                  // of what is allocated
+  std::map<std::size_t, std::vector<Address>> free_;  // by size
+  std::map<Address, std::size_t> sizes_;
+  const std::string name_;
+  std::string target_;
+  Handle context_ = nullptr, stream_ = nullptr;
+  static thread_local Handle captured_;  // null: nothing is recorded
+};
+
+thread_local Handle CudaDriver::captured_ = nullptr;
+
+CudaModule::CudaModule(const CudaDriver& driver, std::span<const std::uint8_t> image) : driver_(driver) {
+  driver_.enter();
+  driver_.check(api().cuModuleLoadData(&module_, image.data()),
+                "loading a module of " + std::to_string(image.size()) + " bytes");
+}
+CudaModule::~CudaModule() { api().cuModuleUnload(module_); }
+void* CudaModule::function(const std::string& name) const {
+  Handle function = nullptr;
+  driver_.enter();
+  if (const Result r = api().cuModuleGetFunction(&function, module_, name.c_str()); r != success)
+    throw InternalError("the module has no function " + name + ": " + text_of(api(), r));
+  return function;
+}
+
+}  // namespace
+
+std::shared_ptr<Driver> cuda_driver(int index) {
+  static std::mutex mutex;
+  static auto* const drivers = new std::map<int, std::shared_ptr<CudaDriver>>;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<CudaDriver>& driver = (*drivers)[index];
+  if (!driver) driver = std::make_shared<CudaDriver>(index);
+  return driver;
+}
+
+}  // namespace bitale

@@ -1,0 +1,34 @@
+#include "runtime/device/driver.h"
+
+#include "runtime/base/error.h"
+#include "runtime/device/cuda.h"
+#include "runtime/device/emulated.h"
+
+namespace bitale {
+
+DeviceMemory::DeviceMemory(std::shared_ptr<Driver> driver, std::size_t bytes) {
+  void* memory = driver->allocate(bytes);
+  memory_ = {memory, [driver = std::move(driver)](void* m) { driver->release(m); }};
+}
+
+namespace {
+
+// Of "cuda", "cuda:1"; -1 if it is neither.
+int gpu_number(const std::string& device) {
+  if (device == "cuda") return 0;
+  const std::string number = device.starts_with("cuda:") ? device.substr(5) : "";
+  const bool digits = !number.empty() && number.size() <= 4 && number.find_first_not_of("0123456789") == number.npos;
+  return digits ? std::stoi(number) : -1;
+}
+
+}  // namespace
+
+bool is_device_name(const std::string& device) { return device == "emulated" || gpu_number(device) >= 0; }
+
+std::shared_ptr<Driver> open_driver(const std::string& device) {
+  if (device == "emulated") return emulated_driver();
+  if (const int number = gpu_number(device); number >= 0) return cuda_driver(number);
+  throw Error("device '" + device + "' is not known; there are: cpu, cuda (or cuda:0, cuda:1...), emulated");
+}
+
+}  // namespace bitale

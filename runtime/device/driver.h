@@ -1,0 +1,68 @@
+// A device that has memory of its own, as the executor sees it. What is asked for happens in the order of the calls;
+// copying to the host waits until all before it has happened. Addresses are the device's: the host never follows them.
+//
+// A driver may be used by several threads at once; what each of them asks for is in its order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bitale {
+
+class Driver {
+ public:
+  // Functions of one loaded image, which live as long as it does.
+  class Module {
+   public:
+    virtual ~Module() = default;
+    virtual void* function(const std::string& name) const = 0;  // one that it lacks is an InternalError
+  };
+
+  virtual ~Driver() = default;
+
+  virtual std::string target() const = 0;  // of the code that it runs: "emulated", "sm_90"
+  virtual std::shared_ptr<const Module> load(std::span<const std::uint8_t> image) = 0;
+
+  // 256-byte aligned. Having none left is an Error that says how much was asked for.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* memory) noexcept = 0;
+
+  virtual void to_device(void* to, const void* from, std::size_t bytes) = 0;  // `from` may change afterwards
+  virtual void to_host(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;  // within the device, not overlapping
+  virtual void fill(void* to, std::uint8_t byte, std::size_t bytes) = 0;
+  // parameters[i] is the address of parameter i, which has 8 bytes: an address of the device, or an integer.
+  virtual void launch(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) = 0;
+
+  // What this thread asks for between record() and recorded() is not done but recorded, to be done as a whole, any
+  // number of times: copies within the device, fills and launches; nothing else may be asked for meanwhile.
+  class Recording {
+   public:
+    virtual ~Recording() = default;
+  };
+  virtual void record() = 0;
+  virtual std::shared_ptr<const Recording> recorded() = 0;
+  virtual void replay(const Recording& recording) = 0;
+};
+
+// Memory of a device, released with the last handle.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(std::shared_ptr<Driver> driver, std::size_t bytes);
+  void* data() const { return memory_.get(); }
+
+ private:
+  std::shared_ptr<void> memory_;
+};
+
+// "cuda" or "cuda:1", a GPU (runtime/device/cuda.h); "emulated", which the host plays (runtime/device/emulated.h).
+// Another name is an Error that lists these.
+std::shared_ptr<Driver> open_driver(const std::string& device);
+bool is_device_name(const std::string& device);  // whether open_driver() knows it; it need not be there
+
+}  // namespace bitale

@@ -1,0 +1,243 @@
+#include "runtime/executor/device.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "runtime/base/error.h"
+
+namespace bitale::executor {
+
+using namespace program;
+
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+// More than this many have no thread to run in at a time anyway: kernels are loops over blocks.
+constexpr std::int64_t most_blocks = 2048;
+
+std::int64_t blocks_of(const Launch& launch, std::span<const std::int64_t> extents) {
+  std::int64_t work = 1;
+  for (const Launch::Factor& f : launch.work)
+    if (__builtin_mul_overflow(work, f.argument < 0 ? f.value : extents[at(f.argument)], &work)) return most_blocks;
+  return std::min((work + launch.per_block - 1) / launch.per_block, most_blocks);
+}
+
+}  // namespace
+
+DeviceCode::DeviceCode(std::shared_ptr<Driver> d, const Blob& blob)
+    : driver(std::move(d)), launches(blob.launches), module(driver->load(blob.bytes)) {
+  for (const auto& entry : launches) {
+    auto& found = functions.emplace_back();
+    for (const Launch& l : entry) found.push_back(module->function(l.function));
+  }
+}
+
+void DeviceWalker::launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const {
+  const auto& launches = code_.launches[at(entry)];
+  for (std::size_t i = 0; i < launches.size(); ++i)
+    if (const std::int64_t blocks = blocks_of(launches[i], extents); blocks > 0)
+      code_.driver->launch(code_.functions[at(entry)][i], blocks, launches[i].threads, parameters);
+}
+
+void DeviceWalker::kernel(const Scope& scope, const StepLayout& s, const KernelStep& k, int, int) {
+  const std::span extents = std::span(scope.tables.extent_args).subspan(at(s.extent_args), k.extents.size());
+  std::vector<void*> parameters;
+  for (std::size_t i = 0; i < k.buffers.size(); ++i) parameters.push_back(&scope.tables.args[at(s.args) + i]);
+  for (std::int64_t& e : extents) parameters.push_back(&e);
+  launch(k.entry, parameters, extents);
+}
+
+void DeviceWalker::contraction(const Scope& scope, const StepLayout& s, const StepFacts&, int, int) {
+  const auto& c = std::get<ContractionStep>(s.step->node);
+  std::vector<void*> buffers{scope.tables.pointer(scope.layout, c.a), scope.tables.pointer(scope.layout, c.b)};
+  for (const ContractionOperand& o : c.operands) buffers.push_back(scope.tables.pointer(scope.layout, o.buffer));
+  std::vector<std::int64_t> extents;
+  for (const int slot : c.whole.extents) extents.push_back(scope.tables.extents[at(slot)]);
+  std::vector<void*> parameters;
+  for (void*& b : buffers) parameters.push_back(&b);
+  for (std::int64_t& e : extents) parameters.push_back(&e);
+  launch(c.whole.entry, parameters, extents);
+}
+
+// Operands that share memory share their copy.
+void DeviceWalker::library(const Scope& scope, const StepLayout& s, const LibraryStep& l, int, int) {
+  std::map<void*, std::vector<std::uint8_t>> copies;
+  std::vector<void*> buffers;
+  for (std::size_t i = 0; i < l.buffers.size(); ++i) {
+    void* const device = scope.tables.args[at(s.args) + i];
+    const std::size_t bytes = at(scope.placement.bytes[at(l.buffers[i])]);
+    auto [copy, fresh] = copies.try_emplace(device, std::max<std::size_t>(bytes, 1));
+    if (fresh) code_.driver->to_host(copy->second.data(), device, bytes);
+    buffers.push_back(copy->second.data());
+  }
+  const library::Arguments arguments{
+      .buffers = buffers,
+      .extents = std::span(scope.tables.extent_args).subspan(at(s.extent_args), l.extents.size()),
+      .integers = l.integers,
+      .reals = l.reals,
+      .thread = 0,
+      .threads = 1,
+  };
+  const int code = s.library(&state_.context, arguments);
+  if (code != 0) return fail(s, code, state_.context.error_value, state_.context.error_limit, l.function);
+  for (std::size_t i = 0; i < l.buffers.size(); ++i)
+    if (l.writes[i])
+      code_.driver->to_device(scope.tables.args[at(s.args) + i], buffers[i],
+                              at(scope.placement.bytes[at(l.buffers[i])]));
+}
+
+const void* DeviceWalker::look(const void* memory, std::int64_t bytes) const {
+  seen_.resize(std::max<std::size_t>(at(bytes), 1));
+  code_.driver->to_host(seen_.data(), memory, at(bytes));
+  return seen_.data();
+}
+
+void DeviceWalker::put(void* to, const void* from, std::int64_t bytes) const {
+  code_.driver->to_device(to, from, at(bytes));
+}
+void DeviceWalker::move(void* to, const void* from, std::int64_t bytes) const {
+  code_.driver->copy(to, from, at(bytes));
+}
+void DeviceWalker::fill(void* to, std::uint8_t byte, std::int64_t bytes) const {
+  code_.driver->fill(to, byte, at(bytes));
+}
+
+std::shared_ptr<Storage> new_on_device(const std::shared_ptr<Driver>& driver, std::size_t bytes) {
+  return Storage::elsewhere(bytes, std::make_shared<DeviceValue>(driver, bytes));
+}
+
+DevicePorts::DevicePorts(Frame& frame, const std::vector<Array>& arrays) : frame_(frame), arrays_(arrays) {
+  // First what has a value, then what is written, which may be the same memory.
+  for (const bool given : {true, false})
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+      const Role role = frame_.layout.groups.role[i];
+      if (arrays_[i].empty() || given != (role == Role::input || role == Role::shared)) continue;
+      const auto [home, fresh] = homes_.try_emplace(arrays_[i].storage().get());
+      if (fresh) home->second = place(static_cast<int>(i), arrays_[i], given);
+      frame_.states[0].tables.set_pointer(frame_.layout, static_cast<int>(i), home->second);
+    }
+}
+
+// Null if it is not on this device.
+const DeviceValue* DevicePorts::value_of(const Array& array) {
+  const std::shared_ptr<const Remote> remote = array.storage()->remote();
+  const auto* value = dynamic_cast<const DeviceValue*>(remote.get());
+  if (!value || value->driver() != frame_.device->driver.get()) return nullptr;
+  held_.push_back(remote);
+  return value;
+}
+
+void* DevicePorts::place(int root, const Array& array, bool given) {
+  const std::shared_ptr<Driver>& driver = frame_.device->driver;
+  const DeviceValue* value = value_of(array);
+  void* memory = nullptr;
+  if (value) {
+    memory = value->data();
+  } else if (frame_.layout.groups.role[static_cast<std::size_t>(root)] == Role::shared) {
+    auto copy = std::make_shared<const DeviceValue>(driver, array.bytes());
+    driver->to_device(copy->data(), array.data(), array.bytes());
+    array.storage()->mirror(copy);
+    held_.push_back(copy);
+    return copy->data();
+  } else {
+    DeviceMemory& own = frame_.ports[root];
+    if (!own.data()) own = DeviceMemory(driver, array.bytes());
+    memory = own.data();
+    if (given) driver->to_device(memory, array.data(), array.bytes());
+  }
+  if (!given && frame_.nan_guard) driver->fill(memory, 0, array.bytes());
+  return memory;
+}
+
+void DevicePorts::finish() const {
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    const Role role = frame_.layout.groups.role[i];
+    if (arrays_[i].empty() || (role != Role::output && role != Role::update)) continue;
+    Storage& storage = *arrays_[i].storage();
+    void* const home = homes_.at(&storage);
+    const bool stays = std::any_of(held_.begin(), held_.end(), [&](const auto& remote) {
+      return static_cast<const DeviceValue*>(remote.get())->data() == home;
+    });
+    if (stays)
+      storage.leave();
+    else
+      frame_.device->driver->to_host(storage.data(), home, arrays_[i].bytes());
+  }
+}
+
+std::vector<void*> DevicePorts::addresses() const {
+  std::vector<void*> all;
+  for (std::size_t i = 0; i < arrays_.size(); ++i)
+    if (!arrays_[i].empty()) all.push_back(frame_.states[0].tables.pointers[i]);
+  return all;
+}
+
+namespace {
+
+constexpr double most_recorded = 20000;     // requests of a recording: of a loop, all of its steps are
+constexpr std::size_t most_recordings = 8;  // of a frame
+
+// How many requests the steps are; infinitely many if one of them cannot be recorded.
+double requests_of(const Layout& layout, const Tables& tables) {
+  constexpr double never = std::numeric_limits<double>::infinity();
+  double requests = 0;
+  for (const StepLayout& s : layout.steps) {
+    const auto* loop = std::get_if<LoopStep>(&s.step->node);
+    if (std::holds_alternative<KernelStep>(s.step->node) || std::holds_alternative<ContractionStep>(s.step->node) ||
+        std::holds_alternative<CopyStep>(s.step->node)) {
+      ++requests;
+    } else if (loop && loop->until < 0 && loop->first < 0 && loop->ended < 0 && loop->trips_taken < 0) {
+      const auto body = at(s.bodies[0]);
+      const double trips = static_cast<double>(tables.extents[at(loop->trips)]),
+                   inner = requests_of(layout.bodies[body], tables.bodies[body]);
+      requests += inner == never ? never : trips * (inner + static_cast<double>(loop->bindings.size()));
+    } else {
+      return never;
+    }
+  }
+  return requests;
+}
+
+bool is_recordable(const Frame& frame) {
+  if (frame.guard || frame.nan_guard || frame.checker || !frame.costs.empty()) return false;
+  return requests_of(frame.layout, frame.states[0].tables) <= most_recorded;
+}
+
+std::shared_ptr<const Driver::Recording> record(Frame& frame) {
+  Driver& driver = *frame.device->driver;
+  driver.record();
+  try {
+    DeviceWalker(frame.states[0]).run_all();
+  } catch (...) {
+    driver.recorded();
+    throw;
+  }
+  return driver.recorded();
+}
+
+// By recording if these addresses were met before; the first call with them may be the only one.
+void run(Frame& frame, const std::vector<void*>& addresses) {
+  if (!is_recordable(frame)) return void(DeviceWalker(frame.states[0]).run_all());
+  auto& known = frame.recordings;
+  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& r) { return r.first == addresses; });
+  if (found == known.end()) {
+    if (known.size() == most_recordings) known.erase(known.begin());
+    known.emplace_back(addresses, nullptr);
+    DeviceWalker(frame.states[0]).run_all();
+    return;
+  }
+  if (!found->second) found->second = record(frame);
+  if (!frame.failure()) frame.device->driver->replay(*found->second);
+}
+
+}  // namespace
+
+void run_on_device(Frame& frame, const std::vector<Array>& arrays) {
+  const DevicePorts ports(frame, arrays);
+  run(frame, ports.addresses());
+  if (!frame.failure()) ports.finish();
+}
+
+}  // namespace bitale::executor

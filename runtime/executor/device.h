@@ -1,0 +1,86 @@
+// Running a Program on a device: one thread of the host walks it and hands every step to the driver. What the walk
+// itself has to know (a condition, whether a loop ends) it copies to the host, and waits for it. Library calls run on
+// the host, between copies of their operands. Where there is none of this, a call with the extents and the memory of an
+// earlier one is recorded, and done as a whole from then on.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "runtime/device/driver.h"
+#include "runtime/executor/walk.h"
+
+namespace bitale::executor {
+
+// A program's code on a device: its module is loaded, the functions of every entry's launches are found.
+struct DeviceCode {
+  DeviceCode(std::shared_ptr<Driver> driver, const program::Blob& blob);
+
+  const std::shared_ptr<Driver> driver;
+  const std::vector<std::vector<program::Launch>>& launches;  // of the blob
+  std::shared_ptr<const Driver::Module> module;
+  std::vector<std::vector<void*>> functions;  // by entry
+};
+
+class DeviceWalker final : public Walker {
+ public:
+  explicit DeviceWalker(ThreadState& state) : Walker(state), code_(*state.frame->device) {}
+
+ protected:
+  void kernel(const Scope& scope, const StepLayout& step, const program::KernelStep& s, int thread,
+              int threads) override;
+  void contraction(const Scope& scope, const StepLayout& step, const StepFacts& facts, int thread,
+                   int threads) override;
+  void library(const Scope& scope, const StepLayout& step, const program::LibraryStep& s, int thread,
+               int threads) override;
+  const void* look(const void* memory, std::int64_t bytes) const override;
+  void put(void* to, const void* from, std::int64_t bytes) const override;
+  void move(void* to, const void* from, std::int64_t bytes) const override;
+  void fill(void* to, std::uint8_t byte, std::int64_t bytes) const override;
+
+ private:
+  void launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const;
+
+  const DeviceCode& code_;
+  mutable std::vector<std::uint8_t> seen_;  // the latest look
+};
+
+// Bytes in a device's memory, as a Storage knows them.
+class DeviceValue final : public Remote {
+ public:
+  DeviceValue(std::shared_ptr<Driver> driver, std::size_t bytes)
+      : driver_(std::move(driver)), memory_(driver_, bytes) {}
+  void fetch(void* to, std::size_t bytes) const override { driver_->to_host(to, memory_.data(), bytes); }
+  void* data() const { return memory_.data(); }
+  const Driver* driver() const { return driver_.get(); }
+
+ private:
+  const std::shared_ptr<Driver> driver_;
+  const DeviceMemory memory_;
+};
+
+std::shared_ptr<Storage> new_on_device(const std::shared_ptr<Driver>& driver, std::size_t bytes);
+
+// The caller's arrays, by root buffer, on the device while a call lasts. What is there already is used where it lies;
+// values of Shareds, which nobody else writes to, stay there after the call, and so does what is new. Other arrays are
+// copied there and, if they are written, back.
+class DevicePorts {
+ public:
+  DevicePorts(Frame& frame, const std::vector<Array>& arrays);
+  std::vector<void*> addresses() const;  // of all ports
+  void finish() const;                   // after a call that did not fail
+
+ private:
+  const DeviceValue* value_of(const Array& array);
+  void* place(int root, const Array& array, bool given);
+
+  Frame& frame_;
+  const std::vector<Array>& arrays_;
+  std::vector<std::shared_ptr<const Remote>> held_;  // while the call lasts
+  std::map<const Storage*, void*> homes_;
+};
+
+void run_on_device(Frame& frame, const std::vector<Array>& arrays);
+
+}  // namespace bitale::executor

@@ -1,0 +1,229 @@
+// A stand-in for NVIDIA's driver library, for tests of runtime/device/cuda.cc: one GPU of architecture 9.0 whose memory
+// is the host's, and a record of every call. An image that is a shared object (compiler/codegen/cuda/emulate.h) is run
+// when its functions are launched; one that is a cubin is only noted.
+//
+// CUDA_STUB_VERSION, CUDA_STUB_GPUS, CUDA_STUB_INIT: what the driver says its version and number of GPUs are, and what
+// cuInit returns. CUDA_STUB_FAIL: "cuMemAlloc_v2=2" makes that function fail so.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace {
+
+using Address = unsigned long long;
+
+std::string log_text;
+std::map<Address, int> numbers;  // of allocations, for the record
+int allocations = 0;
+
+struct Function {
+  std::string name;
+  const char* (*run)(void* const*, std::int64_t, int, std::uint64_t) = nullptr;
+};
+// What was asked for while a stream was captured; null: it is done at once.
+using Graph = std::vector<std::function<int()>>;
+Graph* captured = nullptr;
+
+template <class F>
+int ask(F request) {
+  if (!captured) return request();
+  captured->push_back(request);
+  return 0;
+}
+
+struct Module {
+  void* library = nullptr;  // null: a cubin
+  std::map<std::string, Function> functions;
+};
+
+int setting(const char* name, int fallback) {
+  const char* value = std::getenv(name);
+  return value ? std::atoi(value) : fallback;
+}
+
+// Notes the call; what it is to return.
+int note(const std::string& function, const std::string& arguments = "") {
+  log_text += function + (arguments.empty() ? "" : " " + arguments) + "\n";
+  const char* fail = std::getenv("CUDA_STUB_FAIL");
+  const std::string prefix = function + "=";
+  return fail && std::strncmp(fail, prefix.c_str(), prefix.size()) == 0 ? std::atoi(fail + prefix.size()) : 0;
+}
+
+std::string memory(Address a) {
+  auto found = numbers.upper_bound(a);
+  if (found == numbers.begin()) return "?";
+  --found;
+  return "m" + std::to_string(found->second) + (found->first == a ? "" : "+" + std::to_string(a - found->first));
+}
+
+void* open_image(const void* image) {
+  if (std::memcmp(image, "\177ELF", 4) != 0) return nullptr;
+  std::uint16_t machine = 0;
+  std::memcpy(&machine, static_cast<const char*>(image) + 18, 2);
+  if (machine == 190) return nullptr;  // EM_CUDA
+  // The end of a shared object is that of its section headers, which linkers put last.
+  std::uint64_t at = 0;
+  std::uint16_t size = 0, count = 0;
+  std::memcpy(&at, static_cast<const char*>(image) + 40, 8);
+  std::memcpy(&size, static_cast<const char*>(image) + 58, 2);
+  std::memcpy(&count, static_cast<const char*>(image) + 60, 2);
+  const std::size_t bytes = at + std::uint64_t{size} * count;
+  const int file = memfd_create("cuda-stub", 0);
+  if (write(file, image, bytes) != static_cast<ssize_t>(bytes)) return nullptr;
+  return dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);  // equal names are the same
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* cuda_stub_log() { return log_text.c_str(); }
+void cuda_stub_clear() { log_text.clear(); }
+void cuda_stub_number_from_0() { allocations = 0; }
+
+int cuInit(unsigned) { return setting("CUDA_STUB_INIT", 0); }
+int cuDriverGetVersion(int* version) {
+  *version = setting("CUDA_STUB_VERSION", 13000);
+  return 0;
+}
+int cuGetErrorName(int result, const char** name) {
+  *name = result == 2 ? "CUDA_ERROR_OUT_OF_MEMORY" : result == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : "CUDA_ERROR";
+  return 0;
+}
+int cuGetErrorString(int result, const char** text) {
+  *text = result == 2 ? "out of memory" : result == 700 ? "an illegal memory access was encountered" : "some error";
+  return 0;
+}
+int cuDeviceGetCount(int* count) {
+  *count = setting("CUDA_STUB_GPUS", 1);
+  return 0;
+}
+int cuDeviceGet(int* device, int index) {
+  *device = index;
+  return 0;
+}
+int cuDeviceGetAttribute(int* value, int attribute, int) {
+  *value = attribute == 75 ? 9 : 0;
+  return 0;
+}
+int cuDevicePrimaryCtxRetain(void** context, int) {
+  *context = &allocations;
+  return note("cuDevicePrimaryCtxRetain");
+}
+int cuCtxSetCurrent(void*) { return 0; }
+int cuStreamCreate(void** stream, unsigned) {
+  *stream = &allocations;
+  return note("cuStreamCreate");
+}
+int cuStreamSynchronize(void*) { return note("cuStreamSynchronize"); }
+
+int cuStreamDestroy_v2(void*) { return 0; }
+int cuStreamBeginCapture_v2(void*, int) {
+  captured = new Graph;
+  return note("cuStreamBeginCapture_v2");
+}
+int cuStreamEndCapture(void*, void** graph) {
+  *graph = captured;
+  captured = nullptr;
+  return note("cuStreamEndCapture");
+}
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
+  *executable = new Graph(*static_cast<Graph*>(graph));
+  return note("cuGraphInstantiateWithFlags");
+}
+int cuGraphDestroy(void* graph) {
+  delete static_cast<Graph*>(graph);
+  return 0;
+}
+int cuGraphExecDestroy(void* executable) {
+  delete static_cast<Graph*>(executable);
+  return 0;
+}
+int cuGraphLaunch(void* executable, void*) {
+  if (const int failed = note("cuGraphLaunch")) return failed;
+  for (const auto& request : *static_cast<Graph*>(executable))
+    if (const int failed = request()) return failed;
+  return 0;
+}
+
+int cuModuleLoadData(void** module, const void* image) {
+  auto* m = new Module;
+  m->library = open_image(image);
+  *module = m;
+  return note("cuModuleLoadData");
+}
+int cuModuleUnload(void* module) {
+  auto* m = static_cast<Module*>(module);
+  if (m->library) dlclose(m->library);
+  delete m;
+  return note("cuModuleUnload");
+}
+int cuModuleGetFunction(void** function, void* module, const char* name) {
+  auto* m = static_cast<Module*>(module);
+  Function& f = m->functions[name];
+  f.name = name;
+  if (m->library) {
+    f.run = reinterpret_cast<decltype(f.run)>(dlsym(m->library, ("launch_" + f.name).c_str()));
+    if (!f.run) return 500;
+  }
+  *function = &f;
+  return 0;
+}
+
+int cuMemAlloc_v2(Address* address, std::size_t bytes) {
+  if (const int failed = note("cuMemAlloc_v2", std::to_string(bytes))) return failed;
+  if (bytes > std::size_t{1} << 32) return 2;
+  *address = reinterpret_cast<Address>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
+  std::memset(reinterpret_cast<void*>(*address), 0xFF, bytes);
+  numbers[*address] = allocations++;
+  return 0;
+}
+int cuMemFree_v2(Address address) {
+  const int result = note("cuMemFree_v2", memory(address));
+  numbers.erase(address);
+  std::free(reinterpret_cast<void*>(address));
+  return result;
+}
+int cuMemcpyHtoDAsync_v2(Address to, const void* from, std::size_t bytes, void*) {
+  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  return note("cuMemcpyHtoDAsync_v2", memory(to) + " " + std::to_string(bytes));
+}
+int cuMemcpyDtoHAsync_v2(void* to, Address from, std::size_t bytes, void*) {
+  std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+  return note("cuMemcpyDtoHAsync_v2", memory(from) + " " + std::to_string(bytes));
+}
+int cuMemcpyDtoDAsync_v2(Address to, Address from, std::size_t bytes, void*) {
+  if (const int failed = note("cuMemcpyDtoDAsync_v2", memory(to) + " " + memory(from) + " " + std::to_string(bytes)))
+    return failed;
+  return ask([=] {
+    std::memcpy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
+    return 0;
+  });
+}
+int cuMemsetD8Async(Address to, unsigned char byte, std::size_t bytes, void*) {
+  if (const int failed = note("cuMemsetD8Async", memory(to) + " " + std::to_string(byte) + " " + std::to_string(bytes)))
+    return failed;
+  return ask([=] {
+    std::memset(reinterpret_cast<void*>(to), byte, bytes);
+    return 0;
+  });
+}
+int cuLaunchKernel(void* function, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned, unsigned, unsigned,
+                   void*, void** parameters, void**) {
+  const auto& f = *static_cast<const Function*>(function);
+  const int result = note("cuLaunchKernel", f.name + " " + std::to_string(blocks) + " x " + std::to_string(threads));
+  if (result || !f.run) return result;
+  if (!captured) return f.run(parameters, blocks, static_cast<int>(threads), 1) ? 719 : 0;
+  return note("", "(a kernel that is run cannot be captured here)"), 1;
+}
+
+}  // extern "C"

@@ -1,0 +1,98 @@
+// The four networks, small, on device "emulated" against the CPU: forward, gradients, and some steps of training.
+#include <cmath>
+
+#include "models/zoo/alexnet.h"
+#include "models/zoo/lenet.h"
+#include "tests/support/catch.h"
+#include "tests/support/op_cases.h"
+
+using namespace bitale;
+using namespace bitale::models;
+
+namespace {
+
+// |a - b| / |b|, by the norm over all elements.
+double off(const Array& a, const Array& b) {
+  REQUIRE(a.shape() == b.shape());
+  double difference = 0, length = 0;
+  for (std::int64_t i = 0; i < a.size(); ++i) {
+    difference += (a.at(i) - b.at(i)) * (a.at(i) - b.at(i));
+    length += b.at(i) * b.at(i);
+  }
+  return std::sqrt(difference) / std::max(std::sqrt(length), 1e-12);
+}
+
+std::vector<Array> call(const BuiltModel& model, const std::vector<Array>& inputs, const FunctionOptions& options) {
+  std::vector<Tensor> outputs = grad(model.loss, model.parameter_tensors());
+  outputs.insert(outputs.begin(), {model.loss, model.logits});
+  const std::vector<Argument> arguments(inputs.begin(), inputs.end());
+  return function(model.inputs, outputs, options).call(arguments);
+}
+
+// The parameters after three steps of gradient descent, from the same values each time.
+std::vector<Array> trained(const BuiltModel& model, const std::vector<Array>& inputs, const std::string& device) {
+  std::vector<Array> before, after;
+  for (const Shared& p : model.parameters) before.push_back(p.get().clone());
+  const std::vector<Tensor> gradients = grad(model.loss, model.parameter_tensors());
+  FunctionOptions options{.name = "step", .device = device, .threads = 1};
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    options.updates.emplace_back(model.parameters[i], model.parameters[i] - 0.05 * gradients[i]);
+  const Function step = function(model.inputs, {model.loss}, options);
+  const std::vector<Argument> arguments(inputs.begin(), inputs.end());
+  for (int i = 0; i < 3; ++i) after.push_back(step.call(arguments)[0]);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    after.push_back(model.parameters[i].get().clone());
+    Shared(model.parameters[i]).set(before[i]);
+  }
+  return after;
+}
+
+void check_same(const std::vector<Array>& got, const std::vector<Array>& expected, double tolerance) {
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    INFO("result " << i << " of " << got.size());
+    CHECK(off(got[i], expected[i]) < tolerance);
+  }
+}
+
+void check_model(const BuiltModel& model, const std::vector<Array>& inputs, double tolerance = 1e-5) {
+  INFO(model.name << " " << model.step);
+  const FunctionOptions emulated{.name = "gradient", .device = "emulated"}, cpu{.name = "gradient", .threads = 1};
+  check_same(call(model, inputs, emulated), call(model, inputs, cpu), tolerance);
+  check_same(trained(model, inputs, "emulated"), trained(model, inputs, "cpu"), tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("LeNet is the same on the emulated device") {
+  check_model(lenet({.last_layer = LeNetOptions::LastLayer::random}), find_model("lenet").sample(3, 0, 1));
+}
+
+TEST_CASE("the stacked autoencoder is the same on the emulated device, in each of its steps") {
+  const ModelRow& row = find_model("sae");
+  const BuiltModel whole = row.build({.random_last_layer = true});
+  for (const char* step : row.steps) {
+    const BuiltModel model = step_of(whole, step);
+    std::vector<Array> inputs = row.sample(2, 0, 1);
+    inputs.resize(model.inputs.size());
+    check_model(model, inputs);
+  }
+}
+
+TEST_CASE("the LSTM is the same on the emulated device") {
+  const ModelRow& row = find_model("lstm");
+  for (const char* variant : row.variants)
+    check_model(row.build({.random_last_layer = true, .hidden = 24, .vocabulary = 10'000, .variant = variant}),
+                row.sample(3, 5, 1), 1e-4);
+}
+
+TEST_CASE("AlexNet, small, is the same on the emulated device") {
+  AlexNetOptions options;
+  options.input_size = 67;
+  options.classes = 10;
+  options.shrink = 16;
+  options.scaled_weights = true;
+  const Array images = tests::random_array(float32, {2, 3, 67, 67}, -1, 1, 3);
+  const std::int64_t labels[] = {3, 7};
+  check_model(alexnet(options), {images, Array::of<std::int64_t>(labels, {2})}, 1e-4);
+}

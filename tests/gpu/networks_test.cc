@@ -1,0 +1,71 @@
+// The text of the four networks' functions, in the study's sizes, compiles for GPUs without spilling registers.
+#include <cstdio>
+#include <regex>
+
+#include "compiler/codegen/cuda/nvrtc.h"
+#include "models/zoo/models.h"
+#include "tests/support/catch.h"
+
+using namespace bitale;
+using codegen::cuda::Nvrtc;
+
+namespace {
+
+// What ptxas says of each function: the most registers, and those that spill or read local memory.
+struct Use {
+  int functions = 0, registers = 0;
+  std::string spills;
+};
+
+Use use_of(const std::string& log) {
+  static const std::regex function("Compiling entry function '(\\w+)'|Function properties for (\\w+)"),
+      frame("(\\d+) bytes stack frame, (\\d+) bytes spill stores"), registers("Used (\\d+) registers");
+  Use use;
+  std::string name;
+  std::size_t from = 0;
+  while (from < log.size()) {
+    const std::size_t end = std::min(log.find('\n', from), log.size());
+    const std::string line = log.substr(from, end - from);
+    from = end + 1;
+    std::smatch found;
+    if (std::regex_search(line, found, function)) name = found[1].matched ? found[1] : found[2];
+    if (std::regex_search(line, found, frame) && found[2] != "0") use.spills += " " + name;
+    if (!std::regex_search(line, found, registers)) continue;
+    ++use.functions;
+    use.registers = std::max(use.registers, std::stoi(found[1]));
+  }
+  return use;
+}
+
+void check_functions(const Nvrtc& nvrtc, const models::BuiltModel& model, const std::string& architecture) {
+  std::vector<Tensor> gradient = grad(model.training_loss, model.parameter_tensors());
+  gradient.push_back(model.training_loss);
+  for (const auto& outputs : {std::vector<Tensor>{model.loss}, gradient}) {
+    const std::string text = stages(model.inputs, outputs, {.unused_inputs = true}).cuda;
+    const Nvrtc::Result result = nvrtc.compile(text, architecture);
+    const Use use = use_of(result.log);
+    INFO(model.name << " " << model.step << " " << model.variant << ", " << architecture << ", " << use.functions
+                    << " functions\n"
+                    << (result.compiled ? "" : result.log));
+    CHECK(result.compiled);
+    CHECK(use.functions > 0);
+    CHECK(use.spills == "");
+    CHECK(use.registers <= 128);  // two blocks of 256 threads, or more, in a multiprocessor
+  }
+}
+
+void check_networks(const std::string& architecture) {
+  const Nvrtc* nvrtc = Nvrtc::find();
+  if (!nvrtc) return void(std::printf("[SKIP] NVRTC not found\n"));
+  for (const models::ModelRow& row : models::all_models()) {
+    const models::BuiltModel model = row.build({.graph_only = true});
+    for (const models::BuiltModel& step : model.before) check_functions(*nvrtc, step, architecture);
+    check_functions(*nvrtc, model, architecture);
+  }
+}
+
+}  // namespace
+
+// In parts, which run at the same time.
+TEST_CASE("the networks' kernels compile for sm_90 without spills", "[part0]") { check_networks("sm_90"); }
+TEST_CASE("the networks' kernels compile for sm_80 without spills") { check_networks("sm_80"); }
