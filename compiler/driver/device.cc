@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include <fmt/format.h>
@@ -11,6 +12,8 @@
 #include "compiler/codegen/cuda/nvrtc.h"
 #include "compiler/driver/dump.h"
 #include "runtime/base/error.h"
+#include "runtime/base/flags.h"
+#include "runtime/base/log.h"
 
 namespace bitale::driver {
 namespace {
@@ -24,7 +27,10 @@ std::size_t at(int i) { return static_cast<std::size_t>(i); }
 // Which kernels are launched and which finish contractions, and the contractions' functions, each once; in bodies, too.
 class Functions {
  public:
-  explicit Functions(lower::Lowered& l) : l_(l) { visit(l.program); }
+  explicit Functions(lower::Lowered& l) : l_(l) {
+    visit(l.program);
+    for (LibraryStep* call : calls_) give_kernel(*call);  // whose entries are the last
+  }
 
   codegen::cuda::ModuleParts parts() const {
     codegen::cuda::ModuleParts parts;
@@ -32,14 +38,18 @@ class Functions {
       parts.kernels.push_back(launched_.contains(static_cast<int>(i)) ? &l_.kernels[i] : nullptr);
     for (const int i : epilogues_) parts.epilogues.push_back(&l_.kernels[at(i)]);
     parts.contractions = contractions_;
+    parts.library = library_;
     return parts;
   }
+
+  const std::set<std::string>& on_host() const { return on_host_; }  // library calls that have no kernel
 
  private:
   void visit(Program& part) {
     for (Step& step : part.steps) {
       if (auto* k = std::get_if<KernelStep>(&step.node)) launched_.insert(k->entry);
       if (auto* c = std::get_if<ContractionStep>(&step.node)) give_function(part, step, *c);
+      if (auto* l = std::get_if<LibraryStep>(&step.node)) calls_.push_back(l);
       if (auto* loop = std::get_if<LoopStep>(&step.node)) loop->body = visited(*loop->body);
       if (auto* branch = std::get_if<BranchStep>(&step.node)) {
         branch->then = visited(*branch->then);
@@ -106,7 +116,25 @@ class Functions {
     return found->second;
   }
 
+  void give_kernel(LibraryStep& call) {
+    const auto kernel = [&](const std::string& name) {
+      return codegen::cuda::library_kernel(call.function, call.integers, name, flags().ordered);
+    };
+    const auto unnamed = kernel("");
+    if (!unnamed) return void(on_host_.insert(call.function));
+    const auto [found, fresh] = entries_.try_emplace(unnamed->text, static_cast<int>(l_.program.entries.size()));
+    if (fresh) {
+      const std::string name = fmt::format("{}_{}", call.function, library_.size());
+      l_.program.entries.push_back({name, unnamed->text});
+      library_.push_back(*kernel(name));
+    }
+    call.entry = found->second;
+  }
+
   lower::Lowered& l_;
+  std::vector<LibraryStep*> calls_;  // of the program and the copies of its bodies
+  std::vector<codegen::cuda::LibraryKernel> library_;
+  std::set<std::string> on_host_;
   std::set<int> launched_, epilogues_;
   std::vector<Contraction> contractions_;
   std::map<std::string, int> entries_;  // by text without name
@@ -115,6 +143,17 @@ class Functions {
 }  // namespace
 
 namespace {
+
+// Of each kind of call once in a process.
+void warn_of(const std::set<std::string>& calls, const std::string& function) {
+  static std::mutex mutex;
+  static std::set<std::string> known;
+  const std::lock_guard lock(mutex);
+  for (const std::string& call : calls)
+    if (known.insert(call).second && log_enabled(1))
+      log(1, fmt::format("{}: {} has no kernel for a device: it runs on the host, between copies of its operands",
+                         function, call));
+}
 
 bool is_emulated(const Driver& driver) { return driver.target() == "emulated"; }
 
@@ -128,15 +167,20 @@ std::vector<std::uint8_t> compiled(const codegen::cuda::Module& module, const Dr
 }  // namespace
 
 std::string device_settings(const Driver& driver) {
-  if (is_emulated(driver)) return fmt::format("emulated by {}", codegen::cuda::host_compiler());
-  return fmt::format("{} nvrtc {}", driver.target(), codegen::cuda::Nvrtc::get().version());
+  if (is_emulated(driver))
+    return fmt::format("emulated by {} ordered {}", codegen::cuda::host_compiler(), flags().ordered);
+  return fmt::format("{} nvrtc {} ordered {}", driver.target(), codegen::cuda::Nvrtc::get().version(), flags().ordered);
 }
 
 void generate_for_device(lower::Lowered& l, const Driver& driver, CompileReport& report) {
   const Clock printing;
-  const codegen::cuda::Module module = codegen::cuda::print_module(Functions(l).parts());
-  report.phases.push_back({"print CUDA text", printing.seconds(), 0,
-                           fmt::format("{} functions, {} bytes", module.functions.size(), module.text.size())});
+  const Functions functions(l);
+  const codegen::cuda::Module module = codegen::cuda::print_module(functions.parts());
+  report.phases.push_back(
+      {"print CUDA text", printing.seconds(), 0,
+       fmt::format("{} functions, {} bytes; on the host: {}", module.functions.size(), module.text.size(),
+                   functions.on_host().empty() ? "nothing" : fmt::format("{}", fmt::join(functions.on_host(), ", ")))});
+  warn_of(functions.on_host(), l.program.name);
   dump(l.program.name, "module.cu", module.text);
   const Clock compiling;
   Blob blob{driver.target(), compiled(module, driver), {}, module.launches};

@@ -148,7 +148,7 @@ void CallMemory::make(bool zeros, bool spare_allowed, const NewStorage& on_devic
       continue;
     }
     if (on_device) {
-      arrays_[i] = Array(b.storage, std::move(shape), on_device(at(placement_.bytes[i])));
+      arrays_[i] = Array(b.storage, std::move(shape), on_device(static_cast<int>(i), at(placement_.bytes[i])));
       continue;
     }
     try {

@@ -27,7 +27,7 @@ class CallMemory {
 
   // Takes what is new. Full of zeros, and no spare memory, if the NaN guard is on; no spare memory in guard mode. On a
   // device what is new is there.
-  using NewStorage = std::function<std::shared_ptr<Storage>(std::size_t bytes)>;
+  using NewStorage = std::function<std::shared_ptr<Storage>(int root, std::size_t bytes)>;
   void make(bool zeros, bool spare_allowed, const NewStorage& on_device = {});
 
   std::int64_t new_bytes() const;                               // that make() takes, spare memory included

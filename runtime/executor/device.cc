@@ -26,12 +26,40 @@ std::int64_t blocks_of(const Launch& launch, std::span<const std::int64_t> exten
 
 }  // namespace
 
-DeviceCode::DeviceCode(std::shared_ptr<Driver> d, const Blob& blob)
-    : driver(std::move(d)), launches(blob.launches), module(driver->load(blob.bytes)) {
+DeviceCode::DeviceCode(std::shared_ptr<Driver> d, const Program& program, const Blob& blob)
+    : driver(std::move(d)),
+      checks(checks_on_device(program)),
+      launches(blob.launches),
+      module(driver->load(blob.bytes)) {
   for (const auto& entry : launches) {
     auto& found = functions.emplace_back();
     for (const Launch& l : entry) found.push_back(module->function(l.function));
   }
+}
+
+namespace {
+
+bool any_call(const Program& p, bool (*wanted)(const LibraryStep&)) {
+  return std::any_of(p.steps.begin(), p.steps.end(), [&](const Step& s) {
+    if (const auto* l = std::get_if<LibraryStep>(&s.node)) return wanted(*l);
+    if (const auto* loop = std::get_if<LoopStep>(&s.node)) return any_call(*loop->body, wanted);
+    const auto* branch = std::get_if<BranchStep>(&s.node);
+    return branch && (any_call(*branch->then, wanted) || any_call(*branch->otherwise, wanted));
+  });
+}
+
+const StepLayout* step_of(const Layout& layout, std::int64_t id) {
+  for (const StepLayout& s : layout.steps)
+    if (s.id == id) return &s;
+  for (const Layout& body : layout.bodies)
+    if (const StepLayout* s = step_of(body, id)) return s;
+  return nullptr;
+}
+
+}  // namespace
+
+bool checks_on_device(const Program& program) {
+  return any_call(program, [](const LibraryStep& l) { return l.entry >= 0 && l.function == "checked_rows"; });
 }
 
 void DeviceWalker::launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const {
@@ -61,8 +89,21 @@ void DeviceWalker::contraction(const Scope& scope, const StepLayout& s, const St
   launch(c.whole.entry, parameters, extents);
 }
 
-// Operands that share memory share their copy.
 void DeviceWalker::library(const Scope& scope, const StepLayout& s, const LibraryStep& l, int, int) {
+  if (l.entry < 0) return library_on_host(scope, s, l);
+  const std::span extents = std::span(scope.tables.extent_args).subspan(at(s.extent_args), l.extents.size());
+  void* error = frame_.error_word.data();
+  std::int64_t step = s.id;
+  std::vector<void*> parameters;
+  for (std::size_t i = 0; i < l.buffers.size(); ++i) parameters.push_back(&scope.tables.args[at(s.args) + i]);
+  parameters.push_back(&error);
+  for (std::int64_t& e : extents) parameters.push_back(&e);
+  parameters.push_back(&step);
+  launch(l.entry, parameters, extents);
+}
+
+// Operands that share memory share their copy.
+void DeviceWalker::library_on_host(const Scope& scope, const StepLayout& s, const LibraryStep& l) {
   std::map<void*, std::vector<std::uint8_t>> copies;
   std::vector<void*> buffers;
   for (std::size_t i = 0; i < l.buffers.size(); ++i) {
@@ -104,8 +145,14 @@ void DeviceWalker::fill(void* to, std::uint8_t byte, std::int64_t bytes) const {
   code_.driver->fill(to, byte, at(bytes));
 }
 
-std::shared_ptr<Storage> new_on_device(const std::shared_ptr<Driver>& driver, std::size_t bytes) {
-  return Storage::elsewhere(bytes, std::make_shared<DeviceValue>(driver, bytes));
+std::shared_ptr<Storage> new_on_device(Frame& frame, int root, std::size_t bytes) {
+  constexpr std::size_t most_kept = 3;
+  auto& kept = frame.made[root];
+  for (const std::shared_ptr<const Remote>& memory : kept)
+    if (memory.use_count() == 1) return Storage::elsewhere(bytes, memory);
+  const auto memory = std::make_shared<const DeviceValue>(frame.device->driver, bytes);
+  if (kept.size() < most_kept) kept.push_back(memory);
+  return Storage::elsewhere(bytes, memory);
 }
 
 DevicePorts::DevicePorts(Frame& frame, const std::vector<Array>& arrays) : frame_(frame), arrays_(arrays) {
@@ -188,6 +235,8 @@ double requests_of(const Layout& layout, const Tables& tables) {
     if (std::holds_alternative<KernelStep>(s.step->node) || std::holds_alternative<ContractionStep>(s.step->node) ||
         std::holds_alternative<CopyStep>(s.step->node)) {
       ++requests;
+    } else if (const auto* call = std::get_if<LibraryStep>(&s.step->node); call && call->entry >= 0) {
+      requests += 2;
     } else if (loop && loop->until < 0 && loop->first < 0 && loop->ended < 0 && loop->trips_taken < 0) {
       const auto body = at(s.bodies[0]);
       const double trips = static_cast<double>(tables.extents[at(loop->trips)]),
@@ -234,9 +283,29 @@ void run(Frame& frame, const std::vector<void*>& addresses) {
 
 }  // namespace
 
+namespace {
+
+// What the device's checks found, as a failure of the one thread that walked.
+void look_for_failure(Frame& frame) {
+  std::int64_t word[4] = {};
+  frame.device->driver->to_host(word, frame.error_word.data(), sizeof word);
+  if (word[0] == 0) return;
+  Failure& f = frame.states[0].failure;
+  f = {0, static_cast<int>(word[0]), step_of(frame.layout, word[1]), word[2], word[3], {}, 0, 0};
+  BITALE_ASSERT(f.step, "the error word names no step");
+}
+
+}  // namespace
+
 void run_on_device(Frame& frame, const std::vector<Array>& arrays) {
   const DevicePorts ports(frame, arrays);
+  const bool checks = frame.device->checks;
+  if (checks) {
+    if (!frame.error_word.data()) frame.error_word = DeviceMemory(frame.device->driver, 4 * sizeof(std::int64_t));
+    frame.device->driver->fill(frame.error_word.data(), 0, 4 * sizeof(std::int64_t));
+  }
   run(frame, ports.addresses());
+  if (checks && !frame.failure()) look_for_failure(frame);
   if (!frame.failure()) ports.finish();
 }
 

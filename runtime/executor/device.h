@@ -15,13 +15,18 @@ namespace bitale::executor {
 
 // A program's code on a device: its module is loaded, the functions of every entry's launches are found.
 struct DeviceCode {
-  DeviceCode(std::shared_ptr<Driver> driver, const program::Blob& blob);
+  DeviceCode(std::shared_ptr<Driver> driver, const program::Program& program, const program::Blob& blob);
 
   const std::shared_ptr<Driver> driver;
+  const bool checks;                                          // checks_on_device()
   const std::vector<std::vector<program::Launch>>& launches;  // of the blob
   std::shared_ptr<const Driver::Module> module;
   std::vector<std::vector<void*>> functions;  // by entry
 };
+
+// Whether steps of the program are data checks of the device's: a failed one is known when the call is over, and until
+// then nothing may be written over anything. Other checks are the host's.
+bool checks_on_device(const program::Program& program);
 
 class DeviceWalker final : public Walker {
  public:
@@ -41,6 +46,7 @@ class DeviceWalker final : public Walker {
 
  private:
   void launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const;
+  void library_on_host(const Scope& scope, const StepLayout& step, const program::LibraryStep& s);
 
   const DeviceCode& code_;
   mutable std::vector<std::uint8_t> seen_;  // the latest look
@@ -60,7 +66,9 @@ class DeviceValue final : public Remote {
   const DeviceMemory memory_;
 };
 
-std::shared_ptr<Storage> new_on_device(const std::shared_ptr<Driver>& driver, std::size_t bytes);
+// For what a call makes anew: memory that an earlier call made for the same root buffer if nobody has it any more, so
+// that calls that repeat meet few different addresses.
+std::shared_ptr<Storage> new_on_device(Frame& frame, int root, std::size_t bytes);
 
 // The caller's arrays, by root buffer, on the device while a call lasts. What is there already is used where it lies;
 // values of Shareds, which nobody else writes to, stay there after the call, and so does what is new. Other arrays are

@@ -253,10 +253,12 @@ Packs::Held Runnable::State::take_packs(Frame& frame, std::span<const Array> sha
   }
 }
 
-// With a guard that looks at results any step can fail, and what it compares with must stay.
+// With a guard that looks at results any step can fail, and what it compares with must stay; with checks on a device a
+// failure shows when all steps are over.
 CallMemory Runnable::State::memory_of(const Prepared& prepared, std::span<const Array> inputs,
                                       std::span<const Array> shareds, const CallOptions& options) const {
-  return {layout, prepared.placement, inputs, shareds, options, options.nan_guard || checker != nullptr};
+  const bool looks = options.nan_guard || checker || (device && device->checks);
+  return {layout, prepared.placement, inputs, shareds, options, looks};
 }
 
 Runnable::Runnable(std::shared_ptr<const Program> program, const std::string& target) {
@@ -268,7 +270,8 @@ Runnable::Runnable(std::shared_ptr<const Program> program, const std::string& ta
 }
 
 Runnable::Runnable(std::shared_ptr<const Program> program, std::shared_ptr<Driver> driver) {
-  auto code = std::make_unique<const DeviceCode>(driver, program->blobs[blob_for(*program, driver->target())]);
+  auto code =
+      std::make_unique<const DeviceCode>(driver, *program, program->blobs[blob_for(*program, driver->target())]);
   state_ = std::make_unique<State>(std::move(program), std::vector<const void*>(), nullptr);
   state_->device = std::move(code);
 }
@@ -326,7 +329,7 @@ CallResult Runnable::call(std::span<const Array> inputs, std::span<const Array> 
   CallMemory memory = state_->memory_of(*frame->prepared, inputs, shareds, options);
   // The guards want fresh memory: bounded by a page of its own, or known to be finite.
   CallMemory::NewStorage on_device;
-  if (state_->device) on_device = [&](std::size_t bytes) { return new_on_device(state_->device->driver, bytes); };
+  if (state_->device) on_device = [&](int root, std::size_t bytes) { return new_on_device(*frame, root, bytes); };
   memory.make(frame->nan_guard, !frame->guard && !frame->nan_guard, on_device);
   frame->packs = state_->take_packs(*frame, shareds, options.versions);
   state_->device ? run_on_device(*frame, memory.arrays()) : run_on_threads(*frame, memory.arrays());

@@ -97,6 +97,10 @@ struct LibraryStep {
   std::vector<int> extents;
   std::vector<std::int64_t> integers;
   std::vector<double> reals;
+  // On a device that does the same by kernels of its own, their entry of the module; -1: the host does it. Parameters
+  // are the buffers, the error word of the call, the extents and the number of the step
+  // (compiler/codegen/cuda/library.h).
+  int entry = -1;
 };
 
 // Copies elements; both buffers have the same number of them and the same storage.

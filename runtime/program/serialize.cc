@@ -221,7 +221,7 @@ void transfer(A& a, KernelStep& v) {
 }
 template <class A>
 void transfer(A& a, LibraryStep& v) {
-  all(a, v.function, v.buffers, v.writes, v.extents, v.integers, v.reals);
+  all(a, v.function, v.buffers, v.writes, v.extents, v.integers, v.reals, v.entry);
 }
 template <class A>
 void transfer(A& a, CopyStep& v) {

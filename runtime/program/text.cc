@@ -141,8 +141,8 @@ class Printer {
   }
 
   void show(const LibraryStep& s) {
-    line("{}: library {}({}; {}; {}){}", number_, s.function, arguments(s.buffers, s.writes, s.extents),
-         fmt::join(s.integers, ", "), fmt::join(s.reals, ", "), head_);
+    line("{}: library {}({}; {}; {}){}{}", number_, s.function, arguments(s.buffers, s.writes, s.extents),
+         fmt::join(s.integers, ", "), fmt::join(s.reals, ", "), s.entry < 0 ? "" : " by " + entry(s.entry), head_);
   }
 
   void show(const CopyStep& s) { line("{}: copy {} to {}{}", number_, name(s.from), name(s.to), head_); }
@@ -171,8 +171,11 @@ class Printer {
     for (const ContractionOperand& o : s.operands)
       line("operand {}{} + {}, {}", o.written ? "out " : "", name(o.buffer), slot_name(o.offset),
            o.unit ? "by columns" : "by rows");
-    line("tile {} x {}, {} {} {}, workspace {}", s.tile.mr, s.tile.nr, entry(s.tile.micro), entry(s.tile.pack_a),
-         entry(s.tile.pack_b), name(s.workspace));
+    if (s.whole.entry >= 0)
+      line("by {}", entry(s.whole.entry));
+    else
+      line("tile {} x {}, {} {} {}, workspace {}", s.tile.mr, s.tile.nr, entry(s.tile.micro), entry(s.tile.pack_a),
+           entry(s.tile.pack_b), name(s.workspace));
     --depth_;
   }
 

@@ -373,6 +373,9 @@ class Verifier {
   void rule(const LibraryStep& s) {
     arguments(s.buffers, s.writes, s.extents);
     for (const int e : s.extents) fixed(e, "an extent of a library call");
+    if (s.entry < 0) return;
+    entry(s.entry, "the kernel of a library call");
+    launched(s.entry, s.extents.size());
   }
   void rule(const CopyStep& s) {
     reads(s.from, "the source");

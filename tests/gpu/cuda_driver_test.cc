@@ -1,7 +1,9 @@
 // runtime/device/cuda.cc on the stand-in for NVIDIA's driver library (tests/cuda_stub): what it asks the driver for,
 // and what it says when that fails.
 #include <cstdlib>
+#include <map>
 #include <numeric>
+#include <sstream>
 
 #include <bitale/bitale.h>
 #include <dlfcn.h>
@@ -11,6 +13,7 @@
 #include "compiler/codegen/cuda/emulate.h"
 #include "compiler/codegen/cuda/nvrtc.h"
 #include "compiler/kernel/interpret.h"
+#include "models/zoo/models.h"
 #include "runtime/base/flags.h"
 #include "runtime/device/driver.h"
 #include "tests/gpu/emulator.h"
@@ -154,4 +157,49 @@ TEST_CASE("what a function asks the driver for, in its first call and in later o
   twice(twice(step(data)[0])[0]);
   note("the third, whose result goes through two calls of another function");
   CHECK(text == tests::golden("gpu_driver_calls.txt", text));
+}
+
+namespace {
+
+// What a step of training of a small batch asks for when it has been called often; memory is named as it appears.
+std::string steady_calls(const Stub& stub, const models::ModelRow& row, const models::BuiltModel& model) {
+  FunctionOptions options{.name = "step", .device = "cuda"};
+  const std::vector<Tensor> gradients = grad(model.loss, model.parameter_tensors());
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    options.updates.emplace_back(model.parameters[i], model.parameters[i] - 0.1 * gradients[i]);
+  const Function step = function(model.inputs, {model.loss}, options);
+  std::vector<Array> arrays = row.sample(2, 3, 1);
+  arrays.resize(model.inputs.size());
+  const std::vector<Argument> arguments(arrays.begin(), arrays.end());
+  for (int call = 0; call < 6; ++call) step.call(arguments);
+  stub.clear();
+  step.call(arguments);
+  std::istringstream log(stub.log());
+  std::map<std::string, std::string> names;
+  std::string text = "-- " + model.name + " " + model.step + "\n";
+  for (std::string line; std::getline(log, line);) {
+    std::istringstream words(line);
+    for (std::string word; words >> word;) {
+      if (word[0] == 'm') word = names.try_emplace(word, "m" + std::to_string(names.size())).first->second;
+      text += word + " ";
+    }
+    text.back() = '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("what steps of training ask the driver for") {
+  if (!codegen::cuda::Nvrtc::find()) {
+    std::printf("[SKIP] NVRTC not found\n");
+    return;
+  }
+  std::string text;
+  for (const char* name : {"lenet", "sae", "lstm"}) {
+    const Stub stub;
+    const models::ModelRow& row = models::find_model(name);
+    text += steady_calls(stub, row, row.build({}));
+  }
+  CHECK(text == tests::golden("gpu_network_calls.txt", text));
 }

@@ -103,6 +103,7 @@ template <class T> T shuffle(int line, T v, int mask) {
   return other;
 }
 template <class T> void atomicAdd(T* to, T v) { *to += v; }
+template <class T> void atomicMin(T* to, T v) { *to = v < *to ? v : *to; }
 
 template <class To, class From> To same_bits(From v) {
   To to;

@@ -52,6 +52,7 @@ Module print_module(const ModuleParts& parts) {
     launched(std::move(launches), print_phases(*k));
   }
   for (const Contraction& c : parts.contractions) launched({launch_of(c)}, print(c));
+  for (const LibraryKernel& l : parts.library) launched(l.launches, l.text);
   const std::string prelude = prelude_for(functions);
   module.text = prelude + (prelude.empty() ? "" : "\n") + functions;
   return module;

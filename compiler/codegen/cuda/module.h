@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "compiler/codegen/cuda/contraction.h"
+#include "compiler/codegen/cuda/library.h"
 #include "compiler/kernel/kernel.h"
 #include "runtime/program/program.h"
 
@@ -15,6 +16,7 @@ struct ModuleParts {
   std::vector<const kernel::Kernel*> kernels;  // by entry; null: not launched
   std::vector<const kernel::Kernel*> epilogues;
   std::vector<Contraction> contractions;  // of the entries behind those of the kernels
+  std::vector<LibraryKernel> library;     // of those behind them
 };
 
 struct Module {
