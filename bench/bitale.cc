@@ -11,6 +11,7 @@
 #include "bench/conv/commands.h"
 #include "bench/data/data_command.h"
 #include "bench/gemm/commands.h"
+#include "bench/gpu/commands.h"
 #include "bench/harness/process.h"
 #include "bench/micro/contraction_leaves.h"
 #include "bench/study/commands.h"
@@ -31,6 +32,7 @@ int print_version(std::span<const std::string>) {
 // What else than a network can be measured.
 const Command subjects[] = {
     {"conv", "the convolutions of a network, layer by layer, by every algorithm", bench::bench_conv_command},
+    {"gpu", "what a network would cost on a GPU, by a model", bench::bench_gpu_command},
     {"data", "what loading pictures costs a training step", bench::bench_data_command},
     {"gemm", "matrix products against OpenBLAS", bench::bench_gemm_command},
     {"graphs", "the compilation of graphs of many nodes", bench::bench_graphs_command},

@@ -59,6 +59,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
       "Not networks, but what they are made of:\n"
       "  bitale bench conv      the convolutions of a network, layer by layer, by every algorithm\n"
       "  bitale bench gemm      matrix products against OpenBLAS\n"
+      "  bitale bench gpu       what a network would cost on a GPU, by a model\n"
       "  bitale bench leaves    the generated micro-kernels and packing routines alone");
   if (!parse_command_line(app, arguments)) return false;
   finish_subject_options(s.subject);
@@ -97,7 +98,7 @@ Report measure(const Settings& s) {
   r.subject = s.subject;
   r.timing = measure(model, s.subject, batches, {s.warmup, s.iterations});
   r.peak_rss_bytes = peak_rss_bytes();
-  r.variant = model.variant + "; isa " + r.timing.isa;
+  r.variant = model.variant + (s.subject.device == "cpu" ? "; isa " + r.timing.isa : "");
   if (s.subject.input_gradient) r.variant += "; with the gradient of the data";
   if (!s.subject.loss_in_forward) r.variant += "; forward without loss";
   if (s.subject.dropout.value_or(false)) r.variant += "; with dropout";
@@ -165,17 +166,22 @@ Json to_json(std::span<const Report> reports) {
 }
 
 void print_row(const char* name, const Statistics& s, double gflop, double gflops, double peak) {
-  fmt::print("{:<10}{:>9.3f}{:>9.3f}{:>9.3f}{:>9.3f}{:>9.4f}{:>9.1f}{:>8.1f} %\n", name, s.median, s.mean, s.std, s.min,
-             gflop, gflops, gflops / peak * 100);
+  fmt::print("{:<10}{:>9.3f}{:>9.3f}{:>9.3f}{:>9.3f}{:>9.4f}{:>9.1f}", name, s.median, s.mean, s.std, s.min, gflop,
+             gflops);
+  if (peak > 0) fmt::print("{:>8.1f} %", gflops / peak * 100);
+  fmt::print("\n");
 }
 
 double mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 void print_table(const Report& r, int iterations) {
-  fmt::print("{}{}, batch {}, {} thread{}, {} {} of each function\n{}\n", r.model,
-             r.step.empty() ? "" : ", step " + r.step, r.subject.batch, r.timing.threads,
-             r.timing.threads == 1 ? "" : "s", iterations, r.epoch && r.epoch->batches > 1 ? "epochs" : "calls",
-             r.variant);
+  const bool on_cpu = r.subject.device == "cpu";
+  const double peak = on_cpu ? r.timing.peak_gflops : 0;  // not of a device
+  fmt::print("{}{}, batch {}, {}, {} {} of each function\n{}\n", r.model, r.step.empty() ? "" : ", step " + r.step,
+             r.subject.batch,
+             on_cpu ? fmt::format("{} thread{}", r.timing.threads, r.timing.threads == 1 ? "" : "s")
+                    : "device " + r.subject.device,
+             iterations, r.epoch && r.epoch->batches > 1 ? "epochs" : "calls", r.variant);
   if (r.epoch) {
     fmt::print("{} batch{}, {} steps, {} words with padding; figures are of a call, on average over an epoch; {}\n",
                r.epoch->batches, r.epoch->batches == 1 ? "" : "es", r.epoch->steps, r.epoch->tokens,
@@ -183,9 +189,9 @@ void print_table(const Report& r, int iterations) {
   }
   fmt::print("\n");
   fmt::print("{:<10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}\n", "ms", "median", "mean", "std", "min", "GFLOP", "GFLOP/s",
-             "of peak");
-  print_row("forward", r.forward, r.work.forward_gflop, r.forward_gflops(), r.timing.peak_gflops);
-  print_row("gradient", r.gradient, r.work.gradient_gflop, r.gradient_gflops(), r.timing.peak_gflops);
+             on_cpu ? "of peak" : "");
+  print_row("forward", r.forward, r.work.forward_gflop, r.forward_gflops(), peak);
+  print_row("gradient", r.gradient, r.work.gradient_gflop, r.gradient_gflops(), peak);
   fmt::print("\n{:<34}{:>10}{:>10}\n", "", "forward", "gradient");
   fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "compiling, empty cache, ms", r.compile.first_forward_ms,
              r.compile.first_gradient_ms);
@@ -193,8 +199,9 @@ void print_table(const Report& r, int iterations) {
              r.compile.again_gradient_ms);
   fmt::print("{:<34}{:>10.2f}{:>10.2f}\n", "planned memory, MiB", mib(r.timing.forward_memory.total()),
              mib(r.timing.gradient_memory.total()));
-  fmt::print("\nprocess start {:.2f} ms; peak resident memory {:.1f} MiB; FMA peak {:.1f} GFLOP/s",
-             r.compile.process_start_ms, mib(r.peak_rss_bytes), r.timing.peak_gflops);
+  fmt::print("\nprocess start {:.2f} ms; peak resident memory {:.1f} MiB", r.compile.process_start_ms,
+             mib(r.peak_rss_bytes));
+  if (on_cpu) fmt::print("; FMA peak {:.1f} GFLOP/s", peak);
   if (r.subject.loss_in_forward) fmt::print("; loss {:.6f}", r.timing.loss);
   fmt::print("\n");
   if (flags().profile)

@@ -173,6 +173,10 @@ driver::CompileReport report_of(const Function::State& state) {
 
 }  // namespace
 
+void Function::wait() const {
+  if (state_) state_->compiled.runnable->wait();
+}
+
 const std::string& Function::name() const { return state_->name; }
 int Function::threads() const { return state_->threads; }
 double Function::compile_seconds() const { return state_->compiled.report.seconds; }

@@ -183,6 +183,10 @@ class CudaDriver final : public Driver {
     if (bytes == 0) return;
     enter();
     check(api().cuMemcpyDtoHAsync_v2(to, address_of(from), bytes, stream_), "copying from it");
+    wait();
+  }
+  void wait() override {
+    enter();
     check(api().cuStreamSynchronize(stream_), "running");
   }
   void copy(void* to, const void* from, std::size_t bytes) override {

@@ -47,7 +47,10 @@ std::vector<std::string> folders() {
     add_wheels(environment, all);
   if (const std::string home = from_environment("HOME"); !home.empty()) add_wheels(home + "/.local", all);
   for (const char* root : {"/usr/local", "/usr"}) add_wheels(root, all);
-  return all;
+  std::vector<std::string> once;
+  for (const std::string& folder : all)
+    if (std::find(once.begin(), once.end(), folder) == once.end()) once.push_back(folder);
+  return once;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda.h"
 #include "runtime/device/emulated.h"
+#include "runtime/device/offline.h"
 
 namespace bitale {
 
@@ -23,12 +24,22 @@ int gpu_number(const std::string& device) {
 
 }  // namespace
 
-bool is_device_name(const std::string& device) { return device == "emulated" || gpu_number(device) >= 0; }
+bool is_architecture(const std::string& device) {
+  return device.size() >= 5 && device.size() <= 7 && device.starts_with("sm_") &&
+         device.find_first_not_of("0123456789", 3) == device.npos;
+}
+
+bool is_device_name(const std::string& device) {
+  return device == "emulated" || gpu_number(device) >= 0 || is_architecture(device);
+}
 
 std::shared_ptr<Driver> open_driver(const std::string& device) {
   if (device == "emulated") return emulated_driver();
   if (const int number = gpu_number(device); number >= 0) return cuda_driver(number);
-  throw Error("device '" + device + "' is not known; there are: cpu, cuda (or cuda:0, cuda:1...), emulated");
+  if (is_architecture(device)) return offline_driver(device);
+  throw Error(
+      "device '" + device +
+      "' is not known; there are: cpu, cuda (or cuda:0, cuda:1...), emulated, and sm_90 and the like to compile only");
 }
 
 }  // namespace bitale

@@ -33,6 +33,7 @@ class Driver {
 
   virtual void to_device(void* to, const void* from, std::size_t bytes) = 0;  // `from` may change afterwards
   virtual void to_host(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void wait() = 0;                                               // until all that was asked for has happened
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;  // within the device, not overlapping
   virtual void fill(void* to, std::uint8_t byte, std::size_t bytes) = 0;
   // parameters[i] is the address of parameter i, which has 8 bytes: an address of the device, or an integer.
@@ -63,6 +64,7 @@ class DeviceMemory {
 // "cuda" or "cuda:1", a GPU (runtime/device/cuda.h); "emulated", which the host plays (runtime/device/emulated.h).
 // Another name is an Error that lists these.
 std::shared_ptr<Driver> open_driver(const std::string& device);
-bool is_device_name(const std::string& device);  // whether open_driver() knows it; it need not be there
+bool is_architecture(const std::string& device);  // "sm_90": open_driver() knows it, and it runs nothing
+bool is_device_name(const std::string& device);   // whether open_driver() knows it; it need not be there
 
 }  // namespace bitale

@@ -359,6 +359,10 @@ Runnable::Planned Runnable::planned(std::span<const Array> inputs, std::span<con
   return planned;
 }
 
+void Runnable::wait() const {
+  if (state_->device) state_->device->driver->wait();
+}
+
 void Runnable::tune_with(std::shared_ptr<TuningRecords> records) {
   const std::lock_guard lock(state_->mutex);
   state_->records = std::move(records);

@@ -86,6 +86,9 @@ class Runnable {
   // destinations. Other inputs are not modified, nor are Shareds that are not owned.
   CallResult call(std::span<const Array> inputs, std::span<const Array> shareds, const CallOptions& options) const;
 
+  // On a device calls may return before they are over: until they are.
+  void wait() const;
+
   // Where choices that are measured (ContractionCandidate::tuned) are kept; else they are kept as long as this is.
   // Before the first call.
   void tune_with(std::shared_ptr<TuningRecords> records);

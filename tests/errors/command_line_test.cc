@@ -49,6 +49,7 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"graph", "alexnet", "--variant", "big"}, "alexnet has no variant 'big'; it has exact, no_lrn");
   check_usage({"graph", "sae", "--step", "ae4"}, "sae has no step 'ae4'; it has ae1, ae2, ae3, se");
   check_usage({"bench", "lenet", "--device", "tpu"}, "tpu not in {cpu,cuda,cuda:1,...,emulated}");
+  check_usage({"bench", "gpu", "lenet", "--device", "cpu"}, "--device is an architecture here, as in sm_90, not cpu");
   check_usage({"bench", "lenet", "--isa", "v9"}, "--isa v9: this CPU executes v2");
   check_usage({"bench", "lenet", "--batch", "0"}, "--batch");
   check_usage({"bench", "alexnot"}, "there is no model 'alexnot'; there are: lenet");

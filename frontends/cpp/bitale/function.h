@@ -44,7 +44,9 @@ struct FunctionOptions {
   // Replacements made before compiling: first by second, of the same type.
   std::vector<std::pair<Tensor, Tensor>> givens{};
   std::string name = "function";
-  std::string device = "cpu";  // "emulated": CUDA kernels played by the host, slow, to test what a GPU would run
+  // "cuda", "cuda:1"...: a GPU; "emulated": its kernels played by the host, slow, to test what a GPU would run;
+  // "sm_90": compiled for this architecture, to be looked at (docs/gpu.md).
+  std::string device = "cpu";
   int threads = 0;             // 0: BITALE_THREADS, else the CPUs of this process
   int level = 2;               // optimisation level 0..3; 3: candidates are timed at the first call of each shape
   std::string isa{};           // "v2", "v3", "v4"; empty: the best this CPU executes
@@ -143,6 +145,16 @@ class Destination {
   std::optional<ArrayView> view_;
 };
 
+// What a step of a program does in a call; steps of loops are executed many times.
+struct StepCost {
+  std::string label;
+  double times = 1;
+  int launches = 1;      // of kernels each time, on a device
+  double bytes = 0;      // that its buffers hold: the least that it reads and writes each time
+  double flops = 0;      // of contractions each time: 2 per multiply-add
+  bool on_host = false;  // a library call without a kernel: of a device's program, between copies
+};
+
 // What a call takes: temporaries, results and new values of Shared variables (those that are written over the old ones
 // take nothing; the others take memory that the Shared keeps for the next call), the program's constants, and the
 // packed forms of operands that do not change between calls, which are kept for the next one.
@@ -169,6 +181,9 @@ class Function {
   void call_into(std::span<const Argument> arguments, std::span<const Destination> destinations) const;
   void call_into(std::initializer_list<Argument> arguments, std::initializer_list<Destination> destinations) const;
 
+  // On a GPU a call may return before it is over; who looks at a result waits for it. This waits until all calls are.
+  void wait() const;
+
   const std::string& name() const;
   int threads() const;
   double compile_seconds() const;
@@ -182,6 +197,8 @@ class Function {
   std::vector<ProfileRow> profile_rows(ProfileBy by = ProfileBy::step) const;
   std::string profile(ProfileBy by = ProfileBy::step) const;
   double flops(std::span<const Argument> arguments) const;  // of contractions: 2 per multiply-add
+  // In order, those of loops and of the first side of branches included. Nothing is run.
+  std::vector<StepCost> step_costs(std::span<const Argument> arguments) const;
   // Donated arguments count, and stay with the caller.
   PlannedMemory planned_memory(std::span<const Argument> arguments,
                                std::span<const Destination> destinations = {}) const;

@@ -1,0 +1,138 @@
+// bitale bench gpu: what a network's functions would cost on a GPU, by a model; no GPU is asked.
+#include <algorithm>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/gpu/commands.h"
+#include "bench/harness/options.h"
+#include "bench/study/arguments.h"
+#include "frontends/cpp/command.h"
+#include "runtime/device/driver.h"
+
+namespace bitale::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Of an H100: what copies and float32 products reach, and how far apart two kernels of a graph begin at least. They are
+// assumed, not measured.
+struct Gpu {
+  double gb_per_s = 3000, gflops = 50000, launch_us = 2;
+};
+
+struct Settings {
+  SubjectOptions subject;
+  Gpu gpu;
+  std::string json;
+  bool steps = false;
+};
+
+bool parse(Settings& s, std::span<const std::string> arguments) {
+  CLI::App app(
+      "What the functions of a network would cost on a GPU, by a model: each launch takes as long as the slowest of "
+      "its\n"
+      "bytes, its FLOPs and a launch itself, one after another. It is compiled for the GPU's architecture (NVRTC), "
+      "and\n"
+      "not run.",
+      "bitale bench gpu");
+  add_subject_options(app, s.subject);
+  s.subject.device = "sm_90";
+  app.add_option("--gb-per-s", s.gpu.gb_per_s, "memory bandwidth that is reached (3000)")->check(CLI::PositiveNumber);
+  app.add_option("--gflops", s.gpu.gflops, "of products that is reached (50000)")->check(CLI::PositiveNumber);
+  app.add_option("--launch-us", s.gpu.launch_us, "microseconds of a launch (2)")->check(CLI::PositiveNumber);
+  app.add_flag("--steps", s.steps, "also every step");
+  app.add_option("--json", s.json, json_help);
+  if (!parse_command_line(app, arguments)) return false;
+  finish_subject_options(s.subject);
+  if (!is_architecture(s.subject.device))
+    throw UsageError(
+        fmt::format("bitale bench gpu: --device is an architecture here, as in sm_90, not {}.", s.subject.device));
+  return true;
+}
+
+double us_of(const StepCost& step, const Gpu& gpu) {
+  const double work = std::max(step.bytes / gpu.gb_per_s, step.flops / gpu.gflops) * 1e-3;
+  return step.times * std::max(work, step.launches * gpu.launch_us);
+}
+
+struct Cost {
+  std::string function;
+  double launches = 0, on_host = 0, mb = 0, gflop = 0, us = 0, compile_ms = 0, floor_us = 0;
+  std::vector<StepCost> steps{};
+};
+
+// `mandatory_bytes`: of arguments, parameters and results, which have to be read and written once at least.
+Cost cost_of(const std::string& name, const Function& f, const SampleBatch& batch, double mandatory_bytes,
+             const Gpu& gpu) {
+  Cost c{.function = name};
+  c.steps = f.step_costs(batch.arguments);
+  for (const StepCost& s : c.steps) {
+    c.launches += s.times * s.launches * (s.on_host ? 0 : 1);
+    c.on_host += s.on_host ? s.times : 0;
+    c.mb += s.times * s.bytes * 1e-6;
+    c.gflop += s.times * s.flops * 1e-9;
+    c.us += us_of(s, gpu);
+  }
+  c.compile_ms = f.compile_seconds() * 1e3;
+  c.floor_us = std::max(mandatory_bytes / gpu.gb_per_s * 1e-3, c.gflop / gpu.gflops * 1e6);
+  return c;
+}
+
+double bytes_of(const models::BuiltModel& model, const SampleBatch& batch) {
+  double bytes = 0;
+  for (const Array& a : batch.arrays) bytes += static_cast<double>(a.bytes());
+  for (const Shared& p : model.parameters) bytes += static_cast<double>(p.get().bytes());
+  return bytes;
+}
+
+Json to_json(const Cost& c) {
+  return {{"function", c.function}, {"launches", c.launches}, {"on_host", c.on_host},   {"mb", c.mb},
+          {"gflop", c.gflop},       {"model_us", c.us},       {"floor_us", c.floor_us}, {"compile_ms", c.compile_ms}};
+}
+
+void print(const Settings& s, const models::BuiltModel& model, const std::vector<Cost>& costs) {
+  fmt::print("{}{}, batch {}, {}: a model ({:g} GB/s, {:g} GFLOP/s, {:g} us a launch), not a measurement\n{}\n\n",
+             model.name, model.step.empty() ? "" : ", step " + model.step, s.subject.batch, s.subject.device,
+             s.gpu.gb_per_s, s.gpu.gflops, s.gpu.launch_us, model.variant);
+  fmt::print("{:<10}{:>10}{:>9}{:>11}{:>10}{:>11}{:>11}{:>13}\n", "", "launches", "on host", "MB", "GFLOP", "model, us",
+             "floor, us", "compiled, ms");
+  for (const Cost& c : costs)
+    fmt::print("{:<10}{:>10.0f}{:>9.0f}{:>11.2f}{:>10.3f}{:>11.1f}{:>11.1f}{:>13.1f}\n", c.function, c.launches,
+               c.on_host, c.mb, c.gflop, c.us, c.floor_us, c.compile_ms);
+  if (!s.steps) return;
+  for (const Cost& c : costs) {
+    fmt::print("\n{}, step by step{:>25}{:>10}{:>12}{:>10}\n", c.function, "times", "launches", "KB each", "us");
+    for (const StepCost& step : c.steps)
+      fmt::print("  {:<38.38}{:>6.0f}{:>10}{:>12.1f}{:>10.2f}\n", step.label, step.times,
+                 step.on_host ? 0 : step.launches, step.bytes * 1e-3, us_of(step, s.gpu));
+  }
+}
+
+}  // namespace
+
+int bench_gpu_command(std::span<const std::string> arguments) {
+  Settings s;
+  if (!parse(s, arguments)) return 0;
+  const models::BuiltModel model = build(s.subject);
+  if (models::find_model(s.subject.model).sequences() && s.subject.batch_steps == 0) s.subject.batch_steps = 100;
+  const SampleBatch batch = sample(s.subject).front();
+  const double bytes = bytes_of(model, batch);
+  const std::vector<Cost> costs{
+      cost_of("forward", compile_forward(model, s.subject), batch, bytes, s.gpu),
+      cost_of("gradient", compile_gradient(model, s.subject), batch, 2 * bytes, s.gpu),
+  };
+  if (s.json != "-") print(s, model, costs);
+  if (s.json.empty()) return 0;
+  Json j = {{"model", model.name},
+            {"step", model.step},
+            {"batch", s.subject.batch},
+            {"architecture", s.subject.device},
+            {"assumed", {{"gb_per_s", s.gpu.gb_per_s}, {"gflops", s.gpu.gflops}, {"launch_us", s.gpu.launch_us}}}};
+  for (const Cost& c : costs) j["functions"].push_back(to_json(c));
+  write_text(s.json, j.dump(2) + "\n");
+  return 0;
+}
+
+}  // namespace bitale::bench
