@@ -1,6 +1,7 @@
 #include "compiler/driver/device.h"
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <mutex>
 #include <set>
@@ -14,6 +15,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 #include "runtime/base/log.h"
+#include "runtime/device/pool.h"
 
 namespace bitale::driver {
 namespace {
@@ -157,11 +159,25 @@ void warn_of(const std::set<std::string>& calls, const std::string& function) {
 
 bool is_emulated(const Driver& driver) { return driver.target() == "emulated"; }
 
-std::vector<std::uint8_t> compiled(const codegen::cuda::Module& module, const Driver& driver) {
+std::vector<std::uint8_t> image_of(const codegen::cuda::Module& module, const Driver& driver) {
   if (is_emulated(driver)) return codegen::cuda::emulate(module);
   codegen::cuda::Nvrtc::Result result = codegen::cuda::Nvrtc::get().compile(module.text, driver.target());
   if (!result.compiled) throw InternalError("NVRTC does not compile the text:\n" + result.log + "\n" + module.text);
   return std::move(result.image);
+}
+
+// Each module in a thread of its own.
+Blob compiled(const codegen::cuda::Modules& printed, const Driver& driver) {
+  std::vector<std::future<std::vector<std::uint8_t>>> images;
+  for (const codegen::cuda::Module& module : printed.modules)
+    images.push_back(std::async(std::launch::async, [&] { return image_of(module, driver); }));
+  Blob blob{driver.target(), {}, {}, printed.launches};
+  for (auto& image : images) {
+    const std::vector<std::uint8_t> bytes = image.get();
+    blob.offsets.push_back(blob.bytes.size());
+    blob.bytes.insert(blob.bytes.end(), bytes.begin(), bytes.end());
+  }
+  return blob;
 }
 
 }  // namespace
@@ -175,19 +191,23 @@ std::string device_settings(const Driver& driver) {
 void generate_for_device(lower::Lowered& l, const Driver& driver, CompileReport& report) {
   const Clock printing;
   const Functions functions(l);
-  const codegen::cuda::Module module = codegen::cuda::print_module(functions.parts());
+  codegen::cuda::Modules printed = codegen::cuda::print_modules(functions.parts(), available_cpus());
+  std::string text;
+  for (const codegen::cuda::Module& m : printed.modules) text += m.text + "\n";
   report.phases.push_back(
       {"print CUDA text", printing.seconds(), 0,
-       fmt::format("{} functions, {} bytes; on the host: {}", module.functions.size(), module.text.size(),
+       fmt::format("{} bytes; on the host: {}", text.size(),
                    functions.on_host().empty() ? "nothing" : fmt::format("{}", fmt::join(functions.on_host(), ", ")))});
   warn_of(functions.on_host(), l.program.name);
-  dump(l.program.name, "module.cu", module.text);
+  dump(l.program.name, "module.cu", text);
   const Clock compiling;
-  Blob blob{driver.target(), compiled(module, driver), {}, module.launches};
-  report.phases.push_back({"compile CUDA text", compiling.seconds(), 0, ""});
-  l.program.blobs.push_back(std::move(blob));
+  l.program.blobs.push_back(compiled(printed, driver));
+  report.phases.push_back({"compile CUDA text", compiling.seconds(), 0,
+                           fmt::format("{} modules, as many threads", printed.modules.size())});
 }
 
-std::string cuda_text(lower::Lowered& l) { return codegen::cuda::print_module(Functions(l).parts()).text; }
+std::string cuda_text(lower::Lowered& l) {
+  return codegen::cuda::print_modules(Functions(l).parts(), 1).modules[0].text;
+}
 
 }  // namespace bitale::driver

@@ -27,13 +27,15 @@ std::int64_t blocks_of(const Launch& launch, std::span<const std::int64_t> exten
 }  // namespace
 
 DeviceCode::DeviceCode(std::shared_ptr<Driver> d, const Program& program, const Blob& blob)
-    : driver(std::move(d)),
-      checks(checks_on_device(program)),
-      launches(blob.launches),
-      module(driver->load(blob.bytes)) {
+    : driver(std::move(d)), checks(checks_on_device(program)), launches(blob.launches) {
+  for (std::size_t i = 0; i < blob.offsets.size(); ++i) {
+    const std::size_t begin = blob.offsets[i],
+                      end = i + 1 < blob.offsets.size() ? blob.offsets[i + 1] : blob.bytes.size();
+    modules.push_back(driver->load(std::span(blob.bytes).subspan(begin, end - begin)));
+  }
   for (const auto& entry : launches) {
     auto& found = functions.emplace_back();
-    for (const Launch& l : entry) found.push_back(module->function(l.function));
+    for (const Launch& l : entry) found.push_back(modules[at(l.image)]->function(l.function));
   }
 }
 

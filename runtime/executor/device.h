@@ -18,10 +18,10 @@ struct DeviceCode {
   DeviceCode(std::shared_ptr<Driver> driver, const program::Program& program, const program::Blob& blob);
 
   const std::shared_ptr<Driver> driver;
-  const bool checks;                                          // checks_on_device()
-  const std::vector<std::vector<program::Launch>>& launches;  // of the blob
-  std::shared_ptr<const Driver::Module> module;
-  std::vector<std::vector<void*>> functions;  // by entry
+  const bool checks;                                           // checks_on_device()
+  const std::vector<std::vector<program::Launch>>& launches;   // of the blob
+  std::vector<std::shared_ptr<const Driver::Module>> modules;  // by image
+  std::vector<std::vector<void*>> functions;                   // by entry
 };
 
 // Whether steps of the program are data checks of the device's: a failed one is known when the call is over, and until

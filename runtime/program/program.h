@@ -195,14 +195,15 @@ struct Launch {
     int argument = -1;  // >= 0: instead of the value
   };
   std::string function;
+  int image = 0;  // of the blob
   int threads = 1;
   std::int64_t per_block = 1;
   std::vector<Factor> work;
 };
 
 // Code for one target. Of the CPU: bytes that run wherever they are mapped, and each entry's offset in them. Of a
-// device: a module that its driver loads, and for each entry the launches that it consists of, in order (none: it is
-// part of another entry).
+// device: images that its driver loads, where each begins (the first at 0), and for each entry the launches that it
+// consists of, in order (none: it is part of another entry).
 struct Blob {
   std::string target;  // "x86-64-v3", "sm_90", "emulated"
   std::vector<std::uint8_t> bytes;

@@ -200,7 +200,7 @@ void transfer(A& a, Launch::Factor& v) {
 }
 template <class A>
 void transfer(A& a, Launch& v) {
-  all(a, v.function, v.threads, v.per_block, v.work);
+  all(a, v.function, v.image, v.threads, v.per_block, v.work);
 }
 template <class A>
 void transfer(A& a, Blob& v) {

@@ -255,9 +255,12 @@ class Verifier {
   void launches(const Blob& b) const {
     require(b.launches.size() == p_.entries.size(), "the code for {} has {} entries, expected {}", b.target,
             b.launches.size(), p_.entries.size());
-    require(b.offsets.empty(), "the code for {} has offsets", b.target);
+    require(!b.offsets.empty() && b.offsets[0] == 0 && std::is_sorted(b.offsets.begin(), b.offsets.end()) &&
+                b.offsets.back() <= b.bytes.size(),
+            "the images of the code for {} do not follow each other", b.target);
     for (const auto& entry : b.launches)
       for (const Launch& l : entry) {
+        require(l.image >= 0 && at(l.image) < b.offsets.size(), "a launch of the code for {} is of no image", b.target);
         require(!l.function.empty() && l.threads >= 1 && l.threads <= 1024 && l.per_block >= 1,
                 "a launch of the code for {} is not one", b.target);
         for (const Launch::Factor& f : l.work)

@@ -86,8 +86,8 @@ TEST_CASE("kernels run through the driver API") {
   const Stub stub;
   const auto driver = open_driver("cuda");
   CHECK(driver->target() == "sm_90");
-  const codegen::cuda::Module module = tests::module_of({tests::bias_gelu()});
-  const auto loaded = driver->load(codegen::cuda::emulate(module));
+  const codegen::cuda::Modules modules = tests::modules_of({tests::bias_gelu()});
+  const auto loaded = driver->load(codegen::cuda::emulate(modules.modules[0]));
   std::vector<float> x(12), bias(4), got(12), want(12);
   std::iota(x.begin(), x.end(), -6.0f);
   std::iota(bias.begin(), bias.end(), 0.5f);
@@ -104,7 +104,7 @@ TEST_CASE("kernels run through the driver API") {
   for (const DeviceMemory& m : on_device) addresses.push_back(m.data());
   for (void*& a : addresses) parameters.push_back(&a);
   for (std::int64_t& e : extents) parameters.push_back(&e);
-  for (const program::Launch& l : module.launches[0])
+  for (const program::Launch& l : modules.launches[0])
     driver->launch(loaded->function(l.function), 2, l.threads, parameters);
   driver->to_host(got.data(), on_device[3].data(), 48);
   for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(want[i]).margin(1e-6));

@@ -137,8 +137,8 @@ kernel::Kernel row_sums() {
 }
 
 // Whether any of some launches over 6 rows of 300 fails, or gives other sums than the interpreter.
-bool shows_a_fault(const codegen::cuda::Module& module) {
-  const tests::Emulator emulator(module);
+bool shows_a_fault(const codegen::cuda::Modules& modules) {
+  const tests::Emulator emulator(modules);
   std::mt19937_64 random(7);
   for (int launch = 0; launch < 20; ++launch) {
     std::vector<float> x(1800), y(6), want(6);
@@ -161,25 +161,28 @@ bool shows_a_fault(const codegen::cuda::Module& module) {
 }  // namespace
 
 TEST_CASE("a barrier that is missing is found") {
-  const codegen::cuda::Module whole = tests::module_of({row_sums()});
+  const codegen::cuda::Modules whole = tests::modules_of({row_sums()});
   CHECK_FALSE(shows_a_fault(whole));
   int barriers = 0;
-  for (codegen::cuda::Module module = whole; !(module.text = without_barrier(whole.text, barriers)).empty();
-       ++barriers) {
-    CAPTURE(module.text);
-    CHECK(shows_a_fault(module));
+  for (;; ++barriers) {
+    codegen::cuda::Modules without = whole;
+    without.modules[0].text = without_barrier(whole.modules[0].text, barriers);
+    if (without.modules[0].text.empty()) break;
+    CAPTURE(without.modules[0].text);
+    CHECK(shows_a_fault(without));
   }
   CHECK(barriers == 2);
 }
 
 TEST_CASE("threads that wait for each other in different places fail the launch") {
-  codegen::cuda::Module module;
+  codegen::cuda::Modules modules;
+  codegen::cuda::Module& module = modules.modules.emplace_back();
   module.text =
       "extern \"C\" __global__ void apart(float* x) {\n  if (threadIdx.x < 32)\n    __syncthreads();\n  else\n"
       "    __syncthreads();\n  x[threadIdx.x] = 1.0f;\n}\n";
   module.functions = {{"apart", true}};
-  module.launches = {{{"apart", 64, 64, {}}}};
+  modules.launches = {{{"apart", 0, 64, 64, {}}}};
   std::vector<float> x(64);
   void* buffers[] = {x.data()};
-  CHECK_THROWS_WITH(tests::Emulator(module).run(0, buffers, {}, 1), tests::contains("wait for each other"));
+  CHECK_THROWS_WITH(tests::Emulator(modules).run(0, buffers, {}, 1), tests::contains("wait for each other"));
 }

@@ -4,16 +4,18 @@
 
 namespace bitale::tests {
 
-codegen::cuda::Module module_of(const std::vector<kernel::Kernel>& kernels) {
+codegen::cuda::Modules modules_of(const std::vector<kernel::Kernel>& kernels) {
   codegen::cuda::ModuleParts parts;
   for (const kernel::Kernel& k : kernels) parts.kernels.push_back(&k);
-  return codegen::cuda::print_module(parts);
+  return codegen::cuda::print_modules(parts, 1);
 }
 
-Emulator::Emulator(const std::vector<kernel::Kernel>& kernels) : Emulator(module_of(kernels)) {}
+Emulator::Emulator(const std::vector<kernel::Kernel>& kernels) : Emulator(modules_of(kernels)) {}
 
-Emulator::Emulator(const codegen::cuda::Module& module)
-    : driver_(open_driver("emulated")), launches_(module.launches), module_(driver_->load(emulate(module))) {}
+Emulator::Emulator(const codegen::cuda::Modules& modules)
+    : driver_(open_driver("emulated")),
+      launches_(modules.launches),
+      module_(driver_->load(emulate(modules.modules.at(0)))) {}
 
 void Emulator::run(std::size_t number, std::span<void* const> buffers, std::span<const std::int64_t> extents,
                    std::int64_t blocks) const {

@@ -17,7 +17,7 @@ class Emulator {
  public:
   // Their names differ.
   explicit Emulator(const std::vector<kernel::Kernel>& kernels);
-  explicit Emulator(const codegen::cuda::Module& module);
+  explicit Emulator(const codegen::cuda::Modules& modules);
 
   // Runs all phases of kernel `number`, each with this number of blocks.
   void run(std::size_t number, std::span<void* const> buffers, std::span<const std::int64_t> extents,
@@ -29,7 +29,7 @@ class Emulator {
   std::shared_ptr<const Driver::Module> module_;
 };
 
-// The module of these kernels.
-codegen::cuda::Module module_of(const std::vector<kernel::Kernel>& kernels);
+// The one module of these kernels.
+codegen::cuda::Modules modules_of(const std::vector<kernel::Kernel>& kernels);
 
 }  // namespace bitale::tests

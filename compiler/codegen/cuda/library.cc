@@ -40,7 +40,7 @@ extern "C" __global__ void {bounds}
 
 LibraryKernel rows(DType type, bool from_end, const std::string& name) {
   return {filled(rows_text, type, name, from_end ? "index < 0 ? index + extent : index" : "index"),
-          {{name, threads, 1, {}}}};
+          {{name, 0, threads, 1, {}}}};
 }
 
 constexpr const char* copy_text = R"(extern "C" __global__ void {bounds}
@@ -101,7 +101,8 @@ LibraryKernel scatter(const std::string& function, DType type, const std::string
   using Work = std::vector<program::Launch::Factor>;
   const Work all{{0, 0}, {0, 1}, {0, 2}}, updates{{0, 0}, {0, 3}, {0, 2}}, columns{{0, 0}, {0, 2}};
   return {"// " + function + "\n" + filled(copy_text, type, name) + put,
-          {{name + "_copy", threads, threads, all}, {name + "_put", threads, threads, any_order ? updates : columns}}};
+          {{name + "_copy", 0, threads, threads, all},
+           {name + "_put", 0, threads, threads, any_order ? updates : columns}}};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "compiler/codegen/cuda/prelude.h"
 #include "compiler/codegen/cuda/print.h"
+#include "runtime/base/error.h"
 
 namespace bitale::codegen::cuda {
 namespace {
@@ -17,45 +18,98 @@ std::vector<Launch::Factor> work_of(const std::vector<kernel::Extent>& extents) 
 }
 
 Launch launch_of(const Phase& phase) {
-  return {phase.function, phase.threads, phase.each_block ? 1 : phase.threads, work_of(phase.work)};
+  return {phase.function, 0, phase.threads, phase.each_block ? 1 : phase.threads, work_of(phase.work)};
 }
 
 Launch launch_of(const Contraction& c) {
   std::vector<kernel::Extent> extents;
   for (const auto* dims : {&c.batch, &c.m, &c.n})
     for (const Contraction::Dim& d : *dims) extents.push_back(d.extent);
-  return {c.name, contraction_threads, contraction_tile * contraction_tile, work_of(extents)};
+  return {c.name, 0, contraction_threads, contraction_tile * contraction_tile, work_of(extents)};
 }
 
-// Where kernels have several phases, both are said to meet if one does.
+// Where kernels have several phases, all are said to meet if one does.
 bool meets(const std::string& text) { return mentions(text, "__syncthreads") || mentions(text, "block_reduce"); }
+
+// What an entry consists of; nothing if it is not launched.
+struct Entry {
+  std::string text;
+  std::vector<Launch> launches;
+  const kernel::Kernel* epilogue = nullptr;  // that the text calls
+};
+
+std::vector<Entry> entries_of(const ModuleParts& parts) {
+  std::vector<Entry> entries;
+  for (const kernel::Kernel* k : parts.kernels) {
+    Entry& e = entries.emplace_back();
+    if (!k) continue;
+    e.text = print_phases(*k);
+    for (const Phase& phase : phases(*k)) e.launches.push_back(launch_of(phase));
+  }
+  for (const Contraction& c : parts.contractions) {
+    const auto epilogue = std::find_if(parts.epilogues.begin(), parts.epilogues.end(),
+                                       [&](const kernel::Kernel* k) { return k->name == c.epilogue; });
+    BITALE_ASSERT(epilogue != parts.epilogues.end(), c.epilogue);
+    entries.push_back({print(c), {launch_of(c)}, *epilogue});
+  }
+  for (const LibraryKernel& l : parts.library) entries.push_back({l.text, l.launches});
+  return entries;
+}
+
+constexpr std::size_t least_entries = 6;  // of a module: what NVRTC does at the beginning takes as long as two kernels
+
+class Texts {
+ public:
+  explicit Texts(std::size_t count) : functions_(count), epilogues_(count), modules_(count) {}
+
+  // To the module that is the shortest so far, which it returns.
+  int add(const Entry& entry) {
+    const auto shortest = std::min_element(functions_.begin(), functions_.end(),
+                                           [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    const auto i = static_cast<std::size_t>(shortest - functions_.begin());
+    if (entry.epilogue &&
+        std::find(epilogues_[i].begin(), epilogues_[i].end(), entry.epilogue) == epilogues_[i].end()) {
+      epilogues_[i].push_back(entry.epilogue);
+      append(*shortest, print_inline(*entry.epilogue));
+    }
+    append(*shortest, entry.text);
+    for (const Launch& l : entry.launches) modules_[i].functions.push_back({l.function, meets(entry.text)});
+    return static_cast<int>(i);
+  }
+
+  std::vector<Module> modules() && {
+    for (std::size_t i = 0; i < modules_.size(); ++i) {
+      const std::string prelude = prelude_for(functions_[i]);
+      modules_[i].text = prelude + (prelude.empty() ? "" : "\n") + functions_[i];
+    }
+    return std::move(modules_);
+  }
+
+ private:
+  static void append(std::string& text, const std::string& more) { text += (text.empty() ? "" : "\n") + more; }
+
+  std::vector<std::string> functions_;
+  std::vector<std::vector<const kernel::Kernel*>> epilogues_;
+  std::vector<Module> modules_;
+};
 
 }  // namespace
 
-Module print_module(const ModuleParts& parts) {
-  Module module;
-  std::string functions;
-  const auto add = [&](const std::string& text) { functions += (functions.empty() ? "" : "\n") + text; };
-  const auto launched = [&](std::vector<Launch> launches, const std::string& text) {
-    for (const Launch& l : launches) module.functions.push_back({l.function, meets(text)});
-    module.launches.push_back(std::move(launches));
-    add(text);
-  };
-  for (const kernel::Kernel* k : parts.epilogues) add(print_inline(*k));
-  for (const kernel::Kernel* k : parts.kernels) {
-    if (!k) {
-      module.launches.emplace_back();
-      continue;
+Modules print_modules(const ModuleParts& parts, int most) {
+  std::vector<Entry> entries = entries_of(parts);
+  const auto launched = static_cast<std::size_t>(
+      std::count_if(entries.begin(), entries.end(), [](const Entry& e) { return !e.launches.empty(); }));
+  Texts texts(std::clamp<std::size_t>(launched / least_entries, 1, static_cast<std::size_t>(std::max(most, 1))));
+  Modules out;
+  for (Entry& e : entries) {
+    if (!e.launches.empty()) {
+      const int image = texts.add(e);
+      for (Launch& l : e.launches) l.image = image;
     }
-    std::vector<Launch> launches;
-    for (const Phase& phase : phases(*k)) launches.push_back(launch_of(phase));
-    launched(std::move(launches), print_phases(*k));
+    out.launches.push_back(std::move(e.launches));
   }
-  for (const Contraction& c : parts.contractions) launched({launch_of(c)}, print(c));
-  for (const LibraryKernel& l : parts.library) launched(l.launches, l.text);
-  const std::string prelude = prelude_for(functions);
-  module.text = prelude + (prelude.empty() ? "" : "\n") + functions;
-  return module;
+  out.modules = std::move(texts).modules();
+  return out;
 }
 
 }  // namespace bitale::codegen::cuda

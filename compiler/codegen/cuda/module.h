@@ -1,4 +1,4 @@
-// The CUDA text of a whole program: its kernels, contractions and their epilogues behind one prelude.
+// The CUDA text of a whole program: its kernels, contractions and their epilogues, each module behind a prelude.
 #pragma once
 
 #include <string>
@@ -19,16 +19,22 @@ struct ModuleParts {
   std::vector<LibraryKernel> library;     // of those behind them
 };
 
+// One text, which is compiled alone.
 struct Module {
   struct Function {
     std::string name;
     bool meets = false;  // its threads meet at barriers or in shuffles
   };
   std::string text;
-  std::vector<Function> functions;                     // that are launched
-  std::vector<std::vector<program::Launch>> launches;  // by entry
+  std::vector<Function> functions;  // that are launched
 };
 
-Module print_module(const ModuleParts& parts);
+struct Modules {
+  std::vector<Module> modules;
+  std::vector<std::vector<program::Launch>> launches;  // by entry; their images are the modules
+};
+
+// In at most so many modules of about the same size, fewer if there is little to compile.
+Modules print_modules(const ModuleParts& parts, int most);
 
 }  // namespace bitale::codegen::cuda
