@@ -4,6 +4,8 @@
 #include <limits>
 #include <map>
 
+#include <fmt/format.h>
+
 #include "runtime/base/error.h"
 
 namespace bitale::executor {
@@ -28,6 +30,8 @@ std::int64_t blocks_of(const Launch& launch, std::span<const std::int64_t> exten
 
 DeviceCode::DeviceCode(std::shared_ptr<Driver> d, const Program& program, const Blob& blob)
     : driver(std::move(d)), checks(checks_on_device(program)), launches(blob.launches) {
+  if (launches.size() != program.entries.size())
+    throw Error(fmt::format("program '{}': its code for {} is not a device's", program.name, blob.target));
   for (std::size_t i = 0; i < blob.offsets.size(); ++i) {
     const std::size_t begin = blob.offsets[i],
                       end = i + 1 < blob.offsets.size() ? blob.offsets[i + 1] : blob.bytes.size();

@@ -201,9 +201,9 @@ struct Launch {
   std::vector<Factor> work;
 };
 
-// Code for one target. Of the CPU: bytes that run wherever they are mapped, and each entry's offset in them. Of a
-// device: images that its driver loads, where each begins (the first at 0), and for each entry the launches that it
-// consists of, in order (none: it is part of another entry).
+// Code for one target; a Program has code of the CPU or of devices. Of the CPU: bytes that run wherever they are
+// mapped, and each entry's offset in them. Of a device: images that its driver loads, where each begins (the first at
+// 0), and for each entry the launches that it consists of, in order (none: it is part of another entry).
 struct Blob {
   std::string target;  // "x86-64-v3", "sm_90", "emulated"
   std::vector<std::uint8_t> bytes;

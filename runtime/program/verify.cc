@@ -238,8 +238,12 @@ class Verifier {
     }
   }
 
+  // Code is of the CPU or of devices: their steps differ.
+  bool for_device() const { return !place_.outermost->blobs.empty() && !place_.outermost->blobs[0].launches.empty(); }
+
   void blobs() const {
     for (const Blob& b : p_.blobs) {
+      require(b.launches.empty() != for_device(), "there is code for {} and for {}", p_.blobs[0].target, b.target);
       if (!b.launches.empty()) {
         launches(b);
         continue;
@@ -377,6 +381,7 @@ class Verifier {
     arguments(s.buffers, s.writes, s.extents);
     for (const int e : s.extents) fixed(e, "an extent of a library call");
     if (s.entry < 0) return;
+    require(for_device(), "library call '{}' is a device's, and the program is not", label_);
     entry(s.entry, "the kernel of a library call");
     launched(s.entry, s.extents.size());
   }
@@ -437,6 +442,11 @@ class Verifier {
     require(s.candidate <= ContractionCandidate::tuned, "step '{}' has no candidate {}", label_,
             static_cast<int>(s.candidate));
     entry(s.epilogue, "the epilogue");
+    buffer(s.workspace, "the workspace");
+    require(p_.buffers[at(s.workspace)].role == Role::workspace, "{} of step '{}' is not a workspace",
+            name(s.workspace), label_);
+    require((s.whole.entry >= 0) == for_device(), "contraction '{}' is {}", label_,
+            for_device() ? "not done as a whole, as a device does it" : "a device's, and the program is not");
     if (s.whole.entry >= 0) {
       entry(s.whole.entry, "the function");
       for (const int slot : s.whole.extents) this->slot(slot, "an extent of a contraction");
@@ -448,9 +458,6 @@ class Verifier {
     entry(s.tile.pack_b, "the packing of b");
     require(s.tile.mr >= 1 && s.tile.mr <= 1024 && s.tile.nr >= 1 && s.tile.nr <= 1024,
             "step '{}' has a tile of {} x {}", label_, s.tile.mr, s.tile.nr);
-    buffer(s.workspace, "the workspace");
-    require(p_.buffers[at(s.workspace)].role == Role::workspace, "{} of step '{}' is not a workspace",
-            name(s.workspace), label_);
   }
 
   void inner_buffer(const Program& body, int b, Role role, const char* what) const {

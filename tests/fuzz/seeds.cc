@@ -124,7 +124,8 @@ std::vector<Bytes> graph_text_seeds() {
 
 // Library calls are what programs of ops differ in most: one seed for each.
 std::vector<Bytes> program_seeds() {
-  std::vector<Bytes> seeds{payload_of(program_of_everything()), payload_of(program_of(lenet_step()))};
+  std::vector<Bytes> seeds{payload_of(program_of_everything()), payload_of(program_of_a_device()),
+                           payload_of(program_of(lenet_step()))};
   for_each_sample([&](const ir::OpDef& op, const ir::Sample& sample) {
     if (op.library.empty() || sample.name != op.samples()[0].name) return;
     const ir::Graph g = graph_of(op, sample);

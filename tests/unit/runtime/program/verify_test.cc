@@ -99,6 +99,26 @@ TEST_CASE("ports have their buffers") {
   fails(f.m, "the code for x86-64-v3 has 0 entries, expected 1");
 }
 
+TEST_CASE("a device's code has images, and launches that steps can make") {
+  const auto with = [](std::vector<std::uint64_t> images, Launch launch) {
+    Chain c;
+    c.m.p.blobs.push_back({"sm_90", {1, 2, 3}, std::move(images), {{std::move(launch)}}});
+    return c.m;
+  };
+  REQUIRE_NOTHROW(verify(with({0, 2}, {"f", 1, 32, 1, {}}).p));
+  fails(with({}, {"f", 0, 32, 1, {}}), "the images of the code for sm_90 do not follow each other");
+  fails(with({0, 2, 1}, {"f", 0, 32, 1, {}}), "the images of the code for sm_90 do not follow each other");
+  fails(with({0, 4}, {"f", 0, 32, 1, {}}), "the images of the code for sm_90 do not follow each other");
+  fails(with({0}, {"f", 1, 32, 1, {}}), "a launch of the code for sm_90 is of no image");
+  fails(with({0}, {"f", 0, 2000, 1, {}}), "a launch of the code for sm_90 is not one");
+  fails(with({0}, {"f", 0, 32, 0, {}}), "a launch of the code for sm_90 is not one");
+  fails(with({0}, {"f", 0, 32, 1, {{-1, -1}}}), "an amount of work that is not one");
+  fails(with({0}, {"f", 0, 32, 1, {{0, 40}}}), "extents");
+  Chain c;
+  c.m.p.blobs.push_back({"sm_90", {1}, {0}, {{}, {}}});
+  fails(c.m, "the code for sm_90 has 2 entries, expected 1");
+}
+
 TEST_CASE("loops bind both sides, and sizes do not change with the iteration") {
   const auto loop = [](auto change) {
     Chain c;
