@@ -49,11 +49,17 @@ Dimension threadIdx, blockIdx, blockDim, gridDim;
 
 struct Fiber {
   void* at[5];
+  void* stack;
   bool started, done;
   int line;      // where it waits
   bool barrier;  // for the whole block
 };
 Fiber fibers[1024];
+struct FreeStacks {
+  ~FreeStacks() {
+    for (Fiber& f : fibers) free(f.stack);
+  }
+} free_stacks;  // when the module is closed
 void* scheduler[5];
 void (*body)(const void*);
 const void* body_data;
@@ -80,7 +86,8 @@ __attribute__((noinline)) void start(unsigned i) {
   constexpr unsigned long bytes = 1 << 16;
   ucontext_t context;
   getcontext(&context);
-  context.uc_stack.ss_sp = malloc(bytes);
+  if (!fibers[i].stack) fibers[i].stack = malloc(bytes);
+  context.uc_stack.ss_sp = fibers[i].stack;
   context.uc_stack.ss_size = bytes;
   makecontext(&context, fiber_main, 0);
   fibers[i].started = true;
@@ -143,7 +150,7 @@ struct Order {
 char failure[200];
 const char* fail(int line, int other) {
   snprintf(failure, sizeof failure, "threads of block %u wait for each other in lines %d and %d of its text", blockIdx.x, line, other);
-  for (Fiber& f : fibers) f.started = false;  // their stacks are lost
+  for (Fiber& f : fibers) f.started = false;  // they begin anew
   return failure;
 }
 
