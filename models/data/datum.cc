@@ -156,7 +156,7 @@ Datum parse_datum(std::string_view bytes, const std::string& name) {
     else if (is(reader, datum_label, pbf_wire_type::varint, name))
       d.label = reader.get_int32();
     else if (is(reader, datum_encoded, pbf_wire_type::varint, name))
-      d.encoded = reader.get_bool();
+      d.encoded = reader.get_uint64() != 0;  // get_bool() reads a byte before it looks whether there is one
     else {
       floats = floats || reader.tag() == datum_float_data;
       reader.skip();
