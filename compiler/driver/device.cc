@@ -168,6 +168,7 @@ std::vector<std::uint8_t> image_of(const codegen::cuda::Module& module, const Dr
 
 // Each module in a thread of its own.
 Blob compiled(const codegen::cuda::Modules& printed, const Driver& driver) {
+  if (printed.launches.empty()) return {driver.target(), {}, {}, {}};  // copies and the like have no code
   std::vector<std::future<std::vector<std::uint8_t>>> images;
   for (const codegen::cuda::Module& module : printed.modules)
     images.push_back(std::async(std::launch::async, [&] { return image_of(module, driver); }));

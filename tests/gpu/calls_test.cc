@@ -66,6 +66,12 @@ TEST_CASE("results are arguments of the next call, and are written over what is 
   CHECK(into == std::vector<float>{3, 3, 3});
 }
 
+TEST_CASE("a function without kernels runs on a device, too") {
+  const Tensor x = input("x", float32, {2});
+  const Function f = function({x}, {x}, {.device = "emulated"});
+  CHECK(elements(f(floats({4, 5}))[0]) == std::vector<double>{4, 5});
+}
+
 TEST_CASE("functions of the CPU and of a device share variables") {
   Shared w("w", floats({1, 2}));
   const Function here = function({}, {}, {.updates = {{w, w + 1.0}}, .threads = 1});
