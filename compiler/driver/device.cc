@@ -142,10 +142,6 @@ class Functions {
   std::map<std::string, int> entries_;  // by text without name
 };
 
-}  // namespace
-
-namespace {
-
 // Of each kind of call once in a process.
 void warn_of(const std::set<std::string>& calls, const std::string& function) {
   static std::mutex mutex;

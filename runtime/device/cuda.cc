@@ -209,8 +209,10 @@ class CudaDriver final : public Driver {
   // A stream of its own is captured, so that others can go on meanwhile.
   void record() override {
     enter();
-    check(api().cuStreamCreate(&captured_, non_blocking), "making a stream");
-    check(api().cuStreamBeginCapture_v2(captured_, of_this_thread), "recording");
+    Handle stream = nullptr;
+    check(api().cuStreamCreate(&stream, non_blocking), "making a stream");
+    check(api().cuStreamBeginCapture_v2(stream, of_this_thread), "recording");
+    captured_ = stream;
   }
   std::shared_ptr<const Recording> recorded() override {
     const Handle stream = std::exchange(captured_, nullptr);
@@ -225,6 +227,11 @@ class CudaDriver final : public Driver {
   void replay(const Recording& recording) override {
     enter();
     check(api().cuGraphLaunch(static_cast<const Graph&>(recording).executable, stream_), "launching a graph");
+  }
+
+  void unload(Handle module) const noexcept {
+    api().cuCtxSetCurrent(context_);
+    api().cuModuleUnload(module);
   }
 
   // The context belongs to a thread: every thread that asks for something enters it.
@@ -268,7 +275,7 @@ CudaModule::CudaModule(const CudaDriver& driver, std::span<const std::uint8_t> i
   driver_.check(api().cuModuleLoadData(&module_, image.data()),
                 "loading a module of " + std::to_string(image.size()) + " bytes");
 }
-CudaModule::~CudaModule() { api().cuModuleUnload(module_); }
+CudaModule::~CudaModule() { driver_.unload(module_); }
 void* CudaModule::function(const std::string& name) const {
   Handle function = nullptr;
   driver_.enter();

@@ -7,20 +7,17 @@
 #include "runtime/base/error.h"
 #include "runtime/program/carries.h"
 #include "runtime/program/check.h"
+#include "runtime/program/code_rules.h"
 #include "runtime/program/contraction_workspace.h"
 #include "runtime/program/groups.h"
 #include "runtime/program/in_place.h"
 #include "runtime/program/kept.h"
+#include "runtime/program/require.h"
 
 namespace bitale::program {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-template <class... Args>
-void require(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-  if (!condition) throw InternalError(fmt::format(format, std::forward<Args>(args)...));
-}
 
 bool valid(DType d) { return d <= DType::f64; }
 
@@ -52,7 +49,7 @@ class Verifier {
       require(p_.inputs.empty() && p_.outputs.empty() && p_.shareds.empty(), "a body has ports");
     }
     checks();
-    blobs();
+    check_code(p_);
     for (std::size_t i = 0; i < p_.buffers.size(); ++i) sizes(i);
     steps();
     updates_in_place();
@@ -238,50 +235,6 @@ class Verifier {
     }
   }
 
-  // Code is of the CPU or of devices: their steps differ.
-  bool for_device() const { return !place_.outermost->blobs.empty() && !place_.outermost->blobs[0].launches.empty(); }
-
-  void blobs() const {
-    for (const Blob& b : p_.blobs) {
-      require(b.launches.empty() != for_device(), "there is code for {} and for {}", p_.blobs[0].target, b.target);
-      if (!b.launches.empty()) {
-        launches(b);
-        continue;
-      }
-      require(b.offsets.size() == p_.entries.size(), "the code for {} has {} entries, expected {}", b.target,
-              b.offsets.size(), p_.entries.size());
-      for (const std::uint64_t o : b.offsets)
-        require(o < b.bytes.size(), "an entry of the code for {} lies outside it", b.target);
-    }
-  }
-
-  // How many extents an entry is given is the step's affair: see launched().
-  void launches(const Blob& b) const {
-    require(b.launches.size() == p_.entries.size(), "the code for {} has {} entries, expected {}", b.target,
-            b.launches.size(), p_.entries.size());
-    require(!b.offsets.empty() && b.offsets[0] == 0 && std::is_sorted(b.offsets.begin(), b.offsets.end()) &&
-                b.offsets.back() <= b.bytes.size(),
-            "the images of the code for {} do not follow each other", b.target);
-    for (const auto& entry : b.launches)
-      for (const Launch& l : entry) {
-        require(l.image >= 0 && at(l.image) < b.offsets.size(), "a launch of the code for {} is of no image", b.target);
-        require(!l.function.empty() && l.threads >= 1 && l.threads <= 1024 && l.per_block >= 1,
-                "a launch of the code for {} is not one", b.target);
-        for (const Launch::Factor& f : l.work)
-          require(f.argument >= -1 && f.value >= 0, "a launch of {} has an amount of work that is not one", l.function);
-      }
-  }
-
-  // The launches of an entry depend on extents that the step gives it.
-  void launched(int e, std::size_t extents) const {
-    for (const Blob& b : place_.outermost->blobs)
-      if (at(e) < b.launches.size())
-        for (const Launch& l : b.launches[at(e)])
-          for (const Launch::Factor& f : l.work)
-            require(f.argument < 0 || at(f.argument) < extents, "step '{}' gives {} {} extents", label_, l.function,
-                    extents);
-  }
-
   // The size of a buffer is fixed, but for the local ones of a blocked step.
   void sizes(std::size_t i) {
     int local = 0, number = 0;
@@ -374,16 +327,16 @@ class Verifier {
 
   void rule(const KernelStep& s) {
     entry(s.entry, "the kernel");
-    launched(s.entry, s.extents.size());
+    check_launches(*place_.outermost, s.entry, s.extents.size(), label_);
     arguments(s.buffers, s.writes, s.extents);
   }
   void rule(const LibraryStep& s) {
     arguments(s.buffers, s.writes, s.extents);
     for (const int e : s.extents) fixed(e, "an extent of a library call");
     if (s.entry < 0) return;
-    require(for_device(), "library call '{}' is a device's, and the program is not", label_);
+    require(is_for_device(*place_.outermost), "library call '{}' is a device's, and the program is not", label_);
     entry(s.entry, "the kernel of a library call");
-    launched(s.entry, s.extents.size());
+    check_launches(*place_.outermost, s.entry, s.extents.size(), label_);
   }
   void rule(const CopyStep& s) {
     reads(s.from, "the source");
@@ -445,12 +398,13 @@ class Verifier {
     buffer(s.workspace, "the workspace");
     require(p_.buffers[at(s.workspace)].role == Role::workspace, "{} of step '{}' is not a workspace",
             name(s.workspace), label_);
-    require((s.whole.entry >= 0) == for_device(), "contraction '{}' is {}", label_,
-            for_device() ? "not done as a whole, as a device does it" : "a device's, and the program is not");
+    require((s.whole.entry >= 0) == is_for_device(*place_.outermost), "contraction '{}' is {}", label_,
+            is_for_device(*place_.outermost) ? "not done as a whole, as a device does it"
+                                             : "a device's, and the program is not");
     if (s.whole.entry >= 0) {
       entry(s.whole.entry, "the function");
       for (const int slot : s.whole.extents) this->slot(slot, "an extent of a contraction");
-      launched(s.whole.entry, s.whole.extents.size());
+      check_launches(*place_.outermost, s.whole.entry, s.whole.extents.size(), label_);
       return;
     }
     entry(s.tile.micro, "the micro-kernel");

@@ -128,8 +128,9 @@ int cuStreamSynchronize(void*) { return note("cuStreamSynchronize"); }
 
 int cuStreamDestroy_v2(void*) { return 0; }
 int cuStreamBeginCapture_v2(void*, int) {
+  if (const int failed = note("cuStreamBeginCapture_v2")) return failed;
   captured = new Graph;
-  return note("cuStreamBeginCapture_v2");
+  return 0;
 }
 int cuStreamEndCapture(void*, void** graph) {
   *graph = captured;

@@ -122,7 +122,13 @@ TEST_CASE("calls of the driver that fail are errors with its words") {
   char byte = 0;
   CHECK_THROWS_WITH(driver->to_host(&byte, memory.data(), 1),
                     contains("device 'cuda:0': running: CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access"));
+  // What could not be recorded leaves nothing behind: later requests are done at once.
+  setenv("CUDA_STUB_FAIL", "cuStreamBeginCapture_v2=700", 1);
+  CHECK_THROWS_WITH(driver->record(), contains("device 'cuda:0': recording: CUDA_ERROR_ILLEGAL_ADDRESS"));
   unsetenv("CUDA_STUB_FAIL");
+  driver->fill(memory.data(), 7, 64);
+  driver->to_host(&byte, memory.data(), 1);
+  CHECK(byte == 7);
 }
 
 TEST_CASE("what a function asks the driver for, in its first call and in later ones") {
