@@ -48,7 +48,12 @@ class TileChoice {
   void visit(program::Program& part) {
     for (program::Step& step : part.steps) {
       if (auto* c = std::get_if<program::ContractionStep>(&step.node)) choose(part, *c);
-      if (auto* loop = std::get_if<program::LoopStep>(&step.node)) loop->body = visited(*loop->body);
+      if (auto* loop = std::get_if<program::LoopStep>(&step.node)) {
+        const std::int64_t around = batch_;
+        if (loop->rows >= 0) batch_ = 8;  // what a thread gets of a small one
+        loop->body = visited(*loop->body);
+        batch_ = around;
+      }
       if (auto* branch = std::get_if<program::BranchStep>(&step.node)) {
         branch->then = visited(*branch->then);
         branch->otherwise = visited(*branch->otherwise);

@@ -161,6 +161,7 @@ void Assembly::assemble(const std::vector<Tensor>& roots, bool in_loop) {
   fusion_ = fuse(roots, in_loop);
   for (const Group& g : fusion_.groups) emit(g);
   for (const auto& [t, to] : copies_) {
+    if (rows_) rows_->copy(t);
     program::Step step;
     step.label = "copy";
     step.node = program::CopyStep{buffer_of(t), to};
@@ -168,7 +169,11 @@ void Assembly::assemble(const std::vector<Tensor>& roots, bool in_loop) {
   }
 }
 
+int Assembly::rows() { return rows_ && rows_->fit() ? slots_.slot(rows_->extent()) : -1; }
+
 void Assembly::emit(const Group& g) {
+  const bool may_go_by_rows = g.kind == Group::Kind::kernel || g.kind == Group::Kind::contraction;
+  if (rows_ && !may_go_by_rows) rows_->other();
   switch (g.kind) {
     case Group::Kind::kernel:
       return emit_kernel(g);
@@ -207,6 +212,7 @@ void Assembly::emit_kernel(const Group& g) {
   for (const Tensor& t : k.reads) argument(s, buffer_of(t), false);
   for (const Tensor& t : k.writes) argument(s, buffer_of(t), true);
   for (const Dim& d : k.extents) s.extents.push_back(slots_.slot(d));
+  if (rows_) rows_->kernel(c, k);
   s.entry = table_.entry(std::move(k.kernel));
   program::Step step;
   step.node = std::move(s);
@@ -216,8 +222,8 @@ void Assembly::emit_kernel(const Group& g) {
 void Assembly::emit_contraction(const Group& g) {
   const Tensor& c = g.roots[0];
   std::vector<ir::NodePtr> nodes{c.node_ptr()};
+  Composed f;
   if (g.epilogue) {
-    Composed f;
     const Tensor roots[] = {g.epilogue};
     compose(roots, inlined(), f);
     nodes.insert(nodes.end(), f.nodes.begin(), f.nodes.end());
@@ -232,6 +238,7 @@ void Assembly::emit_contraction(const Group& g) {
     return out;
   };
   LoweredContraction l = lower_contraction(c, g.epilogue, inlined(), identifier("epilogue_" + label_of(nodes)));
+  if (rows_) rows_->contraction(c, l, g.epilogue ? &f : nullptr);
   program::ContractionStep s;
   s.dtype = c.dtype();
   s.batch = loop_dims(l.batch);

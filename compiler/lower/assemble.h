@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "compiler/kernel/kernel.h"
 #include "compiler/lower/extents.h"
 #include "compiler/lower/fuse.h"
+#include "compiler/lower/rows.h"
 #include "runtime/program/program.h"
 
 namespace bitale::lower {
@@ -37,6 +39,10 @@ class Assembly {
   void place(const ir::Tensor& result, int buffer);
   int buffer(const ir::Tensor& t, program::Role role, int index, const std::string& name);
   std::vector<int> dims(const ir::Shape& shape);
+
+  // Before assemble(): asks all steps whether they go by rows.
+  void ask_for_rows(Rows rows) { rows_.emplace(std::move(rows)); }
+  int rows();  // the slot of the rows that all steps go by; -1: they do not, or were not asked
 
   // Adds the steps that compute these tensors, and everything they need.
   void assemble(const std::vector<ir::Tensor>& roots, bool in_loop = false);
@@ -74,6 +80,7 @@ class Assembly {
   std::map<std::pair<std::uint64_t, int>, int> buffers_;
   std::map<std::pair<std::uint64_t, int>, ir::Tensor> overwritten_;  // what a library call writes over, and its result
   std::vector<std::pair<ir::Tensor, int>> copies_;
+  std::optional<Rows> rows_;
   std::map<int, ir::NodePtr> library_nodes_;  // what a library call computes, by step
 };
 

@@ -78,6 +78,19 @@ class BodyProgram {
   }
   int output(std::size_t i) const { return outputs_[i]; }
 
+  // Before finish(). carried: the numbers of arguments that are, from the first to before the last.
+  void ask_for_rows(std::pair<int, int> carried) {
+    if (body_.outputs.empty() || body_.outputs[0].rank() == 0) return;
+    assembly_.ask_for_rows({body_.outputs[0].dim(0), [carried](const Tensor& t) {
+                              const Tensor made = storage_of(t);
+                              if (made.node().op().leaf != ir::Leaf::argument)
+                                return made.node().op().leaf == ir::Leaf::none;
+                              const std::int64_t number = ir::argument_number(made);
+                              return number >= carried.first && number < carried.second;
+                            }});
+  }
+  int rows() { return assembly_.rows(); }
+
   std::shared_ptr<const program::Program> finish(const std::string& name, bool in_loop) {
     program_->name = name;
     assembly_.assemble(body_.outputs, in_loop);
@@ -141,7 +154,9 @@ void Assembly::emit_loop(const ir::Node& node) {
   }
   program::Step step;
   step.label = node.op().label(node);
+  if (p.stop < 0) body.ask_for_rows({sequences, sequences + carries});
   s.body = body.finish(step.label, true);
+  s.rows = body.rows();
   step.node = std::move(s);
   add(std::move(step), {self});
 }

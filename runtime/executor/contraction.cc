@@ -6,6 +6,7 @@
 #include "runtime/base/dtype.h"
 #include "runtime/executor/offsets.h"
 #include "runtime/program/contraction_workspace.h"
+#include "runtime/program/rows.h"
 
 namespace bitale::executor {
 
@@ -51,6 +52,7 @@ class Driver {
     run_ = std::max<std::int64_t>(n_, 1);
     for (int o = 0; o < operands(); ++o)
       run_ = std::min(run_, run_length(s_.n, c_.extents, 2 + o, s_.operands[at(o)].unit));
+    if (c.rows >= 0) take_rows(c.extents[at(c.rows)]);
     blocks_m_ = ceil_div(m_, mc_);
     blocks_n_ = ceil_div(n_, nc_);
     // The operand that would be packed again for every block of the other is the cheaper one to repeat.
@@ -72,6 +74,16 @@ class Driver {
   }
 
  private:
+  // This thread computes some rows alone.
+  void take_rows(std::int64_t rows) {
+    const Range mine = rows_of_thread(rows, thread_, threads_);
+    const std::int64_t inside = rows > 0 ? m_ / rows : 0;
+    first_ = mine.begin * inside;
+    m_ = (mine.end - mine.begin) * inside;
+    thread_ = 0;
+    threads_ = 1;
+  }
+
   template <class F>
   F entry(int number) const {
     return reinterpret_cast<F>(const_cast<void*>(c_.entries[at(number)]));
@@ -153,9 +165,9 @@ class Driver {
     if (i * mc_ != m0_) {
       m0_ = i * mc_;
       rows_ = std::min(mc_, m_ - m0_);
-      if (!kept_a_.data) fill_offsets(s_.m, c_.extents, 0, m0_, rows_, table(w_.rows, mc_, 0));
+      if (!kept_a_.data) fill_offsets(s_.m, c_.extents, 0, first_ + m0_, rows_, table(w_.rows, mc_, 0));
       for (int o = 0; o < operands(); ++o)
-        fill_offsets(s_.m, c_.extents, 2 + o, m0_, rows_, table(w_.rows, mc_, 1 + o));
+        fill_offsets(s_.m, c_.extents, 2 + o, first_ + m0_, rows_, table(w_.rows, mc_, 1 + o));
     }
     if (j * nc_ != n0_) {
       n0_ = j * nc_;
@@ -249,11 +261,37 @@ class Driver {
         const bool direct = in_place_ && width == nr_;
         if (!direct && pack && from == 0) pack_b_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth));
         const void* panel = direct ? b_ + (lanes[j * nr_] + offsets[0]) * element_ : packed_b(j, depth);
-        for (std::int64_t i = from; i < to; ++i)
+        for (std::int64_t i = from; i < to; ++i) {
+          if (final) fetch_output(i * mr_, std::min(rows_, (i + 1) * mr_), j * nr_, width);
           micro_(depth, packed_a(i, depth), panel, direct ? ldb_ : nr_, acc(i * mr_, j * nr_), w_.ld, accumulate);
+        }
       }
       if (final) finish(from * mr_, std::min(rows_, to * mr_));
     }
+  }
+
+  // The caches get the places where results will be written while the tile is multiplied: stores that miss them would
+  // wait.
+  void fetch_output(std::int64_t first, std::int64_t last, std::int64_t column, std::int64_t width) const {
+    if (runs_ != 1) return;
+    for (int o = 0; o < operands(); ++o) {
+      const ContractionOperand& operand = s_.operands[at(o)];
+      if (!operand.written || !operand.unit) continue;
+      const auto size = static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
+      const std::uint8_t* base = operand_base(o, 0) + column * size;
+      const std::int64_t* rows = table(w_.rows, mc_, 1 + o);
+      for (std::int64_t r = first; r < last; ++r)
+        for (std::int64_t b = 0; b < width * size; b += 64) __builtin_prefetch(base + rows[r] * size + b, 1);
+    }
+  }
+
+  // Of the columns of a run, without the offset of the row.
+  std::uint8_t* operand_base(int o, std::int64_t run) const {
+    const ContractionOperand& operand = s_.operands[at(o)];
+    const std::int64_t constant = operand.offset < 0 ? 0 : c_.extents[at(operand.offset)];
+    const std::int64_t offset = constant + operand_offset_[o] + table(w_.columns, nc_, 1 + o)[run];
+    return static_cast<std::uint8_t*>(c_.tables.pointer(c_.layout, operand.buffer)) +
+           offset * static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
   }
 
   // The epilogue of some rows, run by run of columns.
@@ -264,12 +302,7 @@ class Driver {
       const std::int64_t column = starts[r], extents[3] = {last - first, starts[r + 1] - column, w_.ld};
       buffers[0] = acc(first, column);
       for (int o = 0; o < operands(); ++o) {
-        const ContractionOperand& operand = s_.operands[at(o)];
-        const std::int64_t constant = operand.offset < 0 ? 0 : c_.extents[at(operand.offset)];
-        const std::int64_t offset = constant + operand_offset_[o] + table(w_.columns, nc_, 1 + o)[r];
-        buffers[1 + 2 * o] =
-            static_cast<std::uint8_t*>(c_.tables.pointer(c_.layout, operand.buffer)) +
-            offset * static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
+        buffers[1 + 2 * o] = operand_base(o, r);
         buffers[2 + 2 * o] = table(w_.rows, mc_, 1 + o) + first;
       }
       code_ = epilogue_(&c_.context, buffers, extents, 0, 1);
@@ -284,7 +317,7 @@ class Driver {
 
   const ContractionCall& c_;
   const ContractionStep& s_;
-  const int thread_, threads_;
+  int thread_, threads_;
   const std::int64_t element_, mr_, nr_, mc_, nc_, kc_;
   const ContractionWorkspace w_;
   std::uint8_t* const workspace_;
@@ -293,7 +326,8 @@ class Driver {
   const KeptOperand kept_a_, kept_b_;
   const KernelFn epilogue_;
   std::int64_t batches_, m_, n_, k_, blocks_m_, blocks_n_;
-  std::int64_t run_;  // columns along which all operands advance uniformly
+  std::int64_t first_ = 0;  // of the whole of m: where the rows begin that m_ counts
+  std::int64_t run_;        // columns along which all operands advance uniformly
   bool m_inside_;
 
   std::int64_t batch_ = -1, m0_ = -1, n0_ = -1, k0_ = -1;

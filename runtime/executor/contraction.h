@@ -23,6 +23,7 @@ struct ContractionCall {
   Barrier& barrier;
   // The whole packs of the operands where the call has them (runtime/executor/pack.h), else null.
   KeptOperand kept_a{}, kept_b{};
+  int rows = -1;  // slot of the outermost extent of m, which is dealt to the threads (LoopStep::rows); -1: blocks are
 };
 
 // Called by all `threads` threads; the tables are the calling thread's. 0, or the ErrorCode of an epilogue.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/base/flags.h"
+#include "runtime/device/cpu.h"
 #include "runtime/executor/device.h"
 #include "runtime/executor/matrix_call.h"
 #include "runtime/library/form.h"
@@ -20,6 +21,9 @@ constexpr std::int64_t serial_elements = 8192;  // below, a kernel is not worth 
 constexpr double serial_multiplications = 65536;
 constexpr std::int64_t serial_copy_bytes = 1 << 16;
 constexpr double serial_library_work = 32768;
+// Loops are dealt by rows if every thread gets some, from this many multiplications (or what costs as much) on.
+constexpr std::int64_t least_rows = 4;
+constexpr double least_row_work = 1e6, work_of_element = 8;
 
 // The largest argument stands for the work: a reduction writes little and reads much.
 bool is_small(const Program& program, const Placement& p, const KernelStep& kernel) {
@@ -40,26 +44,46 @@ void check_call(const Program& program, const Placement& p, const LibraryStep& c
   library::check_form(call.function, {buffers, extents, call.integers, call.reals});
 }
 
-Facts facts_of(const Layout& layout, const Placement& p);
+double multiplications(const ContractionBlocking& b) {
+  return static_cast<double>(b.batch) * static_cast<double>(b.m) * static_cast<double>(b.n) *
+         static_cast<double>(std::max<std::int64_t>(b.k, 1));
+}
 
-StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement& p, int threads,
-                   const std::vector<Facts>& bodies) {
+// Whether the threads are to go through the loop on their own, each with its rows. Operands that all of them read then
+// pass through the caches of each.
+bool goes_by_rows(const LoopStep& loop, std::int64_t trips, const Program& body, const Placement& p) {
+  if (loop.rows < 0 || p.threads == 1 || p.extents[at(loop.rows)] < least_rows * p.threads) return false;
+  double work = 0;
+  for (const Step& step : body.steps) {
+    if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
+      if (candidate_of(*c) != ContractionCandidate::generated || c->whole.entry >= 0) return false;
+      if (p.bytes[at(c->b)] > cpu_info().l2_bytes / 2) return false;
+      work += multiplications(plan_contraction(*c, p.extents, 1));
+    } else if (const auto* k = std::get_if<KernelStep>(&step.node)) {
+      for (std::size_t i = 0; i < k->buffers.size(); ++i)
+        if (k->writes[i])
+          work += work_of_element * static_cast<double>(p.bytes[at(k->buffers[i])]) /
+                  static_cast<double>(size_of(body.buffers[at(k->buffers[i])].storage));
+    }
+  }
+  return work * static_cast<double>(trips) >= least_row_work;
+}
+
+StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement& p, int threads, const Facts& all) {
   StepFacts facts;
   const Step& s = *step.step;
   if (const auto* k = std::get_if<KernelStep>(&s.node)) {
     facts.serial = is_small(*layout.program, p, *k);
   } else if (const auto* c = std::get_if<ContractionStep>(&s.node); c && c->whole.entry < 0) {
-    facts.blocking = plan_contraction(*c, p.extents, threads);
+    facts.blocking =
+        all.by_rows ? plan_contraction(*c, p.extents, 1, threads) : plan_contraction(*c, p.extents, threads);
     if (candidate_of(*c) == ContractionCandidate::openblas) facts.matrix = matrix_form(*c, p.extents);
     if (facts.matrix) facts.matrix_function = matrix_function(c->dtype);
-    const ContractionBlocking& b = facts.blocking;
-    facts.serial = static_cast<double>(b.batch) * static_cast<double>(b.m) * static_cast<double>(b.n) *
-                       static_cast<double>(std::max<std::int64_t>(b.k, 1)) <
-                   serial_multiplications;
+    facts.serial = multiplications(facts.blocking) < serial_multiplications;
   } else if (const auto* copy = std::get_if<CopyStep>(&s.node)) {
     facts.serial = p.bytes[at(copy->to)] < serial_copy_bytes;
   } else if (const auto* blocked = std::get_if<BlockedStep>(&s.node)) {
-    for (const StepLayout& inner : step.inner) facts.inner.push_back(facts_of(layout, inner, p, 1, bodies));
+    for (const StepLayout& inner : step.inner) facts.inner.push_back(facts_of(layout, inner, p, 1, all));
     facts.serial = p.extents[at(blocked->dim)] <= blocked->tile;
   } else if (const auto* call = std::get_if<LibraryStep>(&s.node)) {
     std::vector<std::int64_t> extents;
@@ -67,7 +91,7 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
     check_call(*layout.program, p, *call, extents);
     facts.serial = library::shared_work(call->function, extents) < serial_library_work;
   } else if (!step.bodies.empty()) {
-    facts.serial = std::all_of(step.bodies.begin(), step.bodies.end(), [&](int b) { return bodies[at(b)].serial; });
+    facts.serial = std::all_of(step.bodies.begin(), step.bodies.end(), [&](int b) { return all.bodies[at(b)].serial; });
   } else {
     facts.serial = true;  // checks
   }
@@ -75,12 +99,20 @@ StepFacts facts_of(const Layout& layout, const StepLayout& step, const Placement
   return facts;
 }
 
-Facts facts_of(const Layout& layout, const Placement& p) {
+Facts facts_of(const Layout& layout, const Placement& p, bool by_rows = false) {
   Facts facts;
-  for (std::size_t i = 0; i < layout.bodies.size(); ++i)
-    facts.bodies.push_back(facts_of(layout.bodies[i], p.bodies[i]));
-  for (const StepLayout& step : layout.steps) facts.steps.push_back(facts_of(layout, step, p, p.threads, facts.bodies));
-  facts.serial = std::all_of(facts.steps.begin(), facts.steps.end(), [](const StepFacts& s) { return s.serial; });
+  facts.by_rows = by_rows;
+  facts.bodies.resize(layout.bodies.size());
+  for (const StepLayout& step : layout.steps) {
+    const auto* loop = std::get_if<LoopStep>(&step.step->node);
+    for (const int b : step.bodies)
+      facts.bodies[at(b)] =
+          facts_of(layout.bodies[at(b)], p.bodies[at(b)],
+                   loop && goes_by_rows(*loop, p.extents[at(loop->trips)], *loop->body, p.bodies[at(b)]));
+  }
+  for (const StepLayout& step : layout.steps) facts.steps.push_back(facts_of(layout, step, p, p.threads, facts));
+  facts.serial =
+      !by_rows && std::all_of(facts.steps.begin(), facts.steps.end(), [](const StepFacts& s) { return s.serial; });
   return facts;
 }
 
@@ -156,7 +188,7 @@ void Prepared::plan_loop_packs(const StepLayout& loop, const Layout& body, const
       f.packs.push_back({i, side, *shape, loop_pack_bytes});
       loop_pack_bytes += shape->bytes;
     };
-    keep(Side::a, c->a);
+    if (!f.by_rows) keep(Side::a, c->a);  // else a thread's rows need not begin where a panel does
     keep(Side::b, c->b);
   }
 }

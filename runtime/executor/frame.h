@@ -46,6 +46,8 @@ struct Facts {
   std::vector<LoopPack> packs;  // of a loop's body
   std::vector<Facts> bodies;
   bool serial = false;  // all steps are
+  // Of a loop's body: its rows are dealt to the threads, which then do not meet before the loop ends.
+  bool by_rows = false;
 };
 
 // One thread's view of one Program: where its buffers are and what its extents are, spread over the argument lists.

@@ -28,23 +28,37 @@ Walker::Scope Walker::scope_of(const Scope& outer, int body) const {
 
 bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
   const auto& s = std::get<LoopStep>(step.step->node);
-  const Scope body = scope_of(scope, step.bodies[0]);
+  Scope body = scope_of(scope, step.bodies[0]);
+  // What looks at every step needs all threads behind it.
+  const bool watched = frame_.guard || frame_.nan_guard || frame_.checker;
+  if (!alone && !watched && body.facts.by_rows) body.rows = s.rows;
   Steps steps;
   if (!loop_steps(scope, s, alone, steps)) return false;
   if (!loop_begin(scope, body, step, alone)) return false;
   if (steps.first < steps.last && !loop_packs(body, alone)) return false;
+  if (!loop_iterations(scope, body, step, steps, alone)) return false;
+  if (body.rows >= 0 && !barrier()) return false;
+  loop_end(scope, body, step, steps, alone);
+  return true;
+}
+
+bool Walker::loop_iterations(const Scope& scope, const Scope& body, const StepLayout& step, Steps& steps, bool alone) {
+  const auto& s = std::get<LoopStep>(step.step->node);
   for (std::int64_t i = steps.first; i < steps.last; ++i) {
-    if (!body_extents(scope, body, step, i)) return false;
+    if (!body_extents(scope, body, step, i)) return body.rows >= 0;  // as below
     loop_inputs(scope, body, step, steps, i);
     loop_homes(scope, body, step, steps, i);
-    if (!run(body, alone, true)) return false;
+    if (body.rows >= 0) {
+      if (!run_rows(body)) return true;  // the threads that go on learn it where all meet
+    } else if (!run(body, alone, true)) {
+      return false;
+    }
     if (!loop_copies(scope, body, step, steps.trips, i, alone)) return false;
     if (s.until < 0) continue;
     const bool done = scalar<std::uint8_t>(body, s.until) != 0;
     if (!alone && !barrier()) return false;  // everyone has read it before the next iteration writes it
     if (done) steps.last = i + 1;
   }
-  loop_end(scope, body, step, steps, alone);
   return true;
 }
 
@@ -153,8 +167,12 @@ bool Walker::loop_copies(const Scope& outer, const Scope& body, const StepLayout
   for (const LoopOutput& o : step.outputs)
     for (const LoopBinding* b : o.copies) {
       const std::int64_t bytes = body.placement.bytes[at(o.root)];
-      copy(offset(outer.tables.pointer(outer.layout, b->outer_out), row_of(*b, trips, i) * bytes),
-           body.tables.pointers[at(o.root)], bytes, alone);
+      void* const row = offset(outer.tables.pointer(outer.layout, b->outer_out), row_of(*b, trips, i) * bytes);
+      if (body.rows >= 0) {
+        copy_rows(body, row, body.tables.pointers[at(o.root)], bytes);
+        continue;
+      }
+      copy(row, body.tables.pointers[at(o.root)], bytes, alone);
       copied = true;
     }
   return !copied || alone || barrier();

@@ -1,13 +1,13 @@
 #include "runtime/executor/walk.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 
 #include "runtime/executor/contraction.h"
 #include "runtime/executor/matrix_call.h"
 #include "runtime/program/extents.h"
+#include "runtime/program/rows.h"
 
 namespace bitale::executor {
 
@@ -64,7 +64,7 @@ bool Walker::run(const Scope& scope, bool alone, bool meet_after) {
       if (!alone && !f.serial && !barrier()) return false;
     }
     const bool timed = !frame_.costs.empty() && state_.thread == 0;
-    const auto start = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
+    const auto start = timed ? Clock::now() : Clock::time_point{};
     if (alone || !f.serial || state_.thread == 0) {
       if (!failed() && !step(scope, s, f, alone || f.serial) && !alone && !f.serial) return false;
       if (alone && failed()) return false;
@@ -78,15 +78,28 @@ bool Walker::run(const Scope& scope, bool alone, bool meet_after) {
     const bool last = i + 1 == steps.size();
     const bool meet = !alone && (last ? meet_after : !(f.serial && scope.facts.steps[i + 1].serial));
     if (meet && !barrier()) return false;
-    if (timed) {
-      Cost& c = frame_.costs[at(s.id)];
-      ++c.calls;
-      c.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (s.step->flops >= 0) c.flops += static_cast<double>(scope.tables.extents[at(s.step->flops)]);
-      c.bytes += bytes_of(scope, s);
-    }
+    if (timed) count(scope, s, start);
   }
   return true;
+}
+
+bool Walker::run_rows(const Scope& scope) {
+  for (std::size_t i = 0; i < scope.layout.steps.size() && !failed(); ++i) {
+    const StepLayout& s = scope.layout.steps[i];
+    const bool timed = !frame_.costs.empty() && state_.thread == 0;
+    const auto start = timed ? Clock::now() : Clock::time_point{};
+    step(scope, s, scope.facts.steps[i], false);
+    if (timed) count(scope, s, start);
+  }
+  return !failed();
+}
+
+void Walker::count(const Scope& scope, const StepLayout& s, Clock::time_point start) {
+  Cost& c = frame_.costs[at(s.id)];
+  ++c.calls;
+  c.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+  if (s.step->flops >= 0) c.flops += static_cast<double>(scope.tables.extents[at(s.step->flops)]);
+  c.bytes += bytes_of(scope, s);
 }
 
 bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& facts, bool alone) {
@@ -99,8 +112,10 @@ bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& fact
   } else if (const auto* l = std::get_if<LibraryStep>(&node.node)) {
     library(scope, s, *l, thread, threads);
   } else if (const auto* copy_step = std::get_if<CopyStep>(&node.node)) {
-    copy(scope.tables.pointer(scope.layout, copy_step->to), scope.tables.pointer(scope.layout, copy_step->from),
-         scope.placement.bytes[at(copy_step->to)], alone);
+    void* const to = scope.tables.pointer(scope.layout, copy_step->to);
+    const void* const from = scope.tables.pointer(scope.layout, copy_step->from);
+    const std::int64_t bytes = scope.placement.bytes[at(copy_step->to)];
+    scope.rows >= 0 ? copy_rows(scope, to, from, bytes) : copy(to, from, bytes, alone);
   } else if (std::holds_alternative<LoopStep>(node.node)) {
     return loop(scope, s, alone);
   } else if (std::holds_alternative<BranchStep>(node.node)) {
@@ -154,6 +169,7 @@ void Walker::contraction(const Scope& scope, const StepLayout& s, const StepFact
       .barrier = frame_.barrier,
       .kept_a = frame_.kept(scope.facts, facts, Side::a),
       .kept_b = frame_.kept(scope.facts, facts, Side::b),
+      .rows = scope.rows,
   };
   const int code = facts.matrix ? run_matrix_call(call, *facts.matrix, facts.matrix_function, thread, threads)
                                 : run_contraction(call, thread, threads);
@@ -201,6 +217,14 @@ void Walker::copy(void* to, const void* from, std::int64_t bytes, bool alone) co
   const auto [begin, end] = alone ? std::pair(std::int64_t{0}, bytes) : share_of(bytes, state_.thread, frame_.threads);
   if (to == from || begin == end) return;
   move(static_cast<std::uint8_t*>(to) + begin, static_cast<const std::uint8_t*>(from) + begin, end - begin);
+}
+
+void Walker::copy_rows(const Scope& scope, void* to, const void* from, std::int64_t bytes) const {
+  if (to == from) return;
+  const std::int64_t rows = scope.tables.extents[at(scope.rows)], each = bytes / rows;
+  const Range mine = rows_of_thread(rows, state_.thread, frame_.threads);
+  move(static_cast<std::uint8_t*>(to) + mine.begin * each, static_cast<const std::uint8_t*>(from) + mine.begin * each,
+       (mine.end - mine.begin) * each);
 }
 
 void Walker::clear(void* to, std::int64_t bytes, bool alone) const {

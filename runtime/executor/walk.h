@@ -2,6 +2,8 @@
 // device one thread walks and asks its driver for everything (device.h).
 #pragma once
 
+#include <chrono>
+
 #include "runtime/executor/frame.h"
 
 namespace bitale::executor {
@@ -22,6 +24,8 @@ class Walker {
     const Facts& facts;
     Tables& tables;
     const program::Placement& placement;
+    // Of the body of a loop: the slot of the rows that the threads share, each on its own; -1: they go together.
+    int rows = -1;
   };
 
   // What touches the memory that buffers lie in.
@@ -49,8 +53,11 @@ class Walker {
   // alone: this thread walks without the others (a serial loop or branch, a tile of a blocked step). meet_after: a
   // barrier also follows the last step.
   bool run(const Scope& scope, bool alone, bool meet_after);
+  bool run_rows(const Scope& scope);  // this thread's rows; false if a step failed
   bool step(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone);
-  bool barrier();  // false if a step before it failed
+  using Clock = std::chrono::steady_clock;
+  void count(const Scope& scope, const StepLayout& step, Clock::time_point start);  // what it cost
+  bool barrier();                                                                   // false if a step before it failed
   bool failed() const { return state_.failure.code != 0; }
 
   void blocked(const Scope& scope, const StepLayout& step, const StepFacts& facts, int thread, int threads);
@@ -65,6 +72,7 @@ class Walker {
   struct Steps {
     std::int64_t trips = 0, first = 0, last = 0;
   };
+  bool loop_iterations(const Scope& outer, const Scope& body, const StepLayout& step, Steps& steps, bool alone);
   bool loop_steps(const Scope& scope, const program::LoopStep& s, bool alone, Steps& steps);
   bool loop_begin(const Scope& outer, const Scope& body, const StepLayout& step, bool alone);
   bool loop_packs(const Scope& body, bool alone);
@@ -77,6 +85,7 @@ class Walker {
   Scope scope_of(const Scope& outer, int body) const;
   // Copies or clears this thread's share; small ones are thread 0's.
   void copy(void* to, const void* from, std::int64_t bytes, bool alone) const;
+  void copy_rows(const Scope& scope, void* to, const void* from, std::int64_t bytes) const;  // of the scope's rows
   void clear(void* to, std::int64_t bytes, bool alone) const;
   void poison(const Scope& scope, const StepLayout& step) const;
   void scan(const Scope& scope, const StepLayout& step);

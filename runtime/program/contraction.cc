@@ -169,10 +169,11 @@ ContractionWorkspace workspace_of(const ContractionStep& step, const Contraction
   return w;
 }
 
-ContractionBlocking plan_contraction(const ContractionStep& step, std::span<const std::int64_t> extents, int threads) {
+ContractionBlocking plan_contraction(const ContractionStep& step, std::span<const std::int64_t> extents, int threads,
+                                     int shares) {
   ContractionBlocking sizes;
   sizes.batch = flattened(step.batch, extents);
-  sizes.m = flattened(step.m, extents);
+  sizes.m = ceil_div(flattened(step.m, extents), shares);
   sizes.n = flattened(step.n, extents);
   sizes.k = flattened(step.k, extents);
   ContractionBlocking plan = sizes;

@@ -87,6 +87,8 @@ struct ContractionBlocking {
   int k_split = 1;                   // threads that share one block
   std::int64_t workspace_bytes = 0;  // of one thread
 };
-ContractionBlocking plan_contraction(const ContractionStep& step, std::span<const std::int64_t> extents, int threads);
+// shares: how many parts m is dealt in before; the plan is of the largest.
+ContractionBlocking plan_contraction(const ContractionStep& step, std::span<const std::int64_t> extents, int threads,
+                                     int shares = 1);
 
 }  // namespace bitale::program

@@ -102,8 +102,12 @@ class Placer {
       if (const auto* b = std::get_if<BlockedStep>(&step.node))
         for (const int buffer : b->local) local_[at(buffer)] = true;
       contractions(step, out_.threads);
+      if (deals_rows()) contractions(step, 1, out_.threads);
     }
   }
+
+  // Of the body of a loop whose threads do not wait for each other between steps.
+  bool deals_rows() const { return loop_ && loop_->rows >= 0; }
 
   // A contraction reaches only elements that its buffers have.
   void check_reach(const ContractionStep& c, const std::string& label, int buffer, int offset, int whose) const {
@@ -128,12 +132,12 @@ class Placer {
   }
 
   // The workspace of a contraction is as large as its plan says.
-  void contractions(const Step& step, int threads) {
+  void contractions(const Step& step, int threads, int shares = 1) {
     if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
       check_reach(*c, step.label);
       if (c->whole.entry >= 0) return;
       std::int64_t& bytes = out_.bytes[at(c->workspace)];
-      bytes = std::max(bytes, plan_contraction(*c, out_.extents, threads).workspace_bytes);
+      bytes = std::max(bytes, plan_contraction(*c, out_.extents, threads, shares).workspace_bytes);
       if (candidate_of(*c) != ContractionCandidate::generated)
         if (const auto form = matrix_form(*c, out_.extents)) bytes = std::max(bytes, form->workspace_bytes);
     } else if (const auto* b = std::get_if<BlockedStep>(&step.node)) {
@@ -224,7 +228,7 @@ class Placer {
       if (role == Role::workspace || local_[i]) bytes *= out_.threads;
       if (carries && output_of_body) out_.pieces[i] = carries->pieces(groups_, static_cast<int>(i));
       bytes = times(bytes, out_.pieces[i]);
-      const bool whole = output_of_body || program_.buffers[i].keep;
+      const bool whole = output_of_body || program_.buffers[i].keep || deals_rows();
       add(bytes, whole ? 0 : touched_[i].first, whole ? last_step : touched_[i].last, static_cast<int>(i), -1);
     }
   }

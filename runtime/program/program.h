@@ -125,6 +125,11 @@ enum class BindingKind : std::uint8_t {
 // nobody wants the final value (not in place). `backwards` counts rows from trips - 1 down. Buffers have at least
 // `trips` rows.
 //
+// Rows. If `rows` is a slot of the body, and not -1, all that the body writes has that many rows (first axis), and row
+// r of it is computed from row r of what the body writes or carries, and from anything that it does neither with.
+// Kernels, contractions and copies deal the rows to the threads alike (runtime/program/rows.h), so each thread may go
+// through all iterations without waiting for the others.
+//
 // Iterations first <= i < last among 0 <= i < trips are run, all of them where there are no such bounds; and none if
 // `ended` is true. All three are read before the first iteration.
 
@@ -142,6 +147,7 @@ struct LoopStep {
   std::shared_ptr<const Program> body;
   int first = -1, last = -1;  // outer buffers (int64 scalars); -1: none (then both)
   int ended = -1;             // outer buffer (bool scalar); -1: none
+  int rows = -1;              // slot of the body; -1: threads meet after every step
 };
 
 struct BranchStep {

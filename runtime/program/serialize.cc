@@ -258,7 +258,7 @@ void transfer(A& a, LoopBinding& v) {
 }
 template <class A>
 void transfer(A& a, LoopStep& v) {
-  all(a, v.trips, v.until, v.trips_taken, v.bindings, v.body, v.first, v.last, v.ended);
+  all(a, v.trips, v.until, v.trips_taken, v.bindings, v.body, v.first, v.last, v.ended, v.rows);
 }
 template <class A>
 void transfer(A& a, BranchStep::Binding& v) {

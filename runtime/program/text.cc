@@ -187,11 +187,12 @@ class Printer {
   }
 
   void show(const LoopStep& s) {
-    line("{}: loop {} times{}{}{}{}{}", number_, slot_name(s.trips),
+    line("{}: loop {} times{}{}{}{}{}{}", number_, slot_name(s.trips),
          s.first >= 0 || s.last >= 0 ? fmt::format(", from {} to {}", name(s.first), name(s.last)) : "",
          s.ended >= 0 ? ", unless " + name(s.ended) : "",
          s.until >= 0 ? fmt::format(", until %{} of the body", s.until) : "",
-         s.trips_taken >= 0 ? ", counted in " + name(s.trips_taken) : "", head_);
+         s.trips_taken >= 0 ? ", counted in " + name(s.trips_taken) : "",
+         s.rows >= 0 ? fmt::format(", {} rows of the body dealt to the threads", slot_name(s.rows)) : "", head_);
     ++depth_;
     for (const LoopBinding& b : s.bindings)
       line("{}: {} -> {}, {} -> {}{}", text_of(b.kind), name(b.outer_in), s.body ? name(*s.body, b.inner_in) : "?",

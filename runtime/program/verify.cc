@@ -13,6 +13,7 @@
 #include "runtime/program/in_place.h"
 #include "runtime/program/kept.h"
 #include "runtime/program/require.h"
+#include "runtime/program/rows.h"
 
 namespace bitale::program {
 namespace {
@@ -538,6 +539,7 @@ class Verifier {
     require(Carries(s).order().size() == s.bindings.size(), "loop '{}' passes carries on in a circle", label_);
     memory_of(s);
     Verifier(*s.body, inner).run();
+    if (s.rows != -1) check_rows(s, label_);
     if (s.until == -1) return;
     inner_buffer(*s.body, s.until, Role::output, "the end condition");
     const Buffer& until = s.body->buffers[at(s.until)];

@@ -150,6 +150,76 @@ TEST_CASE("kernels of one shape in a loop are one, unless a product can take the
   CHECK(steps_of(behind, "contraction") == 2);
 }
 
+namespace {
+
+// Two layers of gates: products of the carries, slices, sums along a row, what gradients keep.
+struct Gated {
+  Dim steps{"steps"}, batch{"batch"};
+  Tensor x = input("x", float32, {steps, batch, 5}), h0 = input("h0", float32, {batch, 24}),
+         c0 = input("c0", float32, {batch, 24}), w = input("w", float32, {5, 72}), u = input("u", float32, {24, 72});
+  Function f;
+
+  explicit Gated(int threads) {
+    const ScanResult r = scan({.sequences = {x}, .carries = {h0, c0}, .name = "gated"}, [&](const ScanStep& t) {
+      const Tensor z = dot(t.row(0), w) + dot(t.carry(0), u);
+      const auto gate = [&](int i) { return slice(z, 1, 24 * i, 24 * (i + 1)); };
+      const Tensor c = sigmoid(gate(0)) * t.carry(1) + sigmoid(gate(1)) * tanh(gate(2));
+      const Tensor h = tanh(c) / (1.0F + sum(square(c), {1}, true));
+      return StepResult{.carries = {h, c}};
+    });
+    std::vector<Tensor> outputs = grad(sum(square(r.carries[0])) + sum(r.last[1]), {x, h0, c0, w, u});
+    outputs.push_back(r.carries[0]);
+    f = function({x, h0, c0, w, u}, outputs, {.name = "gated", .threads = threads});
+  }
+  std::vector<Array> call(std::int64_t n, std::int64_t rows) const {
+    return run(f, {random_array(float32, {n, rows, 5}, -1, 1, 1), random_array(float32, {rows, 24}, -1, 1, 2),
+                   random_array(float32, {rows, 24}, -1, 1, 3), random_array(float32, {5, 72}, -1, 1, 4),
+                   random_array(float32, {24, 72}, -1, 1, 5)});
+  }
+};
+
+std::ptrdiff_t loops_by_rows(const Function& f) {
+  const std::string text = f.program_text(), what = "rows of the body dealt";
+  std::ptrdiff_t count = 0;
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("threads go through a loop on their own, each with some rows of the batch") {
+  const Gated alone(1), two(2), three(3);
+  CHECK(loops_by_rows(two.f) == 2);
+  for (const std::int64_t rows : {1, 8, 13, 64})
+    for (const std::int64_t steps : {0, 1, 60}) {
+      INFO(rows << " rows, " << steps << " steps");
+      const std::vector<Array> expected = alone.call(steps, rows);
+      same(two.call(steps, rows), expected);
+      same(three.call(steps, rows), expected);
+    }
+}
+
+TEST_CASE("a loop whose rows need each other is not dealt by rows") {
+  const Dim steps("steps"), batch("batch");
+  const Tensor x = input("x", float32, {steps, batch, 16}), h0 = input("h0", float32, {batch, 16});
+  const Tensor u = input("u", float32, {16, 16});
+  const auto by_rows = [&](const auto& body) {
+    const ScanResult r = scan({.sequences = {x}, .carries = {h0}},
+                              [&](const ScanStep& t) { return StepResult{.carries = {body(t.row(0), t.carry(0))}}; });
+    return loops_by_rows(function({x, h0, u}, {r.last[0]}, {.unused_inputs = true})) == 1;
+  };
+  CHECK(by_rows([&](const Tensor& a, const Tensor& h) { return tanh(a + dot(h, u)); }));
+  CHECK(by_rows([&](const Tensor& a, const Tensor& h) { return tanh(h) * (a + mean(h, {1}, true)); }));
+  CHECK_FALSE(by_rows([&](const Tensor& a, const Tensor& h) { return tanh(h) * mean(a, {0}, true); }));
+  CHECK_FALSE(by_rows([&](const Tensor& a, const Tensor& h) { return tanh(a + h) - mean(h, {0}, true); }));
+  CHECK_FALSE(by_rows([&](const Tensor& a, const Tensor& h) { return tanh(a + dot(h, u)) - mean(h, {0}, true); }));
+  CHECK_FALSE(by_rows([&](const Tensor& a, const Tensor& h) { return a + dot(dot(h, transpose(h, {1, 0})), h); }));
+  CHECK_FALSE(by_rows([&](const Tensor& a, const Tensor& h) { return a + flip(h, {0}); }));
+  CHECK_FALSE(by_rows([&](const Tensor& a, const Tensor& h) {
+    return a * 0.5F + reshape(transpose(reshape(h, {batch, 4, 4}), {1, 0, 2}), {batch, 16});
+  }));
+}
+
 TEST_CASE("taps of sequences and carries") {
   const Tensor x = input("x", float64, {6}), y0 = input("y0", float64, {3});
   const ScanResult r = scan({.sequences = {{x, {-1, 1}}}, .carries = {{y0, {-3, -1}}}}, [&](const ScanStep& t) {

@@ -70,8 +70,8 @@ std::vector<float> expected(const Array& xs, std::int64_t column, float h, bool 
 void check_recurrence(const Runnable& f, bool backwards) {
   const bool saved = flags().guard;
   for (const bool guard : {false, true})
-    for (const std::int64_t trips : {0, 1, 2, 5})
-      for (const std::int64_t n : {3, 9000})
+    for (const std::int64_t trips : {0, 1, 2, 40})
+      for (const std::int64_t n : {3, 9001})
         for (const int threads : {1, 2, 3}) {
           flags().guard = guard;
           const Array xs = rows(trips, n), h0 = rows(1, n).reshaped({n});
@@ -106,6 +106,86 @@ TEST_CASE("a carry updated in place is stacked by copies") {
   r.body.p.buffers[static_cast<std::size_t>(r.next)].alias_of = r.h;
   r.loop({sequence(r.xs, r.x), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs)});
   check_recurrence(r.runnable(), false);
+}
+
+TEST_CASE("the rows of a loop are dealt to the threads") {
+  for (const bool backwards : {false, true})
+    for (const bool in_place : {false, true}) {
+      Recurrence r;
+      if (in_place) r.body.p.buffers[static_cast<std::size_t>(r.next)].alias_of = r.h;
+      r.loop({sequence(r.xs, r.x, backwards), carry(r.h0, r.h, r.next, r.last), stacked(r.next, r.hs, backwards)})
+          .rows = r.bn;
+      check_recurrence(r.runnable(), backwards);
+    }
+}
+
+namespace {
+
+// a, out; n: out = a + the number of threads
+int threads_kernel(Context*, void* const* p, const std::int64_t* e, int thread, int threads) {
+  const auto [begin, end] = share(e[0], thread, threads);
+  for (std::int64_t i = begin; i < end; ++i)
+    static_cast<float*>(p[1])[i] = static_cast<const float*>(p[0])[i] + static_cast<float>(threads);
+  return 0;
+}
+
+// The same, and it fails in the last thread's rows when they reach 50.
+int fragile_kernel(Context* c, void* const* p, const std::int64_t* e, int thread, int threads) {
+  threads_kernel(c, p, e, thread, threads);
+  if (thread + 1 < threads || static_cast<float*>(p[1])[e[0] - 1] < 50) return 0;
+  c->error_value = 7;
+  c->error_limit = 5;
+  return c->error = static_cast<int>(ErrorCode::index_out_of_range);
+}
+
+struct Counting {
+  Make m{"counting"};
+  int trips = m.axis(0, 0), n = m.axis(1, 0);
+  int length = m.input("length", {trips}), h0 = m.input("h0", {n}), last = m.output("last", {n});
+  Make body{"step"};
+  int bn = body.extent(ExtentOp::outer, n);
+  int h = body.buffer(Role::input, "h", {bn}), t = body.temporary("t", {bn}),
+      next = body.buffer(Role::output, "next", {bn});
+
+  Counting(bool by_rows, decltype(threads_kernel)* kernel) : kernel_(kernel) {
+    body.kernel(m.entry("count"), {h, t}, {bn});
+    body.step(CopyStep{t, next}, "copy");
+    LoopStep s{trips, -1, -1, {carry(h0, h, next, last)}, body.body()};
+    if (by_rows) s.rows = bn;
+    m.step(std::move(s), "scan");
+  }
+  Array run(std::int64_t steps, std::int64_t rows, int threads) const {
+    const Runnable f(m.done(), {address(kernel_)});
+    return f
+        .call(std::vector{Array::zeros(DType::f32, {steps}), Array::zeros(DType::f32, {rows})}, {},
+              {.threads = threads})
+        .outputs[0];
+  }
+
+ private:
+  decltype(threads_kernel)* kernel_;
+};
+
+}  // namespace
+
+// A step of these is so little that one thread would run it alone.
+TEST_CASE("small steps are shared by rows where the loop is long and every thread gets some") {
+  const auto threads_seen = [](bool by_rows, std::int64_t steps, std::int64_t rows, int threads) {
+    const Array sums = Counting(by_rows, threads_kernel).run(steps, rows, threads);
+    for (std::int64_t i = 1; i < rows; ++i) REQUIRE(sums.at(i) == sums.at(0));
+    return sums.at(0) / static_cast<double>(steps);
+  };
+  REQUIRE(threads_seen(true, 400, 1000, 2) == 2);
+  REQUIRE(threads_seen(true, 400, 1001, 3) == 3);
+  REQUIRE(threads_seen(true, 400, 1000, 1) == 1);
+  REQUIRE(threads_seen(true, 4, 1000, 2) == 1);
+  REQUIRE(threads_seen(true, 40000, 7, 2) == 1);
+  REQUIRE(threads_seen(false, 400, 1000, 2) == 1);
+}
+
+TEST_CASE("a kernel that fails for a thread's rows ends the loop of all") {
+  for (const int threads : {1, 2, 3})
+    REQUIRE_THROWS_WITH(Counting(true, fragile_kernel).run(400, 1000, threads), Catch::Contains("7"));
 }
 
 TEST_CASE("an output that is stacked twice and a carry that nobody reads") {

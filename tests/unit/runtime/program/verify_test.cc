@@ -189,6 +189,40 @@ TEST_CASE("loops bind both sides, and sizes do not change with the iteration") {
         "updates a carry in place without an outer buffer");
 }
 
+TEST_CASE("a loop that is dealt by rows has them everywhere") {
+  const auto loop = [](auto change) {
+    Chain c;
+    Make body("body");
+    const int n = body.extent(ExtentOp::outer, c.n);
+    const int h = body.buffer(Role::input, "h", {n}), t = body.temporary("t", {n}),
+              next = body.buffer(Role::output, "next", {n});
+    body.kernel(0, {h, t}, {n});
+    body.step(CopyStep{t, next}, "copy");
+    LoopStep s{c.n, -1, -1, {{BindingKind::carry, c.x, h, next, c.m.output("last", {c.n}), false}}, nullptr};
+    s.rows = n;
+    change(body, s);
+    s.body = body.body();
+    c.m.step(s, "loop");
+    return c.m;
+  };
+  REQUIRE_NOTHROW(verify(loop([](Make&, LoopStep&) {}).p));
+  fails(loop([](Make&, LoopStep& s) { s.rows = 99; }), "loop 'loop' deals rows of no slot");
+  fails(loop([](Make& b, LoopStep& s) { s.rows = b.constant(4); }), "'t' has not the rows that loop 'loop' deals");
+  fails(loop([](Make& b, LoopStep& s) {
+          const int end = b.buffer(Role::output, "end", {}, DType::bool_);
+          b.kernel(0, {b.p.steps.empty() ? 0 : 1, end}, {});
+          s.until = end;
+        }),
+        "loop 'loop' deals rows to threads that would have to agree when it ends");
+  fails(loop([](Make& b, LoopStep&) {
+          const int ok = b.temporary("ok", {}, DType::bool_);
+          b.kernel(0, {1, ok}, {});
+          b.step(CheckStep{ok, "ok"}, "check");
+        }),
+        "'ok' has not the rows that loop 'loop' deals");
+  fails(loop([](Make& b, LoopStep&) { b.step(BranchStep{}, "branch"); }), "branch");
+}
+
 TEST_CASE("what only one side of a branch writes is not written") {
   const auto branch = [](bool both) {
     Chain c;
