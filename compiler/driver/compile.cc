@@ -116,7 +116,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
                                                                                 CompileReport& report) {
   const lower::FunctionGraph optimised = optimise(graph, options, report);
   const Clock clock;
-  lower::Lowered l = lower::lower(optimised);
+  lower::Lowered l = lower::lower(optimised, device == nullptr);
   report.phases.push_back(
       {"lower", clock.seconds(), 0,
        fmt::format("{} nodes -> {} groups, {} distinct kernels", l.nodes, l.groups, l.kernels.size())});
@@ -194,7 +194,8 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   leave_to_tuner(l.program, options.level);
   s.kernels = text_of(l.kernels);
   s.program = program::to_string(l.program);
-  s.cuda = cuda_text(l);
+  lower::Lowered for_device = lower::lower(optimised, false);
+  s.cuda = cuda_text(for_device);
   return s;
 }
 

@@ -132,7 +132,8 @@ class Contraction {
 
   // Column by column: whatever the strides, a column is a run.
   void finish(std::size_t batch, void* acc, std::size_t element) {
-    for (std::size_t j = 0; j < n_b_.size(); ++j) {
+    const std::size_t columns = s_.sliced ? n_b_.size() / at(r_.extents[at(s_.n[0].extent)]) : n_b_.size();
+    for (std::size_t j = 0; j < columns; ++j) {
       std::vector<void*> buffers{static_cast<std::uint8_t*>(acc) + j * element};
       for (std::size_t o = 0; o < s_.operands.size(); ++o) {
         const int buffer = s_.operands[o].buffer;
@@ -141,8 +142,8 @@ class Contraction {
                           offset * static_cast<std::int64_t>(size_of(r_.program.buffers[at(buffer)].storage)));
         buffers.push_back(rows_[o].data());
       }
-      const std::int64_t extents[] = {static_cast<std::int64_t>(m_a_.size()), 1,
-                                      static_cast<std::int64_t>(n_b_.size())};
+      const std::int64_t extents[] = {static_cast<std::int64_t>(m_a_.size()), 1, static_cast<std::int64_t>(n_b_.size()),
+                                      static_cast<std::int64_t>(columns)};
       kernel::interpret(epilogue_, buffers, extents);
     }
   }

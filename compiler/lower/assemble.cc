@@ -158,7 +158,7 @@ void Assembly::assemble(const std::vector<Tensor>& roots, bool in_loop) {
   for (const ir::NodePtr& n : ir::topological(roots))
     for (const Tensor& t : n->inputs()) read_.insert(key(t));
   find_overwritten(roots);
-  fusion_ = fuse(roots, in_loop);
+  fusion_ = fuse(roots, !in_loop ? Calls::once : table_.slices ? Calls::sliced : Calls::in_loop);
   for (const Group& g : fusion_.groups) emit(g);
   for (const auto& [t, to] : copies_) {
     if (rows_) rows_->copy(t);
@@ -223,9 +223,8 @@ void Assembly::emit_contraction(const Group& g) {
   const Tensor& c = g.roots[0];
   std::vector<ir::NodePtr> nodes{c.node_ptr()};
   Composed f;
-  if (g.epilogue) {
-    const Tensor roots[] = {g.epilogue};
-    compose(roots, inlined(), f);
+  if (!g.epilogue.empty()) {
+    compose(g.epilogue, inlined(), f);
     nodes.insert(nodes.end(), f.nodes.begin(), f.nodes.end());
   }
   const auto loop_dims = [&](const std::vector<LoweredContraction::LoopDim>& dims) {
@@ -237,8 +236,8 @@ void Assembly::emit_contraction(const Group& g) {
     }
     return out;
   };
-  LoweredContraction l = lower_contraction(c, g.epilogue, inlined(), identifier("epilogue_" + label_of(nodes)));
-  if (rows_) rows_->contraction(c, l, g.epilogue ? &f : nullptr);
+  LoweredContraction l = lower_contraction(g, inlined(), identifier("epilogue_" + label_of(nodes)));
+  if (rows_) rows_->contraction(c, l, g.epilogue.empty() ? nullptr : &f);
   program::ContractionStep s;
   s.dtype = c.dtype();
   s.batch = loop_dims(l.batch);
@@ -250,8 +249,9 @@ void Assembly::emit_contraction(const Group& g) {
   s.a_offset = optional_slot(l.a_offset);
   s.b_offset = optional_slot(l.b_offset);
   for (const auto& o : l.operands)
-    s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit, o.tensor == l.out});
+    s.operands.push_back({buffer_of(o.tensor), optional_slot(o.offset), o.unit, o.written});
   s.accumulating = l.accumulating;
+  s.sliced = l.sliced;
   s.epilogue = table_.entry(std::move(l.epilogue));
   s.workspace = static_cast<int>(program_.buffers.size());
   program::Buffer w;
@@ -261,7 +261,7 @@ void Assembly::emit_contraction(const Group& g) {
   program_.buffers.push_back(std::move(w));
   program::Step step;
   step.flops = slots_.slot(l.flops);
-  if (s.accumulating) clear(l.out);
+  if (s.accumulating) clear(c);
   step.node = std::move(s);
   add(std::move(step), nodes);
 }

@@ -19,8 +19,11 @@ namespace bitale::lower {
 // The kernels of a function, bodies included: structurally equal ones share one entry.
 class KernelTable {
  public:
+  explicit KernelTable(bool may_slice) : slices(may_slice) {}
+
   int entry(kernel::Kernel kernel);
 
+  const bool slices;                    // whether epilogues may read slices of contractions (Calls::sliced)
   std::vector<kernel::Kernel> kernels;  // in the order of the entries
   std::vector<program::Entry> entries;
 

@@ -48,13 +48,14 @@ bool trivial(const Dim& extent) { return extent.is(1); }
 
 class ContractionLowering {
  public:
-  ContractionLowering(const Tensor& contraction, const Tensor& epilogue,
-                      const std::function<bool(const Tensor&)>& inlined)
-      : c_(contraction),
-        root_(epilogue),
+  ContractionLowering(const Group& group, const std::function<bool(const Tensor&)>& inlined)
+      : c_(group.roots[0]),
+        roots_(group.epilogue),
+        slices_(group.slices),
         inlined_(inlined),
-        def_(contraction.node().op().contraction(contraction.node())) {
-    const std::size_t dims = def_.extents.size();
+        def_(c_.node().op().contraction(c_.node())),
+        extents_(def_.extents) {
+    const std::size_t dims = extents_.size();
     a_ = linearise(def_.a, c_.node().input(0).shape(), dims);
     b_ = linearise(def_.b, c_.node().input(1).shape(), dims);
     out_ = linearise(def_.out, c_.shape(), dims);
@@ -63,7 +64,6 @@ class ContractionLowering {
   LoweredContraction run(const std::string& name) {
     result_.a = c_.node().input(0);
     result_.b = c_.node().input(1);
-    result_.out = root_ ? root_ : c_;
     result_.accumulating = def_.overlapping;
     if (lanes_favour_swap()) {
       std::swap(a_, b_);
@@ -71,6 +71,7 @@ class ContractionLowering {
       result_.swapped = true;
     }
     walk_forward();
+    if (slices_ > 1) slice_lanes();
     result_.a_offset = a_.constant;
     result_.b_offset = b_.constant;
     make_epilogue(name);
@@ -79,37 +80,49 @@ class ContractionLowering {
   }
 
  private:
-  enum class Group { batch, m, n, k };
+  enum class Part { batch, m, n, k };
 
-  Group group_of(std::size_t d) const {
+  Part part_of(std::size_t d) const {
     const bool in_a = !a_.strides[d].is(0), in_b = !b_.strides[d].is(0), in_out = !out_.strides[d].is(0);
-    if (in_out && in_a && in_b) return Group::batch;
+    if (in_out && in_a && in_b) return Part::batch;
     if (def_.overlapping && in_out && is_axis(d))
-      return Group::batch;  // its elements never meet: blocks may run in parallel
-    if (in_out) return in_b ? Group::n : Group::m;
-    return Group::k;
+      return Part::batch;  // its elements never meet: blocks may run in parallel
+    if (in_out) return in_b ? Part::n : Part::m;
+    return Part::k;
   }
 
   // A flipped dim is walked from its other end, such that the output, else b, else a is walked towards higher
   // addresses.
   void walk_forward() {
-    for (std::size_t d = 0; d < def_.extents.size(); ++d) {
+    for (std::size_t d = 0; d < extents_.size(); ++d) {
       const Linear& first = !out_.strides[d].is(0) ? out_ : !b_.strides[d].is(0) ? b_ : a_;
       const auto back = (Dim(0) - first.strides[d]).lower_bound();
       if (!back || *back <= 0) continue;
       for (Linear* l : {&a_, &b_, &out_}) {
-        l->constant = l->constant + l->strides[d] * (def_.extents[d] - Dim(1));
+        l->constant = l->constant + l->strides[d] * (extents_[d] - Dim(1));
         l->strides[d] = Dim(0) - l->strides[d];
       }
     }
   }
 
+  // The dim of the last axis becomes two: the slices, and what is innermost, the columns of one.
+  void slice_lanes() {
+    const auto lanes = static_cast<std::size_t>(def_.out.back().terms[0].first);
+    const Dim width = roots_[0].shape().back();
+    extents_[lanes] = Dim(slices_);
+    extents_.push_back(width);
+    for (Linear* l : {&a_, &b_, &out_}) {
+      l->strides.push_back(l->strides[lanes]);
+      l->strides[lanes] = l->strides[lanes] * width;
+    }
+    result_.sliced = true;
+  }
+
   // The innermost n dim ought to be the output's contiguous one.
   bool lanes_favour_swap() const {
     if (def_.overlapping) return false;
-    for (std::size_t d = def_.extents.size(); d-- > 0;)
-      if (!trivial(def_.extents[d]) && (out_.strides[d].is(1) || out_.strides[d].is(-1)))
-        return group_of(d) == Group::m;
+    for (std::size_t d = extents_.size(); d-- > 0;)
+      if (!trivial(extents_[d]) && (out_.strides[d].is(1) || out_.strides[d].is(-1))) return part_of(d) == Part::m;
     return false;
   }
 
@@ -123,24 +136,24 @@ class ContractionLowering {
   void deal_dims() {
     result_.rows = result_.columns = Dim(1);
     Dim all(2);
-    for (std::size_t d = 0; d < def_.extents.size(); ++d) {
-      all = all * def_.extents[d];
-      if (trivial(def_.extents[d])) continue;
-      LoweredContraction::LoopDim l{def_.extents[d], a_.strides[d], b_.strides[d], {}};
+    for (std::size_t d = 0; d < extents_.size(); ++d) {
+      all = all * extents_[d];
+      if (trivial(extents_[d])) continue;
+      LoweredContraction::LoopDim l{extents_[d], a_.strides[d], b_.strides[d], {}};
       for (const Linear& o : operand_strides_) l.operands.push_back(o.strides[d]);
-      switch (group_of(d)) {
-        case Group::batch:
+      switch (part_of(d)) {
+        case Part::batch:
           result_.batch.push_back(l);
           break;
-        case Group::m:
+        case Part::m:
           result_.m.push_back(l);
           result_.rows = result_.rows * l.extent;
           break;
-        case Group::n:
+        case Part::n:
           result_.n.push_back(l);
           result_.columns = result_.columns * l.extent;
           break;
-        case Group::k:
+        case Part::k:
           result_.k.push_back(l);
           break;
       }
@@ -161,57 +174,72 @@ class ContractionLowering {
 
   // Column stride of an operand: 0 if its innermost n stride is, else 1 (runs are as long as that holds).
   bool is_unit(const Linear& l) const {
-    for (std::size_t d = def_.extents.size(); d-- > 0;)
-      if (!trivial(def_.extents[d]) && group_of(d) == Group::n) return !l.strides[d].is(0);
+    for (std::size_t d = extents_.size(); d-- > 0;)
+      if (!trivial(extents_[d]) && part_of(d) == Part::n) return !l.strides[d].is(0);
     return true;  // there is one column
   }
 
-  void add_operand(const Tensor& t, Linear l) {
-    result_.operands.push_back({t, l.constant, is_unit(l)});
+  void add_operand(kernel::Builder& b, const Tensor& t, Linear l, bool written) {
+    const std::string n = std::to_string(result_.operands.size());
+    const int buffer = b.buffer("operand" + n, t.dtype(), false);
+    b.buffer("rows" + n, DType::i64, false);
+    b.kernel().buffers[static_cast<std::size_t>(buffer)].written = written;
+    b.kernel().buffers[static_cast<std::size_t>(buffer)].read = !written || def_.overlapping;
+    result_.operands.push_back({t, l.constant, is_unit(l), written});
     operand_strides_.push_back(std::move(l));
   }
 
+  // What the kernel's code refers to while it is built.
+  struct Epilogue {
+    kernel::Builder& b;
+    const Composed& f;
+    int acc;
+    kernel::Extent ld, distance;  // of accumulators: between rows, between slices
+    kernel::Scalar row, column;
+    std::vector<kernel::Scalar> row_offsets;
+    std::map<int, kernel::Scalar> emitted;         // by expression
+    std::map<std::int64_t, kernel::Scalar> tiles;  // by slice
+  };
+
   void make_epilogue(const std::string& name) {
     kernel::Builder b(name);
-    const DType type = c_.dtype();
-    const int acc = b.buffer("acc", type, false);
+    const int acc = b.buffer("acc", c_.dtype(), false);
     const kernel::Extent rows = b.extent_argument(), columns = b.extent_argument(), ld = b.extent_argument();
+    const kernel::Extent distance = slices_ > 1 ? b.extent_argument() : kernel::Extent::constant(0);
     Composed f;
-    if (root_) {
-      const Tensor roots[] = {root_};
-      compose(roots, inlined_, f);
-      for (const ir::NodePtr& n : f.nodes) b.kernel().comments.push_back(comment_of(*n));
-      for (const Tensor& s : f.sources)
-        if (!(s == c_)) operand_buffers(b, s, load_address(f, s));
-    } else {
+    if (roots_.empty()) {
       b.kernel().comments.push_back(comment_of(c_.node()));
+    } else {
+      compose(roots_, inlined_, f);
+      for (const ir::NodePtr& n : f.nodes) b.kernel().comments.push_back(comment_of(*n));
     }
-    Linear out = out_;
-    operand_buffers(b, result_.out, std::move(out));
-    const int out_base = static_cast<int>(result_.operands.size()) * 2 - 1;
-    b.kernel().buffers[static_cast<std::size_t>(out_base)].written = true;
-    b.kernel().buffers[static_cast<std::size_t>(out_base)].read = def_.overlapping;
+    for (int e = 0; e < f.formula.size(); ++e) {
+      const ExprNode& n = f.formula.node(e);
+      if (n.op != ScalarOp::load || source_of(f, n) == c_) continue;
+      operand_of_[e] = result_.operands.size();
+      add_operand(b, source_of(f, n), load_address(f, n), false);
+    }
+    const std::size_t first_out = result_.operands.size();
+    if (roots_.empty()) add_operand(b, c_, out_, true);
+    for (const Tensor& root : roots_) add_operand(b, root, root_address(root), true);
     b.loop(kernel::LoopKind::sequential, rows, [&](kernel::Scalar row) {
       std::vector<kernel::Scalar> row_offsets;
       for (std::size_t i = 0; i < result_.operands.size(); ++i)
         row_offsets.push_back(b.load(static_cast<int>(i) * 2 + 2,
                                      {kernel::Extent::constant(0), {{row.id, kernel::Extent::constant(1)}}}));
       b.loop(kernel::LoopKind::vector, columns, [&](kernel::Scalar column) {
-        const kernel::Scalar tile =
-            b.load(acc, {kernel::Extent::constant(0), {{row.id, ld}, {column.id, kernel::Extent::constant(1)}}});
-        const kernel::Scalar value = root_ ? emit(b, f, f.values[0].id, tile, row_offsets, column) : tile;
-        const std::size_t last = result_.operands.size() - 1;
-        b.store(out_base, element(last, row_offsets[last], column), value, {}, def_.overlapping);
+        Epilogue at{b, f, acc, ld, distance, row, column, row_offsets, {}, {}};
+        for (std::size_t o = first_out; o < result_.operands.size(); ++o) {
+          const kernel::Scalar value = roots_.empty() ? tile(at, 0) : emit(at, f.values[o - first_out].id);
+          b.store(static_cast<int>(o) * 2 + 1, element(o, row_offsets[o], column), value, {}, def_.overlapping);
+        }
       });
     });
     result_.epilogue = b.finish();
   }
 
-  void operand_buffers(kernel::Builder& b, const Tensor& t, Linear address) {
-    const std::string n = std::to_string(result_.operands.size());
-    b.buffer("operand" + n, t.dtype(), false);
-    b.buffer("rows" + n, DType::i64, false);
-    add_operand(t, std::move(address));
+  static const Tensor& source_of(const Composed& f, const ExprNode& load) {
+    return f.sources[static_cast<std::size_t>(load.source)];
   }
 
   kernel::Index element(std::size_t operand, kernel::Scalar row_offset, kernel::Scalar column) const {
@@ -221,68 +249,92 @@ class ContractionLowering {
     return i;
   }
 
-  // The one address at which the formula reads source s, in strides of the contraction's iteration dims.
-  Linear load_address(const Composed& f, const Tensor& s) const {
-    const std::vector<int> axes = plain_axes(def_);
-    Linear l{Dim(0), std::vector<Dim>(def_.extents.size(), Dim(0))};
-    const std::vector<Dim> strides = strides_of(s.shape());
-    for (int e = 0; e < f.formula.size(); ++e) {
-      const ExprNode& n = f.formula.node(e);
-      if (n.op != ScalarOp::load || !(f.sources[static_cast<std::size_t>(n.source)] == s)) continue;
-      for (std::size_t d = 0; d < n.at.size(); ++d) {
-        l.constant = l.constant + n.at[d].constant * strides[d];
-        for (const auto& [var, factor] : n.at[d].terms)
-          for (std::size_t axis = 0; axis < f.loops.size(); ++axis)
-            if (f.loops[axis].id == var && axes[axis] >= 0) {
-              auto& stride = l.strides[static_cast<std::size_t>(axes[axis])];
-              stride = stride + factor * strides[d];
-            }
-      }
+  // The iteration dim of each axis that the epilogue computes along; -1 if there is none.
+  std::vector<int> dims_of_axes() const {
+    std::vector<int> axes = plain_axes(def_);
+    if (slices_ > 1) axes.back() = static_cast<int>(extents_.size()) - 1;
+    return axes;
+  }
+
+  Linear root_address(const Tensor& root) const {
+    if (slices_ == 1) return out_;
+    Linear l{Dim(0), std::vector<Dim>(extents_.size(), Dim(0))};
+    const std::vector<Dim> strides = strides_of(root.shape());
+    const std::vector<int> axes = dims_of_axes();
+    for (std::size_t d = 0; d < axes.size(); ++d) l.strides[static_cast<std::size_t>(axes[d])] = strides[d];
+    return l;
+  }
+
+  // The address of a load, in strides of the contraction's iteration dims.
+  Linear load_address(const Composed& f, const ExprNode& n) const {
+    const std::vector<int> axes = dims_of_axes();
+    Linear l{Dim(0), std::vector<Dim>(extents_.size(), Dim(0))};
+    const std::vector<Dim> strides = strides_of(source_of(f, n).shape());
+    for (std::size_t d = 0; d < n.at.size(); ++d) {
+      l.constant = l.constant + n.at[d].constant * strides[d];
+      for (const auto& [var, factor] : n.at[d].terms)
+        for (std::size_t axis = 0; axis < f.loops.size(); ++axis)
+          if (f.loops[axis].id == var && axes[axis] >= 0) {
+            auto& stride = l.strides[static_cast<std::size_t>(axes[axis])];
+            stride = stride + factor * strides[d];
+          }
     }
     return l;
   }
 
-  kernel::Scalar emit(kernel::Builder& b, const Composed& f, int e, kernel::Scalar tile,
-                      const std::vector<kernel::Scalar>& rows, kernel::Scalar column) {
-    if (const auto it = emitted_.find(e); it != emitted_.end()) return it->second;
-    const ExprNode& n = f.formula.node(e);
+  // The accumulator of a slice.
+  kernel::Scalar tile(Epilogue& at, std::int64_t slice) {
+    const auto [known, fresh] = at.tiles.try_emplace(slice);
+    if (!fresh) return known->second;
+    kernel::Index index{kernel::Extent::constant(0), {{at.row.id, at.ld}, {at.column.id, kernel::Extent::constant(1)}}};
+    if (slice > 0) index.terms.push_back({at.b.integer(slice, DType::i64).id, at.distance});
+    return known->second = at.b.load(at.acc, index);
+  }
+
+  std::int64_t slice_of(const ExprNode& load) const {
+    for (std::int64_t s = 1; s < slices_; ++s)
+      if (load.at.back().constant == roots_[0].shape().back() * Dim(s)) return s;
+    return 0;
+  }
+
+  kernel::Scalar emit(Epilogue& at, int e) {
+    if (const auto it = at.emitted.find(e); it != at.emitted.end()) return it->second;
+    const ExprNode& n = at.f.formula.node(e);
     kernel::Scalar out;
     if (n.op == ScalarOp::constant) {
-      out = is_floating(n.type) ? b.constant(n.real, n.type) : b.integer(n.integer, n.type);
+      out = is_floating(n.type) ? at.b.constant(n.real, n.type) : at.b.integer(n.integer, n.type);
+    } else if (n.op == ScalarOp::load && source_of(at.f, n) == c_) {
+      out = tile(at, slice_of(n));
     } else if (n.op == ScalarOp::load) {
-      const Tensor& s = f.sources[static_cast<std::size_t>(n.source)];
-      if (s == c_) {
-        out = tile;
-      } else {
-        const auto it = std::find_if(result_.operands.begin(), result_.operands.end(),
-                                     [&](const auto& o) { return o.tensor == s; });
-        const auto i = static_cast<std::size_t>(it - result_.operands.begin());
-        out = b.load(static_cast<int>(i) * 2 + 1, element(i, rows[i], column));
-      }
+      const std::size_t i = operand_of_.at(e);
+      out = at.b.load(static_cast<int>(i) * 2 + 1, element(i, at.row_offsets[i], at.column));
     } else {
       std::vector<kernel::Scalar> args;
       for (int a : n.args)
-        if (a >= 0) args.push_back(emit(b, f, a, tile, rows, column));
-      out = b.emit(n.op, n.type, args);
+        if (a >= 0) args.push_back(emit(at, a));
+      out = at.b.emit(n.op, n.type, args);
     }
-    emitted_.emplace(e, out);
+    at.emitted.emplace(e, out);
     return out;
   }
 
-  Tensor c_, root_;
+  const Tensor c_;
+  const std::vector<Tensor> roots_;
+  const int slices_;
   const std::function<bool(const Tensor&)>& inlined_;
-  ContractionDef def_;
+  const ContractionDef def_;
+  std::vector<Dim> extents_;
   Linear a_, b_, out_;
   std::vector<Linear> operand_strides_;
-  std::map<int, kernel::Scalar> emitted_;
+  std::map<int, std::size_t> operand_of_;  // by load
   LoweredContraction result_;
 };
 
 }  // namespace
 
-LoweredContraction lower_contraction(const Tensor& contraction, const Tensor& epilogue,
-                                     const std::function<bool(const Tensor&)>& inlined, const std::string& name) {
-  return ContractionLowering(contraction, epilogue, inlined).run(name);
+LoweredContraction lower_contraction(const Group& group, const std::function<bool(const Tensor&)>& inlined,
+                                     const std::string& name) {
+  return ContractionLowering(group, inlined).run(name);
 }
 
 }  // namespace bitale::lower

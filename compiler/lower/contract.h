@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/ir/op.h"
+#include "compiler/lower/fuse.h"
 #include "compiler/lower/schedule.h"
 #include "runtime/program/contraction.h"
 
@@ -16,21 +17,22 @@ struct LoweredContraction {
   std::vector<LoopDim> batch, m, n, k;
   ir::Dim a_offset, b_offset;
   struct Operand {
-    ir::Tensor tensor;  // a source, or the output (last)
+    ir::Tensor tensor;  // a source, or an output (those come last)
     ir::Dim offset;
-    bool unit = true;
+    bool unit = true, written = false;
   };
   std::vector<Operand> operands;
-  ir::Tensor a, b, out;
+  ir::Tensor a, b;
   bool accumulating = false;
+  bool sliced = false;      // n has two dims: the slices, which the epilogue reads all, and their columns
   bool swapped = false;     // the op's operands were exchanged so that n has the better strides
-  kernel::Kernel epilogue;  // buffers: acc, then (base, rows) per operand; extents rows, cols, ld
+  kernel::Kernel epilogue;  // buffers: acc, then (base, rows) per operand; extents rows, cols, ld; if sliced, distance
   ir::Dim rows, columns;    // product of m, of n
   ir::Dim flops;
 };
 
-// `contraction` is the node's output; `epilogue` an element root of its shape (or empty), composed with `inlined`.
-LoweredContraction lower_contraction(const ir::Tensor& contraction, const ir::Tensor& epilogue,
-                                     const std::function<bool(const ir::Tensor&)>& inlined, const std::string& name);
+// Of a group of that kind; its epilogue, if any, is composed with `inlined`.
+LoweredContraction lower_contraction(const Group& group, const std::function<bool(const ir::Tensor&)>& inlined,
+                                     const std::string& name);
 
 }  // namespace bitale::lower

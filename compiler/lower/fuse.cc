@@ -4,6 +4,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "compiler/ir/record.h"
@@ -29,6 +30,9 @@ namespace {
 constexpr std::size_t max_fused_nodes = 48;
 // Arithmetic up to this cost per element is cheaper to repeat than to store and load.
 constexpr int cheap_cost = 4;
+// What an epilogue reads and writes; and the slices that it may read of a contraction.
+constexpr std::size_t most_operands = 20;
+constexpr int most_slices = 8;
 // Roots that one kernel computes, and in a loop, where its call costs as much as its little work.
 constexpr std::size_t most_roots = 4, most_roots_in_loop = 8;
 
@@ -36,8 +40,11 @@ bool is_fusible(const Tensor& t) { return has_formula(t.node()); }
 
 class Fuser {
  public:
-  Fuser(std::span<const Tensor> outputs, bool in_loop)
-      : outputs_(outputs.begin(), outputs.end()), order_(ir::topological(outputs)), in_loop_(in_loop) {}
+  Fuser(std::span<const Tensor> outputs, Calls calls)
+      : outputs_(outputs.begin(), outputs.end()),
+        order_(ir::topological(outputs)),
+        in_loop_(calls != Calls::once),
+        sliced_(calls == Calls::sliced) {}
 
   Fusion run() {
     find_uses();
@@ -147,19 +154,20 @@ class Fuser {
         c);  // views of t included: their index maps count
     if (c.nodes.size() >= max_fused_nodes) return false;
     int reads = 0;
-    bool once = true, wasted = false;
+    bool once = true, wasted = false, in_slices = sliced_;
     const bool sparse = fills_little(t, r);
     for (int i = 0; i < c.formula.size(); ++i) {
       const ExprNode& n = c.formula.node(i);
       if (n.op != ScalarOp::load || !(c.sources[static_cast<std::size_t>(n.source)] == t)) continue;
       ++reads;
       once = once && read_once(c, n, reduces);
+      in_slices = in_slices && t.rank() > 1 && slice_of(c, n, t.shape()).has_value();
       wasted = wasted || (sparse && !n.guard.empty());
     }
     if (reads == 0) return true;
     if (wasted) return false;
     if (reduces) return once && reads <= 2 && readers == 1;
-    if (cost <= cheap_cost) return reads <= 2 || once;
+    if (cost <= cheap_cost) return reads <= 2 || once || (in_slices && reads <= most_slices);
     return once && reads == 1 && readers == 1;
   }
 
@@ -251,7 +259,9 @@ class Fuser {
     const bool is_epilogue = in_loop_ && may_be_epilogue(g, reads);
     if (g.kind == Group::Kind::kernel && g.roots[0].rank() > 0)
       for (const int i : neighbours(reads, is_epilogue))
-        if (i > last_needed && number == static_cast<int>(fusion_.groups.size()) && may_join(i, g)) number = i;
+        if (number == static_cast<int>(fusion_.groups.size()) &&
+            (i > last_needed || (i == last_needed && continues(i, g))) && may_join(i, g))
+          number = i;
     const bool joins = number < static_cast<int>(fusion_.groups.size());
     for (const Tensor& r : g.roots) {
       group_of_[key(r)] = number;
@@ -274,6 +284,7 @@ class Fuser {
       for (std::ptrdiff_t n = std::ssize(fusion_.groups), i = std::max(n - most, std::ptrdiff_t{0}); i < n; ++i)
         if (!epilogues_[static_cast<std::size_t>(i)]) out.insert(static_cast<int>(i));
     for (const Tensor& s : reads) {
+      if (const auto made = group_of_.find(key(s)); sliced_ && made != group_of_.end()) out.insert(made->second);
       const auto it = readers_of_.find(key(s));
       if (it == readers_of_.end()) continue;
       const auto& list = it->second;
@@ -296,6 +307,41 @@ class Fuser {
     const Group& into = fusion_.groups[static_cast<std::size_t>(i)];
     return into.kind == Group::Kind::kernel && into.roots.size() < (in_loop_ ? most_roots_in_loop : most_roots) &&
            into.roots[0].shape() == g.roots[0].shape() && loop_shape(into.roots[0]) == loop_shape(g.roots[0]);
+  }
+
+  // Whether what g reads of group i are the very elements that it computes: then both are one chain of arithmetic,
+  // which an epilogue can be.
+  bool continues(int i, const Group& g) const {
+    if (!sliced_) return false;
+    const Group& into = fusion_.groups[static_cast<std::size_t>(i)];
+    if (into.kind != Group::Kind::kernel) return false;
+    Composed c;
+    compose(g.roots, [&](const Tensor& x) { return is_inlined(x); }, c);
+    for (int e = 0; e < c.formula.size(); ++e) {
+      const ExprNode& n = c.formula.node(e);
+      if (n.op == ScalarOp::result) return false;
+      if (n.op != ScalarOp::load) continue;
+      const Tensor& source = c.sources[static_cast<std::size_t>(n.source)];
+      const auto made = group_of_.find(key(storage_of(source)));
+      if (made == group_of_.end() || made->second != i) continue;
+      const bool is_root = std::find(into.roots.begin(), into.roots.end(), source) != into.roots.end();
+      if (!is_root || slice_of(c, n, source.shape()) != Dim(0) || source.shape() != g.roots[0].shape()) return false;
+    }
+    std::vector<Tensor> roots = into.roots;
+    roots.insert(roots.end(), g.roots.begin(), g.roots.end());
+    Composed both;
+    compose(roots, [&](const Tensor& x) { return is_inlined(x); }, both);
+    return both.nodes.size() <= max_fused_nodes;
+  }
+
+  // Where a load begins along its last axis, if otherwise it goes along with the loops, one of each axis.
+  static std::optional<Dim> slice_of(const Composed& c, const ExprNode& load, const ir::Shape& shape) {
+    if (load.at.size() != c.loops.size() || load.at.empty() || !load.guard.empty()) return std::nullopt;
+    const std::size_t last = load.at.size() - 1;
+    for (std::size_t d = 0; d < last; ++d)
+      if (!(load.at[d] == ir::Index(c.loops[d])) && !shape[d].is(1)) return std::nullopt;
+    if (!(load.at[last] + (Dim(0) - load.at[last].constant) == ir::Index(c.loops[last]))) return std::nullopt;
+    return load.at[last].constant;
   }
 
   // The extents of the reductions in a root's kernel: roots that reduce differently do not share one.
@@ -332,14 +378,82 @@ class Fuser {
       const auto reader = readers_of_storage.find(key(c));
       if (reader == readers_of_storage.end() || reader->second.size() != 1) continue;
       Group& r = fusion_.groups[static_cast<std::size_t>(*reader->second.begin())];
-      if (r.kind != Group::Kind::kernel || r.roots.size() != 1 || !epilogue_fits(c, r.roots[0])) continue;
+      if (r.kind != Group::Kind::kernel) continue;
+      if (r.roots.size() != 1 || !epilogue_fits(c, r.roots[0])) {
+        r.slices = sliced_ ? slices_read(c, r.roots) : 0;
+        if (r.slices == 0) continue;
+      }
       // The epilogue runs at the reader's place in the order, when everything it reads is there.
       r.kind = Group::Kind::contraction;
-      r.epilogue = r.roots[0];
+      r.epilogue = std::move(r.roots);
       r.roots = {c};
       g.roots.clear();
     }
     std::erase_if(fusion_.groups, [](const Group& g) { return g.roots.empty(); });
+  }
+
+  // In how many slices of its last axis the roots read the contraction, and nothing else of it; 0 if they are no
+  // epilogue of it.
+  int slices_read(const Tensor& c, const std::vector<Tensor>& roots) const {
+    const ir::ContractionDef def = c.node().op().contraction(c.node());
+    const ir::Shape& whole = c.shape();
+    const ir::Shape& part = roots[0].shape();
+    const std::size_t last = whole.size() - 1;
+    if (def.overlapping || whole.size() < 2 || whole.size() != part.size() || !has_lanes_alone(def, last)) return 0;
+    int slices = 0;
+    for (int s = 1; s <= most_slices && slices == 0; ++s)
+      if (part[last] * Dim(s) == whole[last]) slices = s;
+    if (slices == 0 || (slices > 1 && part[last].is(1)) || !std::equal(part.begin(), part.end() - 1, whole.begin()))
+      return 0;
+    Composed f;
+    compose(roots, [&](const Tensor& x) { return is_inlined(x); }, f);
+    std::size_t operands = roots.size();
+    for (int e = 0; e < f.formula.size(); ++e) {
+      const ExprNode& n = f.formula.node(e);
+      if (!suits_epilogue(f, n)) return 0;
+      if (n.op != ScalarOp::load) continue;
+      const Tensor& source = f.sources[static_cast<std::size_t>(n.source)];
+      if (source == c) {
+        const auto begin = slice_of(f, n, whole);
+        bool known = false;
+        for (int s = 0; begin && s < slices; ++s) known = known || *begin == part[last] * Dim(s);
+        if (!known) return 0;
+      } else {
+        if (storage_of(source) == c || !is_affine(f, n)) return 0;
+        ++operands;
+      }
+    }
+    return operands <= most_operands ? slices : 0;
+  }
+
+  // Whether the last axis of the result comes from one operand alone, and no other axis does.
+  static bool has_lanes_alone(const ir::ContractionDef& def, std::size_t last) {
+    if (!std::all_of(def.out.begin(), def.out.end(), is_plain)) return false;
+    const auto in = [](const ir::ContractionDef::Map& map, int dim) {
+      return std::any_of(map.begin(), map.end(), [&](const auto& axis) {
+        return std::any_of(axis.terms.begin(), axis.terms.end(), [&](const auto& t) { return t.first == dim; });
+      });
+    };
+    const int lanes = def.out[last].terms[0].first;
+    const bool of_a = in(def.a, lanes), of_b = in(def.b, lanes);
+    if (of_a == of_b) return false;
+    for (std::size_t d = 0; d < last; ++d)
+      if (!in(of_a ? def.b : def.a, def.out[d].terms[0].first)) return false;
+    return true;
+  }
+
+  // Only addresses see the loops, and nothing is summed.
+  static bool suits_epilogue(const Composed& f, const ExprNode& n) {
+    if (n.op == ScalarOp::result || n.op == ScalarOp::extent || !n.guard.empty()) return false;
+    return std::none_of(n.args.begin(), n.args.end(),
+                        [&](int a) { return a >= 0 && f.formula.node(a).op == ScalarOp::var; });
+  }
+
+  static bool is_affine(const Composed& f, const ExprNode& load) {
+    for (const ir::Index& i : load.at)
+      for (const auto& t : i.terms)
+        if (f.formula.node(t.first).op != ScalarOp::var) return false;
+    return true;
   }
 
   bool epilogue_fits(const Tensor& c, const Tensor& r) const {
@@ -353,9 +467,7 @@ class Fuser {
     std::map<int, const ExprNode*> loads;
     for (int e = 0; e < f.formula.size(); ++e) {
       const ExprNode& n = f.formula.node(e);
-      if (n.op == ScalarOp::result || n.op == ScalarOp::extent || !n.guard.empty()) return false;
-      for (int a : n.args)
-        if (a >= 0 && f.formula.node(a).op == ScalarOp::var) return false;  // only addresses see the loops
+      if (!suits_epilogue(f, n)) return false;
       if (n.op != ScalarOp::load) continue;
       if (!loads.emplace(n.source, &n).second || !address_fits(f, n, c)) return false;
     }
@@ -368,9 +480,7 @@ class Fuser {
 
   // Affine in the loops; and the contraction itself is read at the very element that is computed.
   static bool address_fits(const Composed& f, const ExprNode& load, const Tensor& c) {
-    for (const ir::Index& i : load.at)
-      for (const auto& t : i.terms)
-        if (f.formula.node(t.first).op != ScalarOp::var) return false;
+    if (!is_affine(f, load)) return false;
     const Tensor& source = f.sources[static_cast<std::size_t>(load.source)];
     if (!(source == c)) return !(storage_of(source) == c);
     for (std::size_t d = 0; d < load.at.size(); ++d)
@@ -380,7 +490,7 @@ class Fuser {
 
   std::vector<Tensor> outputs_;
   std::vector<NodePtr> order_;
-  const bool in_loop_;
+  const bool in_loop_, sliced_;
   std::map<Key, std::vector<NodePtr>> uses_;
   std::set<Key> roots_;
   std::map<Key, int> group_of_;
@@ -397,6 +507,6 @@ bool Fusion::is_inlined(const Tensor& t) const {
   return inlined.contains({s.node().id(), s.output()});
 }
 
-Fusion fuse(std::span<const Tensor> outputs, bool in_loop) { return Fuser(outputs, in_loop).run(); }
+Fusion fuse(std::span<const Tensor> outputs, Calls calls) { return Fuser(outputs, calls).run(); }
 
 }  // namespace bitale::lower

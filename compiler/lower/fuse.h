@@ -24,8 +24,11 @@ namespace bitale::lower {
 struct Group {
   enum class Kind : std::uint8_t { kernel, contraction, library, control } kind = Kind::kernel;
   std::vector<ir::Tensor> roots;  // kernel: computed together; else outputs of the one node
-  // contraction: an element root computed from the finished tile instead of the contraction's own output (empty: none)
-  ir::Tensor epilogue;
+  // contraction: element roots computed from the finished tile instead of the contraction's own output (none: that)
+  std::vector<ir::Tensor> epilogue;
+  // Of the contraction's last axis, so many equal pieces, one behind the other, of which the epilogue reads the same
+  // element each: the gates of a recurrent cell. Its roots are as wide as one of them.
+  int slices = 1;
 };
 
 struct Fusion {
@@ -36,9 +39,15 @@ struct Fusion {
   bool is_inlined(const ir::Tensor& t) const;
 };
 
-// outputs: what must be in memory at the end. in_loop: they are the results of a loop's body, whose kernels are called
-// in every iteration; also roots that have nothing but their shape in common share one.
-Fusion fuse(std::span<const ir::Tensor> outputs, bool in_loop = false);
+// How kernels are called.
+enum class Calls : std::uint8_t {
+  once,
+  in_loop,  // in every iteration: also roots that have nothing but their shape in common share one
+  sliced,   // the same, and epilogues may read slices of a contraction
+};
+
+// outputs: what must be in memory at the end.
+Fusion fuse(std::span<const ir::Tensor> outputs, Calls calls = Calls::once);
 
 // The tensor whose memory t is in, seen through views.
 ir::Tensor storage_of(const ir::Tensor& t);

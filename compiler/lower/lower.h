@@ -37,7 +37,8 @@ struct Lowered {
   int nodes = 0, groups = 0;
 };
 
-// Extents that no input or Shared binds are an Error that names the symbol and where it was made.
-Lowered lower(const FunctionGraph& graph);
+// Extents that no input or Shared binds are an Error that names the symbol and where it was made. slices: epilogues may
+// read slices of contractions, as the driver of the CPU lets them (program::ContractionStep::sliced).
+Lowered lower(const FunctionGraph& graph, bool slices = true);
 
 }  // namespace bitale::lower

@@ -68,10 +68,14 @@ void Rows::contraction(const Tensor& c, const LoweredContraction& l, const Compo
   const auto own_row = [&](const Tensor& operand, const ContractionDef::Map& map) {
     return !is_own_(operand) || (has_rows(operand) && dim_of_rows(map) == rows);
   };
-  const bool outermost = !l.accumulating && l.batch.empty() && !l.m.empty() && l.m[0].extent == extent_ &&
-                         l.m[0].operands.back() == strides_of(l.out.shape())[0];
-  fits_ = outermost && rows >= 0 && has_rows(l.out) && own_row(c.node().input(0), def.a) &&
-          own_row(c.node().input(1), def.b) && (!formula || reads_own_row(*formula, c));
+  const bool outermost =
+      !l.accumulating && l.batch.empty() && !l.m.empty() && l.m[0].extent == extent_ &&
+      std::all_of(l.operands.begin(), l.operands.end(), [&](const auto& o) {
+        const auto i = static_cast<std::size_t>(&o - l.operands.data());
+        return !o.written || (has_rows(o.tensor) && l.m[0].operands[i] == strides_of(o.tensor.shape())[0]);
+      });
+  fits_ = outermost && rows >= 0 && own_row(c.node().input(0), def.a) && own_row(c.node().input(1), def.b) &&
+          (!formula || reads_own_row(*formula, c));
 }
 
 }  // namespace bitale::lower

@@ -37,6 +37,7 @@ class Driver {
         mc_(c.blocking.mc),
         nc_(c.blocking.nc),
         kc_(c.blocking.kc),
+        slices_(c.blocking.slices),
         w_(workspace_of(s_, c.blocking)),
         workspace_(static_cast<std::uint8_t*>(c.tables.pointer(c.layout, s_.workspace))),
         micro_(entry<MicroKernelFn>(s_.tile.micro)),
@@ -49,7 +50,9 @@ class Driver {
     m_ = flattened(s_.m, c.extents);
     n_ = flattened(s_.n, c.extents);
     k_ = flattened(s_.k, c.extents);
-    run_ = std::max<std::int64_t>(n_, 1);
+    width_ = n_ / std::max<std::int64_t>(slices_, 1);
+    across_ = nc_ < n_ ? nc_ / slices_ : width_;
+    run_ = std::max<std::int64_t>(width_, 1);
     for (int o = 0; o < operands(); ++o)
       run_ = std::min(run_, run_length(s_.n, c_.extents, 2 + o, s_.operands[at(o)].unit));
     if (c.rows >= 0) take_rows(c.extents[at(c.rows)]);
@@ -105,7 +108,13 @@ class Driver {
     return kept_a_.data ? whole(kept_a_, kept_batch_[0], m0_ / mr_ + panel, depth) : workspace_a(panel, depth);
   }
   const std::uint8_t* packed_b(std::int64_t panel, std::int64_t depth) const {
-    return kept_b_.data ? whole(kept_b_, kept_batch_[1], n0_ / nr_ + panel, depth) : workspace_b(panel, depth);
+    return kept_b_.data ? whole(kept_b_, kept_batch_[1], whole_panel(panel), depth) : workspace_b(panel, depth);
+  }
+  // Among the panels of all columns: a block that has a part of each slice has some panels of each.
+  std::int64_t whole_panel(std::int64_t panel) const {
+    if (slices_ == 1 || each_ == width_) return n0_ / nr_ + panel;
+    const std::int64_t panels = each_ / nr_;
+    return panel / panels * (width_ / nr_) + n0_ / nr_ + panel % panels;
   }
   const std::uint8_t* whole(const KeptOperand& kept, std::int64_t batch, std::int64_t panel, std::int64_t depth) const {
     return static_cast<const std::uint8_t*>(kept.data) + kept.shape->offset(batch, k0_, depth, panel) * element_;
@@ -169,10 +178,12 @@ class Driver {
       for (int o = 0; o < operands(); ++o)
         fill_offsets(s_.m, c_.extents, 2 + o, first_ + m0_, rows_, table(w_.rows, mc_, 1 + o));
     }
-    if (j * nc_ != n0_) {
-      n0_ = j * nc_;
-      columns_ = std::min(nc_, n_ - n0_);
-      if (!kept_b_.data) fill_offsets(s_.n, c_.extents, 1, n0_, columns_, table(w_.columns, nc_, 0));
+    if (j * across_ != n0_) {
+      n0_ = j * across_;
+      each_ = std::min(across_, width_ - n0_);
+      columns_ = slices_ * each_;
+      for (std::int64_t slice = 0; slice < slices_ && !kept_b_.data; ++slice)
+        fill_offsets(s_.n, c_.extents, 1, slice * width_ + n0_, each_, table(w_.columns, nc_, 0) + slice * each_);
       find_runs();
     }
   }
@@ -193,16 +204,16 @@ class Driver {
     for (int o = 0; o < operands(); ++o) operand_offset_[o] = offset(2 + o);
   }
 
-  // Where the columns of some operand do not go on by its stride, a new run begins.
+  // Where the columns of some operand do not go on by its stride, a new run begins. Of slices, those of one count.
   void find_runs() {
     std::int64_t* starts = table(w_.runs, 0, 0);
     runs_ = 0;
-    for (std::int64_t column = 0; column < columns_; column += run_ - (n0_ + column) % run_) {
+    for (std::int64_t column = 0; column < each_; column += run_ - (n0_ + column) % run_) {
       for (int o = 0; o < operands(); ++o)
         fill_offsets(s_.n, c_.extents, 2 + o, n0_ + column, 1, table(w_.columns, nc_, 1 + o) + runs_);
       starts[runs_++] = column;
     }
-    starts[runs_] = columns_;
+    starts[runs_] = each_;
   }
 
   // Accumulates k from `first` to `last`; finishes the block if asked to.
@@ -261,37 +272,11 @@ class Driver {
         const bool direct = in_place_ && width == nr_;
         if (!direct && pack && from == 0) pack_b_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth));
         const void* panel = direct ? b_ + (lanes[j * nr_] + offsets[0]) * element_ : packed_b(j, depth);
-        for (std::int64_t i = from; i < to; ++i) {
-          if (final) fetch_output(i * mr_, std::min(rows_, (i + 1) * mr_), j * nr_, width);
+        for (std::int64_t i = from; i < to; ++i)
           micro_(depth, packed_a(i, depth), panel, direct ? ldb_ : nr_, acc(i * mr_, j * nr_), w_.ld, accumulate);
-        }
       }
       if (final) finish(from * mr_, std::min(rows_, to * mr_));
     }
-  }
-
-  // The caches get the places where results will be written while the tile is multiplied: stores that miss them would
-  // wait.
-  void fetch_output(std::int64_t first, std::int64_t last, std::int64_t column, std::int64_t width) const {
-    if (runs_ != 1) return;
-    for (int o = 0; o < operands(); ++o) {
-      const ContractionOperand& operand = s_.operands[at(o)];
-      if (!operand.written || !operand.unit) continue;
-      const auto size = static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
-      const std::uint8_t* base = operand_base(o, 0) + column * size;
-      const std::int64_t* rows = table(w_.rows, mc_, 1 + o);
-      for (std::int64_t r = first; r < last; ++r)
-        for (std::int64_t b = 0; b < width * size; b += 64) __builtin_prefetch(base + rows[r] * size + b, 1);
-    }
-  }
-
-  // Of the columns of a run, without the offset of the row.
-  std::uint8_t* operand_base(int o, std::int64_t run) const {
-    const ContractionOperand& operand = s_.operands[at(o)];
-    const std::int64_t constant = operand.offset < 0 ? 0 : c_.extents[at(operand.offset)];
-    const std::int64_t offset = constant + operand_offset_[o] + table(w_.columns, nc_, 1 + o)[run];
-    return static_cast<std::uint8_t*>(c_.tables.pointer(c_.layout, operand.buffer)) +
-           offset * static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
   }
 
   // The epilogue of some rows, run by run of columns.
@@ -299,10 +284,15 @@ class Driver {
     const std::int64_t* starts = table(w_.runs, 0, 0);
     void* buffers[1 + 2 * most_contraction_operands];
     for (std::int64_t r = 0; r < runs_ && first < last && code_ == 0; ++r) {
-      const std::int64_t column = starts[r], extents[3] = {last - first, starts[r + 1] - column, w_.ld};
+      const std::int64_t column = starts[r], extents[] = {last - first, starts[r + 1] - column, w_.ld, each_};
       buffers[0] = acc(first, column);
       for (int o = 0; o < operands(); ++o) {
-        buffers[1 + 2 * o] = operand_base(o, r);
+        const ContractionOperand& operand = s_.operands[at(o)];
+        const std::int64_t constant = operand.offset < 0 ? 0 : c_.extents[at(operand.offset)];
+        const std::int64_t offset = constant + operand_offset_[o] + table(w_.columns, nc_, 1 + o)[r];
+        buffers[1 + 2 * o] =
+            static_cast<std::uint8_t*>(c_.tables.pointer(c_.layout, operand.buffer)) +
+            offset * static_cast<std::int64_t>(size_of(c_.program.buffers[at(operand.buffer)].storage));
         buffers[2 + 2 * o] = table(w_.rows, mc_, 1 + o) + first;
       }
       code_ = epilogue_(&c_.context, buffers, extents, 0, 1);
@@ -318,7 +308,7 @@ class Driver {
   const ContractionCall& c_;
   const ContractionStep& s_;
   int thread_, threads_;
-  const std::int64_t element_, mr_, nr_, mc_, nc_, kc_;
+  const std::int64_t element_, mr_, nr_, mc_, nc_, kc_, slices_;
   const ContractionWorkspace w_;
   std::uint8_t* const workspace_;
   const MicroKernelFn micro_;
@@ -326,12 +316,13 @@ class Driver {
   const KeptOperand kept_a_, kept_b_;
   const KernelFn epilogue_;
   std::int64_t batches_, m_, n_, k_, blocks_m_, blocks_n_;
-  std::int64_t first_ = 0;  // of the whole of m: where the rows begin that m_ counts
-  std::int64_t run_;        // columns along which all operands advance uniformly
+  std::int64_t width_, across_;  // of a slice (or of all, if there are none), and of a block's part of it
+  std::int64_t first_ = 0;       // of the whole of m: where the rows begin that m_ counts
+  std::int64_t run_;             // columns along which all operands advance uniformly
   bool m_inside_;
 
   std::int64_t batch_ = -1, m0_ = -1, n0_ = -1, k0_ = -1;
-  std::int64_t rows_ = 0, columns_ = 0, depth_ = 0, runs_ = 0;
+  std::int64_t rows_ = 0, columns_ = 0, each_ = 0, depth_ = 0, runs_ = 0;
   const std::uint8_t *a_ = nullptr, *b_ = nullptr;
   std::int64_t operand_offset_[most_contraction_operands] = {};
   std::int64_t kept_batch_[2] = {};

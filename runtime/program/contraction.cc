@@ -59,8 +59,19 @@ class Planner {
       return std::min({panels, first + most_cuts - 1, first + 2 * std::int64_t{threads_}});
     };
     for (std::int64_t i = first_m; i <= last(first_m, panels_m); ++i)
-      for (std::int64_t j = first_n; j <= last(first_n, panels_n); ++j)
-        consider(ceil_div(panels_m, i) * mr_, ceil_div(panels_n, j) * nr_);
+      if (s_.slices == 1)
+        for (std::int64_t j = first_n; j <= last(first_n, panels_n); ++j)
+          consider(ceil_div(panels_m, i) * mr_, ceil_div(panels_n, j) * nr_);
+      else
+        consider_slices(ceil_div(panels_m, i) * mr_);
+  }
+
+  // All columns; or, where slices are whole panels, some panels of each.
+  void consider_slices(std::int64_t mc) {
+    consider(mc, round_up(s_.n, nr_));
+    const std::int64_t width = s_.n / s_.slices, panels = width / nr_;
+    if (width % nr_ != 0) return;
+    for (std::int64_t j = 2; j <= std::min(panels, most_cuts); ++j) consider(mc, ceil_div(panels, j) * nr_ * s_.slices);
   }
 
   std::int64_t element() const { return static_cast<std::int64_t>(size_of(step_.dtype)); }
@@ -176,6 +187,7 @@ ContractionBlocking plan_contraction(const ContractionStep& step, std::span<cons
   sizes.m = ceil_div(flattened(step.m, extents), shares);
   sizes.n = flattened(step.n, extents);
   sizes.k = flattened(step.k, extents);
+  if (step.sliced) sizes.slices = extents[static_cast<std::size_t>(step.n[0].extent)];
   ContractionBlocking plan = sizes;
   plan.mc = step.tile.mr;
   plan.nc = step.tile.nr;

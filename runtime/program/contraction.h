@@ -17,9 +17,11 @@
 // maximal runs of columns in which the column address of every operand advances uniformly by its declared column stride
 // (0 or 1, `unit` below), with buffers
 //   acc, then for each operand: base address, row table (int64 element offsets, one per row of the run)
-// and extents rows, cols, ld of acc. Rows are visited in order, and calls for one output come from one thread if the
-// step is `accumulating` (its blocks are then dealt by batch index), so that an epilogue may add to overlapping
-// outputs.
+// and extents rows, cols, ld of acc. In a `sliced` step n has two dims, the slices and the columns of each; a block has
+// the same columns of all slices, and the epilogue is called for these columns, and told as a fourth extent how far
+// apart the accumulators of two slices are. Its operands do not move along the slices. Rows are visited in order, and
+// calls for one output come from one thread if the step is `accumulating` (its blocks are then dealt by batch index),
+// so that an epilogue may add to overlapping outputs.
 #pragma once
 
 #include <cstdint>
@@ -73,7 +75,7 @@ struct ContractionStep {
   bool keep_a = false, keep_b = false;         // the operand's pack may be kept between calls; see kept.h
   std::vector<ContractionOperand> operands;
   int epilogue = -1;  // entry of the code table
-  bool accumulating = false;
+  bool accumulating = false, sliced = false;
   ContractionCandidate candidate = ContractionCandidate::generated;
   ContractionTile tile;
   int workspace = -1;  // buffer of role workspace
@@ -83,6 +85,7 @@ struct ContractionStep {
 // Block sizes for one set of extents, from the tile, the cache sizes and the thread count.
 struct ContractionBlocking {
   std::int64_t batch = 0, m = 0, n = 0, k = 0;  // flattened extents
+  std::int64_t slices = 1;                      // that n consists of; nc counts the columns of all of them
   std::int64_t mc = 0, nc = 0, kc = 0;
   int k_split = 1;                   // threads that share one block
   std::int64_t workspace_bytes = 0;  // of one thread

@@ -63,7 +63,7 @@ void size_workspace(MatrixForm& form, std::int64_t m, std::int64_t n, const Cont
 }  // namespace
 
 std::optional<MatrixForm> matrix_form(const ContractionStep& step, std::span<const std::int64_t> extents) {
-  if (step.accumulating || (step.dtype != DType::f32 && step.dtype != DType::f64)) return std::nullopt;
+  if (step.accumulating || step.sliced || (step.dtype != DType::f32 && step.dtype != DType::f64)) return std::nullopt;
   for (const auto* group : {&step.batch, &step.m, &step.n, &step.k}) {
     const std::int64_t count = flattened(*group, extents);
     if (count < 1 || count > INT_MAX) return std::nullopt;

@@ -26,7 +26,8 @@ struct MatrixForm {
 };
 
 // Nothing if these extents and strides are not of plain matrices that OpenBLAS can take, or nothing is to be computed;
-// nothing for accumulating steps.
+// nothing for accumulating and
+// sliced steps.
 std::optional<MatrixForm> matrix_form(const ContractionStep& step, std::span<const std::int64_t> extents);
 
 // Which candidate the flag BITALE_CONTRACTION asks for, else the step's. Error for a value that is none.

@@ -250,7 +250,7 @@ void transfer(A& a, WholeContraction& v) {
 template <class A>
 void transfer(A& a, ContractionStep& v) {
   all(a, v.dtype, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.keep_a, v.keep_b, v.operands, v.epilogue,
-      v.accumulating, v.candidate, v.tile, v.workspace, v.whole);
+      v.accumulating, v.sliced, v.candidate, v.tile, v.workspace, v.whole);
 }
 template <class A>
 void transfer(A& a, LoopBinding& v) {

@@ -162,6 +162,7 @@ class Printer {
          operand(s.a, s.a_offset, s.keep_a), operand(s.b, s.b_offset, s.keep_b), s.accumulating ? ", accumulating" : "",
          head_);
     ++depth_;
+    if (s.sliced) line("the epilogue reads all slices");
     if (s.candidate == ContractionCandidate::openblas) line("by OpenBLAS where the operands are plain matrices");
     if (s.candidate == ContractionCandidate::tuned) line("tuned: generated code or OpenBLAS, as measured");
     dims("batch", s.batch);

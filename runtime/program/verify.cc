@@ -395,6 +395,7 @@ class Verifier {
     }
     require(s.candidate <= ContractionCandidate::tuned, "step '{}' has no candidate {}", label_,
             static_cast<int>(s.candidate));
+    if (s.sliced) slices(s);
     entry(s.epilogue, "the epilogue");
     buffer(s.workspace, "the workspace");
     require(p_.buffers[at(s.workspace)].role == Role::workspace, "{} of step '{}' is not a workspace",
@@ -413,6 +414,12 @@ class Verifier {
     entry(s.tile.pack_b, "the packing of b");
     require(s.tile.mr >= 1 && s.tile.mr <= 1024 && s.tile.nr >= 1 && s.tile.nr <= 1024,
             "step '{}' has a tile of {} x {}", label_, s.tile.mr, s.tile.nr);
+  }
+
+  void slices(const ContractionStep& s) const {
+    require(s.n.size() == 2 && !s.accumulating && s.whole.entry < 0, "contraction '{}' has no slices", label_);
+    for (const int o : s.n[0].operands)
+      require(o == -1, "an operand of '{}' depends on the slice, of which its epilogue reads all", label_);
   }
 
   void inner_buffer(const Program& body, int b, Role role, const char* what) const {

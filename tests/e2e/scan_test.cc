@@ -199,6 +199,84 @@ TEST_CASE("threads go through a loop on their own, each with some rows of the ba
     }
 }
 
+namespace {
+
+// A step with `gates` slices of a product, each `width` wide, one behind the other.
+std::vector<Tensor> gated_step(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& u, int gates,
+                               int width) {
+  const Tensor z = dot(h, u) + x;
+  Tensor next = c * 0.5;
+  for (int i = 0; i < gates; ++i) {
+    const Tensor gate = slice(z, 1, width * i, width * (i + 1));
+    next = i % 2 == 0 ? next + sigmoid(gate) : next * tanh(gate);
+  }
+  return {tanh(next) * sigmoid(slice(z, 1, 0, width)), next};
+}
+
+std::ptrdiff_t sliced(const Function& f) {
+  const std::string text = f.program_text(), what = "the epilogue reads all slices";
+  std::ptrdiff_t count = 0;
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("the gates of a step are the epilogue of their product") {
+  const int steps = 3;
+  for (const bool checked : {false, true})
+    for (const int threads : {1, 2, 3})
+      for (const int gates : {2, 3, 4})
+        for (const int width : {1, 5, 16, 32, 48, 67}) {
+          if (checked && (threads == 3 || width > 16)) continue;  // slow, and the same
+          INFO(gates << " gates of " << width << ", " << threads << " threads" << (checked ? ", checked" : ""));
+          const Dim batch("batch");
+          const Tensor x = input("x", float64, {steps, batch, gates * width});
+          const Tensor h0 = input("h0", float64, {batch, width}), c0 = input("c0", float64, {batch, width});
+          const Tensor u = input("u", float64, {width, gates * width});
+          const ScanResult r = scan({.sequences = {x}, .carries = {h0, c0}}, [&](const ScanStep& t) {
+            return StepResult{.carries = gated_step(t.row(0), t.carry(0), t.carry(1), u, gates, width)};
+          });
+          std::vector<Tensor> outputs = grad(sum(square(r.last[0])) + sum(r.carries[1]), {x, h0, c0, u});
+          outputs.push_back(r.carries[0]);
+          const Function f = function({x, h0, c0, u}, outputs, {.threads = threads, .check = checked});
+          CHECK(sliced(f) == (width > 1 ? 1 : 0));
+
+          std::vector<Tensor> h, c;
+          for (int i = 0; i < steps; ++i) {
+            const auto next = gated_step(row_of(x, i), i > 0 ? h.back() : h0, i > 0 ? c.back() : c0, u, gates, width);
+            h.push_back(next[0]);
+            c.push_back(next[1]);
+          }
+          std::vector<Tensor> by_hand = grad(sum(square(h.back())) + sum(stack(c)), {x, h0, c0, u});
+          by_hand.push_back(stack(h));
+          const Function g = function({x, h0, c0, u}, by_hand, {.threads = 1});
+          for (const std::int64_t rows : {1, 7, 40}) {
+            const std::vector<Array> values{random_array(float64, {steps, rows, gates * width}, -1, 1, 1),
+                                            random_array(float64, {rows, width}, -1, 1, 2),
+                                            random_array(float64, {rows, width}, -1, 1, 3),
+                                            random_array(float64, {width, gates * width}, -1, 1, 4)};
+            same(run(f, values), run(g, values), 100);
+          }
+        }
+}
+
+TEST_CASE("slices that are no equal pieces, or that others read, are no epilogue") {
+  const Dim steps("steps"), batch("batch");
+  const Tensor x = input("x", float32, {steps, batch, 24}), h0 = input("h0", float32, {batch, 8});
+  const Tensor u = input("u", float32, {8, 24});
+  const auto is_sliced = [&](const auto& body) {
+    const ScanResult r = scan({.sequences = {x}, .carries = {h0}}, [&](const ScanStep& t) {
+      return StepResult{.carries = {body(dot(t.carry(0), u) + t.row(0), t.carry(0))}};
+    });
+    return sliced(function({x, h0, u}, {r.last[0]})) == 1;
+  };
+  CHECK(is_sliced([](const Tensor& z, const Tensor& h) { return h + tanh(slice(z, 1, 8, 16)) * slice(z, 1, 16, 24); }));
+  CHECK_FALSE(is_sliced([](const Tensor& z, const Tensor&) { return tanh(slice(z, 1, 8, 16)) * slice(z, 1, 7, 15); }));
+  CHECK_FALSE(is_sliced([](const Tensor& z, const Tensor& h) { return h * sum(z, {1}, true) + slice(z, 1, 8, 16); }));
+  CHECK_FALSE(is_sliced([](const Tensor& z, const Tensor&) { return tanh(slice(z, 1, 0, 24, 3)); }));
+}
+
 TEST_CASE("a loop whose rows need each other is not dealt by rows") {
   const Dim steps("steps"), batch("batch");
   const Tensor x = input("x", float32, {steps, batch, 16}), h0 = input("h0", float32, {batch, 16});

@@ -25,7 +25,7 @@ struct Case {
   std::vector<Dim> batch, m, n, k;
   std::int64_t a_size, b_size, out_size;
   std::int64_t a_offset = 0, b_offset = 0, out_offset = 0;
-  bool accumulating = false, fused = false;
+  bool accumulating = false, fused = false, sliced = false;
   std::int64_t bias_size = 1, scale_size = 1;
 };
 
@@ -33,7 +33,8 @@ template <class T>
 std::vector<const void*> leaves() {
   return {address(micro_leaf<T, 3, 4>),  address(pack_leaf<T, 3>), address(pack_leaf<T, 4>),
           address(micro_leaf<T, 6, 16>), address(pack_leaf<T, 6>), address(pack_leaf<T, 16>),
-          address(store_epilogue<T>),    address(add_epilogue<T>), address(fused_epilogue<T>)};
+          address(store_epilogue<T>),    address(add_epilogue<T>), address(fused_epilogue<T>),
+          address(slices_epilogue<T>)};
 }
 
 // `kept`: a and b are Shareds whose packs are kept between calls; else they are inputs.
@@ -68,11 +69,12 @@ ContractionStep step_of(Make& m, const Case& c, bool small_tile, DType type, boo
     s.operands.push_back({m.input("bias", {m.constant(c.bias_size)}, type), -1, true, false});
     s.operands.push_back({m.input("scale", {m.constant(c.scale_size)}, type), -1, false, false});
   }
-  s.epilogue = c.fused ? 8 : c.accumulating ? 7 : 6;
+  s.epilogue = c.sliced ? 9 : c.fused ? 8 : c.accumulating ? 7 : 6;
+  s.sliced = c.sliced;
   s.accumulating = c.accumulating;
   s.tile = small_tile ? ContractionTile{3, 4, 0, 1, 2} : ContractionTile{6, 16, 3, 4, 5};
   s.workspace = m.buffer(Role::workspace, "workspace", {});
-  for (int i = 0; i < 9; ++i) m.entry("leaf");
+  for (int i = 0; i < 10; ++i) m.entry("leaf");
   return s;
 }
 
@@ -94,10 +96,16 @@ std::vector<T> naive(const Case& c, const std::vector<Array>& in) {
   const auto u = [](std::int64_t i) { return static_cast<std::size_t>(i); };
   each(c.batch, {0, c.a_offset, c.b_offset, c.out_offset}, [&](const Dim& p) {
     each(c.m, p, [&](const Dim& q) {
+      std::int64_t column = 0;
       each(c.n, q, [&](const Dim& r) {
         T sum = 0;
         each(c.k, r, [&](const Dim& s) { sum += a[u(s.a)] * b[u(s.b)]; });
         if (c.fused) sum = (sum + in[2].view<T>()[u(r.bias)]) * in[3].view<T>()[u(r.scale)];
+        if (c.sliced) {
+          const T weight = static_cast<T>(slice_weights[column++ / c.n[1].extent]);
+          out[u(r.out)] += weight * sum;
+          return;
+        }
         out[u(r.out)] = sum + (c.accumulating ? out[u(r.out)] : T(0));
       });
     });
@@ -171,6 +179,21 @@ TEST_CASE("matrix products of all transposes and odd sizes") {
         check<float>(gemm(m, n, k, ta, tb));
         if (m < 50) check<double>(gemm(m, n, k, ta, tb), true);
       }
+}
+
+TEST_CASE("an epilogue that reads three slices of the columns") {
+  for (const auto& [m, width, k] : std::vector<std::tuple<int, int, int>>{
+           {1, 1, 1}, {7, 5, 3}, {3, 4, 9}, {16, 32, 40}, {33, 48, 29}, {5, 64, 700}, {70, 33, 20}, {150, 160, 300}})
+    for (const bool tb : {false, true}) {
+      Case c = gemm(m, 3 * width, k, false, tb);
+      const std::int64_t b = c.n[0].b;
+      c.n = {{3, 0, b * width, 0}, {width, 0, b, 1}};
+      c.m[0].out = width;
+      c.out_size = std::int64_t{m} * width;
+      c.sliced = true;
+      check<float>(c);
+      if (m < 50) check<double>(c, true);
+    }
 }
 
 TEST_CASE("empty extents: no result, or sums of nothing") {

@@ -55,6 +55,20 @@ int add_epilogue(Context*, void* const* p, const std::int64_t* e, int, int) {
   return each_result<T>(p, e, [&](T v, std::int64_t r, std::int64_t c) { operand<T>(p, 0, r, c) += v; });
 }
 
+// out = acc of slice 0 - 2 * acc of slice 1 + 3 * acc of slice 2
+constexpr int slice_weights[] = {1, -2, 3};
+template <class T>
+int slices_epilogue(Context*, void* const* p, const std::int64_t* e, int, int) {
+  for (std::int64_t r = 0; r < e[0]; ++r)
+    for (std::int64_t c = 0; c < e[1]; ++c) {
+      T sum = 0;
+      for (int s = 0; s < 3; ++s)
+        sum += static_cast<T>(slice_weights[s]) * static_cast<const T*>(p[0])[r * e[2] + s * e[3] + c];
+      operand<T>(p, 0, r, c) = sum;
+    }
+  return 0;
+}
+
 // out = (acc + bias of the column) * scale of the row
 template <class T>
 int fused_epilogue(Context*, void* const* p, const std::int64_t* e, int, int) {
