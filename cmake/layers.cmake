@@ -38,6 +38,14 @@ if(BITALE_SANITIZE STREQUAL "address,undefined")
   endforeach()
 endif()
 
+# Packing (runtime/executor/packing.h) is compiled for each instruction set, and optimised whatever the build type: it is
+# to tests what generated code is. Loops are written as they are to run.
+foreach(level v2 v3 v4)
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/runtime/executor/packing_${level}.cc" PROPERTIES
+    COMPILE_OPTIONS "-march=x86-64-${level};-O2;-fno-tree-vectorize;-fno-tree-slp-vectorize;-falign-loops=32"
+    SKIP_PRECOMPILE_HEADERS ON)
+endforeach()
+
 function(bitale_object_library target)
   add_library(${target} OBJECT ${ARGN})
   target_link_libraries(${target} PUBLIC bitale_flags)

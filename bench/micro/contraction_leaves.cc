@@ -14,6 +14,7 @@
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/link.h"
 #include "frontends/cpp/command.h"
+#include "runtime/executor/packing.h"
 #include "runtime/program/abi.h"
 #include "runtime/program/code.h"
 
@@ -91,7 +92,7 @@ struct Leaves {
   codegen::Request request;
   codegen::Generated generated;
   std::shared_ptr<const program::LoadedCode> code;
-  std::vector<codegen::TileShape> tiles;  // of the first leaves; packing follows
+  std::vector<codegen::TileShape> tiles;
 
   template <class F>
   F entry(std::size_t i) const {
@@ -99,15 +100,12 @@ struct Leaves {
   }
 };
 
-// Micro-kernels of all tiles, and packing for the first; notes what making them cost.
+// Micro-kernels of all tiles; notes what making them cost.
 Leaves generate(Isa isa, Json& out) {
-  using codegen::Leaf;
   Leaves l;
   l.tiles = tiles_of(isa);
   l.request.isa = isa;
-  for (codegen::TileShape t : l.tiles) l.request.leaves.push_back({Leaf::Kind::micro, DType::f32, t.mr, t.nr, 0});
-  for (int width : {l.tiles[0].mr, l.tiles[0].nr})
-    l.request.leaves.push_back({Leaf::Kind::pack, DType::f32, 0, 0, width});
+  for (codegen::TileShape t : l.tiles) l.request.leaves.push_back({DType::f32, t.mr, t.nr});
   const auto start = Clock::now();
   l.generated = codegen::host_generator().generate(l.request);
   const double generating = since(start);
@@ -141,9 +139,8 @@ Json micro_kernels(const Leaves& l, Isa isa) {
   return rows;
 }
 
-Json packing(const Leaves& l, std::size_t leaf) {
-  const auto pack = l.entry<PackFn>(leaf);
-  const int width = l.request.leaves[leaf].width;
+Json packing(Isa isa, int width) {
+  const executor::PackFn pack = executor::packing_for(isa).f32;
   constexpr std::int64_t kc = 128, stride = 144;
   auto src = allocate<float>(static_cast<std::size_t>(stride * std::max<std::int64_t>(kc, width) * 2));
   auto dst = allocate<float>(static_cast<std::size_t>(kc * width));
@@ -160,11 +157,9 @@ Json packing(const Leaves& l, std::size_t leaf) {
               {"lanes in runs of 13", table(width, 13, 15), table(kc, 1, stride)},
               {"k contiguous", table(width, 1, stride), table(kc, 1000, 1)},
               {"every second lane", table(width, 1, 2), table(kc, 1, stride)}};
-  Json row = {{"leaf", codegen::name_of(l.request.leaves[leaf])},
-              {"generate_ms", l.generated.seconds[leaf] * 1e3},
-              {"ns_per_element", Json::object()}};
+  Json row = {{"width", width}, {"ns_per_element", Json::object()}};
   for (const auto& w : ways) {
-    const double s = seconds_of([&] { pack(src.get(), w.lanes.data(), width, w.ks.data(), kc, dst.get()); });
+    const double s = seconds_of([&] { pack(src.get(), w.lanes.data(), width, w.ks.data(), kc, dst.get(), width); });
     row["ns_per_element"][w.name] = s / (static_cast<double>(kc) * width) * 1e9;
   }
   return row;
@@ -174,7 +169,7 @@ Json measure(Isa isa) {
   Json out = {{"isa", to_string(isa)}};
   const Leaves l = generate(isa, out);
   out["micro_kernels"] = micro_kernels(l, isa);
-  for (std::size_t i = l.tiles.size(); i < l.request.leaves.size(); ++i) out["packing"].push_back(packing(l, i));
+  for (int width : {l.tiles[0].mr, l.tiles[0].nr}) out["packing"].push_back(packing(isa, width));
   return out;
 }
 
@@ -193,7 +188,7 @@ void print(const Json& isa) {
   fmt::print("\nns per packed element\n");
   for (const Json& row : isa["packing"])
     for (const auto& [way, ns] : row["ns_per_element"].items())
-      fmt::print("{:<18}{:<22}{:.3f}\n", row["leaf"].get<std::string>(), way, ns.get<double>());
+      fmt::print("rows of {:<10}{:<22}{:.3f}\n", row["width"].get<int>(), way, ns.get<double>());
   fmt::print("\n");
 }
 
@@ -203,7 +198,7 @@ int bench_leaves_command(std::span<const std::string> arguments) {
   std::vector<std::string> names;
   std::string json;
   CLI::App app(
-      "Measures the generated leaves of contractions alone, on one thread: micro-kernels with both operands in L1 and\n"
+      "Measures parts of contractions alone, on one thread: generated micro-kernels with both operands in L1 and\n"
       "with A in L2, packing for several orders of the source. The best of many rounds.",
       "bitale bench leaves");
   app.add_option("--isa", names, "instruction sets: v2, v3, v4 (those that this CPU executes, v2 left out)");

@@ -67,9 +67,7 @@ double efficiency(int mr, int vectors) {
 
 std::string name_of(const Leaf& leaf) {
   const std::string dtype = leaf.dtype == DType::f64 ? "f64" : "f32";
-  if (leaf.kind == Leaf::Kind::micro)
-    return "micro_" + dtype + "_" + std::to_string(leaf.mr) + "x" + std::to_string(leaf.nr);
-  return "pack_" + dtype + "_" + std::to_string(leaf.width);
+  return "micro_" + dtype + "_" + std::to_string(leaf.mr) + "x" + std::to_string(leaf.nr);
 }
 
 TileShape choose_tile(Isa isa, DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t batch) {

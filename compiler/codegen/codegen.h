@@ -12,16 +12,13 @@
 
 namespace bitale::codegen {
 
-// A leaf of a contraction (runtime/program/abi.h): the micro-kernel of an mr x nr tile, or the packing to rows of
-// `width`.
+// A leaf of a contraction (runtime/program/abi.h): the micro-kernel of an mr x nr tile.
 struct Leaf {
-  enum class Kind : std::uint8_t { micro, pack } kind = Kind::micro;
   DType dtype = DType::f32;
-  int mr = 0, nr = 0;  // micro
-  int width = 0;       // pack
+  int mr = 0, nr = 0;
   bool operator==(const Leaf&) const = default;
 };
-std::string name_of(const Leaf& leaf);  // "micro_f32_14x32", "pack_f32_32"
+std::string name_of(const Leaf& leaf);  // "micro_f32_14x32"
 
 // The tile shape that a micro-kernel may have on an isa without spilling and that covers rows x columns with the least
 // waste. Unknown rows (0) are a batch, most often of size `batch` or a multiple of it.

@@ -72,9 +72,7 @@ class TileChoice {
         codegen::choose_tile(isa_, c.dtype, constant_product(part, c.m), constant_product(part, c.n), batch_);
     c.tile.mr = t.mr;
     c.tile.nr = t.nr;
-    c.tile.micro = entry({codegen::Leaf::Kind::micro, c.dtype, t.mr, t.nr, 0});
-    c.tile.pack_a = entry({codegen::Leaf::Kind::pack, c.dtype, 0, 0, t.mr});
-    c.tile.pack_b = entry({codegen::Leaf::Kind::pack, c.dtype, 0, 0, t.nr});
+    c.tile.micro = entry({c.dtype, t.mr, t.nr});
   }
 
   int entry(const codegen::Leaf& leaf) {

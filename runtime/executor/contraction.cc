@@ -41,8 +41,7 @@ class Driver {
         w_(workspace_of(s_, c.blocking)),
         workspace_(static_cast<std::uint8_t*>(c.tables.pointer(c.layout, s_.workspace))),
         micro_(entry<MicroKernelFn>(s_.tile.micro)),
-        pack_a_(entry<PackFn>(s_.tile.pack_a)),
-        pack_b_(entry<PackFn>(s_.tile.pack_b)),
+        pack_(c.functions.packing.of(s_.dtype)),
         kept_a_(c.kept_a),
         kept_b_(c.kept_b),
         epilogue_(entry<KernelFn>(s_.epilogue)) {
@@ -89,7 +88,7 @@ class Driver {
 
   template <class F>
   F entry(int number) const {
-    return reinterpret_cast<F>(const_cast<void*>(c_.entries[at(number)]));
+    return reinterpret_cast<F>(const_cast<void*>(c_.functions.entries[at(number)]));
   }
   std::int64_t* table(std::int64_t offset, std::int64_t length, int number) const {
     return reinterpret_cast<std::int64_t*>(workspace_ + offset) + length * number;
@@ -245,8 +244,8 @@ class Driver {
     if (!kept_a_.data && a_held_ != a) {
       a_held_ = a;
       for (std::int64_t i = 0; i * mr_ < rows_; ++i)
-        pack_a_(a_, table(w_.rows, mc_, 0) + i * mr_, std::min(mr_, rows_ - i * mr_), table(w_.depth, kc_, 0), depth,
-                workspace_a(i, depth));
+        pack_(a_, table(w_.rows, mc_, 0) + i * mr_, std::min(mr_, rows_ - i * mr_), table(w_.depth, kc_, 0), depth,
+              workspace_a(i, depth), mr_);
     }
     if (kept_b_.data) return;
     const std::span offsets(table(w_.depth, kc_, 1), at(depth));
@@ -270,7 +269,7 @@ class Driver {
       for (std::int64_t j = 0; j < panels_n; ++j) {
         const std::int64_t width = std::min(nr_, columns_ - j * nr_);
         const bool direct = in_place_ && width == nr_;
-        if (!direct && pack && from == 0) pack_b_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth));
+        if (!direct && pack && from == 0) pack_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth), nr_);
         const void* panel = direct ? b_ + (lanes[j * nr_] + offsets[0]) * element_ : packed_b(j, depth);
         for (std::int64_t i = from; i < to; ++i)
           micro_(depth, packed_a(i, depth), panel, direct ? ldb_ : nr_, acc(i * mr_, j * nr_), w_.ld, accumulate);
@@ -312,7 +311,7 @@ class Driver {
   const ContractionWorkspace w_;
   std::uint8_t* const workspace_;
   const MicroKernelFn micro_;
-  const PackFn pack_a_, pack_b_;
+  const PackFn pack_;
   const KeptOperand kept_a_, kept_b_;
   const KernelFn epilogue_;
   std::int64_t batches_, m_, n_, k_, blocks_m_, blocks_n_;

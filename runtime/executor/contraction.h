@@ -18,7 +18,7 @@ struct ContractionCall {
   const Layout& layout;
   const Tables& tables;
   std::int64_t workspace_bytes;  // distance of the threads' workspaces
-  const std::vector<const void*>& entries;
+  const Functions& functions;
   Context& context;
   Barrier& barrier;
   // The whole packs of the operands where the call has them (runtime/executor/pack.h), else null.

@@ -103,11 +103,17 @@ std::vector<ShapeView> shapes_of(std::span<const Array> arrays) {
   return shapes;
 }
 
+Packing packing_of(const std::string& target) {
+  for (const Isa isa : {Isa::v4, Isa::v3})
+    if (target_of(isa) == target) return packing_for(isa);
+  return packing_for(Isa::v2);  // every CPU executes it
+}
+
 }  // namespace
 
 struct Runnable::State {
-  State(std::shared_ptr<const Program> p, std::vector<const void*> e, std::shared_ptr<const LoadedCode> c)
-      : program(consistent(std::move(p))), entries(std::move(e)), code(std::move(c)), layout(Layout::of(*program)) {
+  State(std::shared_ptr<const Program> p, Functions f, std::shared_ptr<const LoadedCode> c)
+      : program(consistent(std::move(p))), functions(std::move(f)), code(std::move(c)), layout(Layout::of(*program)) {
     flatten(layout, steps);
     profile.resize(steps.size());
   }
@@ -118,7 +124,7 @@ struct Runnable::State {
   };
 
   const std::shared_ptr<const Program> program;
-  const std::vector<const void*> entries;
+  const Functions functions;
   const std::shared_ptr<const LoadedCode> code;
   const Layout layout;
   std::vector<const Step*> steps;  // by id
@@ -165,7 +171,7 @@ std::shared_ptr<const Prepared> Runnable::State::prepare(std::vector<std::int64_
     return found->prepared;
   }
   auto prepared = std::make_shared<Prepared>(layout, place(*program, std::move(extents), threads));
-  if (!device) tune(layout, entries, target, prepared, *records, choices);
+  if (!device) tune(layout, functions, target, prepared, *records, choices);
   remembered.push_front({prepared, {}});
   if (remembered.size() > remembered_placements) remembered.pop_back();
   return prepared;
@@ -185,7 +191,7 @@ std::unique_ptr<Frame> Runnable::State::take_frame(std::vector<std::int64_t> ext
   }
   const std::int64_t bytes = prepared->placement.arena_bytes;
   try {
-    return std::make_unique<Frame>(layout, std::move(prepared), entries, device.get());
+    return std::make_unique<Frame>(layout, std::move(prepared), functions, device.get());
   } catch (const Error& e) {
     no_memory(*program, "its temporaries", e.what());
   } catch (const std::bad_alloc&) {
@@ -230,9 +236,8 @@ Packs::Held Runnable::State::take_packs(Frame& frame, std::span<const Array> sha
     for (const Packs::Target& t : targets) {
       const KeptPack& k = p.kept[t.number];
       const auto& step = std::get<ContractionStep>(layout.steps[k.step].step->node);
-      const int entry = k.side == Side::a ? step.tile.pack_a : step.tile.pack_b;
       jobs.emplace_back(k.shape, step, k.side, p.placement.extents, values[t.number].memory->data(),
-                        reinterpret_cast<PackFn>(const_cast<void*>(entries[at(entry)])), t.memory->data());
+                        functions.packing.of(step.dtype), t.memory->data());
     }
     run_region(frame.threads, [&](int thread) {
       for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -263,24 +268,25 @@ CallMemory Runnable::State::memory_of(const Prepared& prepared, std::span<const 
 
 Runnable::Runnable(std::shared_ptr<const Program> program, const std::string& target) {
   const std::shared_ptr<const LoadedCode> code = LoadedCode::load(program->blobs[blob_for(*program, target)]);
-  std::vector<const void*> entries;
-  for (std::size_t i = 0; i < program->entries.size(); ++i) entries.push_back(code->entry(static_cast<int>(i)));
-  state_ = std::make_unique<State>(std::move(program), std::move(entries), code);
+  Functions functions{{}, packing_of(target)};
+  for (std::size_t i = 0; i < program->entries.size(); ++i)
+    functions.entries.push_back(code->entry(static_cast<int>(i)));
+  state_ = std::make_unique<State>(std::move(program), std::move(functions), code);
   state_->target = target;
 }
 
 Runnable::Runnable(std::shared_ptr<const Program> program, std::shared_ptr<Driver> driver) {
   auto code =
       std::make_unique<const DeviceCode>(driver, *program, program->blobs[blob_for(*program, driver->target())]);
-  state_ = std::make_unique<State>(std::move(program), std::vector<const void*>(), nullptr);
+  state_ = std::make_unique<State>(std::move(program), Functions(), nullptr);
   state_->device = std::move(code);
 }
 
-Runnable::Runnable(std::shared_ptr<const Program> program, std::vector<const void*> entries) {
+Runnable::Runnable(std::shared_ptr<const Program> program, std::vector<const void*> entries, Packing packing) {
   if (entries.size() != program->entries.size())
     throw Error(fmt::format("program '{}' has {} entries, and {} functions are given", program->name,
                             program->entries.size(), entries.size()));
-  state_ = std::make_unique<State>(std::move(program), std::move(entries), nullptr);
+  state_ = std::make_unique<State>(std::move(program), Functions{std::move(entries), packing}, nullptr);
 }
 
 Runnable::~Runnable() = default;

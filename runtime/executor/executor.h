@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/executor/packing.h"
 #include "runtime/executor/step_check.h"
 #include "runtime/executor/tuning.h"
 #include "runtime/memory/array.h"
@@ -70,8 +71,9 @@ class Runnable {
   Runnable(std::shared_ptr<const program::Program> program, const std::string& target);
   // On a device, from the blob for its target; CallOptions::threads is of no account then.
   Runnable(std::shared_ptr<const program::Program> program, std::shared_ptr<Driver> driver);
-  // Functions of this process instead of a blob, one per entry (tests, emulation).
-  Runnable(std::shared_ptr<const program::Program> program, std::vector<const void*> entries);
+  // Functions of this process instead of a blob, one per entry (tests, emulation), and how operands are packed.
+  Runnable(std::shared_ptr<const program::Program> program, std::vector<const void*> entries,
+           Packing packing = packing_for(default_isa()));
   ~Runnable();
   Runnable(Runnable&&) noexcept;
   Runnable& operator=(Runnable&&) noexcept;

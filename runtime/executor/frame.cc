@@ -203,11 +203,11 @@ void Prepared::run_by_matrix_call(std::size_t step, MatrixForm form, library::Li
   packs = std::make_shared<Packs>(kept);
 }
 
-Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const std::vector<const void*>& entries_,
+Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const Functions& functions_,
              const DeviceCode* device_)
     : layout(l),
       prepared(std::move(prepared_)),
-      entries(entries_),
+      functions(functions_),
       device(device_),
       threads(prepared->serial ? 1 : prepared->placement.threads),
       states(at(threads)),

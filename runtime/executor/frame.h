@@ -13,6 +13,7 @@
 #include "runtime/device/driver.h"
 #include "runtime/device/pool.h"
 #include "runtime/executor/layout.h"
+#include "runtime/executor/packing.h"
 #include "runtime/executor/packs.h"
 #include "runtime/executor/step_check.h"
 #include "runtime/program/abi.h"
@@ -120,14 +121,20 @@ struct alignas(64) ThreadState {
 
 struct DeviceCode;
 
+// What the steps of a Program call: its entries, and the packing for their instruction set.
+struct Functions {
+  std::vector<const void*> entries;
+  Packing packing;
+};
+
 struct Frame {
   // Without `device` buffers lie in the host's memory.
-  Frame(const Layout& layout, std::shared_ptr<const Prepared> prepared, const std::vector<const void*>& entries,
+  Frame(const Layout& layout, std::shared_ptr<const Prepared> prepared, const Functions& functions,
         const DeviceCode* device);
 
   const Layout& layout;
   const std::shared_ptr<const Prepared> prepared;
-  const std::vector<const void*>& entries;
+  const Functions& functions;
   const DeviceCode* const device;
   const int threads;
   std::vector<std::shared_ptr<Storage>> memory;  // the arena; in guard mode one piece per buffer

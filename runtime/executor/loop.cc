@@ -114,10 +114,8 @@ bool Walker::loop_packs(const Scope& body, bool alone) {
   for (const LoopPack& pack : body.facts.packs) {
     const auto& c = std::get<ContractionStep>(body.layout.steps[pack.step].step->node);
     const bool is_a = pack.side == Side::a;
-    const auto function =
-        reinterpret_cast<PackFn>(const_cast<void*>(frame_.entries[at(is_a ? c.tile.pack_a : c.tile.pack_b)]));
     const PackJob job(pack.shape, c, pack.side, body.tables.extents, body.tables.pointer(body.layout, is_a ? c.a : c.b),
-                      function, frame_.memory_of(pack));
+                      frame_.functions.packing.of(c.dtype), frame_.memory_of(pack));
     job.run(alone ? 0 : state_.thread, alone ? 1 : frame_.threads);
   }
   return body.facts.packs.empty() || alone || barrier();

@@ -23,7 +23,7 @@ class MatrixDriver {
         function_(function),
         element_(static_cast<std::int64_t>(size_of(s_.dtype))),
         workspace_(static_cast<std::uint8_t*>(c.tables.pointer(c.layout, s_.workspace))),
-        epilogue_(reinterpret_cast<KernelFn>(const_cast<void*>(c.entries[at(s_.epilogue)]))),
+        epilogue_(reinterpret_cast<KernelFn>(const_cast<void*>(c.functions.entries[at(s_.epilogue)]))),
         batches_(flattened(s_.batch, c.extents)),
         m_(flattened(s_.m, c.extents)),
         n_(flattened(s_.n, c.extents)),

@@ -150,7 +150,7 @@ void PackJob::run(int thread, int threads) const noexcept {
         const std::int64_t lane = panel * pack_.width;
         function_(from_ + batches_[at(batch)] * element_, lanes_.data() + lane,
                   std::min(pack_.width, pack_.lanes - lane), depth_.data() + k, depth,
-                  out_ + pack_.offset(batch, k, depth, panel) * element_);
+                  out_ + pack_.offset(batch, k, depth, panel) * element_, pack_.width);
       }
   });
 }

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "runtime/program/abi.h"
+#include "runtime/executor/packing.h"
 #include "runtime/program/contraction.h"
 
 namespace bitale::executor {

@@ -80,7 +80,7 @@ class Measurement {
         .layout = frame_.layout,
         .tables = state.tables,
         .workspace_bytes = (frame_.prepared->placement.bytes[at(step_.workspace)] + 63) / 64 * 64,
-        .entries = frame_.entries,
+        .functions = frame_.functions,
         .context = state.context,
         .barrier = frame_.barrier,
         .kept_a = frame_.kept(frame_.prepared->facts, facts_, Side::a),
@@ -104,8 +104,8 @@ class Measurement {
 
 // A frame in which every buffer and every kept pack has memory of its own, all zeros.
 struct Scratch {
-  Scratch(const Layout& layout, const std::shared_ptr<Prepared>& prepared, const std::vector<const void*>& entries)
-      : frame(layout, prepared, entries, nullptr) {
+  Scratch(const Layout& layout, const std::shared_ptr<Prepared>& prepared, const Functions& functions)
+      : frame(layout, prepared, functions, nullptr) {
     frame.begin(false);
     for (const auto& piece : frame.memory) std::memset(piece->data(), 0, piece->size());
     for (std::size_t i = 0; i < layout.program->buffers.size(); ++i) {
@@ -137,7 +137,7 @@ bool has_openblas(DType dtype) {
 
 }  // namespace
 
-void tune(const Layout& layout, const std::vector<const void*>& entries, const std::string& target,
+void tune(const Layout& layout, const Functions& functions, const std::string& target,
           const std::shared_ptr<Prepared>& prepared, TuningRecords& records, std::vector<TuningChoice>& choices) {
   std::unique_ptr<Scratch> scratch;
   std::vector<std::pair<std::size_t, MatrixForm>> by_openblas;
@@ -153,7 +153,7 @@ void tune(const Layout& layout, const std::vector<const void*>& entries, const s
     if (const auto known = records.find(choice.key)) {
       choice.record = *known;
     } else {
-      if (!scratch) scratch = std::make_unique<Scratch>(layout, prepared, entries);
+      if (!scratch) scratch = std::make_unique<Scratch>(layout, prepared, functions);
       choice.record = Measurement(scratch->frame, *s, facts, *form).run();
       choice.measured = true;
       records.add(choice.key, choice.record);

@@ -17,7 +17,7 @@ namespace bitale::executor {
 
 // Decides every tuned contraction of `prepared`, which no call uses yet. `target` is that of the code. Appends to
 // `choices`.
-void tune(const Layout& layout, const std::vector<const void*>& entries, const std::string& target,
+void tune(const Layout& layout, const Functions& functions, const std::string& target,
           const std::shared_ptr<Prepared>& prepared, TuningRecords& records, std::vector<TuningChoice>& choices);
 
 }  // namespace bitale::executor

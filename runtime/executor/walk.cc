@@ -147,7 +147,7 @@ void Walker::fail(const StepLayout& s, int code, std::int64_t value, std::int64_
 }
 
 void Walker::kernel(const Scope& scope, const StepLayout& s, const KernelStep& k, int thread, int threads) {
-  const auto function = reinterpret_cast<KernelFn>(const_cast<void*>(frame_.entries[at(k.entry)]));
+  const auto function = reinterpret_cast<KernelFn>(const_cast<void*>(frame_.functions.entries[at(k.entry)]));
   const int code = function(&state_.context, scope.tables.args.data() + s.args,
                             scope.tables.extent_args.data() + s.extent_args, thread, threads);
   if (code != 0 || state_.context.error != 0)
@@ -164,7 +164,7 @@ void Walker::contraction(const Scope& scope, const StepLayout& s, const StepFact
       .layout = scope.layout,
       .tables = scope.tables,
       .workspace_bytes = (scope.placement.bytes[at(c.workspace)] + 63) / 64 * 64,
-      .entries = frame_.entries,
+      .functions = frame_.functions,
       .context = state_.context,
       .barrier = frame_.barrier,
       .kept_a = frame_.kept(scope.facts, facts, Side::a),

@@ -6,7 +6,7 @@
 
 namespace bitale {
 
-inline constexpr std::int32_t abi_version = 2;
+inline constexpr std::int32_t abi_version = 3;
 
 // What generated code may reach, besides its arguments. Plain data, fixed layout.
 struct Context {
@@ -40,16 +40,12 @@ enum class ErrorCode : std::int32_t {
 // and the guarded allocator give no more. Small kernels are called by one thread alone, as thread 0 of 1.
 using KernelFn = int (*)(Context* context, void* const* buffers, const std::int64_t* extents, int thread, int threads);
 
-// The leaves of a contraction, generated once per isa, dtype and tile shape (see program/contraction.h). Element type
-// T.
+// The micro-kernel of a contraction, generated once per isa, dtype and tile shape (see program/contraction.h). Element
+// type T.
 //   micro: acc[mr][ld] = (accumulate ? acc : 0) + sum over k < kc of a[k][mr] * b[k][nr], a packed with row length mr,
 //   b with row
 //          distance ldb; ld >= nr. Rows of acc are 64-byte aligned, a and b to their element only.
 using MicroKernelFn = void (*)(std::int64_t kc, const void* a, const void* b, std::int64_t ldb, void* acc,
                                std::int64_t ld, std::int64_t accumulate);
-//   pack: dst[k][width] for k < kc: dst[k*width + j] = src[k_offsets[k] + lane_offsets[j]] for j < lanes, 0 for lanes
-//   <= j < width.
-using PackFn = void (*)(const void* src, const std::int64_t* lane_offsets, std::int64_t lanes,
-                        const std::int64_t* k_offsets, std::int64_t kc, void* dst);
 
 }  // namespace bitale

@@ -1,5 +1,5 @@
 // Contractions: sum-of-products over an affine iteration space, executed by one driver
-// (executor/contraction.cc) over generated leaves (micro-kernel, packing, epilogue).
+// (executor/contraction.cc) over generated leaves (micro-kernel, epilogue) and packing (executor/packing.h).
 //
 // out(b, m, n) = sum over k of A(b, m, k) * B(b, n, k), where b, m, n, k are flattened groups of dims and every address
 // is a sum of dim index * stride: so address(m, k) = off_m[m] + off_k[k], and packing any operand (implicit im2col,
@@ -54,10 +54,10 @@ struct ContractionOperand {
 // extents at hand (runtime/executor/tune.h).
 enum class ContractionCandidate : std::uint8_t { generated, openblas, tuned };
 
-// The tile that the leaves were generated for.
+// The tile that the micro-kernel was generated for.
 struct ContractionTile {
   int mr = 0, nr = 0;
-  int micro = -1, pack_a = -1, pack_b = -1;  // entries of the code table
+  int micro = -1;  // entry of the code table
 };
 
 // On a device one function does it all: an entry of its module, whose parameters are a, b, the operands and these

@@ -241,7 +241,7 @@ void transfer(A& a, ContractionOperand& v) {
 }
 template <class A>
 void transfer(A& a, ContractionTile& v) {
-  all(a, v.mr, v.nr, v.micro, v.pack_a, v.pack_b);
+  all(a, v.mr, v.nr, v.micro);
 }
 template <class A>
 void transfer(A& a, WholeContraction& v) {

@@ -175,8 +175,7 @@ class Printer {
     if (s.whole.entry >= 0)
       line("by {}", entry(s.whole.entry));
     else
-      line("tile {} x {}, {} {} {}, workspace {}", s.tile.mr, s.tile.nr, entry(s.tile.micro), entry(s.tile.pack_a),
-           entry(s.tile.pack_b), name(s.workspace));
+      line("tile {} x {}, {}, workspace {}", s.tile.mr, s.tile.nr, entry(s.tile.micro), name(s.workspace));
     --depth_;
   }
 

@@ -410,8 +410,6 @@ class Verifier {
       return;
     }
     entry(s.tile.micro, "the micro-kernel");
-    entry(s.tile.pack_a, "the packing of a");
-    entry(s.tile.pack_b, "the packing of b");
     require(s.tile.mr >= 1 && s.tile.mr <= 1024 && s.tile.nr >= 1 && s.tile.nr <= 1024,
             "step '{}' has a tile of {} x {}", label_, s.tile.mr, s.tile.nr);
   }

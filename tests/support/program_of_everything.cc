@@ -78,7 +78,7 @@ Program program_of_everything() {
   c.b = all;
   c.operands = {{m.output("product", {trips, n}), -1, true, true}};
   c.epilogue = 0;
-  c.tile = {4, 8, 0, 1, 1};
+  c.tile = {4, 8, 0};
   c.workspace = m.buffer(Role::workspace, "workspace", {});
   m.step(c, "contraction").flops = m.extent(ExtentOp::mul, trips, n);
   m.step(LibraryStep{"sgemm", {w, w, m.output("library", {n})}, {false, false, true}, {n, n}, {0, 1}, {1.0, 0.5}},

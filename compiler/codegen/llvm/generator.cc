@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 double cost_of(const Request& request, std::size_t entry) {
   const std::size_t kernels = request.kernels.size();
   if (entry < kernels) return 10 + static_cast<double>(request.kernels[entry]->values.size());
-  return request.leaves[entry - kernels].kind == Leaf::Kind::micro ? 30 : 60;
+  return 30;
 }
 
 std::vector<std::size_t> longest_first(const Request& request) {
@@ -37,8 +37,7 @@ std::vector<std::size_t> longest_first(const Request& request) {
 void emit_entry(Unit& unit, const Request& request, std::size_t entry) {
   const std::size_t kernels = request.kernels.size();
   if (entry < kernels) return emit_kernel(unit, *request.kernels[entry]);
-  const Leaf& leaf = request.leaves[entry - kernels];
-  leaf.kind == Leaf::Kind::micro ? emit_micro(unit, leaf) : emit_pack(unit, leaf);
+  emit_micro(unit, request.leaves[entry - kernels]);
 }
 
 // One thread's share of a request: an object for each entry that it is given. Kernels and leaves differ in optimisation

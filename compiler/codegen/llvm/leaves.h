@@ -7,6 +7,5 @@
 namespace bitale::codegen::host {
 
 void emit_micro(Unit& unit, const Leaf& leaf);
-void emit_pack(Unit& unit, const Leaf& leaf);
 
 }  // namespace bitale::codegen::host

@@ -48,8 +48,7 @@ std::vector<TileShape> tile_shapes(Isa isa, DType dtype) {
 template <class T>
 void check_micro(Isa isa) {
   std::vector<Leaf> leaves;
-  for (TileShape t : tile_shapes(isa, dtype_of<T>()))
-    leaves.push_back({Leaf::Kind::micro, dtype_of<T>(), t.mr, t.nr, 0});
+  for (TileShape t : tile_shapes(isa, dtype_of<T>())) leaves.push_back({dtype_of<T>(), t.mr, t.nr});
   const Loaded loaded = generate(isa, leaves);
   std::mt19937 random(1);
   std::uniform_int_distribution<int> small(-4, 4);  // sums are exact
@@ -85,71 +84,6 @@ TEST_CASE("micro-kernels multiply every tile that choose_tile returns") {
   for (Isa isa : executable_isas()) {
     check_micro<float>(isa);
     check_micro<double>(isa);
-  }
-}
-
-using Offsets = std::vector<std::int64_t>;
-
-// runs of `run` neighbours, `stride` apart from start to start
-Offsets runs(int count, int run, int stride) {
-  Offsets out;
-  for (int i = 0; i < count; ++i) out.push_back(i / run * stride + i % run);
-  return out;
-}
-
-template <class T>
-void check_packing(PackFn pack, int width, const Offsets& lanes, const Offsets& ks, const std::string& what) {
-  std::int64_t low = 0, high = -1;
-  for (auto l : lanes)
-    for (auto k : ks) low = std::min(low, l + k), high = std::max(high, l + k);
-  Guarded<T> src(static_cast<std::size_t>(high - low + 1));
-  for (std::size_t i = 0; i < src.size(); ++i) src[i] = static_cast<T>(i + 1);
-  Guarded<std::int64_t> lane_table(lanes), k_table(ks);
-  Guarded<T> dst(ks.size() * static_cast<std::size_t>(width));
-  pack(src.data() - low, lane_table.data(), static_cast<std::int64_t>(lanes.size()), k_table.data(),
-       static_cast<std::int64_t>(ks.size()), dst.data());
-  bool equal = true;
-  for (std::size_t k = 0; k < ks.size(); ++k)
-    for (std::size_t j = 0; j < static_cast<std::size_t>(width); ++j) {
-      const T expected = j < lanes.size() ? (src.data() - low)[lanes[j] + ks[k]] : T(0);
-      equal = equal && dst[k * static_cast<std::size_t>(width) + j] == expected;
-    }
-  INFO(what << " lanes=" << lanes.size() << " kc=" << ks.size());
-  REQUIRE(equal);
-}
-
-template <class T>
-void check_pack(Isa isa) {
-  std::vector<Leaf> leaves;
-  for (int width : {1, 2, 3, 4, 6, 8, 13, 14, 16, 24, 28, 32, 48, 64})
-    leaves.push_back({Leaf::Kind::pack, dtype_of<T>(), 0, 0, width});
-  const Loaded loaded = generate(isa, leaves);
-  std::mt19937 random(2);
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    const auto pack = loaded.get<PackFn>(i);
-    const int width = leaves[i].width;
-    const std::string what = to_string(isa) + ' ' + name_of(leaves[i]);
-    for (int kc : {0, 1, 7, 16, 37})
-      for (int lanes : std::set<int>{0, 1, width / 2, width - 1, width}) {
-        const Offsets along = runs(kc, std::max(kc, 1), 1), rows = runs(kc, 1, 101), kernel = runs(kc, 5, 28);
-        for (int run : {1000, 13, 8, 7, 5, 4, 2})
-          check_packing<T>(pack, width, runs(lanes, run, 29), rows, what + " runs of " + std::to_string(run));
-        check_packing<T>(pack, width, runs(lanes, 1, 97), along, what + " k contiguous");
-        check_packing<T>(pack, width, runs(lanes, 1, 97), kernel, what + " k in fives");
-        check_packing<T>(pack, width, runs(lanes, 1, 2), rows, what + " every second lane");
-        Offsets reversed = runs(lanes, 1000, 1), shuffled = rows;
-        std::reverse(reversed.begin(), reversed.end());
-        std::shuffle(shuffled.begin(), shuffled.end(), random);
-        check_packing<T>(pack, width, reversed, shuffled, what + " reversed");
-        check_packing<T>(pack, width, Offsets(static_cast<std::size_t>(lanes), 3), along, what + " one lane repeated");
-      }
-  }
-}
-
-TEST_CASE("packing places every element, along lanes, along k and gathered") {
-  for (Isa isa : executable_isas()) {
-    check_pack<float>(isa);
-    check_pack<double>(isa);
   }
 }
 

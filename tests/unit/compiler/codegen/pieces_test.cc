@@ -15,9 +15,7 @@ std::vector<kernel::Kernel> samples() {
           tests::softmax(DType::f64), tests::sum_all(),      tests::floats(DType::f32)};
 }
 
-const std::vector<Leaf> leaves = {{Leaf::Kind::micro, DType::f32, 4, 16, 0},
-                                  {Leaf::Kind::pack, DType::f32, 0, 0, 4},
-                                  {Leaf::Kind::pack, DType::f64, 0, 0, 16}};
+const std::vector<Leaf> leaves = {{DType::f32, 4, 16}, {DType::f64, 4, 8}};
 
 }  // namespace
 

@@ -20,9 +20,9 @@ void micro_leaf(std::int64_t kc, const void* pa, const void* pb, std::int64_t ld
     for (int j = 0; j < nr; ++j) acc[i * ld + j] = sum[i][j] + (accumulate ? acc[i * ld + j] : T(0));
 }
 
-template <class T, int width>
+template <class T>
 void pack_leaf(const void* psrc, const std::int64_t* lane_offsets, std::int64_t lanes, const std::int64_t* k_offsets,
-               std::int64_t kc, void* pdst) {
+               std::int64_t kc, void* pdst, std::int64_t width) {
   for (std::int64_t k = 0; k < kc; ++k)
     for (std::int64_t j = 0; j < width; ++j)
       static_cast<T*>(pdst)[k * width + j] =

@@ -61,14 +61,13 @@ Runnable product(ContractionCandidate candidate) {
   s.a = m.input("a", {m.constant(70 * 50)}, DType::f32);
   s.b = m.input("b", {m.constant(50 * 90)}, DType::f32);
   s.operands = {{m.output("out", {m.constant(70 * 90)}, DType::f32), -1, true, true}};
-  s.tile = {6, 16, 0, 1, 2};
-  s.epilogue = 3;
+  s.tile = {6, 16, 0};
+  s.epilogue = 1;
   s.candidate = candidate;
   s.workspace = m.buffer(Role::workspace, "workspace", {});
-  for (int i = 0; i < 4; ++i) m.entry("leaf");
+  for (int i = 0; i < 2; ++i) m.entry("leaf");
   m.step(s, "product");
-  return Runnable(m.done(), {address(counting_micro), address(pack_leaf<float, 6>), address(pack_leaf<float, 16>),
-                             address(store_epilogue<float>)});
+  return Runnable(m.done(), {address(counting_micro), address(store_epilogue<float>)});
 }
 
 // Whether the generated micro-kernel had a part in a call on two threads.

@@ -22,7 +22,7 @@ using executor::Runnable;
 
 namespace {
 
-// What the packing leaves did since the last reset.
+// What packing did since the last reset.
 struct Packed {
   std::atomic<int> a{0}, b{0};
   std::atomic<const std::uint8_t*> b_begin{nullptr}, b_end{nullptr};
@@ -34,14 +34,7 @@ struct Packed {
 
 constexpr int mr = 3, nr = 4;
 
-void pack_a(const void* src, const std::int64_t* lane_offsets, std::int64_t lanes, const std::int64_t* k_offsets,
-            std::int64_t kc, void* dst) {
-  ++packed.a;
-  pack_leaf<float, mr>(src, lane_offsets, lanes, k_offsets, kc, dst);
-}
-
-void pack_b(const void* src, const std::int64_t* lane_offsets, std::int64_t lanes, const std::int64_t* k_offsets,
-            std::int64_t kc, void* dst) {
+void note_b(const void* dst, std::int64_t kc) {
   ++packed.b;
   const auto* begin = static_cast<const std::uint8_t*>(dst);
   const std::uint8_t* end = begin + kc * nr * 4;
@@ -51,11 +44,19 @@ void pack_b(const void* src, const std::int64_t* lane_offsets, std::int64_t lane
   for (const std::uint8_t* seen = packed.b_end;
        (!seen || end > seen) && !packed.b_end.compare_exchange_weak(seen, end);) {
   }
-  pack_leaf<float, nr>(src, lane_offsets, lanes, k_offsets, kc, dst);
 }
 
-const std::vector<const void*> entries{address(micro_leaf<float, mr, nr>), address(pack_a), address(pack_b),
-                                       address(store_epilogue<float>)};
+void pack(const void* src, const std::int64_t* lane_offsets, std::int64_t lanes, const std::int64_t* k_offsets,
+          std::int64_t kc, void* dst, std::int64_t width) {
+  if (width == mr)
+    ++packed.a;
+  else
+    note_b(dst, kc);
+  pack_leaf<float>(src, lane_offsets, lanes, k_offsets, kc, dst, width);
+}
+
+const std::vector<const void*> entries{address(micro_leaf<float, mr, nr>), address(store_epilogue<float>)};
+const executor::Packing packing{pack, nullptr};
 
 enum class Operand { input, shared, kept };
 
@@ -76,9 +77,9 @@ std::shared_ptr<const Program> product(std::int64_t k, std::int64_t n, Operand a
   s.n = {{ns, -1, one, {one}}};
   s.k = {{ks, one, ns, {-1}}};
   s.operands = {{m.output("out", {rows, ns}), -1, true, true}};
-  for (const char* name : {"micro", "pack_a", "pack_b", "store"}) m.entry(name);
-  s.epilogue = 3;
-  s.tile = {mr, nr, 0, 1, 2};
+  for (const char* name : {"micro", "store"}) m.entry(name);
+  s.epilogue = 1;
+  s.tile = {mr, nr, 0};
   s.workspace = m.buffer(Role::workspace, "workspace", {});
   m.step(s, "product");
   return m.done();
@@ -93,7 +94,7 @@ Array numbers(Extents shape, unsigned seed) {
 }
 
 std::vector<float> expected(const Array& a, const Array& b, int threads) {
-  const Runnable f(product(b.shape()[0], b.shape()[1], Operand::input, Operand::input), entries);
+  const Runnable f(product(b.shape()[0], b.shape()[1], Operand::input, Operand::input), entries, packing);
   const std::vector in{numbers({a.shape()[0]}, 9), a, b};
   return values<float>(f.call(in, {}, {.threads = threads}).outputs[0]);
 }
@@ -105,7 +106,7 @@ executor::CallOptions versions(std::vector<std::int64_t> v, int threads = 1) {
 }  // namespace
 
 TEST_CASE("an operand is packed once for each value, and the numbers are the same bit for bit") {
-  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries);
+  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries, packing);
   for (const int threads : {1, 3}) {
     const Array rows = numbers({90}, 1), a = numbers({90, 300}, 2);
     Array b = numbers({300, 50}, 3);
@@ -133,7 +134,7 @@ TEST_CASE("an operand is packed once for each value, and the numbers are the sam
 }
 
 TEST_CASE("where values change with every call, one is packed as a whole when it is met again") {
-  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries);
+  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries, packing);
   const std::vector in{numbers({90}, 1), numbers({90, 300}, 2)};
   const std::vector value{numbers({300, 50}, 3)};
   const auto call = [&](std::int64_t version) {
@@ -151,7 +152,7 @@ TEST_CASE("where values change with every call, one is packed as a whole when it
 }
 
 TEST_CASE("memory that has been freed and is used again is another value") {
-  const Runnable f(product(64, 40, Operand::input, Operand::kept), entries);
+  const Runnable f(product(64, 40, Operand::input, Operand::kept), entries, packing);
   const Array rows = numbers({70}, 1), a = numbers({70, 64}, 2);
   for (unsigned i = 0; i < 8; ++i) {
     const Array b = numbers({64, 40}, 10 + i);  // most likely where the last one was
@@ -160,7 +161,7 @@ TEST_CASE("memory that has been freed and is used again is another value") {
 }
 
 TEST_CASE("both operands may be kept, each by its own version") {
-  const Runnable f(product(200, 30, Operand::kept, Operand::kept), entries);
+  const Runnable f(product(200, 30, Operand::kept, Operand::kept), entries, packing);
   const std::vector in{numbers({80}, 1)};
   const std::vector shareds{numbers({80, 200}, 2), numbers({200, 30}, 3)};
   const auto call = [&](std::vector<std::int64_t> v) {
@@ -180,7 +181,7 @@ TEST_CASE("both operands may be kept, each by its own version") {
 TEST_CASE("without a version, or a mark, nothing is kept or planned") {
   const std::vector in{numbers({90}, 1), numbers({90, 100}, 2)}, shareds{numbers({100, 50}, 3)};
   for (const Operand b : {Operand::kept, Operand::shared}) {
-    const Runnable f(product(100, 50, Operand::input, b), entries);
+    const Runnable f(product(100, 50, Operand::input, b), entries, packing);
     const auto options = b == Operand::kept ? executor::CallOptions{} : versions({1});
     REQUIRE(f.planned(in, shareds, options).pack_bytes == 0);
     for (int i = 0; i < 2; ++i) {
@@ -192,7 +193,7 @@ TEST_CASE("without a version, or a mark, nothing is kept or planned") {
 }
 
 TEST_CASE("packs belong to a placement: other extents have their own, and few are remembered") {
-  const Runnable f(product(100, 50, Operand::kept, Operand::kept), entries);
+  const Runnable f(product(100, 50, Operand::kept, Operand::kept), entries, packing);
   const Array b = numbers({100, 50}, 3);
   const auto packs_made = [&](std::int64_t rows) {
     const std::vector shareds{numbers({rows, 100}, static_cast<unsigned>(rows)), b};
@@ -213,7 +214,7 @@ TEST_CASE("a pack is as large as was planned, and ends there") {
   for (const bool guard : {false, true}) {
     const bool saved = std::exchange(flags().guard, guard);
     for (const auto& [k, n] : std::vector<std::pair<int, int>>{{300, 50}, {7, 13}, {1000, 8}}) {
-      const Runnable f(product(k, n, Operand::input, Operand::kept), entries);
+      const Runnable f(product(k, n, Operand::input, Operand::kept), entries, packing);
       const std::vector in{numbers({200}, 1), numbers({200, k}, 2)}, shareds{numbers({k, n}, 3)};
       const std::int64_t bytes = std::int64_t{k} * ((n + nr - 1) / nr * nr) * 4;
       REQUIRE(f.planned(in, shareds, versions({1})).pack_bytes == (bytes + 63) / 64 * 64);
@@ -227,7 +228,7 @@ TEST_CASE("a pack is as large as was planned, and ends there") {
 
 TEST_CASE("an operand that is read in place has no pack") {
   // few rows, whole panels, rows of b that are no multiple of a page
-  const Runnable f(product(300, 48, Operand::input, Operand::kept), entries);
+  const Runnable f(product(300, 48, Operand::input, Operand::kept), entries, packing);
   const std::vector in{numbers({6}, 1), numbers({6, 300}, 2)}, shareds{numbers({300, 48}, 3)};
   REQUIRE(f.planned(in, shareds, versions({1})).pack_bytes == 0);
   packed.reset();
@@ -243,7 +244,7 @@ TEST_CASE("an implicit im2col is not kept: its pack would be many times the oper
   s.n = {{2, -1, 3, {3}}};
   s.k = {{1, 3, 3, {-1}}};
   s.operands.resize(1);
-  s.tile = {mr, nr, 0, 1, 2};
+  s.tile = {mr, nr, 0};
   const ContractionBlocking blocking = plan_contraction(s, extents, 1);
   REQUIRE_FALSE(executor::whole_pack(s, executor::Side::b, extents, blocking, 1, 107));
   REQUIRE(executor::whole_pack(s, executor::Side::a, extents, blocking, 1, 320));
@@ -264,12 +265,12 @@ TEST_CASE("a constant is packed once, also if nothing is known of versions") {
   s.n = {{n, -1, one, {one}}};
   s.k = {{k, one, n, {-1}}};
   s.operands = {{m.output("out", {rows, n}), -1, true, true}};
-  for (const char* name : {"micro", "pack_a", "pack_b", "store"}) m.entry(name);
-  s.epilogue = 3;
-  s.tile = {mr, nr, 0, 1, 2};
+  for (const char* name : {"micro", "store"}) m.entry(name);
+  s.epilogue = 1;
+  s.tile = {mr, nr, 0};
   s.workspace = m.buffer(Role::workspace, "workspace", {});
   m.step(s, "product");
-  const Runnable f(m.done(), entries);
+  const Runnable f(m.done(), entries, packing);
   const std::vector in{numbers({80, 90}, 2)};
   const std::vector<float> want = expected(in[0], b, 1);
   for (const bool first : {true, false}) {
@@ -281,7 +282,7 @@ TEST_CASE("a constant is packed once, also if nothing is known of versions") {
 
 TEST_CASE("OpenBLAS needs no packs") {
   flags().contraction = "openblas";
-  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries);
+  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries, packing);
   const std::vector in{numbers({90}, 1), numbers({90, 300}, 2)}, shareds{numbers({300, 50}, 3)};
   const std::int64_t planned = f.planned(in, shareds, versions({1})).pack_bytes;
   packed.reset();
@@ -293,7 +294,7 @@ TEST_CASE("OpenBLAS needs no packs") {
 
 TEST_CASE("packing counts for the step's profile") {
   const bool saved = std::exchange(flags().profile, true);
-  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries);
+  const Runnable f(product(300, 50, Operand::input, Operand::kept), entries, packing);
   const std::vector in{numbers({90}, 1), numbers({90, 300}, 2)}, shareds{numbers({300, 50}, 3)};
   f.call(in, shareds, versions({1}));
   flags().profile = saved;
@@ -331,7 +332,7 @@ TEST_CASE("a pack that a call holds is not written; one that nobody holds is") {
 }
 
 TEST_CASE("callers at once share one pack, and never read half of one") {
-  const Runnable f(product(200, 40, Operand::input, Operand::kept), entries);
+  const Runnable f(product(200, 40, Operand::input, Operand::kept), entries, packing);
   const std::vector in{numbers({70}, 1), numbers({70, 200}, 2)};
   constexpr int rounds = 20, callers = 4;
   std::atomic<int> wrong{0};

@@ -27,7 +27,7 @@ Make product(bool keep_x, bool keep_w) {
   s.k = {{n, one, n, {-1}}};
   s.operands = {{m.output("out", {n, n}), -1, true, true}};
   s.epilogue = 0;
-  s.tile = {4, 8, 0, 0, 0};
+  s.tile = {4, 8, 0};
   s.workspace = m.buffer(Role::workspace, "workspace", {});
   m.step(s, "product");
   return m;
