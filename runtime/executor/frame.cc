@@ -21,9 +21,10 @@ constexpr std::int64_t serial_elements = 8192;  // below, a kernel is not worth 
 constexpr double serial_multiplications = 65536;
 constexpr std::int64_t serial_copy_bytes = 1 << 16;
 constexpr double serial_library_work = 32768;
-// Loops are dealt by rows if every thread gets some, from this many multiplications (or what costs as much) on.
+// Loops are dealt by rows if every thread gets some, from this many multiplications (or what costs as much) on. Tiles
+// of products may compute this many times the rows that a thread has.
 constexpr std::int64_t least_rows = 4;
-constexpr double least_row_work = 1e6, work_of_element = 8;
+constexpr double least_row_work = 1e6, work_of_element = 8, most_padding = 1.25;
 
 // The largest argument stands for the work: a reduction writes little and reads much.
 bool is_small(const Program& program, const Placement& p, const KernelStep& kernel) {
@@ -58,7 +59,10 @@ bool goes_by_rows(const LoopStep& loop, std::int64_t trips, const Program& body,
     if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
       if (candidate_of(*c) != ContractionCandidate::generated || c->whole.entry >= 0) return false;
       if (p.bytes[at(c->b)] > cpu_info().l2_bytes / 2) return false;
-      work += multiplications(plan_contraction(*c, p.extents, 1));
+      const ContractionBlocking own = plan_contraction(*c, p.extents, 1, p.threads);
+      const std::int64_t tiles = (own.m + c->tile.mr - 1) / c->tile.mr;
+      if (static_cast<double>(tiles * c->tile.mr) > most_padding * static_cast<double>(own.m)) return false;
+      work += multiplications(own) * p.threads;
     } else if (const auto* k = std::get_if<KernelStep>(&step.node)) {
       for (std::size_t i = 0; i < k->buffers.size(); ++i)
         if (k->writes[i])
