@@ -10,6 +10,8 @@
 #include <dlfcn.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/device/cublaslt.h"
 #include "runtime/device/cuda_libraries.h"
 
 namespace bitale {
@@ -206,6 +208,19 @@ class CudaDriver final : public Driver {
           "launching a kernel");
   }
 
+  bool may_multiply() const override { return true; }
+  std::shared_ptr<const Product> plan(const MatrixProduct& product) override {
+    enter();
+    const std::lock_guard lock(products_);
+    if (!asked_for_cublaslt_) open_cublaslt();
+    return cublaslt_ ? cublaslt_->plan(product) : nullptr;
+  }
+  // The workspace is one for all: products follow each other in the stream, and in what is recorded and replayed there.
+  void multiply(const Product& plan, const void* a, const void* b, void* c) override {
+    enter();
+    cublaslt_->multiply(plan, a, b, c, workspace_, stream());
+  }
+
   // A stream of its own is captured, so that others can go on meanwhile.
   void record() override {
     enter();
@@ -258,6 +273,23 @@ class CudaDriver final : public Driver {
         if (api().cuMemFree_v2(a) == success) bytes += size;
     return bytes;
   }
+
+  // Without it generated kernels multiply; a warning says so once.
+  void open_cublaslt() {
+    asked_for_cublaslt_ = true;
+    try {
+      auto opened = std::make_unique<CublasLt>(CublasLtLibrary::get());
+      workspace_ = allocate(CublasLt::workspace_bytes);
+      cublaslt_ = std::move(opened);
+    } catch (const Error& e) {
+      warn("device '" + name_ + "': " + e.what() + "; generated kernels multiply instead");
+    }
+  }
+
+  std::mutex products_;  // of what plans them
+  bool asked_for_cublaslt_ = false;
+  std::unique_ptr<CublasLt> cublaslt_;  // null: it is not there
+  void* workspace_ = nullptr;
 
   std::mutex mutex_;                                  // of what is allocated
   std::map<std::size_t, std::vector<Address>> free_;  // by size

@@ -1,5 +1,8 @@
 #include "runtime/device/driver.h"
 
+#include <map>
+#include <mutex>
+
 #include "runtime/base/error.h"
 #include "runtime/device/cuda.h"
 #include "runtime/device/emulated.h"
@@ -7,12 +10,25 @@
 
 namespace bitale {
 
+void Driver::multiply(const Product&, const void*, const void*, void*) {
+  throw InternalError("the device has no library that multiplies matrices");
+}
+
 DeviceMemory::DeviceMemory(std::shared_ptr<Driver> driver, std::size_t bytes) {
   void* memory = driver->allocate(bytes);
   memory_ = {memory, [driver = std::move(driver)](void* m) { driver->release(m); }};
 }
 
 namespace {
+
+struct Installed {
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<Driver>> drivers;
+};
+Installed& installed() {
+  static auto* const all = new Installed;
+  return *all;
+}
 
 // Of "cuda", "cuda:1"; -1 if it is neither.
 int gpu_number(const std::string& device) {
@@ -33,7 +49,16 @@ bool is_device_name(const std::string& device) {
   return device == "emulated" || gpu_number(device) >= 0 || is_architecture(device);
 }
 
+void install_driver(const std::string& device, std::shared_ptr<Driver> driver) {
+  const std::lock_guard lock(installed().mutex);
+  installed().drivers[device] = std::move(driver);
+}
+
 std::shared_ptr<Driver> open_driver(const std::string& device) {
+  {
+    const std::lock_guard lock(installed().mutex);
+    if (const auto found = installed().drivers.find(device); found != installed().drivers.end()) return found->second;
+  }
   if (device == "emulated") return emulated_driver();
   if (const int number = gpu_number(device); number >= 0) return cuda_driver(number);
   if (is_architecture(device)) return offline_driver(device);

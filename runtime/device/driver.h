@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device/matrix_product.h"
+
 namespace bitale {
 
 class Driver {
@@ -39,8 +41,18 @@ class Driver {
   // parameters[i] is the address of parameter i, which has 8 bytes: an address of the device, or an integer.
   virtual void launch(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) = 0;
 
+  // Products of matrices by the device's library, if it has one. How a product is done is planned before it is asked
+  // for, and never while something is recorded. Null: there is no library, or it cannot do this one; a warning says so.
+  class Product {
+   public:
+    virtual ~Product() = default;
+  };
+  virtual bool may_multiply() const { return false; }  // whether there could be such a library
+  virtual std::shared_ptr<const Product> plan(const MatrixProduct&) { return nullptr; }
+  virtual void multiply(const Product& plan, const void* a, const void* b, void* c);
+
   // What this thread asks for between record() and recorded() is not done but recorded, to be done as a whole, any
-  // number of times: copies within the device, fills and launches; nothing else may be asked for meanwhile.
+  // number of times: copies within the device, fills, launches and products; nothing else may be asked for meanwhile.
   class Recording {
    public:
     virtual ~Recording() = default;
@@ -64,6 +76,8 @@ class DeviceMemory {
 // "cuda" or "cuda:1", a GPU (runtime/device/cuda.h); "emulated", which the host plays (runtime/device/emulated.h).
 // Another name is an Error that lists these.
 std::shared_ptr<Driver> open_driver(const std::string& device);
+// Makes this driver known by a name, which open_driver() then finds before others: for tests.
+void install_driver(const std::string& device, std::shared_ptr<Driver> driver);
 bool is_architecture(const std::string& device);  // "sm_90": open_driver() knows it, and it runs nothing
 bool is_device_name(const std::string& device);   // whether open_driver() knows it; it need not be there
 

@@ -4,6 +4,8 @@
 //
 // CUDA_STUB_VERSION, CUDA_STUB_GPUS, CUDA_STUB_INIT: what the driver says its version and number of GPUs are, and what
 // cuInit returns. CUDA_STUB_FAIL: "cuMemAlloc_v2=2" makes that function fail so.
+#include "tests/cuda_stub/cuda_stub.h"
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -23,7 +25,9 @@ using Address = unsigned long long;
 
 std::string log_text;
 std::map<Address, int> numbers;  // of allocations, for the record
+std::map<Address, std::size_t> sizes;
 int allocations = 0;
+int parameters_of_launches = -1;  // of kernels that are captured and run; -1: not known
 
 struct Function {
   std::string name;
@@ -89,6 +93,23 @@ extern "C" {
 const char* cuda_stub_log() { return log_text.c_str(); }
 void cuda_stub_clear() { log_text.clear(); }
 void cuda_stub_number_from_0() { allocations = 0; }
+// Of the launches that follow: what a launch does not say and a captured one has to keep.
+void cuda_stub_parameters(int count) { parameters_of_launches = count; }
+
+int cuda_stub_note(const char* function, const char* arguments) { return note(function, arguments); }
+const char* cuda_stub_memory(const void* address) {
+  static std::string text;
+  text = memory(reinterpret_cast<Address>(address));
+  return text.c_str();
+}
+std::size_t cuda_stub_bytes(const void* address) {
+  const auto at = reinterpret_cast<Address>(address);
+  auto found = sizes.upper_bound(at);
+  if (found == sizes.begin()) return 0;
+  --found;
+  return at < found->first + found->second ? found->first + found->second - at : 0;
+}
+int cuda_stub_ask(const std::function<int()>& request) { return ask(request); }
 
 int cuInit(unsigned) { return setting("CUDA_STUB_INIT", 0); }
 int cuDriverGetVersion(int* version) {
@@ -186,11 +207,13 @@ int cuMemAlloc_v2(Address* address, std::size_t bytes) {
   *address = reinterpret_cast<Address>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
   std::memset(reinterpret_cast<void*>(*address), 0xFF, bytes);
   numbers[*address] = allocations++;
+  sizes[*address] = bytes;
   return 0;
 }
 int cuMemFree_v2(Address address) {
   const int result = note("cuMemFree_v2", memory(address));
   numbers.erase(address);
+  sizes.erase(address);
   std::free(reinterpret_cast<void*>(address));
   return result;
 }
@@ -224,7 +247,14 @@ int cuLaunchKernel(void* function, unsigned blocks, unsigned, unsigned, unsigned
   const int result = note("cuLaunchKernel", f.name + " " + std::to_string(blocks) + " x " + std::to_string(threads));
   if (result || !f.run) return result;
   if (!captured) return f.run(parameters, blocks, static_cast<int>(threads), 1) ? 719 : 0;
-  return note("", "(a kernel that is run cannot be captured here)"), 1;
+  if (parameters_of_launches < 0) return note("", "(a kernel that is run cannot be captured here)"), 1;
+  std::vector<std::uint64_t> values(static_cast<std::size_t>(parameters_of_launches));
+  for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&values[i], parameters[i], sizeof values[i]);
+  return ask([=]() mutable {
+    std::vector<void*> addresses;
+    for (std::uint64_t& v : values) addresses.push_back(&v);
+    return f.run(addresses.data(), blocks, static_cast<int>(threads), 1) ? 719 : 0;
+  });
 }
 
 }  // extern "C"

@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include <bitale/bitale.h>
-#include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,30 +16,16 @@
 #include "runtime/base/flags.h"
 #include "runtime/device/driver.h"
 #include "tests/gpu/emulator.h"
+#include "tests/gpu/stub.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 #include "tests/support/kernel_samples.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::Stub;
 
 namespace {
-
-// The stub, which is found first from now on.
-class Stub {
- public:
-  Stub() : library_(dlopen(BITALE_CUDA_STUB "/libcuda.so.1", RTLD_NOW)) {
-    flags().cuda = BITALE_CUDA_STUB;
-    REQUIRE(library_);
-    clear();
-    reinterpret_cast<void (*)()>(dlsym(library_, "cuda_stub_number_from_0"))();
-  }
-  std::string log() const { return reinterpret_cast<const char* (*)()>(dlsym(library_, "cuda_stub_log"))(); }
-  void clear() const { reinterpret_cast<void (*)()>(dlsym(library_, "cuda_stub_clear"))(); }
-
- private:
-  void* library_;
-};
 
 // What a fresh process, with this in its environment, says when it opens device "cuda" (`index` of it).
 std::string opening(const char* variable, const char* value, const std::string& device = "cuda") {

@@ -1,0 +1,17 @@
+// What the stand-in for the driver library offers to those of other libraries, which find it by dlsym.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+extern "C" {
+
+// Writes a line of the record. What the call is to return: CUDA_STUB_FAIL says so.
+using CudaStubNote = int(const char* function, const char* arguments);
+// "m3+64": which allocation, and where in it; until the next call.
+using CudaStubMemory = const char*(const void* address);
+// How many bytes its allocation has from this address on.
+using CudaStubBytes = std::size_t(const void* address);
+// Does it, or keeps it for the graph if the stream is captured.
+using CudaStubAsk = int(const std::function<int()>& request);
+}

@@ -1,0 +1,182 @@
+// runtime/device/cublaslt.cc on the stand-ins for NVIDIA's libraries (tests/cuda_stub): what it computes and asks the
+// library for; and beside the library that NVIDIA ships, where that is installed.
+#include "runtime/device/cublaslt.h"
+
+#include <array>
+
+#include "runtime/base/error.h"
+#include "runtime/base/flags.h"
+#include "runtime/device/cublaslt_values.h"
+#include "tests/gpu/stub.h"
+#include "tests/support/catch.h"
+
+using namespace bitale;
+using namespace bitale::tests;
+
+TEST_CASE("a library that is missing or is another says so") {
+  const Stub stub(true);
+  const auto problem = [](const char* name) {
+    const char* names[] = {name};
+    return CublasLtLibrary::open(names).problem;
+  };
+  CHECK_THAT(problem("libcublasLt.so.0"),
+             contains("cuBLASLt, which multiplies matrices on GPUs, is not there: looked for " BITALE_CUDA_STUB
+                      "/libcublasLt.so.0, "));
+  CHECK_THAT(problem("libcuda.so.1"), contains("lacks cublasLtGetVersion, cublasLtGetStatusName, "));
+  CHECK(problem("libcublasLt.so.13") == "");
+}
+
+namespace {
+
+// Rows lie `gap` elements further apart than they are long, products `gap` further than they need.
+MatrixProduct described(DType dtype, bool trans_a, bool trans_b, std::array<std::int64_t, 3> mnk, std::int64_t batch,
+                        std::int64_t gap) {
+  MatrixProduct p{.dtype = dtype, .m = mnk[0], .n = mnk[1], .k = mnk[2], .batch = batch};
+  p.trans_a = trans_a;
+  p.trans_b = trans_b;
+  p.lda = (trans_a ? p.m : p.k) + gap;
+  p.ldb = (trans_b ? p.k : p.n) + gap;
+  p.ldc = p.n + gap;
+  p.batch_a = (trans_a ? p.k : p.m) * p.lda + gap;
+  p.batch_b = (trans_b ? p.n : p.k) * p.ldb + gap;
+  p.batch_c = p.m * p.ldc + gap;
+  const auto element = static_cast<int>(size_of(dtype));
+  p.align_a = p.align_b = p.align_c = element;
+  return p;
+}
+
+template <class T>
+std::vector<T> numbers(std::int64_t count, int seed) {
+  std::vector<T> out;
+  for (std::int64_t i = 0; i < count; ++i) out.push_back(static_cast<T>((i * 7 + seed) % 11 - 5));
+  return out;
+}
+
+// Whether the device's product of `asked` is that of `meant`, by its definition; what lies between the rows stays.
+template <class T>
+bool agrees(Driver& driver, const MatrixProduct& asked, const MatrixProduct& meant, bool record) {
+  const MatrixProduct& p = meant;
+  const std::vector<T> a = numbers<T>(p.batch * p.batch_a, 1), b = numbers<T>(p.batch * p.batch_b, 2);
+  std::vector<T> want(static_cast<std::size_t>(p.batch * p.batch_c), T{77}), got = want;
+  for (std::int64_t i = 0; i < p.batch; ++i)
+    for (std::int64_t m = 0; m < p.m; ++m)
+      for (std::int64_t n = 0; n < p.n; ++n) {
+        T sum = 0;
+        for (std::int64_t k = 0; k < p.k; ++k)
+          sum += a[static_cast<std::size_t>(i * p.batch_a + (p.trans_a ? k * p.lda + m : m * p.lda + k))] *
+                 b[static_cast<std::size_t>(i * p.batch_b + (p.trans_b ? n * p.ldb + k : k * p.ldb + n))];
+        want[static_cast<std::size_t>(i * p.batch_c + m * p.ldc + n)] = sum;
+      }
+  const auto shared = open_driver("cuda");
+  const DeviceMemory on_a(shared, a.size() * sizeof(T)), on_b(shared, b.size() * sizeof(T)),
+      on_c(shared, got.size() * sizeof(T));
+  driver.to_device(on_a.data(), a.data(), a.size() * sizeof(T));
+  driver.to_device(on_b.data(), b.data(), b.size() * sizeof(T));
+  driver.to_device(on_c.data(), got.data(), got.size() * sizeof(T));
+  const auto plan = driver.plan(asked);
+  if (record) driver.record();
+  driver.multiply(*plan, on_a.data(), on_b.data(), on_c.data());
+  if (record) driver.replay(*driver.recorded());
+  driver.to_host(got.data(), on_c.data(), got.size() * sizeof(T));
+  return got == want;
+}
+
+}  // namespace
+
+TEST_CASE("products of all forms are those of their definition, at once and recorded") {
+  const Stub stub(true);
+  Driver& driver = *open_driver("cuda");
+  const std::array<std::int64_t, 3> extents[] = {{1, 1, 1}, {5, 3, 7}, {1, 9, 4}, {13, 1, 2}, {6, 5, 1}, {8, 16, 8}};
+  for (const auto& mnk : extents)
+    for (const std::int64_t batch : {1, 3})
+      for (const std::int64_t gap : {0, 3})
+        for (int form = 0; form < 8; ++form) {
+          const bool record = form >= 4;
+          const MatrixProduct p = described(DType::f32, form % 2 != 0, form / 2 % 2 != 0, mnk, batch, gap);
+          MatrixProduct f64 = p;
+          f64.dtype = DType::f64;
+          f64.align_a = f64.align_b = f64.align_c = 8;
+          INFO(to_string(p) << " gap " << gap << " recorded " << record);
+          CHECK(agrees<float>(driver, p, p, record));
+          CHECK(agrees<double>(driver, f64, f64, record));
+        }
+}
+
+TEST_CASE("a description that is wrong is noticed") {
+  const Stub stub(true);
+  Driver& driver = *open_driver("cuda");
+  const MatrixProduct right = described(DType::f32, false, true, {5, 3, 7}, 3, 2);
+  REQUIRE(agrees<float>(driver, right, right, false));
+  const auto wrong = [&](const auto& change) {
+    MatrixProduct asked = right;
+    change(asked);
+    try {
+      return !agrees<float>(driver, asked, right, false);
+    } catch (const Error&) {
+      return true;
+    }
+  };
+  CHECK(wrong([](MatrixProduct& p) { ++p.lda; }));
+  CHECK(wrong([](MatrixProduct& p) { --p.ldb; }));
+  CHECK(wrong([](MatrixProduct& p) { p.ldb = p.n; }));
+  CHECK(wrong([](MatrixProduct& p) { --p.ldc; }));
+  CHECK(wrong([](MatrixProduct& p) { ++p.batch_b; }));
+  CHECK(wrong([](MatrixProduct& p) { p.trans_b = false; }));
+  CHECK(wrong([](MatrixProduct& p) { std::swap(p.m, p.n); }));
+  // The stand-in holds to what was promised of addresses; none of these begins at a multiple of 512 bytes each time.
+  CHECK(wrong([](MatrixProduct& p) { p.align_a = 1 << 20; }));
+}
+
+TEST_CASE("the library is asked once for each description") {
+  const Stub stub(true);
+  const auto driver = open_driver("cuda");
+  MatrixProduct p = described(DType::f32, false, false, {3, 4, 5}, 1, 9);
+  CHECK(driver->plan(p) == driver->plan(p));
+  CHECK(stub.count("cublasLtMatmulAlgoGetHeuristic") == 1);
+  p.tf32 = true;
+  driver->plan(p);
+  CHECK(stub.count("cublasLtMatmulAlgoGetHeuristic") == 2);
+}
+
+TEST_CASE("the library that NVIDIA ships has all functions, and takes what it is told") {
+  flags().cuda = "";
+  constexpr const char* names[] = {"libcublasLt.so.13", "libcublasLt.so.12"};
+  const CublasLtLibrary library = CublasLtLibrary::open(names);
+  if (library.path.empty()) {
+    std::printf("[SKIP] cuBLASLt not found\n");
+    return;
+  }
+  REQUIRE(library.problem == "");
+  const cublaslt::Api& api = *library.api;
+  using namespace cublaslt;
+  Operation operation = nullptr;
+  REQUIRE(api.cublasLtMatmulDescCreate(&operation, compute_tf32, type_f32) == status_success);
+  const std::int32_t transpose = transposed, products = 3;
+  CHECK(api.cublasLtMatmulDescSetAttribute(operation, operation_transpose_a, &transpose, 4) == status_success);
+  CHECK(api.cublasLtMatmulDescSetAttribute(operation, operation_transpose_b, &transpose, 4) == status_success);
+  CHECK(api.cublasLtMatmulDescSetAttribute(operation, operation_transpose_b, &transpose, 8) != status_success);
+  Layout layout = nullptr;
+  const std::int64_t between = 100;
+  REQUIRE(api.cublasLtMatrixLayoutCreate(&layout, type_f64, 5, 3, 7) == status_success);
+  CHECK(api.cublasLtMatrixLayoutSetAttribute(layout, layout_batch_count, &products, 4) == status_success);
+  CHECK(api.cublasLtMatrixLayoutSetAttribute(layout, layout_batch_stride, &between, 8) == status_success);
+  Preference preference = nullptr;
+  const std::uint64_t workspace = CublasLt::workspace_bytes;
+  const std::uint32_t alignment = 4;
+  REQUIRE(api.cublasLtMatmulPreferenceCreate(&preference) == status_success);
+  CHECK(api.cublasLtMatmulPreferenceSetAttribute(preference, preference_workspace_bytes, &workspace, 8) ==
+        status_success);
+  for (const PreferenceAttribute a :
+       {preference_alignment_a, preference_alignment_b, preference_alignment_c, preference_alignment_d})
+    CHECK(api.cublasLtMatmulPreferenceSetAttribute(preference, a, &alignment, 4) == status_success);
+  CHECK(api.cublasLtMatmulPreferenceDestroy(preference) == status_success);
+  CHECK(api.cublasLtMatrixLayoutDestroy(layout) == status_success);
+  CHECK(api.cublasLtMatmulDescDestroy(operation) == status_success);
+  try {
+    CublasLt started(library);
+    std::printf("cuBLASLt %s starts\n", library.version.c_str());
+  } catch (const Error& e) {
+    CHECK_THAT(e.what(), contains("does not start: it finds no GPU: CUBLAS_STATUS_NOT_INITIALIZED"));
+    std::printf("[SKIP] no GPU: %s\n", e.what());
+  }
+}
