@@ -39,8 +39,8 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 // What the code depends on beside the graph and the options.
-std::string target_settings(const Driver* device, Isa isa) {
-  if (device) return device_settings(*device);
+std::string target_settings(const CompileOptions& o, const Driver* device, Isa isa) {
+  if (device) return device_settings(*device, o.tf32);
   return fmt::format("isa {} generator '{}'", to_string(isa), codegen::host_generator_version());
 }
 
@@ -48,7 +48,7 @@ std::string settings_of(const CompileOptions& o, const Driver* device, Isa isa) 
   std::string algorithms;
   for (const auto& [ops, algorithm] : o.algorithms) algorithms += ops + "=" + algorithm + " ";
   return fmt::format("level {} relaxed {} algorithms '{}' {} abi {} disabled '{}' build {}", o.level, o.relaxed,
-                     algorithms, target_settings(device, isa), abi_version, flags().disable, build_id());
+                     algorithms, target_settings(o, device, isa), abi_version, flags().disable, build_id());
 }
 
 // The optimised graph, with its phases noted in the report.
@@ -123,7 +123,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
   leave_to_tuner(l.program, options.level);
   for (const kernel::Kernel& k : l.kernels) kernel::verify(k);
   dump(graph.name, "kernels", text_of(l.kernels));
-  device ? generate_for_device(l, *device, report) : generate(l, isa, is_quick(options), kernels, report);
+  device ? generate_for_device(l, *device, options.tf32, report) : generate(l, isa, is_quick(options), kernels, report);
   program::verify(l.program);
   dump(graph.name, "program", program::to_string(l.program));
   return {std::move(l.program), options.check ? step_checker(l) : nullptr};

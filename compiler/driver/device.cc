@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "compiler/codegen/cuda/emulate.h"
+#include "compiler/codegen/cuda/finish.h"
 #include "compiler/codegen/cuda/module.h"
 #include "compiler/codegen/cuda/nvrtc.h"
 #include "compiler/driver/dump.h"
@@ -16,6 +17,7 @@
 #include "runtime/base/flags.h"
 #include "runtime/base/log.h"
 #include "runtime/device/pool.h"
+#include "runtime/program/device_product.h"
 
 namespace bitale::driver {
 namespace {
@@ -26,10 +28,15 @@ using namespace program;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
+// Of a device's library.
+struct DeviceProducts {
+  bool possible = false, tf32 = false;
+};
+
 // Which kernels are launched and which finish contractions, and the contractions' functions, each once; in bodies, too.
 class Functions {
  public:
-  explicit Functions(lower::Lowered& l) : l_(l) {
+  Functions(lower::Lowered& l, const DeviceProducts& products) : l_(l), products_(products) {
     visit(l.program);
     for (LibraryStep* call : calls_) give_kernel(*call);  // whose entries are the last
   }
@@ -101,15 +108,27 @@ class Functions {
           {extent(c.operands[o].offset), epilogue.buffers[1 + 2 * o].storage, c.operands[o].written});
     form.epilogue = epilogue.name;
     form.extents = static_cast<int>(c.whole.extents.size());
-    c.whole.entry = entry(std::move(form), step);
+    c.whole.entry = entry(form, step);
+    give_product(part, step, c, std::move(form));
+  }
+
+  // Where a library may multiply, and what then follows.
+  void give_product(const Program& part, const Step& step, ContractionStep& c, Contraction form) {
+    const bool possible = products_.possible && may_be_device_product(part, c);
+    c.candidate = possible ? ContractionCandidate::cublaslt : ContractionCandidate::generated;
+    if (!possible) return;
+    c.whole.tf32 = products_.tf32 && c.dtype == DType::f32;
+    if (codegen::cuda::stores_only(l_.kernels[at(c.epilogue)])) return;
+    form.finish = true;
+    c.whole.finish = entry(std::move(form), step);
   }
 
   // Equal texts are one function.
   int entry(Contraction form, const Step& step) {
-    const std::string structure = codegen::cuda::print(form);
+    const std::string structure = form.finish ? codegen::cuda::print_finish(form) : codegen::cuda::print(form);
     const auto [found, fresh] = entries_.try_emplace(structure, static_cast<int>(l_.program.entries.size()));
     if (!fresh) return found->second;
-    form.name = fmt::format("contraction_{}", contractions_.size());
+    form.name = fmt::format("{}_{}", form.finish ? "finish" : "contraction", named_[form.finish]++);
     std::string comment = step.label;
     for (const SourceLine& line : step.origins) comment += "  " + to_string(line);
     form.comments.push_back(std::move(comment));
@@ -134,6 +153,8 @@ class Functions {
   }
 
   lower::Lowered& l_;
+  const DeviceProducts products_;
+  int named_[2] = {};                // contractions, and functions that finish
   std::vector<LibraryStep*> calls_;  // of the program and the copies of its bodies
   std::vector<codegen::cuda::LibraryKernel> library_;
   std::set<std::string> on_host_;
@@ -179,15 +200,16 @@ Blob compiled(const codegen::cuda::Modules& printed, const Driver& driver) {
 
 }  // namespace
 
-std::string device_settings(const Driver& driver) {
-  if (is_emulated(driver))
-    return fmt::format("emulated by {} ordered {}", codegen::cuda::host_compiler(), flags().ordered);
-  return fmt::format("{} nvrtc {} ordered {}", driver.target(), codegen::cuda::Nvrtc::get().version(), flags().ordered);
+std::string device_settings(const Driver& driver, bool tf32) {
+  const std::string compiler =
+      is_emulated(driver) ? codegen::cuda::host_compiler() : "nvrtc " + codegen::cuda::Nvrtc::get().version();
+  return fmt::format("{} by {} ordered {} products {} tf32 {}", driver.target(), compiler, flags().ordered,
+                     driver.may_multiply(), tf32);
 }
 
-void generate_for_device(lower::Lowered& l, const Driver& driver, CompileReport& report) {
+void generate_for_device(lower::Lowered& l, const Driver& driver, bool tf32, CompileReport& report) {
   const Clock printing;
-  const Functions functions(l);
+  const Functions functions(l, {driver.may_multiply(), tf32});
   codegen::cuda::Modules printed = codegen::cuda::print_modules(functions.parts(), available_cpus());
   std::string text;
   for (const codegen::cuda::Module& m : printed.modules) text += m.text + "\n";
@@ -204,7 +226,7 @@ void generate_for_device(lower::Lowered& l, const Driver& driver, CompileReport&
 }
 
 std::string cuda_text(lower::Lowered& l) {
-  return codegen::cuda::print_modules(Functions(l).parts(), 1).modules[0].text;
+  return codegen::cuda::print_modules(Functions(l, {true, false}).parts(), 1).modules[0].text;
 }
 
 }  // namespace bitale::driver

@@ -11,13 +11,14 @@
 namespace bitale::driver {
 
 // What code for the device depends on beside the program: a part of cache keys.
-std::string device_settings(const Driver& driver);
+std::string device_settings(const Driver& driver, bool tf32);
 
-// Afterwards contractions name the functions that run them whole, the program has their entries behind those of its
-// kernels, and a module for the driver's target.
-void generate_for_device(lower::Lowered& lowered, const Driver& driver, CompileReport& report);
+// Afterwards contractions name the functions that run them whole, and those that finish the products of the device's
+// library (in TF32, if that is allowed), the program has their entries behind those of its kernels, and modules for the
+// driver's target.
+void generate_for_device(lower::Lowered& lowered, const Driver& driver, bool tf32, CompileReport& report);
 
-// The module's text.
+// The text of the one module that a GPU would run.
 std::string cuda_text(lower::Lowered& lowered);
 
 }  // namespace bitale::driver

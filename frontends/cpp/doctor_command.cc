@@ -16,6 +16,7 @@
 #include "runtime/base/sanitizers.h"
 #include "runtime/base/version.h"
 #include "runtime/device/cpu.h"
+#include "runtime/device/cublaslt.h"
 #include "runtime/device/driver.h"
 #include "runtime/device/pool.h"
 #include "runtime/library/library.h"
@@ -99,6 +100,11 @@ void print_devices() {
   device("its compiler", found_or_why([] {
            const codegen::cuda::Nvrtc& nvrtc = codegen::cuda::Nvrtc::get();
            return fmt::format("NVRTC {}, {}", nvrtc.version(), nvrtc.path());
+         }));
+  device("its products", found_or_why([] {
+           const CublasLtLibrary& library = CublasLtLibrary::get();
+           if (!library.problem.empty()) throw Error(library.problem);
+           return fmt::format("cuBLASLt {}, {}", library.version, library.path);
          }));
   device("emulated", found_or_why([] { return codegen::cuda::host_compiler(); }));
 }

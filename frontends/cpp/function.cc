@@ -126,6 +126,7 @@ driver::CompileOptions compile_options(const FunctionOptions& o) {
   if (o.threads < 0)
     throw Error(o.name + ": the number of threads must not be negative, got " + std::to_string(o.threads));
   driver::CompileOptions options{o.level, o.device, o.isa, o.relaxed, o.cache, o.check};
+  options.tf32 = o.tf32;
   if (o.conv != ConvAlgorithm::automatic) options.algorithms["conv"] = to_string(o.conv);
   return options;
 }

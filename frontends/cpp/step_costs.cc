@@ -2,6 +2,7 @@
 #include <set>
 
 #include "frontends/cpp/function_state.h"
+#include "runtime/program/device_product.h"
 #include "runtime/program/extents.h"
 #include "runtime/program/groups.h"
 #include "runtime/program/placement.h"
@@ -28,6 +29,7 @@ class Costs {
       } else {
         rows.push_back({s.label, times, launches_of(s), bytes_of(p, groups, s, extents),
                         s.flops < 0 ? 0 : static_cast<double>(extents[at(s.flops)]), on_host(s)});
+        by_library(s, extents, rows.back());
       }
     }
   }
@@ -44,6 +46,15 @@ class Costs {
     for (const Blob& b : outermost_.blobs)
       if (entry >= 0 && !b.launches.empty()) return static_cast<int>(b.launches[at(entry)].size());
     return 1;
+  }
+
+  // A product by the device's library is a launch of its own, and goes to memory and back unless it is the result.
+  void by_library(const Step& s, const std::vector<std::int64_t>& extents, StepCost& cost) const {
+    const auto* c = std::get_if<ContractionStep>(&s.node);
+    const auto product = c ? device_product(*c, extents) : std::nullopt;
+    if (!product) return;
+    cost.launches = product->direct ? 1 : 2;
+    cost.bytes += 2 * static_cast<double>(product->workspace_bytes);
   }
 
   static bool on_host(const Step& s) {

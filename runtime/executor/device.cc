@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
+#include "runtime/executor/report.h"
 
 namespace bitale::executor {
 
@@ -68,6 +69,15 @@ bool checks_on_device(const Program& program) {
   return any_call(program, [](const LibraryStep& l) { return l.entry >= 0 && l.function == "checked_rows"; });
 }
 
+namespace {
+
+void* element_of(void* memory, const Tables& tables, int offset, DType dtype) {
+  const std::int64_t elements = offset < 0 ? 0 : tables.extents[at(offset)];
+  return static_cast<std::uint8_t*>(memory) + elements * static_cast<std::int64_t>(size_of(dtype));
+}
+
+}  // namespace
+
 void DeviceWalker::launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const {
   const auto& launches = code_.launches[at(entry)];
   for (std::size_t i = 0; i < launches.size(); ++i)
@@ -83,16 +93,36 @@ void DeviceWalker::kernel(const Scope& scope, const StepLayout& s, const KernelS
   launch(k.entry, parameters, extents);
 }
 
-void DeviceWalker::contraction(const Scope& scope, const StepLayout& s, const StepFacts&, int, int) {
+// By one function, or by the library and then, unless it wrote the result itself, one that finishes its product.
+void DeviceWalker::contraction(const Scope& scope, const StepLayout& s, const StepFacts& facts, int, int) {
   const auto& c = std::get<ContractionStep>(s.step->node);
-  std::vector<void*> buffers{scope.tables.pointer(scope.layout, c.a), scope.tables.pointer(scope.layout, c.b)};
+  std::vector<void*> buffers;
   for (const ContractionOperand& o : c.operands) buffers.push_back(scope.tables.pointer(scope.layout, o.buffer));
+  if (facts.product) {
+    void* const to = facts.product_is_direct ? element_of(buffers[0], scope.tables, c.operands[0].offset, c.dtype)
+                                             : scope.tables.pointer(scope.layout, c.workspace);
+    multiply(scope, s, c, facts, to);
+    if (facts.product_is_direct) return;
+    buffers.insert(buffers.begin(), to);
+  } else {
+    buffers.insert(buffers.begin(), {scope.tables.pointer(scope.layout, c.a), scope.tables.pointer(scope.layout, c.b)});
+  }
   std::vector<std::int64_t> extents;
   for (const int slot : c.whole.extents) extents.push_back(scope.tables.extents[at(slot)]);
   std::vector<void*> parameters;
   for (void*& b : buffers) parameters.push_back(&b);
   for (std::int64_t& e : extents) parameters.push_back(&e);
-  launch(c.whole.entry, parameters, extents);
+  launch(facts.product ? c.whole.finish : c.whole.entry, parameters, extents);
+}
+
+void DeviceWalker::multiply(const Scope& scope, const StepLayout& s, const ContractionStep& c, const StepFacts& facts,
+                            void* to) const try {
+  const auto operand = [&](int buffer, int offset) {
+    return element_of(scope.tables.pointer(scope.layout, buffer), scope.tables, offset, c.dtype);
+  };
+  code_.driver->multiply(*facts.product, operand(c.a, c.a_offset), operand(c.b, c.b_offset), to);
+} catch (const Error& e) {
+  throw Error(about(*s.step, e.what()));
 }
 
 void DeviceWalker::library(const Scope& scope, const StepLayout& s, const LibraryStep& l, int, int) {
@@ -238,9 +268,10 @@ double requests_of(const Layout& layout, const Tables& tables) {
   double requests = 0;
   for (const StepLayout& s : layout.steps) {
     const auto* loop = std::get_if<LoopStep>(&s.step->node);
-    if (std::holds_alternative<KernelStep>(s.step->node) || std::holds_alternative<ContractionStep>(s.step->node) ||
-        std::holds_alternative<CopyStep>(s.step->node)) {
+    if (std::holds_alternative<KernelStep>(s.step->node) || std::holds_alternative<CopyStep>(s.step->node)) {
       ++requests;
+    } else if (std::holds_alternative<ContractionStep>(s.step->node)) {
+      requests += 2;  // a product and what finishes it
     } else if (const auto* call = std::get_if<LibraryStep>(&s.step->node); call && call->entry >= 0) {
       requests += 2;
     } else if (loop && loop->until < 0 && loop->first < 0 && loop->ended < 0 && loop->trips_taken < 0) {

@@ -46,6 +46,8 @@ class DeviceWalker final : public Walker {
 
  private:
   void launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const;
+  void multiply(const Scope& scope, const StepLayout& step, const program::ContractionStep& c, const StepFacts& facts,
+                void* to) const;
   void library_on_host(const Scope& scope, const StepLayout& step, const program::LibraryStep& s);
 
   const DeviceCode& code_;

@@ -13,6 +13,7 @@
 #include "runtime/device/pool.h"
 #include "runtime/executor/call_memory.h"
 #include "runtime/executor/device.h"
+#include "runtime/executor/products.h"
 #include "runtime/executor/report.h"
 #include "runtime/executor/tune.h"
 #include "runtime/executor/walk.h"
@@ -171,7 +172,10 @@ std::shared_ptr<const Prepared> Runnable::State::prepare(std::vector<std::int64_
     return found->prepared;
   }
   auto prepared = std::make_shared<Prepared>(layout, place(*program, std::move(extents), threads));
-  if (!device) tune(layout, functions, target, prepared, *records, choices);
+  if (device)
+    plan_products(layout, *device->driver, *prepared);
+  else
+    tune(layout, functions, target, prepared, *records, choices);
   remembered.push_front({prepared, {}});
   if (remembered.size() > remembered_placements) remembered.pop_back();
   return prepared;

@@ -29,9 +29,11 @@ struct StepFacts {
   program::ContractionBlocking blocking;      // of a contraction
   std::optional<program::MatrixForm> matrix;  // of a contraction that OpenBLAS runs
   library::LibraryFn matrix_function = nullptr;
-  int kept[2] = {-1, -1};        // of a contraction: the numbers of its kept packs, by Side
-  int loop_packs[2] = {-1, -1};  // in the body of a loop: the numbers of its packs in Facts, by Side
-  std::vector<StepFacts> inner;  // of a blocked step
+  std::shared_ptr<const Driver::Product> product;  // of a contraction that the device's library does
+  bool product_is_direct = false;                  // it writes to the step's operand, not to its workspace
+  int kept[2] = {-1, -1};                          // of a contraction: the numbers of its kept packs, by Side
+  int loop_packs[2] = {-1, -1};                    // in the body of a loop: the numbers of its packs in Facts, by Side
+  std::vector<StepFacts> inner;                    // of a blocked step
 };
 
 // The pack of an operand that is the same in all iterations of a loop: made when the loop begins.

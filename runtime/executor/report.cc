@@ -35,12 +35,13 @@ std::string reason(const Failure& f) {
 
 }  // namespace
 
-std::string failure_text(const Failure& f) {
-  const program::Step& step = *f.step->step;
+std::string about(const program::Step& step, const std::string& what) {
   std::string lines;
   for (const SourceLine& line : step.origins) lines += (lines.empty() ? ", computed at " : ", ") + to_string(line);
-  return fmt::format("{}: {}{}", step.label.empty() ? "a step" : step.label, reason(f), lines);
+  return fmt::format("{}: {}{}", step.label.empty() ? "a step" : step.label, what, lines);
 }
+
+std::string failure_text(const Failure& f) { return about(*f.step->step, reason(f)); }
 
 void no_memory(const program::Program& program, const std::string& what, const char* why) {
   throw Error(fmt::format("program '{}' has no memory for {}: {}", program.name, what, why));

@@ -11,6 +11,9 @@ namespace bitale::executor {
 // A sentence that names the step, what was found, and the user's lines.
 std::string failure_text(const Failure& failure);
 
+// What is said of a step, with its label and the user's lines.
+std::string about(const program::Step& step, const std::string& what);
+
 // What could not be had, of what, and why.
 [[noreturn]] void no_memory(const program::Program& program, const std::string& what, const char* why);
 

@@ -49,10 +49,11 @@ struct ContractionOperand {
   bool written = false;  // by the epilogue
 };
 
-// What runs a contraction. OpenBLAS can where the operands are plain matrices (runtime/program/matrix_form.h);
-// elsewhere it is the generated code whatever is asked for. tuned: the one that was measured to be faster for the
-// extents at hand (runtime/executor/tune.h).
-enum class ContractionCandidate : std::uint8_t { generated, openblas, tuned };
+// What runs a contraction. Libraries can where the operands are plain matrices (runtime/program/matrix_form.h);
+// elsewhere it is the generated code whatever is asked for. On the CPU: openblas; tuned: the one that was measured to
+// be faster for the extents at hand (runtime/executor/tune.h). On a device: cublaslt, where there is work enough for it
+// (runtime/program/device_product.h).
+enum class ContractionCandidate : std::uint8_t { generated, openblas, tuned, cublaslt };
 
 // The tile that the micro-kernel was generated for.
 struct ContractionTile {
@@ -62,9 +63,15 @@ struct ContractionTile {
 
 // On a device one function does it all: an entry of its module, whose parameters are a, b, the operands and these
 // slots. No workspace and no leaves are used then.
+//
+// Where cuBLASLt multiplies, its product goes to the workspace, one dense matrix behind the other, and entry `finish`
+// hands every element to the epilogue; its parameters are the product, the operands and the same slots. -1: the
+// epilogue stores the elements as they are, to the only operand, and the product goes straight there.
 struct WholeContraction {
   int entry = -1;
   std::vector<int> extents;
+  int finish = -1;
+  bool tf32 = false;  // operands of the library's products may be rounded to TF32
 };
 
 struct ContractionStep {

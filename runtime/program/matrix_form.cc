@@ -14,38 +14,6 @@ constexpr std::int64_t most_columns = 4096;                 // of a call
 constexpr std::int64_t most_bytes = std::int64_t{4} << 20;  // of a call's result, if that leaves many rows
 constexpr std::int64_t least_rows = 64;
 
-// A group of dims as one dim with these strides in A and B; `plain` is false if it is none.
-struct Flat {
-  std::int64_t extent = 1, a = 0, b = 0;
-  bool plain = true;
-};
-
-Flat flat(const std::vector<ContractionDim>& dims, std::span<const std::int64_t> extents) {
-  const auto value = [&](int slot) { return slot < 0 ? 0 : extents[static_cast<std::size_t>(slot)]; };
-  Flat f;
-  for (auto d = dims.rbegin(); d != dims.rend(); ++d) {  // innermost first
-    const std::int64_t extent = value(d->extent), a = value(d->a), b = value(d->b);
-    if (extent == 1) continue;
-    if (f.extent == 1) {
-      f.a = a;
-      f.b = b;
-    } else {
-      f.plain = f.plain && a == f.a * f.extent && b == f.b * f.extent;
-    }
-    f.extent *= extent;
-  }
-  return f;
-}
-
-// Whether a matrix with these extents and strides has rows that are contiguous and `ld` apart.
-bool by_rows(std::int64_t rows, std::int64_t row_stride, std::int64_t columns, std::int64_t column_stride,
-             std::int64_t& ld) {
-  if (columns > 1 && column_stride != 1) return false;
-  if (rows > 1 && row_stride < columns) return false;
-  ld = rows > 1 ? row_stride : columns;
-  return ld <= INT_MAX;
-}
-
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b * b; }
 
 void size_workspace(MatrixForm& form, std::int64_t m, std::int64_t n, const ContractionStep& step) {
@@ -62,30 +30,74 @@ void size_workspace(MatrixForm& form, std::int64_t m, std::int64_t n, const Cont
 
 }  // namespace
 
-std::optional<MatrixForm> matrix_form(const ContractionStep& step, std::span<const std::int64_t> extents) {
+std::optional<std::int64_t> flat_stride(const std::vector<ContractionDim>& dims, std::span<const std::int64_t> extents,
+                                        const std::function<int(const ContractionDim&)>& slot_of) {
+  const auto value = [&](int slot) { return slot < 0 ? 0 : extents[static_cast<std::size_t>(slot)]; };
+  std::int64_t count = 1, stride = 0;
+  for (auto d = dims.rbegin(); d != dims.rend(); ++d) {  // innermost first
+    const std::int64_t extent = value(d->extent), own = value(slot_of(*d));
+    if (extent == 1) continue;
+    if (count == 1)
+      stride = own;
+    else if (own != stride * count)
+      return std::nullopt;
+    count *= extent;
+  }
+  return stride;
+}
+
+std::optional<std::int64_t> leading_dimension(std::int64_t rows, std::int64_t row_stride, std::int64_t columns,
+                                              std::int64_t column_stride) {
+  if (columns > 1 && column_stride != 1) return std::nullopt;
+  if (rows > 1 && row_stride < columns) return std::nullopt;
+  const std::int64_t ld = rows > 1 ? row_stride : columns;
+  if (ld > INT_MAX) return std::nullopt;
+  return ld;
+}
+
+std::optional<PlainMatrices> plain_matrices(const ContractionStep& step, std::span<const std::int64_t> extents) {
   if (step.accumulating || step.sliced || (step.dtype != DType::f32 && step.dtype != DType::f64)) return std::nullopt;
   for (const auto* group : {&step.batch, &step.m, &step.n, &step.k}) {
     const std::int64_t count = flattened(*group, extents);
     if (count < 1 || count > INT_MAX) return std::nullopt;
   }
-  const Flat m = flat(step.m, extents), n = flat(step.n, extents), k = flat(step.k, extents);
-  if (!m.plain || !n.plain || !k.plain) return std::nullopt;
-  MatrixForm form;
-  form.trans_a = !by_rows(m.extent, m.a, k.extent, k.a, form.lda);
-  if (form.trans_a && !by_rows(k.extent, k.a, m.extent, m.a, form.lda)) return std::nullopt;
-  form.trans_b = !by_rows(k.extent, k.b, n.extent, n.b, form.ldb);
-  if (form.trans_b && !by_rows(n.extent, n.b, k.extent, k.b, form.ldb)) return std::nullopt;
-  size_workspace(form, m.extent, n.extent, step);
+  const auto of_a = [](const ContractionDim& d) { return d.a; };
+  const auto of_b = [](const ContractionDim& d) { return d.b; };
+  const auto m_a = flat_stride(step.m, extents, of_a), k_a = flat_stride(step.k, extents, of_a);
+  const auto k_b = flat_stride(step.k, extents, of_b), n_b = flat_stride(step.n, extents, of_b);
+  if (!m_a || !k_a || !k_b || !n_b) return std::nullopt;
+  const std::int64_t m = flattened(step.m, extents), n = flattened(step.n, extents), k = flattened(step.k, extents);
+  PlainMatrices plain;
+  auto ld = leading_dimension(m, *m_a, k, *k_a);
+  plain.trans_a = !ld;
+  if (!ld) ld = leading_dimension(k, *k_a, m, *m_a);
+  if (!ld) return std::nullopt;
+  plain.lda = *ld;
+  ld = leading_dimension(k, *k_b, n, *n_b);
+  plain.trans_b = !ld;
+  if (!ld) ld = leading_dimension(n, *n_b, k, *k_b);
+  if (!ld) return std::nullopt;
+  plain.ldb = *ld;
+  return plain;
+}
+
+std::optional<MatrixForm> matrix_form(const ContractionStep& step, std::span<const std::int64_t> extents) {
+  const auto plain = plain_matrices(step, extents);
+  if (!plain) return std::nullopt;
+  MatrixForm form{*plain};
+  size_workspace(form, flattened(step.m, extents), flattened(step.n, extents), step);
   return form;
 }
 
 ContractionCandidate candidate_of(const ContractionStep& step) {
   const std::string& asked = flags().contraction;
+  const bool on_device = step.whole.entry >= 0;
   if (asked.empty()) return step.candidate;
   if (asked == "generated") return ContractionCandidate::generated;
-  if (asked == "openblas") return ContractionCandidate::openblas;
-  if (asked == "tuned") return ContractionCandidate::tuned;
-  throw Error("BITALE_CONTRACTION is '" + asked + "', expected generated, openblas or tuned");
+  if (asked == "openblas") return on_device ? step.candidate : ContractionCandidate::openblas;
+  if (asked == "tuned") return on_device ? step.candidate : ContractionCandidate::tuned;
+  if (asked == "cublaslt") return step.candidate;  // where a device has it: device_product()
+  throw Error("BITALE_CONTRACTION is '" + asked + "', expected generated, openblas, tuned or cublaslt");
 }
 
 }  // namespace bitale::program

@@ -11,6 +11,7 @@
 #include "runtime/memory/array.h"
 #include "runtime/program/carries.h"
 #include "runtime/program/contraction_workspace.h"
+#include "runtime/program/device_product.h"
 #include "runtime/program/extents.h"
 #include "runtime/program/fit.h"
 #include "runtime/program/groups.h"
@@ -131,11 +132,15 @@ class Placer {
       check_reach(c, label, c.operands[i].buffer, c.operands[i].offset, static_cast<int>(i));
   }
 
-  // The workspace of a contraction is as large as its plan says.
+  // The workspace of a contraction is as large as its plan says; on a device, as the product of its library.
   void contractions(const Step& step, int threads, int shares = 1) {
     if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
       check_reach(*c, step.label);
-      if (c->whole.entry >= 0) return;
+      if (c->whole.entry >= 0) {
+        if (const auto p = device_product(*c, out_.extents))
+          out_.bytes[at(c->workspace)] = std::max(out_.bytes[at(c->workspace)], p->workspace_bytes);
+        return;
+      }
       std::int64_t& bytes = out_.bytes[at(c->workspace)];
       bytes = std::max(bytes, plan_contraction(*c, out_.extents, threads, shares).workspace_bytes);
       if (candidate_of(*c) != ContractionCandidate::generated)

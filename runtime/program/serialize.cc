@@ -113,7 +113,7 @@ void transfer(A& a, BindingKind& v) {
 }
 template <class A>
 void transfer(A& a, ContractionCandidate& v) {
-  transfer_enum(a, v, ContractionCandidate::tuned);
+  transfer_enum(a, v, ContractionCandidate::cublaslt);
 }
 
 template <class A>
@@ -245,7 +245,7 @@ void transfer(A& a, ContractionTile& v) {
 }
 template <class A>
 void transfer(A& a, WholeContraction& v) {
-  all(a, v.entry, v.extents);
+  all(a, v.entry, v.extents, v.finish, v.tf32);
 }
 template <class A>
 void transfer(A& a, ContractionStep& v) {

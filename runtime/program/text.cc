@@ -172,6 +172,10 @@ class Printer {
     for (const ContractionOperand& o : s.operands)
       line("operand {}{} + {}, {}", o.written ? "out " : "", name(o.buffer), slot_name(o.offset),
            o.unit ? "by columns" : "by rows");
+    if (s.candidate == ContractionCandidate::cublaslt)
+      line("by cuBLASLt{} where the operands are plain matrices of enough work, {}", s.whole.tf32 ? " in TF32" : "",
+           s.whole.finish < 0 ? "straight to its operand"
+                              : "finished by " + entry(s.whole.finish) + " in workspace " + name(s.workspace));
     if (s.whole.entry >= 0)
       line("by {}", entry(s.whole.entry));
     else

@@ -369,6 +369,24 @@ class Verifier {
     require(why.empty(), "step '{}' keeps the pack of {}, but {}", label_, name(b), why);
   }
 
+  // A library that writes straight to an operand writes what is summed, and nothing else is written.
+  void candidate(const ContractionStep& s) const {
+    const bool on_device = is_for_device(*place_.outermost);
+    require(s.candidate <= ContractionCandidate::cublaslt, "step '{}' has no candidate {}", label_,
+            static_cast<int>(s.candidate));
+    require(
+        s.candidate == ContractionCandidate::generated || (s.candidate == ContractionCandidate::cublaslt) == on_device,
+        "contraction '{}' is of a library that is not {}", label_, on_device ? "a device's" : "the CPU's");
+    if (s.candidate != ContractionCandidate::cublaslt) {
+      require(s.whole.finish < 0, "what finishes contraction '{}' has no product", label_);
+      return;
+    }
+    require(!s.accumulating && !s.sliced, "{} contraction '{}' is of a library", s.sliced ? "sliced" : "accumulating", label_);
+    require(s.whole.finish >= 0 || (s.operands.size() == 1 && s.operands[0].written &&
+                                    p_.buffers[at(s.operands[0].buffer)].storage == s.dtype),
+            "nothing finishes the product of contraction '{}'", label_);
+  }
+
   void rule(const ContractionStep& s) {
     require(valid(s.dtype) && is_floating(s.dtype), "contraction '{}' is not in floating point", label_);
     for (const auto* group : {&s.batch, &s.m, &s.n, &s.k})
@@ -393,8 +411,7 @@ class Verifier {
       offset(o.offset);
       o.written ? writes(o.buffer, "an operand") : reads(o.buffer, "an operand");
     }
-    require(s.candidate <= ContractionCandidate::tuned, "step '{}' has no candidate {}", label_,
-            static_cast<int>(s.candidate));
+    candidate(s);
     if (s.sliced) slices(s);
     entry(s.epilogue, "the epilogue");
     buffer(s.workspace, "the workspace");
@@ -407,6 +424,10 @@ class Verifier {
       entry(s.whole.entry, "the function");
       for (const int slot : s.whole.extents) this->slot(slot, "an extent of a contraction");
       check_launches(*place_.outermost, s.whole.entry, s.whole.extents.size(), label_);
+      if (s.whole.finish >= 0) {
+        entry(s.whole.finish, "what finishes the product");
+        check_launches(*place_.outermost, s.whole.finish, s.whole.extents.size(), label_);
+      }
       return;
     }
     entry(s.tile.micro, "the micro-kernel");

@@ -90,7 +90,10 @@ Program program_of_a_device() {
   Program p = program_of_everything();
   p.blobs = {{"sm_90", {1, 2, 3, 4}, {0, 3}, {{{"f", 0, 256, 256, {{2, -1}}}}, {{"g", 1, 32, 1, {{0, 0}}}}}}};
   for (Step& s : p.steps) {
-    if (auto* c = std::get_if<ContractionStep>(&s.node)) c->whole = {1, {0, 1}};
+    if (auto* c = std::get_if<ContractionStep>(&s.node)) {
+      c->candidate = ContractionCandidate::cublaslt;
+      c->whole = {1, {0, 1}, 0, true};
+    }
     if (auto* l = std::get_if<LibraryStep>(&s.node)) l->entry = 1;
   }
   return p;

@@ -30,6 +30,7 @@ struct Contraction {
   std::vector<Operand> operands;
   std::string epilogue;  // the function's name; nothing if the contraction has no elements to finish
   int extents = 0;       // number of arguments
+  bool finish = false;   // only finishes a library's product: see finish.h
 };
 
 inline constexpr int contraction_threads = 256;

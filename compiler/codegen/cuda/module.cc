@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/codegen/cuda/finish.h"
 #include "compiler/codegen/cuda/prelude.h"
 #include "compiler/codegen/cuda/print.h"
 #include "runtime/base/error.h"
@@ -25,6 +26,7 @@ Launch launch_of(const Contraction& c) {
   std::vector<kernel::Extent> extents;
   for (const auto* dims : {&c.batch, &c.m, &c.n})
     for (const Contraction::Dim& d : *dims) extents.push_back(d.extent);
+  if (c.finish) return {c.name, 0, finish_threads, finish_threads, work_of(extents)};
   return {c.name, 0, contraction_threads, contraction_tile * contraction_tile, work_of(extents)};
 }
 
@@ -50,7 +52,7 @@ std::vector<Entry> entries_of(const ModuleParts& parts) {
     const auto epilogue = std::find_if(parts.epilogues.begin(), parts.epilogues.end(),
                                        [&](const kernel::Kernel* k) { return k->name == c.epilogue; });
     BITALE_ASSERT(epilogue != parts.epilogues.end(), c.epilogue);
-    entries.push_back({print(c), {launch_of(c)}, *epilogue});
+    entries.push_back({c.finish ? print_finish(c) : print(c), {launch_of(c)}, *epilogue});
   }
   for (const LibraryKernel& l : parts.library) entries.push_back({l.text, l.launches});
   return entries;

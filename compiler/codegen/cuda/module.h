@@ -15,7 +15,7 @@ namespace bitale::codegen::cuda {
 struct ModuleParts {
   std::vector<const kernel::Kernel*> kernels;  // by entry; null: not launched
   std::vector<const kernel::Kernel*> epilogues;
-  std::vector<Contraction> contractions;  // of the entries behind those of the kernels
+  std::vector<Contraction> contractions;  // of the entries behind those of the kernels; those that finish, too
   std::vector<LibraryKernel> library;     // of those behind them
 };
 

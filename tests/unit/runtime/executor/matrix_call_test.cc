@@ -103,9 +103,12 @@ TEST_CASE("the step's candidate runs, unless the flag names another") {
   CHECK_FALSE(runs_generated(ContractionCandidate::generated));
   flags().contraction = "generated";
   CHECK(runs_generated(ContractionCandidate::openblas));
+  flags().contraction = "cublaslt";  // a device's
+  CHECK_FALSE(runs_generated(ContractionCandidate::openblas));
+  CHECK(runs_generated(ContractionCandidate::generated));
   flags().contraction = "mkl";
   CHECK_THROWS_WITH(runs_generated(ContractionCandidate::generated),
-                    "BITALE_CONTRACTION is 'mkl', expected generated, openblas or tuned");
+                    "BITALE_CONTRACTION is 'mkl', expected generated, openblas, tuned or cublaslt");
   flags().contraction.clear();
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/base/error.h"
 #include "runtime/program/program.h"
 #include "tests/support/catch.h"
+#include "tests/support/program_of_everything.h"
 #include "tests/unit/runtime/program/make.h"
 
 using namespace bitale;
@@ -117,6 +118,41 @@ TEST_CASE("a device's code has images, and launches that steps can make") {
   Chain c;
   c.m.p.blobs.push_back({"sm_90", {1}, {0}, {{}, {}}});
   fails(c.m, "the code for sm_90 has 2 entries, expected 1");
+}
+
+TEST_CASE("a library that multiplies is the device's, and something finishes its product") {
+  const auto with = [](bool on_device, const auto& change) {
+    Make m("product");
+    m.p = on_device ? program_of_a_device() : program_of_everything();
+    for (Step& s : m.p.steps)
+      if (auto* c = std::get_if<ContractionStep>(&s.node)) change(*c);
+    return m;
+  };
+  REQUIRE_NOTHROW(verify(with(true, [](ContractionStep&) {}).p));
+  REQUIRE_NOTHROW(verify(with(true, [](ContractionStep& c) { c.whole.finish = -1; }).p));
+  fails(with(true, [](ContractionStep& c) { c.whole.finish = 9; }),
+        "what finishes the product of step 'contraction' is entry 9, which does not exist");
+  fails(with(true, [](ContractionStep& c) { c.candidate = ContractionCandidate::openblas; }),
+        "contraction 'contraction' is of a library that is not a device's");
+  fails(with(true, [](ContractionStep& c) { c.candidate = ContractionCandidate::generated; }),
+        "what finishes contraction 'contraction' has no product");
+  fails(with(true, [](ContractionStep& c) { c.accumulating = true; }), "accumulating contraction 'contraction' is of");
+  fails(with(true, [](ContractionStep& c) { c.sliced = true; }), "sliced contraction 'contraction' is of");
+  const auto straight = [&](const auto& change) {
+    return with(true, [&](ContractionStep& c) {
+      c.whole.finish = -1;
+      change(c);
+    });
+  };
+  fails(straight([](ContractionStep& c) { c.dtype = DType::f64; }), "has another dtype");
+  fails(straight([](ContractionStep& c) {
+          c.operands.insert(c.operands.begin(), {c.a, -1, true, false});
+          for (auto* group : {&c.m, &c.n, &c.k})
+            for (ContractionDim& d : *group) d.operands.push_back(-1);
+        }),
+        "nothing finishes the product of contraction 'contraction'");
+  fails(with(false, [](ContractionStep& c) { c.candidate = ContractionCandidate::cublaslt; }),
+        "contraction 'contraction' is of a library that is not the CPU's");
 }
 
 TEST_CASE("loops bind both sides, and sizes do not change with the iteration") {

@@ -1,0 +1,19 @@
+// What follows where a library multiplied (runtime/program/device_product.h): the product lies in memory, one dense
+// matrix behind the other, and a kernel hands each of its elements to the epilogue of the contraction.
+#pragma once
+
+#include <string>
+
+#include "compiler/codegen/cuda/contraction.h"
+
+namespace bitale::codegen::cuda {
+
+inline constexpr int finish_threads = 256;  // each an element
+
+// Parameters: the product, the operands, then the extents, as the contraction's own function has them.
+std::string print_finish(const Contraction& contraction);
+
+// Whether an epilogue only stores the elements as they are: then a library may as well.
+bool stores_only(const kernel::Kernel& epilogue);
+
+}  // namespace bitale::codegen::cuda

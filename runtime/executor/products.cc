@@ -1,0 +1,69 @@
+#include "runtime/executor/products.h"
+
+#include <numeric>
+
+#include "runtime/program/device_product.h"
+
+namespace bitale::executor {
+
+using namespace program;
+
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+// What the address of an operand is a multiple of. Memory of a device begins at multiples of 256, buffers in the arena
+// at multiples of 64; what the body of a loop has from outside may be a row of a sequence, at a multiple of its size.
+class Alignment {
+ public:
+  Alignment(const Layout& layout, const Placement& placement, bool body, DType dtype)
+      : layout_(layout), placement_(placement), body_(body), element_(static_cast<std::int64_t>(size_of(dtype))) {}
+
+  // `between`: elements between two products of the batch; 0: there is one.
+  int of(int buffer, int offset_slot, std::int64_t between) const {
+    const Role role = layout_.groups.role[at(buffer)];
+    const bool own = role == Role::temporary || role == Role::workspace || role == Role::constant;
+    std::int64_t bytes = body_ && !own ? std::gcd(std::int64_t{64}, placement_.bytes[at(buffer)]) : 64;
+    if (offset_slot >= 0) {
+      const bool moves = layout_.varying.iteration[at(offset_slot)];
+      bytes = std::gcd(bytes, element_ * (moves ? 1 : placement_.extents[at(offset_slot)]));
+    }
+    return static_cast<int>(std::gcd(bytes, between * element_));
+  }
+
+ private:
+  const Layout& layout_;
+  const Placement& placement_;
+  const bool body_;
+  const std::int64_t element_;
+};
+
+void plan(const ContractionStep& c, const Alignment& alignment, const Placement& placement, Driver& driver,
+          StepFacts& facts) {
+  auto found = device_product(c, placement.extents);
+  if (!found) return;
+  MatrixProduct& p = found->product;
+  const bool several = p.batch > 1;
+  p.align_a = alignment.of(c.a, c.a_offset, several ? p.batch_a : 0);
+  p.align_b = alignment.of(c.b, c.b_offset, several ? p.batch_b : 0);
+  p.align_c = found->direct ? alignment.of(c.operands[0].buffer, c.operands[0].offset, several ? p.batch_c : 0)
+                            : alignment.of(c.workspace, -1, several ? p.batch_c : 0);
+  facts.product = driver.plan(p);
+  facts.product_is_direct = found->direct;
+}
+
+void plan(const Layout& layout, const Placement& placement, bool body, Driver& driver, Facts& facts) {
+  for (std::size_t i = 0; i < layout.steps.size(); ++i)
+    if (const auto* c = std::get_if<ContractionStep>(&layout.steps[i].step->node))
+      plan(*c, {layout, placement, body, c->dtype}, placement, driver, facts.steps[i]);
+  for (std::size_t i = 0; i < layout.bodies.size(); ++i)
+    plan(layout.bodies[i], placement.bodies[i], true, driver, facts.bodies[i]);
+}
+
+}  // namespace
+
+void plan_products(const Layout& layout, Driver& driver, Prepared& prepared) {
+  plan(layout, prepared.placement, false, driver, prepared.facts);
+}
+
+}  // namespace bitale::executor

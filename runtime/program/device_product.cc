@@ -1,0 +1,107 @@
+#include "runtime/program/device_product.h"
+
+#include "runtime/base/flags.h"
+#include "runtime/program/contraction_workspace.h"
+#include "runtime/program/matrix_form.h"
+
+namespace bitale::program {
+namespace {
+
+// Assumed of an H100, until it is measured.
+constexpr double generated_flops_per_us = 15e6, library_flops_per_us = 40e6, tf32_flops_per_us = 250e6;
+constexpr double bytes_per_us = 3e6;
+constexpr double us_of_launch = 2;
+constexpr double least_flops = 4e6;  // below, either takes as long as a launch
+
+constexpr std::int64_t most_bytes = std::int64_t{1} << 48;
+
+// What is saved makes good the launch that finishes the product, and its way to memory and back.
+bool is_worth_it(const MatrixProduct& p, std::int64_t scratch_bytes) {
+  const double flops =
+      2 * static_cast<double>(p.batch) * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+  const double us_saved = flops / generated_flops_per_us - flops / (p.tf32 ? tf32_flops_per_us : library_flops_per_us);
+  const double us_lost = scratch_bytes == 0 ? 0 : us_of_launch + 2 * static_cast<double>(scratch_bytes) / bytes_per_us;
+  return flops >= least_flops && us_saved >= us_lost;
+}
+
+// Where the result is to be written: false if the library cannot write there.
+bool place_result(const ContractionStep& step, std::span<const std::int64_t> extents, DeviceProduct& out) {
+  MatrixProduct& p = out.product;
+  out.direct = step.whole.finish < 0;
+  if (!out.direct) {
+    p.ldc = p.n;
+    p.batch_c = p.m * p.n;
+    const auto element = static_cast<std::int64_t>(size_of(step.dtype));
+    return !__builtin_mul_overflow(p.batch_c, p.batch * element, &out.workspace_bytes) &&
+           out.workspace_bytes <= most_bytes;
+  }
+  const auto of_result = [](const ContractionDim& d) { return d.operands.front(); };
+  const auto m = flat_stride(step.m, extents, of_result), n = flat_stride(step.n, extents, of_result),
+             batch = flat_stride(step.batch, extents, of_result);
+  if (!m || !n || !batch) return false;
+  const auto ld = leading_dimension(p.m, *m, p.n, *n);
+  if (!ld) return false;
+  p.ldc = *ld;
+  p.batch_c = *batch;
+  return true;
+}
+
+}  // namespace
+
+std::optional<DeviceProduct> device_product(const ContractionStep& step, std::span<const std::int64_t> extents) {
+  if (candidate_of(step) != ContractionCandidate::cublaslt) return std::nullopt;
+  const auto plain = plain_matrices(step, extents);
+  if (!plain) return std::nullopt;
+  const auto batch_a = flat_stride(step.batch, extents, [](const ContractionDim& d) { return d.a; }),
+             batch_b = flat_stride(step.batch, extents, [](const ContractionDim& d) { return d.b; });
+  if (!batch_a || !batch_b) return std::nullopt;
+  DeviceProduct out;
+  MatrixProduct& p = out.product;
+  p.dtype = step.dtype;
+  p.tf32 = step.whole.tf32;
+  p.m = flattened(step.m, extents);
+  p.n = flattened(step.n, extents);
+  p.k = flattened(step.k, extents);
+  p.batch = flattened(step.batch, extents);
+  p.trans_a = plain->trans_a;
+  p.trans_b = plain->trans_b;
+  p.lda = plain->lda;
+  p.ldb = plain->ldb;
+  p.batch_a = *batch_a;
+  p.batch_b = *batch_b;
+  if (!place_result(step, extents, out)) return std::nullopt;
+  if (flags().contraction != "cublaslt" && !is_worth_it(p, out.workspace_bytes)) return std::nullopt;
+  return out;
+}
+
+namespace {
+
+// Whether two neighbours of a group, both of them known, cannot be one dim.
+bool never_flat(const Program& program, const std::vector<ContractionDim>& dims,
+                int (*slot_of)(const ContractionDim&)) {
+  const auto constant = [&](int slot) -> std::optional<std::int64_t> {
+    if (slot < 0) return 0;
+    const ExtentDef& e = program.extents[static_cast<std::size_t>(slot)];
+    return e.op == ExtentOp::constant ? std::optional(e.a) : std::nullopt;
+  };
+  for (std::size_t i = 0; i + 1 < dims.size(); ++i) {
+    const auto outer = constant(dims[i].extent), inner = constant(dims[i + 1].extent);
+    const auto outer_stride = constant(slot_of(dims[i])), inner_stride = constant(slot_of(dims[i + 1]));
+    if (!outer || !inner || !outer_stride || !inner_stride || *outer == 1 || *inner == 1) continue;
+    if (*outer_stride != *inner_stride * *inner) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool may_be_device_product(const Program& program, const ContractionStep& step) {
+  if (step.accumulating || step.sliced || (step.dtype != DType::f32 && step.dtype != DType::f64)) return false;
+  const auto of_a = [](const ContractionDim& d) { return d.a; };
+  const auto of_b = [](const ContractionDim& d) { return d.b; };
+  return !never_flat(program, step.m, of_a) && !never_flat(program, step.k, of_a) &&
+         !never_flat(program, step.k, of_b) && !never_flat(program, step.n, of_b) &&
+         !never_flat(program, step.batch, of_a) && !never_flat(program, step.batch, of_b);
+}
+
+}  // namespace bitale::program

@@ -1,0 +1,405 @@
+// Contractions that a device's library does, on the stand-ins for NVIDIA's libraries (tests/cuda_stub), which compute
+// what a GPU would be asked for.
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <sstream>
+
+#include <bitale/bitale.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compiler/codegen/cuda/nvrtc.h"
+#include "models/zoo/models.h"
+#include "runtime/base/flags.h"
+#include "tests/gpu/stub.h"
+#include "tests/support/catch.h"
+#include "tests/support/compiled_backend.h"
+#include "tests/support/golden.h"
+#include "tests/support/op_cases.h"
+
+using namespace bitale;
+using namespace bitale::tests;
+
+namespace {
+
+// Runs `work` in a child process; what it returns or throws, and what it writes to standard error.
+std::pair<std::string, std::string> in_child(const std::function<std::string()>& work) {
+  int said[2], warned[2];
+  REQUIRE(pipe(said) == 0);
+  REQUIRE(pipe(warned) == 0);
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(warned[1], STDERR_FILENO);
+    std::string text;
+    try {
+      text = work();
+    } catch (const std::exception& e) {
+      text = e.what();
+    }
+    std::fflush(nullptr);
+    _exit(write(said[1], text.data(), text.size()) < 0);
+  }
+  const auto all_of = [](int(&ends)[2]) {
+    close(ends[1]);
+    std::string text;
+    char buffer[4096];
+    for (ssize_t n = 0; (n = read(ends[0], buffer, sizeof buffer)) > 0;)
+      text.append(buffer, static_cast<std::size_t>(n));
+    close(ends[0]);
+    return text;
+  };
+  std::pair<std::string, std::string> out{all_of(said), all_of(warned)};
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(status == 0);
+  return out;
+}
+
+std::string product_on(const std::string& device) {
+  const Tensor x = input("x", float32, {2, 3}), w = input("w", float32, {3, 2});
+  const Function f = function({x, w}, {tanh(dot(x, w))}, {.name = "f", .device = device, .cache = false});
+  const Array result = f(random_array(float32, {2, 3}, 1, 1, 1), random_array(float32, {3, 2}, 1, 1, 1))[0];
+  return fmt::format("{:.4f}", result.at(0));
+}
+
+class Contraction {  // the flag, for a scope
+ public:
+  explicit Contraction(const std::string& value) : before_(std::exchange(flags().contraction, value)) {}
+  ~Contraction() { flags().contraction = before_; }
+
+ private:
+  const std::string before_;
+};
+
+}  // namespace
+
+// First, while no library is open: children start from what this process has.
+TEST_CASE("where cuBLASLt cannot be used one warning says why, and generated kernels multiply") {
+  const auto warned = [](const char* variable, const char* value) {
+    return in_child([&] {
+      setenv(variable, value, 1);
+      const Stub stub(true);
+      const Contraction always("cublaslt");
+      install_played(stub);
+      const std::string results = product_on("played") + " " + product_on("played");
+      return results + (stub.count("cublasLtMatmul ") > 0 ? " by it" : "");
+    });
+  };
+  const auto fine = warned("CUBLASLT_STUB_VERSION", "130100");
+  CHECK(fine.first == "0.9951 0.9951 by it");
+  CHECK(fine.second.empty());
+
+  const auto old = warned("CUBLASLT_STUB_VERSION", "111103");
+  CHECK(old.first == "0.9951 0.9951");
+  CHECK_THAT(old.second, contains("is cuBLASLt 11.11.3: that of CUDA 12 or later is needed"));
+  CHECK(occurrences(old.second, "generated kernels multiply instead") == 1);
+
+  const auto without = warned("CUDA_STUB_FAIL", "cublasLtCreate=1");
+  CHECK(without.first == "0.9951 0.9951");
+  CHECK_THAT(without.second, contains("does not start: it finds no GPU: CUBLAS_STATUS_NOT_INITIALIZED"));
+  CHECK(occurrences(without.second, "device 'cuda:0': cuBLASLt") == 1);
+
+  const auto unable = warned("CUDA_STUB_FAIL", "cublasLtMatmulAlgoGetHeuristic=15");
+  CHECK(unable.first == "0.9951 0.9951");
+  CHECK_THAT(unable.second,
+             contains("has no algorithm for float32 [2 x 3] by [3 x 2]; generated kernels multiply instead"));
+  CHECK(occurrences(unable.second, "has no algorithm") == 1);
+
+  const auto asking = warned("CUDA_STUB_FAIL", "cublasLtMatmulAlgoGetHeuristic=7");
+  CHECK_THAT(asking.first, contains("cuBLASLt cannot be asked how to multiply float32 [2 x 3] by [3 x 2]: "
+                                    "CUBLAS_STATUS_INVALID_VALUE"));
+
+  const auto failing = warned("CUDA_STUB_FAIL", "cublasLtMatmul=13");
+  CHECK_THAT(failing.first,
+             contains("dot+tanh: cuBLASLt 13.1.0 fails to multiply float32 [2 x 3] by [3 x 2]: "
+                      "CUBLAS_STATUS_EXECUTION_FAILED (some error); BITALE_CONTRACTION=generated does without it, "
+                      "computed at "));
+}
+
+TEST_CASE("ops that are contractions have the values of the interpreter by the library") {
+  const Stub stub(true);
+  install_played(stub);
+  const Contraction always("cublaslt");
+  const Backend backend = compiled_for("played", 2);
+  for (const ir::OpDef* op : tested_ops()) {
+    if (!op->contraction) continue;
+    std::vector<OpCase> cases = op_cases(*op);
+    if (!std::getenv("BITALE_GPU_VARIANTS")) std::erase_if(cases, [](const OpCase& c) { return !c.variant.empty(); });
+    std::vector<BuiltCase> built;
+    std::vector<ir::Tensor> outputs;
+    std::vector<eval::Binding> bindings;
+    for (const OpCase& c : cases) {
+      built.push_back(build(c));
+      const auto of_case = built.back().bindings();
+      outputs.insert(outputs.end(), built.back().outputs.begin(), built.back().outputs.end());
+      bindings.insert(bindings.end(), of_case.begin(), of_case.end());
+    }
+    const std::vector<Array> got = backend.run(outputs, bindings);
+    std::size_t next = 0;
+    for (std::size_t k = 0; k < cases.size(); ++k) {
+      INFO(cases[k].text());
+      for (const Array& expected : eval::evaluate(built[k].outputs, built[k].bindings()))
+        CHECK(difference(got[next++], expected, cases[k].sample.tolerance) == "");
+    }
+  }
+  CHECK(stub.count("cublasLtMatmul ") > 0);
+}
+
+namespace {
+
+constexpr const char* forms[] = {"ij,jk->ik",   "ji,jk->ik",       "ij,kj->ik",       "ji,kj->ik",
+                                 "ij,jk->ki",   "bij,bjk->bik",    "bji,bjk->bik",    "bij,bkj->bik",
+                                 "bij,jk->bik", "bij,bjk->ibk",    "ij,j->i",         "i,j->ij",
+                                 "bij,bij->b",  "abij,abjk->abik", "aibj,abjk->aibk", "bijc,cjk->bik"};
+
+// Every form twice, of operands of its own: as it is, and with what follows it.
+struct AllForms {
+  std::vector<Tensor> inputs, outputs;
+  std::vector<std::string> names;  // of the operands' letters
+
+  AllForms() {
+    for (const std::string form : forms) {
+      outputs.push_back(product(form));
+      outputs.push_back(tanh(0.1 * product(form) + operand(form.substr(form.size() - 1))));
+    }
+  }
+
+  Tensor product(const std::string& form) {
+    const std::size_t comma = form.find(','), arrow = form.find('-');
+    const Tensor a = operand(form.substr(0, comma)), b = operand(form.substr(comma + 1, arrow - comma - 1));
+    return einsum(form, {a, b});
+  }
+  Tensor operand(const std::string& letters) {
+    Shape shape;
+    for (const char letter : letters) shape.push_back(dims.at(letter));
+    names.push_back(letters);
+    inputs.push_back(input(letters, float32, shape));
+    return inputs.back();
+  }
+
+  std::vector<Argument> arguments(const std::map<char, std::int64_t>& extents) const {
+    std::vector<Argument> all;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      Extents shape;
+      for (const char letter : names[i]) shape.push_back(extents.at(letter));
+      all.emplace_back(random_array(float32, shape, -1, 1, i + 1));
+    }
+    return all;
+  }
+
+  std::map<char, Dim> dims{{'a', Dim("a")}, {'b', Dim("b")}, {'c', Dim("c")},
+                           {'i', Dim("i")}, {'j', Dim("j")}, {'k', Dim("k")}};
+};
+
+}  // namespace
+
+TEST_CASE("contractions of all forms and odd extents, at once and recorded, by the library") {
+  const Stub stub(true);
+  install_played(stub);
+  const AllForms all;
+  const Function on_device = function(all.inputs, all.outputs, {.name = "forms", .device = "played", .cache = false});
+  const Function on_cpu = function(all.inputs, all.outputs, {.name = "forms", .threads = 1, .cache = false});
+  const std::map<char, std::int64_t> extents[] = {{{'a', 2}, {'b', 3}, {'c', 2}, {'i', 5}, {'j', 7}, {'k', 3}},
+                                                  {{'a', 1}, {'b', 1}, {'c', 1}, {'i', 1}, {'j', 1}, {'k', 1}},
+                                                  {{'a', 3}, {'b', 2}, {'c', 3}, {'i', 1}, {'j', 9}, {'k', 4}},
+                                                  {{'a', 2}, {'b', 5}, {'c', 2}, {'i', 13}, {'j', 1}, {'k', 2}},
+                                                  {{'a', 2}, {'b', 2}, {'c', 2}, {'i', 3}, {'j', 0}, {'k', 5}},
+                                                  {{'a', 0}, {'b', 2}, {'c', 1}, {'i', 0}, {'j', 3}, {'k', 2}}};
+  const std::size_t products[] = {26, 30, 28, 28, 0, 0};  // not of operands whose dims are not evenly spaced
+  for (std::size_t e = 0; e < std::size(extents); ++e) {
+    const std::vector<Argument> arguments = all.arguments(extents[e]);
+    std::vector<Array> want;
+    {
+      const Contraction generated("generated");
+      want = on_cpu.call(arguments);
+    }
+    const Contraction always("cublaslt");
+    for (int call = 0; call < 4; ++call) {
+      stub.clear();
+      const std::vector<Array> got = on_device.call(arguments);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        INFO(forms[i / 2] << (i % 2 ? " and tanh" : "") << ", extents " << e << ", call " << call);
+        CHECK(difference(got[i], want[i], 10) == "");
+      }
+      if (call == 0) CHECK(stub.count("cublasLtMatmul ") == products[e]);
+      if (call == 3) CHECK(stub.count("cublasLtMatmul ") == 0);  // it was recorded before
+    }
+  }
+}
+
+TEST_CASE("rows of a sequence are operands of products in a loop, whatever their size") {
+  const Stub stub(true);
+  install_played(stub);
+  const Contraction always("cublaslt");
+  Dim n("n");
+  const Tensor xs = input("xs", float32, {n, 3, 5}), w = input("w", float32, {5, 5}), h = input("h", float32, {3, 5});
+  const Tensor states = foldl([&](const Tensor& s, const Tensor& x) { return tanh(dot(x + s, w) + dot(x, w)); }, xs, h);
+  const std::vector<Tensor> outputs{states, grad(sum(states), w)};
+  const std::vector<Argument> arguments{random_array(float32, {4, 3, 5}, -1, 1, 1),
+                                        random_array(float32, {5, 5}, -1, 1, 2),
+                                        random_array(float32, {3, 5}, -1, 1, 3)};
+  const std::vector<Array> got = function({xs, w, h}, outputs, {.device = "played", .cache = false}).call(arguments),
+                           want = function({xs, w, h}, outputs, {.threads = 1, .cache = false}).call(arguments);
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK(difference(got[i], want[i], 10) == "");
+  CHECK(stub.count("cublasLtMatmul ") >= 8);
+}
+
+namespace {
+
+Function layer(std::int64_t width, const std::string& device, bool tf32 = false) {
+  Dim n("n");
+  const Tensor x = input("x", float32, {n, width}), w = input("w", float32, {width, width});
+  const std::vector<Tensor> outputs{tanh(dot(x, w)), dot(transpose(x), x)};
+  return function({x, w}, outputs, {.name = "layer", .device = device, .cache = false, .tf32 = tf32});
+}
+
+std::vector<Argument> arguments_of_layer(std::int64_t rows, std::int64_t width) {
+  return {random_array(float32, {rows, width}, -1, 1, 1), random_array(float32, {width, width}, -1, 1, 2)};
+}
+
+}  // namespace
+
+TEST_CASE("products of little work stay with the generated function, unless the flag says otherwise") {
+  const Stub stub(true);
+  install_played(stub);
+  const Function f = layer(16, "played");
+  CHECK_THAT(f.program_text(), contains("by cuBLASLt where the operands are plain matrices of enough work, finished by "
+                                        "@3 finish_0 in workspace %4"));
+  CHECK_THAT(f.program_text(),
+             contains("by cuBLASLt where the operands are plain matrices of enough work, straight to its "
+                      "operand"));
+  const auto products = [&] {
+    stub.clear();
+    f.call(arguments_of_layer(3, 16));
+    return stub.count("cublasLtMatmul ");
+  };
+  CHECK(products() == 0);
+  const Function emulated = layer(16, "emulated");
+  CHECK(emulated.program_text().find("cuBLASLt") == std::string::npos);
+
+  const auto launches = [](const Function& g, std::int64_t rows, std::int64_t width) {
+    std::vector<int> all;
+    for (const StepCost& c : g.step_costs(arguments_of_layer(rows, width))) all.push_back(c.launches);
+    return all;
+  };
+  const Function wide = layer(512, "played");
+  CHECK(launches(wide, 64, 512) == std::vector<int>{1, 1});  // 34 MFLOP each; the second one is worth a product
+  CHECK(launches(wide, 128, 512) == std::vector<int>{2, 1});
+  const double bytes = wide.step_costs(arguments_of_layer(128, 512))[0].bytes;
+  CHECK(bytes == 4.0 * (128 * 512 + 512 * 512 + 128 * 512 + 2 * 128 * 512));
+  const PlannedMemory few = wide.planned_memory(arguments_of_layer(64, 512)),
+                      many = wide.planned_memory(arguments_of_layer(128, 512));
+  CHECK(few.arena_bytes == 64);
+  CHECK(many.arena_bytes == 4 * 128 * 512);
+  {
+    const Contraction generated("generated");
+    CHECK(launches(wide, 128, 512) == std::vector<int>{1, 1});
+  }
+  {
+    const Contraction always("cublaslt");
+    CHECK(launches(wide, 1, 512) == std::vector<int>{2, 1});
+  }
+  const Contraction neither("both");
+  CHECK_THROWS_WITH(launches(wide, 1, 512), contains("expected generated, openblas, tuned or cublaslt"));
+}
+
+TEST_CASE("operands are rounded to TF32 where that is asked for, and not else") {
+  const Stub stub(true);
+  install_played(stub);
+  const Contraction always("cublaslt");
+  const Function exact = layer(8, "played"), rounded = layer(8, "played", true), cpu = layer(8, "cpu", true);
+  CHECK_THAT(rounded.program_text(), contains("by cuBLASLt in TF32 where"));
+  CHECK(exact.program_text().find("TF32") == std::string::npos);
+  const std::vector<Argument> arguments = arguments_of_layer(5, 8);
+  const Array want = cpu.call(arguments)[1];
+  CHECK(difference(exact.call(arguments)[1], want, 10) == "");
+  CHECK(stub.count("in TF32") == 0);
+  const Array got = rounded.call(arguments)[1];
+  CHECK(difference(got, want, 10) != "");
+  CHECK(difference(got, want, 10'000) == "");
+  CHECK(stub.count("f32 in TF32") > 0);
+}
+
+TEST_CASE("networks by the library have the gradients of the CPU") {
+  const Stub stub(true);
+  install_played(stub);
+  for (const char* name : {"lenet", "sae", "lstm"}) {
+    const models::ModelRow& row = models::find_model(name);
+    const models::BuiltModel model = row.build({});
+    std::vector<Tensor> outputs = grad(model.loss, model.parameter_tensors());
+    outputs.push_back(model.loss);
+    std::vector<Array> arrays = row.sample(2, 3, 1);
+    arrays.resize(model.inputs.size());
+    const std::vector<Argument> arguments(arrays.begin(), arrays.end());
+    const std::vector<Array> want = function(model.inputs, outputs, {.threads = 1}).call(arguments);
+    const Contraction always("cublaslt");
+    const Function f = function(model.inputs, outputs, {.device = "played", .cache = false});
+    stub.clear();
+    for (int call = 0; call < 3; ++call) {
+      const std::vector<Array> got = f.call(arguments);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        INFO(name << ", result " << i << ", call " << call);
+        CHECK(difference(got[i], want[i], 1000) == "");
+      }
+    }
+    CHECK(stub.count("cublasLtMatmul ") > 0);
+  }
+}
+
+namespace {
+
+// The products of the forward function and the gradient of a network, and what finishes them, in a first call.
+std::string products_of(const Stub& stub, const std::string& name, std::int64_t batch, std::int64_t steps) {
+  const models::ModelRow& row = models::find_model(name);
+  const models::BuiltModel model = row.build({});
+  std::vector<Array> arrays = row.sample(batch, steps, 1);
+  std::vector<Tensor> gradient = grad(model.loss, model.parameter_tensors());
+  std::string text;
+  const auto add = [&](const std::string& what, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
+    std::vector<Array> given = arrays;
+    given.resize(inputs.size());
+    const std::vector<Argument> arguments(given.begin(), given.end());
+    const Function f = function(inputs, outputs, {.name = what, .device = "cuda", .unused_inputs = true});
+    stub.clear();
+    f.call(arguments);
+    text +=
+        fmt::format("-- {}{}{}, batch {}, {}\n", model.name, model.step.empty() ? "" : " ", model.step, batch, what);
+    std::map<std::string, std::string> names;  // of memory, as it appears
+    std::istringstream log(stub.log());
+    for (std::string line; std::getline(log, line);) {
+      if (!line.starts_with("cublasLtMatmul ") && !line.starts_with("cuLaunchKernel finish")) continue;
+      std::istringstream words(line);
+      for (std::string word; words >> word;) {
+        if (word[0] == 'm')  // an allocation, and where in it, which is the placement's affair
+          word = names.try_emplace(word.substr(0, word.find('+')), "m" + std::to_string(names.size())).first->second;
+        text += word + " ";
+      }
+      text.back() = '\n';
+    }
+  };
+  add("forward", model.inputs, {model.logits});
+  add("gradient", model.inputs, gradient);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("what networks ask the library for") {
+  if (!codegen::cuda::Nvrtc::find()) {
+    std::printf("[SKIP] NVRTC not found\n");
+    return;
+  }
+  const Stub stub(true);
+  setenv("CUBLASLT_STUB_COMPUTE", "0", 1);
+  std::string text =
+      products_of(stub, "lenet", 64, 0) + products_of(stub, "sae", 64, 0) + products_of(stub, "alexnet", 8, 0);
+  {
+    const Contraction always("cublaslt");
+    text += "(BITALE_CONTRACTION=cublaslt)\n" + products_of(stub, "lstm", 3, 2);
+  }
+  unsetenv("CUBLASLT_STUB_COMPUTE");
+  CHECK(text == tests::golden("gpu_products.txt", text));
+}
