@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include "runtime/base/flags.h"
 
@@ -53,6 +54,13 @@ std::vector<std::string> folders() {
   return once;
 }
 
+// Where the loader found it.
+std::string path_of(void* handle, const std::string& asked) {
+  link_map* map = nullptr;
+  const bool known = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map && map->l_name && *map->l_name;
+  return known ? map->l_name : asked;
+}
+
 }  // namespace
 
 CudaLibrary open_cuda_library(std::span<const char* const> names) {
@@ -63,7 +71,7 @@ CudaLibrary open_cuda_library(std::span<const char* const> names) {
       library.searched.push_back(path);
       library.handle = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
       if (!library.handle) continue;
-      library.path = path;
+      library.path = path_of(library.handle, path);
       return library;
     }
   return library;

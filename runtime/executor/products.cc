@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "runtime/base/error.h"
+#include "runtime/executor/report.h"
 #include "runtime/program/device_product.h"
 
 namespace bitale::executor {
@@ -38,8 +40,15 @@ class Alignment {
   const std::int64_t element_;
 };
 
-void plan(const ContractionStep& c, const Alignment& alignment, const Placement& placement, Driver& driver,
-          StepFacts& facts) {
+// The driver's plan; null: it has none.
+std::shared_ptr<const Driver::Product> plan_of(const MatrixProduct& product, const Step& step, Driver& driver) try {
+  return driver.plan(product);
+} catch (const Error& e) {
+  throw Error(about(step, e.what()));
+}
+
+void plan(const Step& step, const ContractionStep& c, const Alignment& alignment, const Placement& placement,
+          Driver& driver, StepFacts& facts) {
   auto found = device_product(c, placement.extents);
   if (!found) return;
   MatrixProduct& p = found->product;
@@ -48,14 +57,14 @@ void plan(const ContractionStep& c, const Alignment& alignment, const Placement&
   p.align_b = alignment.of(c.b, c.b_offset, several ? p.batch_b : 0);
   p.align_c = found->direct ? alignment.of(c.operands[0].buffer, c.operands[0].offset, several ? p.batch_c : 0)
                             : alignment.of(c.workspace, -1, several ? p.batch_c : 0);
-  facts.product = driver.plan(p);
+  facts.product = plan_of(p, step, driver);
   facts.product_is_direct = found->direct;
 }
 
 void plan(const Layout& layout, const Placement& placement, bool body, Driver& driver, Facts& facts) {
   for (std::size_t i = 0; i < layout.steps.size(); ++i)
     if (const auto* c = std::get_if<ContractionStep>(&layout.steps[i].step->node))
-      plan(*c, {layout, placement, body, c->dtype}, placement, driver, facts.steps[i]);
+      plan(*layout.steps[i].step, *c, {layout, placement, body, c->dtype}, placement, driver, facts.steps[i]);
   for (std::size_t i = 0; i < layout.bodies.size(); ++i)
     plan(layout.bodies[i], placement.bodies[i], true, driver, facts.bodies[i]);
 }

@@ -221,7 +221,7 @@ Status cublasLtMatmulAlgoGetHeuristic(void*, Operation operation, Layout a, Layo
 
 Status cublasLtMatmul(void*, Operation operation, const void* alpha, const void* a, Layout a_layout, const void* b,
                       Layout b_layout, const void* beta, const void* c, Layout, void* d, Layout d_layout,
-                      const Algorithm* algorithm, void* workspace, std::size_t workspace_bytes, void*) {
+                      const Algorithm* algorithm, void* workspace, std::size_t workspace_bytes, void* stream) {
   const Call call{*static_cast<Description*>(operation), *static_cast<Matrix*>(a_layout),
                   *static_cast<Matrix*>(b_layout), *static_cast<Matrix*>(d_layout)};
   const auto& promised = algorithm->data;
@@ -244,7 +244,7 @@ Status cublasLtMatmul(void*, Operation operation, const void* alpha, const void*
       workspace_bytes < promised[3] || bytes_at(workspace) < workspace_bytes)
     return invalid_value;
   if (!setting("CUBLASLT_STUB_COMPUTE", 1)) return status_success;
-  return of_driver<CudaStubAsk>("cuda_stub_ask")([=] {
+  return of_driver<CudaStubAsk>("cuda_stub_ask")(stream, [=] {
     if (f64) return call.run(static_cast<const double*>(a), static_cast<const double*>(b), static_cast<double*>(d));
     return call.run(static_cast<const float*>(a), static_cast<const float*>(b), static_cast<float*>(d));
   });

@@ -33,13 +33,16 @@ struct Function {
   std::string name;
   const char* (*run)(void* const*, std::int64_t, int, std::uint64_t) = nullptr;
 };
-// What was asked for while a stream was captured; null: it is done at once.
+// What was asked for of the stream that is captured; null: none is. What is asked of others is done at once.
 using Graph = std::vector<std::function<int()>>;
 Graph* captured = nullptr;
+void* captured_stream = nullptr;
+
+bool is_captured(void* stream) { return captured && stream == captured_stream; }
 
 template <class F>
-int ask(F request) {
-  if (!captured) return request();
+int ask(void* stream, F request) {
+  if (!is_captured(stream)) return request();
   captured->push_back(request);
   return 0;
 }
@@ -109,7 +112,7 @@ std::size_t cuda_stub_bytes(const void* address) {
   --found;
   return at < found->first + found->second ? found->first + found->second - at : 0;
 }
-int cuda_stub_ask(const std::function<int()>& request) { return ask(request); }
+int cuda_stub_ask(void* stream, const std::function<int()>& request) { return ask(stream, request); }
 
 int cuInit(unsigned) { return setting("CUDA_STUB_INIT", 0); }
 int cuDriverGetVersion(int* version) {
@@ -142,14 +145,18 @@ int cuDevicePrimaryCtxRetain(void** context, int) {
 }
 int cuCtxSetCurrent(void*) { return 0; }
 int cuStreamCreate(void** stream, unsigned) {
-  *stream = &allocations;
+  *stream = new char;
   return note("cuStreamCreate");
 }
 int cuStreamSynchronize(void*) { return note("cuStreamSynchronize"); }
 
-int cuStreamDestroy_v2(void*) { return 0; }
-int cuStreamBeginCapture_v2(void*, int) {
+int cuStreamDestroy_v2(void* stream) {
+  delete static_cast<char*>(stream);
+  return 0;
+}
+int cuStreamBeginCapture_v2(void* stream, int) {
   if (const int failed = note("cuStreamBeginCapture_v2")) return failed;
+  captured_stream = stream;
   captured = new Graph;
   return 0;
 }
@@ -225,32 +232,32 @@ int cuMemcpyDtoHAsync_v2(void* to, Address from, std::size_t bytes, void*) {
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return note("cuMemcpyDtoHAsync_v2", memory(from) + " " + std::to_string(bytes));
 }
-int cuMemcpyDtoDAsync_v2(Address to, Address from, std::size_t bytes, void*) {
+int cuMemcpyDtoDAsync_v2(Address to, Address from, std::size_t bytes, void* stream) {
   if (const int failed = note("cuMemcpyDtoDAsync_v2", memory(to) + " " + memory(from) + " " + std::to_string(bytes)))
     return failed;
-  return ask([=] {
+  return ask(stream, [=] {
     std::memcpy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
     return 0;
   });
 }
-int cuMemsetD8Async(Address to, unsigned char byte, std::size_t bytes, void*) {
+int cuMemsetD8Async(Address to, unsigned char byte, std::size_t bytes, void* stream) {
   if (const int failed = note("cuMemsetD8Async", memory(to) + " " + std::to_string(byte) + " " + std::to_string(bytes)))
     return failed;
-  return ask([=] {
+  return ask(stream, [=] {
     std::memset(reinterpret_cast<void*>(to), byte, bytes);
     return 0;
   });
 }
 int cuLaunchKernel(void* function, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned, unsigned, unsigned,
-                   void*, void** parameters, void**) {
+                   void* stream, void** parameters, void**) {
   const auto& f = *static_cast<const Function*>(function);
   const int result = note("cuLaunchKernel", f.name + " " + std::to_string(blocks) + " x " + std::to_string(threads));
   if (result || !f.run) return result;
-  if (!captured) return f.run(parameters, blocks, static_cast<int>(threads), 1) ? 719 : 0;
+  if (!is_captured(stream)) return f.run(parameters, blocks, static_cast<int>(threads), 1) ? 719 : 0;
   if (parameters_of_launches < 0) return note("", "(a kernel that is run cannot be captured here)"), 1;
   std::vector<std::uint64_t> values(static_cast<std::size_t>(parameters_of_launches));
   for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&values[i], parameters[i], sizeof values[i]);
-  return ask([=]() mutable {
+  return ask(stream, [=]() mutable {
     std::vector<void*> addresses;
     for (std::uint64_t& v : values) addresses.push_back(&v);
     return f.run(addresses.data(), blocks, static_cast<int>(threads), 1) ? 719 : 0;

@@ -12,6 +12,6 @@ using CudaStubNote = int(const char* function, const char* arguments);
 using CudaStubMemory = const char*(const void* address);
 // How many bytes its allocation has from this address on.
 using CudaStubBytes = std::size_t(const void* address);
-// Does it, or keeps it for the graph if the stream is captured.
-using CudaStubAsk = int(const std::function<int()>& request);
+// Does it, or keeps it for the graph if this stream is captured.
+using CudaStubAsk = int(void* stream, const std::function<int()>& request);
 }

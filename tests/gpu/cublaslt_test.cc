@@ -72,11 +72,15 @@ bool agrees(Driver& driver, const MatrixProduct& asked, const MatrixProduct& mea
       on_c(shared, got.size() * sizeof(T));
   driver.to_device(on_a.data(), a.data(), a.size() * sizeof(T));
   driver.to_device(on_b.data(), b.data(), b.size() * sizeof(T));
-  driver.to_device(on_c.data(), got.data(), got.size() * sizeof(T));
   const auto plan = driver.plan(asked);
   if (record) driver.record();
+  if (!record) driver.to_device(on_c.data(), got.data(), got.size() * sizeof(T));
   driver.multiply(*plan, on_a.data(), on_b.data(), on_c.data());
-  if (record) driver.replay(*driver.recorded());
+  if (record) {
+    const auto recorded = driver.recorded();
+    driver.to_device(on_c.data(), got.data(), got.size() * sizeof(T));  // nothing was done yet
+    driver.replay(*recorded);
+  }
   driver.to_host(got.data(), on_c.data(), got.size() * sizeof(T));
   return got == want;
 }

@@ -109,7 +109,7 @@ TEST_CASE("where cuBLASLt cannot be used one warning says why, and generated ker
   CHECK(occurrences(unable.second, "has no algorithm") == 1);
 
   const auto asking = warned("CUDA_STUB_FAIL", "cublasLtMatmulAlgoGetHeuristic=7");
-  CHECK_THAT(asking.first, contains("cuBLASLt cannot be asked how to multiply float32 [2 x 3] by [3 x 2]: "
+  CHECK_THAT(asking.first, contains("dot+tanh: cuBLASLt cannot be asked how to multiply float32 [2 x 3] by [3 x 2]: "
                                     "CUBLAS_STATUS_INVALID_VALUE"));
 
   const auto failing = warned("CUDA_STUB_FAIL", "cublasLtMatmul=13");

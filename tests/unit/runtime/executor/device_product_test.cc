@@ -1,0 +1,252 @@
+// Which contractions a device's library does, and what it is asked for: on a driver whose memory is the host's.
+#include "runtime/program/device_product.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "runtime/base/flags.h"
+#include "runtime/device/driver.h"
+#include "runtime/executor/executor.h"
+#include "runtime/program/placement.h"
+#include "tests/support/catch.h"
+#include "tests/unit/runtime/program/make.h"
+
+using namespace bitale;
+using namespace bitale::program;
+using namespace bitale::tests;
+
+namespace {
+
+struct Dim {
+  std::int64_t extent, a = 0, b = 0, out = 0;
+};
+
+// Of one operand, which is written; as on a device.
+ContractionStep step_of(Make& m, const std::vector<Dim>& batch, const std::vector<Dim>& rows,
+                        const std::vector<Dim>& columns, const std::vector<Dim>& depth) {
+  ContractionStep s;
+  const auto group = [&](const std::vector<Dim>& dims) {
+    std::vector<ContractionDim> out;
+    const auto slot = [&](std::int64_t v) { return v == 0 ? -1 : m.constant(v); };
+    for (const Dim& d : dims) out.push_back({m.constant(d.extent), slot(d.a), slot(d.b), {slot(d.out)}});
+    return out;
+  };
+  s.batch = group(batch);
+  s.m = group(rows);
+  s.n = group(columns);
+  s.k = group(depth);
+  s.operands.resize(1);
+  s.candidate = ContractionCandidate::cublaslt;
+  s.whole.entry = 0;
+  return s;
+}
+
+struct Always {  // whatever the work
+  Always() { flags().contraction = "cublaslt"; }
+  ~Always() { flags().contraction.clear(); }
+};
+
+std::optional<DeviceProduct> product(const std::vector<Dim>& batch, const std::vector<Dim>& rows,
+                                     const std::vector<Dim>& columns, const std::vector<Dim>& depth, int finish = -1,
+                                     bool always = true) {
+  Make m;
+  ContractionStep s = step_of(m, batch, rows, columns, depth);
+  s.whole.finish = finish;
+  const std::vector<std::int64_t> extents = evaluate_extents(m.p, {{}, {}, {}});
+  const auto decide = [&] { return device_product(s, extents); };
+  if (!always) return decide();
+  const Always flag;
+  const auto found = decide();
+  if (found) CHECK(may_be_device_product(m.p, s));
+  return found;
+}
+
+bool may_be(const std::vector<Dim>& rows, const std::vector<Dim>& depth) {
+  Make m;
+  const ContractionStep s = step_of(m, {}, rows, {{5, 0, 1, 1}}, depth);
+  return may_be_device_product(m.p, s);
+}
+
+// Notes what it is asked for; products are computed, launches are not.
+class HostDriver final : public Driver {
+ public:
+  struct Asked {
+    MatrixProduct product;
+    const void *a, *b;
+    void* c;
+  };
+  struct Launched {
+    std::string function;
+    std::vector<std::uint64_t> parameters;
+  };
+  std::vector<Asked> products;
+  std::vector<Launched> launches;
+  bool able = true;
+
+  std::string target() const override { return "host"; }
+  std::shared_ptr<const Module> load(std::span<const std::uint8_t>) override {
+    return std::make_shared<const Functions>();
+  }
+  void* allocate(std::size_t bytes) override { return std::aligned_alloc(256, (bytes + 511) / 256 * 256); }
+  void release(void* memory) noexcept override { std::free(memory); }
+  void to_device(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void to_host(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void wait() override {}
+  void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void fill(void* to, std::uint8_t byte, std::size_t bytes) override { std::memset(to, byte, bytes); }
+  void launch(void* function, std::int64_t, int, std::span<void* const> parameters) override {
+    Launched& l = launches.emplace_back(Launched{static_cast<const char*>(function), {}});
+    for (const void* p : parameters) std::memcpy(&l.parameters.emplace_back(), p, 8);
+  }
+  std::shared_ptr<const Product> plan(const MatrixProduct& p) override {
+    return able ? std::make_shared<const Plan>(p) : nullptr;
+  }
+  void multiply(const Product& plan, const void* a, const void* b, void* c) override {
+    const MatrixProduct& p = static_cast<const Plan&>(plan).product;
+    products.push_back({p, a, b, c});
+    const auto element = [](const void* of, std::int64_t at) { return static_cast<const float*>(of)[at]; };
+    for (std::int64_t m = 0; m < p.m; ++m)
+      for (std::int64_t n = 0; n < p.n; ++n) {
+        float sum = 0;
+        for (std::int64_t k = 0; k < p.k; ++k)
+          sum += element(a, p.trans_a ? k * p.lda + m : m * p.lda + k) *
+                 element(b, p.trans_b ? n * p.ldb + k : k * p.ldb + n);
+        static_cast<float*>(c)[m * p.ldc + n] = sum;
+      }
+  }
+  void record() override { FAIL("nothing is to be recorded"); }
+  std::shared_ptr<const Recording> recorded() override { return nullptr; }
+  void replay(const Recording&) override {}
+
+ private:
+  struct Plan final : Product {
+    explicit Plan(const MatrixProduct& p) : product(p) {}
+    const MatrixProduct product;
+  };
+  struct Functions final : Module {
+    void* function(const std::string& name) const override { return const_cast<char*>(name == "f" ? "f" : "finish"); }
+  };
+};
+
+// Rows 1... of `out` [4, 2] are x [3, 5] without its first two columns, times rows 1, 2 and 3 of w [4, 2]; entry 1
+// finishes it if it is said to.
+Make offset_product(int finish) {
+  Make m("offsets");
+  ContractionStep s = step_of(m, {}, {{3, 5, 0, 2}}, {{2, 0, 1, 1}}, {{3, 1, 2}});
+  s.a = m.input("x", {m.constant(3), m.constant(5)});
+  s.b = m.input("w", {m.constant(4), m.constant(2)});
+  s.a_offset = s.b_offset = m.constant(2);
+  s.operands = {{m.output("out", {m.constant(4), m.constant(2)}), m.constant(2), true, true}};
+  s.epilogue = m.entry("f");
+  m.entry("finish");
+  s.whole = {0, {s.a_offset}, finish, false};
+  s.workspace = m.buffer(Role::workspace, "workspace", {});
+  m.step(s, "product");
+  const auto launch = [](const char* name) { return Launch{name, 0, 32, 1, {}}; };
+  m.p.blobs = {{"host", {1}, {0}, {{launch("f")}, {launch("finish")}}}};
+  return m;
+}
+
+struct Called {
+  std::shared_ptr<HostDriver> driver = std::make_shared<HostDriver>();
+  std::vector<float> out;
+
+  explicit Called(int finish, bool able = true) {
+    const Always flag;
+    driver->able = able;
+    const executor::Runnable runnable(offset_product(finish).done(), driver);
+    std::vector<float> x, w;
+    for (int i = 0; i < 15; ++i) x.push_back(static_cast<float>(i));
+    for (int i = 0; i < 8; ++i) w.push_back(static_cast<float>(i % 3));
+    out = values<float>(runnable.call(std::vector{array(x, {3, 5}), array(w, {4, 2})}, {}, {}).outputs[0]);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("operands in rows and in columns are plain matrices for a device, too") {
+  const auto found = product({}, {{3, 4, 0, 5}}, {{5, 0, 1, 1}}, {{4, 1, 5}});
+  REQUIRE(found);
+  CHECK(found->direct);
+  CHECK(found->workspace_bytes == 0);
+  CHECK(found->product == MatrixProduct{.m = 3, .n = 5, .k = 4, .lda = 4, .ldb = 5, .ldc = 5});
+  const auto transposed = product({}, {{3, 1, 0, 7}}, {{5, 0, 6, 1}}, {{4, 9, 1}});
+  REQUIRE(transposed);
+  CHECK(transposed->product ==
+        MatrixProduct{.m = 3, .n = 5, .k = 4, .trans_a = true, .trans_b = true, .lda = 9, .ldb = 6, .ldc = 7});
+}
+
+TEST_CASE("a product that is finished lies densely in its workspace") {
+  const auto found = product({{2, 12, 0, 100}}, {{3, 4, 0, 2}}, {{5, 0, 1, 9}}, {{4, 1, 5}}, 1);
+  REQUIRE(found);
+  CHECK_FALSE(found->direct);
+  CHECK(found->workspace_bytes == 4 * 2 * 3 * 5);
+  CHECK(found->product ==
+        MatrixProduct{.m = 3, .n = 5, .k = 4, .batch = 2, .lda = 4, .ldb = 5, .ldc = 5, .batch_a = 12, .batch_c = 15});
+}
+
+TEST_CASE("what is no product of evenly spaced plain matrices is not the library's") {
+  const std::vector<Dim> rows{{3, 4, 0, 5}}, columns{{5, 0, 1, 1}}, depth{{4, 1, 5}};
+  CHECK(product({{2, 12, 20, 15}, {3, 24, 40, 30}}, rows, columns, depth) == std::nullopt);  // the wrong way round
+  CHECK(product({{3, 24, 40, 30}, {2, 12, 20, 15}}, rows, columns, depth));
+  CHECK(product({{3, 24, 0, 30}, {2, 12, 20, 15}}, rows, columns, depth) == std::nullopt);  // b by the inner dim alone
+  CHECK(product({}, {{3, 8, 0, 5}}, columns, {{4, 2, 5}}) == std::nullopt);                 // every second column
+  CHECK(product({}, rows, {{5, 0, 1, 2}}, depth) == std::nullopt);                          // written with gaps
+  CHECK(product({}, rows, {{5, 0, 1, 2}}, depth, 1));                                       // or by what finishes it
+  CHECK(product({}, {{3, 4, 0, 1}}, {{5, 0, 1, 3}}, depth) == std::nullopt);                // written by columns
+  CHECK(product({}, {{0, 4, 0, 5}}, columns, depth) == std::nullopt);
+  CHECK(product({}, rows, columns, {{0, 1, 5}}) == std::nullopt);
+}
+
+TEST_CASE("products of little work are not the library's, and less is enough if nothing follows them") {
+  const auto square = [](std::int64_t n, int finish) {
+    return product({}, {{n, n, 0, n}}, {{n, 0, 1, 1}}, {{n, 1, n}}, finish, false).has_value();
+  };
+  CHECK_FALSE(square(100, -1));  // 2 MFLOP
+  CHECK(square(150, -1));        // 7
+  CHECK_FALSE(square(150, 1));
+  CHECK_FALSE(square(250, 1));  // 31
+  CHECK(square(350, 1));        // 86
+}
+
+TEST_CASE("dims that never are one are known before any extent of a call") {
+  CHECK(may_be({{3, 4, 0, 5}}, {{4, 1, 5}}));
+  CHECK(may_be({{3, 4, 0, 5}}, {{2, 2, 10}, {2, 1, 5}}));
+  CHECK_FALSE(may_be({{3, 4, 0, 5}}, {{2, 3, 10}, {2, 1, 5}}));
+  CHECK_FALSE(may_be({{3, 4, 0, 5}}, {{2, 2, 11}, {2, 1, 5}}));
+  CHECK_FALSE(may_be({{3, 9, 0, 10}, {2, 4, 0, 5}}, {{4, 1, 5}}));
+}
+
+TEST_CASE("a product begins where the offsets of its operands say, and is promised no more of addresses") {
+  const Called direct(-1);
+  REQUIRE(direct.driver->products.size() == 1);
+  CHECK(direct.driver->launches.empty());
+  const MatrixProduct& p = direct.driver->products[0].product;
+  CHECK(p.align_a == 8);
+  CHECK(p.align_b == 8);
+  CHECK(p.align_c == 8);
+  const std::vector<float> rows(direct.out.begin() + 2, direct.out.end());
+  CHECK(rows == std::vector<float>{2 * 2 + 3 * 1 + 4 * 0, 2 * 0 + 3 * 2 + 4 * 1, 7 * 2 + 8 * 1, 8 * 2 + 9,
+                                   12 * 2 + 13 * 1, 13 * 2 + 14});
+}
+
+TEST_CASE("what finishes a product has it, the operands and the extents") {
+  const Called finished(1);
+  REQUIRE(finished.driver->products.size() == 1);
+  REQUIRE(finished.driver->launches.size() == 1);
+  const HostDriver::Launched& l = finished.driver->launches[0];
+  CHECK(l.function == "finish");
+  REQUIRE(l.parameters.size() == 3);
+  CHECK(l.parameters[0] == reinterpret_cast<std::uint64_t>(finished.driver->products[0].c));
+  CHECK(l.parameters[2] == 2);
+  CHECK(finished.driver->products[0].product.align_c == 64);
+}
+
+TEST_CASE("what the library cannot do its function does") {
+  const Called f(1, false);
+  CHECK(f.driver->products.empty());
+  REQUIRE(f.driver->launches.size() == 1);
+  CHECK(f.driver->launches[0].function == "f");
+  CHECK(f.driver->launches[0].parameters.size() == 4);
+}
