@@ -13,7 +13,7 @@ constexpr double bytes_per_us = 3e6;
 constexpr double us_of_launch = 2;
 constexpr double least_flops = 4e6;  // below, either takes as long as a launch
 
-constexpr std::int64_t most_bytes = std::int64_t{1} << 48;
+constexpr std::int64_t most_elements = (std::int64_t{1} << 31) - 1;  // of what is finished: its indices have 32 bits
 
 // What is saved makes good the launch that finishes the product, and its way to memory and back.
 bool is_worth_it(const MatrixProduct& p, std::int64_t scratch_bytes) {
@@ -31,9 +31,10 @@ bool place_result(const ContractionStep& step, std::span<const std::int64_t> ext
   if (!out.direct) {
     p.ldc = p.n;
     p.batch_c = p.m * p.n;
-    const auto element = static_cast<std::int64_t>(size_of(step.dtype));
-    return !__builtin_mul_overflow(p.batch_c, p.batch * element, &out.workspace_bytes) &&
-           out.workspace_bytes <= most_bytes;
+    std::int64_t elements = 0;
+    if (__builtin_mul_overflow(p.batch_c, p.batch, &elements) || elements > most_elements) return false;
+    out.workspace_bytes = elements * static_cast<std::int64_t>(size_of(step.dtype));
+    return true;
   }
   const auto of_result = [](const ContractionDim& d) { return d.operands.front(); };
   const auto m = flat_stride(step.m, extents, of_result), n = flat_stride(step.n, extents, of_result),

@@ -14,26 +14,26 @@ namespace {
 using kernel::Extent;
 using Dim = Contraction::Dim;
 
-std::string text(const Extent& e) {
-  return e.is_constant() ? fmt::format("{}ll", e.value) : fmt::format("e{}", e.slot);
-}
+std::string text(const Extent& e) { return e.is_constant() ? fmt::format("{}", e.value) : fmt::format("e{}", e.slot); }
 
 // Every dim of a group has an index: m0, m1...
-std::string index(char group, std::size_t dim) { return fmt::format("{}{}", group, dim); }
-
 struct Group {
   char name;
   const std::vector<Dim>& dims;
+  std::string index(std::size_t dim) const { return fmt::format("{}{}", name, dim); }
 };
 
+void add(std::string& sum, const std::string& term) { sum += (sum.empty() ? "" : " + ") + term; }
+
 // The offset of the dims' present indices in an operand, as terms of a sum.
-std::string terms(const Group& group, std::size_t operand) {
-  std::string sum;
+void add_terms(std::string& sum, const Group& group, std::size_t operand) {
   for (std::size_t d = 0; d < group.dims.size(); ++d) {
     const Extent& by = group.dims[d].operands[operand];
-    if (!(by == Extent::constant(0))) sum += fmt::format(" + {} * {}", index(group.name, d), text(by));
+    if (by == Extent::constant(1))
+      add(sum, group.index(d));
+    else if (!(by == Extent::constant(0)))
+      add(sum, fmt::format("(long long){} * {}", group.index(d), text(by)));
   }
-  return sum;
 }
 
 std::string head(const Contraction& c) {
@@ -51,30 +51,45 @@ std::string head(const Contraction& c) {
 
 // The indices of element i: innermost first, each what the ones before it leave.
 std::string indices(const std::vector<Group>& groups) {
-  std::string out = "    long long rest = i;\n";
+  std::vector<std::pair<std::string, std::string>> inner_first;  // index and extent
   for (const Group& g : groups)
-    for (std::size_t d = g.dims.size(); d-- > 0;)
-      out += fmt::format("    const long long {0} = rest % {1};\n    rest /= {1};\n", index(g.name, d),
-                         text(g.dims[d].extent));
+    for (std::size_t d = g.dims.size(); d-- > 0;) inner_first.emplace_back(g.index(d), text(g.dims[d].extent));
+  std::string out, rest = "i";
+  for (std::size_t d = 0; d < inner_first.size(); ++d) {
+    const auto& [index, extent] = inner_first[d];
+    const bool outermost = d + 1 == inner_first.size();
+    out += fmt::format("    const unsigned {} = {};\n", index,
+                       outermost ? rest : fmt::format("{} % (unsigned){}", rest, extent));
+    rest = fmt::format("{} / (unsigned){}", d == 0 ? rest : "(" + rest + ")", extent);
+  }
   return out;
+}
+
+std::string count_of(const std::vector<Group>& groups) {
+  std::string count;
+  for (const Group& g : groups)
+    for (const Dim& d : g.dims) count += (count.empty() ? "(unsigned)" : " * (unsigned)") + text(d.extent);
+  return count.empty() ? "1" : count;
 }
 
 }  // namespace
 
 std::string print_finish(const Contraction& c) {
   const Group batch{'b', c.batch}, m{'m', c.m}, n{'n', c.n};
-  std::string count = "1ll";
-  for (const Group& g : {batch, m, n})
-    for (const Dim& d : g.dims) count += " * " + text(d.extent);
   std::string out = head(c);
-  out += fmt::format("  const long long count = {};\n", count);
-  out += fmt::format("  for (long long i = blockIdx.x * {0}ll + threadIdx.x; i < count; i += gridDim.x * {0}ll) {{\n",
+  out += fmt::format("  const unsigned count = {};\n", count_of({batch, m, n}));
+  out += fmt::format("  for (unsigned i = blockIdx.x * {0} + threadIdx.x; i < count; i += gridDim.x * {0}) {{\n",
                      finish_threads);
   out += indices({n, m, batch});
   std::string call;
   for (std::size_t o = 0; o < c.operands.size(); ++o) {
-    out += fmt::format("    const long long row{} = 0{};\n", o, terms(m, o));
-    call += fmt::format(", operand{} + {}{}{}, &row{}", o, text(c.operands[o].offset), terms(batch, o), terms(n, o), o);
+    std::string row, base;
+    add_terms(row, m, o);
+    if (!(c.operands[o].offset == Extent::constant(0))) add(base, text(c.operands[o].offset));
+    add_terms(base, batch, o);
+    add_terms(base, n, o);
+    out += fmt::format("    const long long row{} = {};\n", o, row.empty() ? "0" : row);
+    call += fmt::format(", operand{}{}, &row{}", o, base.empty() ? "" : " + " + base, o);
   }
   return out + fmt::format("    {}(product + i{}, 1, 1, 1);\n  }}\n}}\n", c.epilogue, call);
 }

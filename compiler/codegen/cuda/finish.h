@@ -10,7 +10,8 @@ namespace bitale::codegen::cuda {
 
 inline constexpr int finish_threads = 256;  // each an element
 
-// Parameters: the product, the operands, then the extents, as the contraction's own function has them.
+// Parameters: the product, the operands, then the extents, as the contraction's own function has them. There are less
+// than 2^31 elements: indices have 32 bits, which are divided in a fraction of the time that 64 take.
 std::string print_finish(const Contraction& contraction);
 
 // Whether an epilogue only stores the elements as they are: then a library may as well.
