@@ -1,5 +1,8 @@
 #include "runtime/device/cublaslt.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -65,18 +68,21 @@ class Planner {
     prefer(preference_alignment_b, static_cast<std::uint32_t>(p_.align_a));
     prefer(preference_alignment_c, static_cast<std::uint32_t>(p_.align_c));
     prefer(preference_alignment_d, static_cast<std::uint32_t>(p_.align_c));
-    Heuristic found{};
+    Heuristic found[most_found] = {};  // the fastest first
     int count = 0;
     const Status status =
         api_.cublasLtMatmulAlgoGetHeuristic(handle_, plan_->operation, plan_->first, plan_->second, plan_->result,
-                                            plan_->result, preference, 1, &found, &count);
+                                            plan_->result, preference, most_found, found, &count);
     if (status != status_not_supported) check(status);
-    if (status != status_success || count < 1 || found.state != status_success) return nullptr;
-    plan_->algorithm = found.algorithm;
+    const auto works = std::find_if(found, found + count, [](const Heuristic& h) { return h.state == status_success; });
+    if (works == found + count) return nullptr;
+    plan_->algorithm = works->algorithm;
     return plan_;
   }
 
  private:
+  static constexpr int most_found = 4;
+
   void check(Status status) const {
     if (status == status_success) return;
     throw Error(
@@ -87,11 +93,8 @@ class Planner {
   void describe() {
     const bool f64 = p_.dtype == DType::f64;
     const DataType type = f64 ? type_f64 : type_f32;
-    check(api_.cublasLtMatmulDescCreate(&plan_->operation,
-                                        f64       ? compute_f64
-                                        : p_.tf32 ? compute_tf32
-                                                  : compute_f32,
-                                        type));
+    const ComputeType f32 = p_.tf32 ? compute_tf32 : compute_f32;
+    check(api_.cublasLtMatmulDescCreate(&plan_->operation, f64 ? compute_f64 : f32, type));
     const auto set = [&](OperationAttribute attribute, std::int32_t value) {
       check(api_.cublasLtMatmulDescSetAttribute(plan_->operation, attribute, &value, sizeof value));
     };

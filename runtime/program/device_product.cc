@@ -1,5 +1,7 @@
 #include "runtime/program/device_product.h"
 
+#include <algorithm>
+
 #include "runtime/base/flags.h"
 #include "runtime/program/contraction_workspace.h"
 #include "runtime/program/matrix_form.h"
@@ -7,9 +9,12 @@
 namespace bitale::program {
 namespace {
 
-// Assumed of an H100, until it is measured.
-constexpr double generated_flops_per_us = 15e6, library_flops_per_us = 40e6, tf32_flops_per_us = 250e6;
-constexpr double bytes_per_us = 3e6;
+// What products of float32 reach, by the generated function and by the library: assumed of an H100, until it is
+// measured.
+struct Rates {
+  double flops_per_us, bytes_per_us;
+};
+constexpr Rates generated{15e6, 1.5e6}, library{40e6, 3e6}, library_in_tf32{250e6, 3e6};
 constexpr double us_of_launch = 2;
 constexpr double least_flops = 4e6;  // below, either takes as long as a launch
 
@@ -17,10 +22,14 @@ constexpr std::int64_t most_elements = (std::int64_t{1} << 31) - 1;  // of what 
 
 // What is saved makes good the launch that finishes the product, and its way to memory and back.
 bool is_worth_it(const MatrixProduct& p, std::int64_t scratch_bytes) {
-  const double flops =
-      2 * static_cast<double>(p.batch) * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
-  const double us_saved = flops / generated_flops_per_us - flops / (p.tf32 ? tf32_flops_per_us : library_flops_per_us);
-  const double us_lost = scratch_bytes == 0 ? 0 : us_of_launch + 2 * static_cast<double>(scratch_bytes) / bytes_per_us;
+  const auto batch = static_cast<double>(p.batch), m = static_cast<double>(p.m), n = static_cast<double>(p.n),
+             k = static_cast<double>(p.k);
+  const double flops = 2 * batch * m * n * k;
+  const double bytes = batch * (m * k + k * n + m * n) * static_cast<double>(size_of(p.dtype));
+  const auto us_by = [&](const Rates& r) { return std::max(flops / r.flops_per_us, bytes / r.bytes_per_us); };
+  const double us_saved = us_by(generated) - us_by(p.tf32 ? library_in_tf32 : library);
+  const double us_lost =
+      scratch_bytes == 0 ? 0 : us_of_launch + 2 * static_cast<double>(scratch_bytes) / library.bytes_per_us;
   return flops >= least_flops && us_saved >= us_lost;
 }
 
@@ -41,7 +50,7 @@ bool place_result(const ContractionStep& step, std::span<const std::int64_t> ext
              batch = flat_stride(step.batch, extents, of_result);
   if (!m || !n || !batch) return false;
   const auto ld = leading_dimension(p.m, *m, p.n, *n);
-  if (!ld) return false;
+  if (!ld || (p.batch > 1 && *batch < 1)) return false;
   p.ldc = *ld;
   p.batch_c = *batch;
   return true;
@@ -55,7 +64,7 @@ std::optional<DeviceProduct> device_product(const ContractionStep& step, std::sp
   if (!plain) return std::nullopt;
   const auto batch_a = flat_stride(step.batch, extents, [](const ContractionDim& d) { return d.a; }),
              batch_b = flat_stride(step.batch, extents, [](const ContractionDim& d) { return d.b; });
-  if (!batch_a || !batch_b) return std::nullopt;
+  if (!batch_a || !batch_b || *batch_a < 0 || *batch_b < 0) return std::nullopt;
   DeviceProduct out;
   MatrixProduct& p = out.product;
   p.dtype = step.dtype;

@@ -191,6 +191,8 @@ TEST_CASE("what is no product of evenly spaced plain matrices is not the library
   CHECK(product({{2, 12, 20, 15}, {3, 24, 40, 30}}, rows, columns, depth) == std::nullopt);  // the wrong way round
   CHECK(product({{3, 24, 40, 30}, {2, 12, 20, 15}}, rows, columns, depth));
   CHECK(product({{3, 24, 0, 30}, {2, 12, 20, 15}}, rows, columns, depth) == std::nullopt);  // b by the inner dim alone
+  CHECK(product({{3, -24, 40, 30}}, rows, columns, depth) == std::nullopt);                 // backwards
+  CHECK(product({{3, 24, 40, 0}}, rows, columns, depth) == std::nullopt);                   // all over each other
   CHECK(product({}, {{3, 8, 0, 5}}, columns, {{4, 2, 5}}) == std::nullopt);                 // every second column
   CHECK(product({}, rows, {{5, 0, 1, 2}}, depth) == std::nullopt);                          // written with gaps
   CHECK(product({}, rows, {{5, 0, 1, 2}}, depth, 1));                                       // or by what finishes it
@@ -208,6 +210,8 @@ TEST_CASE("products of little work are not the library's, and less is enough if 
   CHECK_FALSE(square(150, 1));
   CHECK_FALSE(square(250, 1));  // 31
   CHECK(square(350, 1));        // 86
+  // A row by a matrix of 67 MB, which has to be read: 34 MFLOP.
+  CHECK(product({}, {{1, 4096, 0, 4096}}, {{4096, 0, 1, 1}}, {{4096, 1, 4096}}, 1, false));
 }
 
 TEST_CASE("dims that never are one are known before any extent of a call") {
