@@ -381,7 +381,8 @@ class Verifier {
       require(s.whole.finish < 0, "what finishes contraction '{}' has no product", label_);
       return;
     }
-    require(!s.accumulating && !s.sliced, "{} contraction '{}' is of a library", s.sliced ? "sliced" : "accumulating", label_);
+    require(!s.accumulating && !s.sliced, "{} contraction '{}' is of a library", s.sliced ? "sliced" : "accumulating",
+            label_);
     require(s.whole.finish >= 0 || (s.operands.size() == 1 && s.operands[0].written &&
                                     p_.buffers[at(s.operands[0].buffer)].storage == s.dtype),
             "nothing finishes the product of contraction '{}'", label_);
