@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/gpu/commands.h"
+#include "bench/gpu/sass.h"
 #include "bench/harness/options.h"
 #include "bench/study/arguments.h"
 #include "frontends/cpp/command.h"
@@ -26,7 +27,7 @@ struct Settings {
   SubjectOptions subject;
   Gpu gpu;
   std::string json;
-  bool steps = false;
+  bool steps = false, sass = false;
 };
 
 bool parse(Settings& s, std::span<const std::string> arguments) {
@@ -43,6 +44,9 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--gflops", s.gpu.gflops, "of products that is reached (50000)")->check(CLI::PositiveNumber);
   app.add_option("--launch-us", s.gpu.launch_us, "microseconds of a launch (2)")->check(CLI::PositiveNumber);
   app.add_flag("--steps", s.steps, "also every step");
+  app.add_flag("--sass", s.sass,
+               "what the contractions became: registers, shared memory, and the share of multiply-adds among the "
+               "instructions along k, which nvdisasm tells (PyPI's nvidia-cuda-nvdisasm)");
   app.add_option("--json", s.json, json_help);
   if (!parse_command_line(app, arguments)) return false;
   finish_subject_options(s.subject);
@@ -87,6 +91,47 @@ double bytes_of(const models::BuiltModel& model, const SampleBatch& batch) {
   return bytes;
 }
 
+struct Code {
+  std::string function;
+  std::vector<ContractionCode> contractions;
+};
+
+std::vector<Code> code_of(const models::BuiltModel& model, const SubjectOptions& options) {
+  const std::string disassembler = find_disassembler();
+  std::vector<Code> all;
+  for (const auto& [name, outputs] :
+       {std::pair("forward", forward_outputs(model, options)), std::pair("gradient", gradient_outputs(model, options))})
+    all.push_back({name, contraction_code(stages(model.inputs, outputs, {.unused_inputs = true}).cuda, options.device,
+                                          disassembler)});
+  return all;
+}
+
+void print(const Code& code) {
+  fmt::print("\n{:<44}{:>17}{:>9}{:>11}{:>9}{:>12}{:>8}{:>12}{:>7}\n", code.function + ", contractions", "tile",
+             "threads", "registers", "spilled", "shared, KB", "blocks", "loop", "FMA");
+  for (const ContractionCode& c : code.contractions)
+    fmt::print("  {:<42.42}{:>17}{:>9}{:>11}{:>9}{:>12.1f}{:>8}{:>12}{:>7}\n", c.ops, c.tile, c.threads, c.registers,
+               c.spilled_bytes, c.shared_bytes / 1024.0, c.blocks,
+               c.loop ? fmt::format("{}", c.loop->instructions) : "-",
+               c.loop ? fmt::format("{:.0f} %", 100 * c.loop->share()) : "-");
+}
+
+Json to_json(const ContractionCode& c) {
+  Json j = {{"name", c.function},
+            {"ops", c.ops},
+            {"tile", c.tile},
+            {"threads", c.threads},
+            {"registers", c.registers},
+            {"spilled_bytes", c.spilled_bytes},
+            {"shared_bytes", c.shared_bytes},
+            {"blocks_per_multiprocessor", c.blocks}};
+  if (c.loop) {
+    j["loop_instructions"] = c.loop->instructions;
+    j["loop_multiply_adds"] = c.loop->multiply_adds;
+  }
+  return j;
+}
+
 Json to_json(const Cost& c) {
   return {{"function", c.function}, {"launches", c.launches}, {"on_host", c.on_host},   {"mb", c.mb},
           {"gflop", c.gflop},       {"model_us", c.us},       {"floor_us", c.floor_us}, {"compile_ms", c.compile_ms}};
@@ -123,7 +168,10 @@ int bench_gpu_command(std::span<const std::string> arguments) {
       cost_of("forward", compile_forward(model, s.subject), batch, bytes, s.gpu),
       cost_of("gradient", compile_gradient(model, s.subject), batch, 2 * bytes, s.gpu),
   };
+  const std::vector<Code> code = s.sass ? code_of(model, s.subject) : std::vector<Code>{};
   if (s.json != "-") print(s, model, costs);
+  for (const Code& c : code)
+    if (s.json != "-") print(c);
   if (s.json.empty()) return 0;
   Json j = {{"model", model.name},
             {"step", model.step},
@@ -131,6 +179,9 @@ int bench_gpu_command(std::span<const std::string> arguments) {
             {"architecture", s.subject.device},
             {"assumed", {{"gb_per_s", s.gpu.gb_per_s}, {"gflops", s.gpu.gflops}, {"launch_us", s.gpu.launch_us}}}};
   for (const Cost& c : costs) j["functions"].push_back(to_json(c));
+  for (const Code& c : code)
+    for (const ContractionCode& contraction : c.contractions)
+      j["contractions"][c.function].push_back(to_json(contraction));
   write_text(s.json, j.dump(2) + "\n");
   return 0;
 }

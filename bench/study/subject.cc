@@ -38,6 +38,8 @@ const Tensor& loss_of(const models::BuiltModel& model, const SubjectOptions& opt
   return options.dropout.value_or(false) ? model.training_loss : model.loss;
 }
 
+}  // namespace
+
 std::vector<Tensor> forward_outputs(const models::BuiltModel& model, const SubjectOptions& options) {
   if (options.loss_in_forward) return {loss_of(model, options)};
   return {options.dropout.value_or(false) ? model.training_logits : model.logits};
@@ -48,8 +50,6 @@ std::vector<Tensor> gradient_outputs(const models::BuiltModel& model, const Subj
   if (options.input_gradient) wrt.push_back(model.data);
   return grad(loss_of(model, options), wrt);
 }
-
-}  // namespace
 
 std::vector<std::string> to_arguments(const SubjectOptions& options) {
   std::vector<std::string> words = {options.model, "--batch", std::to_string(options.batch), "--threads",

@@ -38,6 +38,10 @@ std::vector<std::string> to_arguments(const SubjectOptions& options);
 // `graph_only`: nobody will call its functions.
 models::BuiltModel build(const SubjectOptions& options, bool graph_only = false);
 
+// What the two functions compute.
+std::vector<Tensor> forward_outputs(const models::BuiltModel& model, const SubjectOptions& options);
+std::vector<Tensor> gradient_outputs(const models::BuiltModel& model, const SubjectOptions& options);
+
 // From the built model to the callable function; differentiation is part of the second.
 Function compile_forward(const models::BuiltModel& model, const SubjectOptions& options);
 Function compile_gradient(const models::BuiltModel& model, const SubjectOptions& options);

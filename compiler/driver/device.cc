@@ -102,6 +102,8 @@ class Functions {
     form.k = dims(c.k);
     form.a_offset = extent(c.a_offset);
     form.b_offset = extent(c.b_offset);
+    form.a_aligned = is_aligned(part, c.a);
+    form.b_aligned = is_aligned(part, c.b);
     const kernel::Kernel& epilogue = l_.kernels[at(c.epilogue)];  // of its buffers, an operand has two behind the first
     for (std::size_t o = 0; o < c.operands.size(); ++o)
       form.operands.push_back(
@@ -121,6 +123,17 @@ class Functions {
     if (codegen::cuda::stores_only(l_.kernels[at(c.epilogue)])) return;
     form.finish = true;
     c.whole.finish = entry(std::move(form), step);
+  }
+
+  // Whether a buffer begins at a multiple of 16 bytes: what a body is given may be a row of another buffer.
+  bool is_aligned(const Program& part, int buffer) const {
+    if (&part == &l_.program) return true;
+    const Buffer& b = part.buffers[at(buffer)];
+    std::size_t known = size_of(b.storage) % 16;  // a factor of its bytes
+    for (const int d : b.dims)
+      if (const ExtentDef& e = part.extents[at(d)]; e.op == ExtentOp::constant)
+        known = known * static_cast<std::size_t>(e.a % 16) % 16;
+    return known == 0;
   }
 
   // Equal texts are one function.

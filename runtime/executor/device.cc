@@ -22,9 +22,13 @@ constexpr std::int64_t most_blocks = 2048;
 
 std::int64_t blocks_of(const Launch& launch, std::span<const std::int64_t> extents) {
   std::int64_t work = 1;
-  for (const Launch::Factor& f : launch.work)
-    if (__builtin_mul_overflow(work, f.argument < 0 ? f.value : extents[at(f.argument)], &work)) return most_blocks;
-  return std::min((work + launch.per_block - 1) / launch.per_block, most_blocks);
+  for (const Launch::Factor& f : launch.work) {
+    std::int64_t pieces = f.value;
+    if (f.argument >= 0 && __builtin_mul_overflow(pieces, extents[at(f.argument)], &pieces)) return most_blocks;
+    if (__builtin_mul_overflow(work, pieces / f.per + (pieces % f.per > 0), &work)) return most_blocks;
+  }
+  if (work <= 0) return 0;
+  return std::min(std::max((work - 1) / launch.per_block + 1, launch.least), most_blocks);
 }
 
 }  // namespace

@@ -19,10 +19,11 @@ void check_device_code(const Program& program, const Blob& b) {
   for (const auto& entry : b.launches)
     for (const Launch& l : entry) {
       require(l.image >= 0 && at(l.image) < b.offsets.size(), "a launch of the code for {} is of no image", b.target);
-      require(!l.function.empty() && l.threads >= 1 && l.threads <= 1024 && l.per_block >= 1,
+      require(!l.function.empty() && l.threads >= 1 && l.threads <= 1024 && l.per_block >= 1 && l.least >= 1,
               "a launch of the code for {} is not one", b.target);
       for (const Launch::Factor& f : l.work)
-        require(f.argument >= -1 && f.value >= 0, "a launch of {} has an amount of work that is not one", l.function);
+        require(f.argument >= -1 && f.value >= 0 && f.per >= 1, "a launch of {} has an amount of work that is not one",
+                l.function);
     }
 }
 

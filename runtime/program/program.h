@@ -193,18 +193,22 @@ struct Entry {
 };
 
 // One launch of a device's function: `work` is how many of its threads' iterations, tiles or rows there are, a product
-// of constants and of the entry's extent arguments; a block has something to do for each `per_block` of them. Any
-// number of blocks gives the same result; the number of threads must be this one.
+// of what its factors say; a block has something to do for each `per_block` of them. If there is any work, `least`
+// blocks find some at least. Any number of blocks gives the same result; the number of threads must be this one.
 struct Launch {
+  // How many pieces of `per` there are of `value` times one of the entry's extent arguments, the last one perhaps
+  // smaller.
   struct Factor {
-    std::int64_t value = 0;
-    int argument = -1;  // >= 0: instead of the value
+    std::int64_t value = 1;
+    int argument = -1;  // -1: of the value alone
+    std::int64_t per = 1;
   };
   std::string function;
   int image = 0;  // of the blob
   int threads = 1;
   std::int64_t per_block = 1;
-  std::vector<Factor> work;
+  std::vector<Factor> work{};
+  std::int64_t least = 1;
 };
 
 // Code for one target; a Program has code of the CPU or of devices. Of the CPU: bytes that run wherever they are

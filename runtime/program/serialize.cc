@@ -196,11 +196,11 @@ void transfer(A& a, Entry& v) {
 }
 template <class A>
 void transfer(A& a, Launch::Factor& v) {
-  all(a, v.value, v.argument);
+  all(a, v.value, v.argument, v.per);
 }
 template <class A>
 void transfer(A& a, Launch& v) {
-  all(a, v.function, v.image, v.threads, v.per_block, v.work);
+  all(a, v.function, v.image, v.threads, v.per_block, v.work, v.least);
 }
 template <class A>
 void transfer(A& a, Blob& v) {

@@ -1,15 +1,30 @@
 // A contraction (runtime/program/contraction.h) as one CUDA kernel: blocks of threads take tiles of the output, go
 // through shared memory along k, and hand every element to the epilogue, which is printed as a function of its own.
 //
-// Elements of an accumulating contraction are added atomically: sums that meet in one place are rounded in any order.
+// A tile's next `depth` steps of k are copied to shared memory while those before them are multiplied (cp.async: what
+// is on its way occupies no registers). Where the output has few tiles, blocks sum parts of k, which meet in the
+// module's memory in a fixed order: sums are the same in every call. Elements of an accumulating contraction are added
+// atomically: sums that meet in one place are rounded in any order.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "compiler/kernel/kernel.h"
+#include "runtime/program/program.h"
 
 namespace bitale::codegen::cuda {
+
+// A block of `threads` sums rows x columns of the output at a time, `depth` steps of k between two barriers; each
+// thread has high x wide of the sums.
+struct Tile {
+  int rows = 0, columns = 0, depth = 0, threads = 0;
+  int high = 0, wide = 0;
+  bool operator==(const Tile&) const = default;
+};
 
 // The step with its slots resolved: constants, or arguments of the function.
 struct Contraction {
@@ -24,19 +39,28 @@ struct Contraction {
   };
   std::string name;
   std::vector<std::string> comments;  // as in a kernel
-  DType dtype = DType::f32;
-  std::vector<Dim> batch, m, n, k;  // outermost first
+  DType dtype = DType::f32;           // f32 or f64
+  std::vector<Dim> batch, m, n, k;    // outermost first
   kernel::Extent a_offset, b_offset;
+  bool a_aligned = false, b_aligned = false;  // to 16 bytes, before the offset
   std::vector<Operand> operands;
-  std::string epilogue;  // the function's name; nothing if the contraction has no elements to finish
-  int extents = 0;       // number of arguments
-  bool finish = false;   // only finishes a library's product: see finish.h
+  std::string epilogue;      // the function's name; nothing if the contraction has no elements to finish
+  int extents = 0;           // number of arguments
+  bool finish = false;       // only finishes a library's product: see finish.h
+  std::optional<Tile> tile;  // instead of the one that is chosen
 };
 
-inline constexpr int contraction_threads = 256;
-inline constexpr int contraction_tile = 64;  // rows and columns of a block
+// All tiles that are chosen from.
+std::vector<Tile> tiles_of(DType dtype);
 
-// Parameters: a, b, the operands, then the extents (long long).
+// Parameters: a, b, the operands, then the extents (long long). The text uses the prelude, and memory_of().
 std::string print(const Contraction& contraction);
+
+// How it is launched.
+program::Launch launch_of(const Contraction& contraction);
+
+// The definition of the memory in which parts meet, for all contractions of a module; nothing if they have no parts.
+// Launches that use it follow each other.
+std::string memory_of(std::span<const Contraction* const> contractions);
 
 }  // namespace bitale::codegen::cuda

@@ -39,6 +39,8 @@ constexpr const char* definitions = R"(
 #define __device__
 #define __shared__ static
 #define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
+#define EMULATED
 #define __syncthreads() meet(__LINE__, true)
 #define __shfl_xor_sync(mask, value, lanes) shuffle(__LINE__, value, lanes)
 
@@ -109,8 +111,39 @@ template <class T> T shuffle(int line, T v, int mask) {
   meet(line, false);
   return other;
 }
-template <class T> void atomicAdd(T* to, T v) { *to += v; }
+void __threadfence() {}
+template <class T> T atomicAdd(T* to, T v) {
+  const T old = *to;
+  *to += v;
+  return old;
+}
 template <class T> void atomicMin(T* to, T v) { *to = v < *to ? v : *to; }
+
+struct alignas(16) float4 { float x, y, z, w; };
+struct alignas(16) double2 { double x, y; };
+
+// What a thread has begun to copy is NaN until it waits for it.
+struct Copy {
+  void* to;
+  const void* from;
+  unsigned bytes;
+};
+Copy copies[1024][128];
+unsigned copies_of[1024];
+template <class T> void copy_async(T* to, const T* from, bool there) {
+  if ((unsigned long)to % sizeof(T) || (there && (unsigned long)from % sizeof(T))) abort();
+  unsigned& n = copies_of[threadIdx.x];
+  memset(to, -1, sizeof(T));
+  if (n < 128) copies[threadIdx.x][n++] = {to, there ? from : nullptr, sizeof(T)};  // none has so many who waits
+}
+template <class T> void copy_async(T* to, const T* from, int by, bool there) { copy_async(to, from + by, there); }
+void copies_done() {
+  for (unsigned i = 0; i < copies_of[threadIdx.x]; ++i) {
+    const Copy& c = copies[threadIdx.x][i];
+    c.from ? memcpy(c.to, c.from, c.bytes) : memset(c.to, 0, c.bytes);
+  }
+  copies_of[threadIdx.x] = 0;
+}
 
 template <class To, class From> To same_bits(From v) {
   To to;

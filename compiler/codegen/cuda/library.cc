@@ -99,7 +99,7 @@ LibraryKernel scatter(const std::string& function, DType type, const std::string
       any_order ? filled(any_order_text, type, name) : filled(in_order_text, type, name, put_text(function, type));
   // Extents: outer, rows, inner, count.
   using Work = std::vector<program::Launch::Factor>;
-  const Work all{{0, 0}, {0, 1}, {0, 2}}, updates{{0, 0}, {0, 3}, {0, 2}}, columns{{0, 0}, {0, 2}};
+  const Work all{{1, 0}, {1, 1}, {1, 2}}, updates{{1, 0}, {1, 3}, {1, 2}}, columns{{1, 0}, {1, 2}};
   return {"// " + function + "\n" + filled(copy_text, type, name) + put,
           {{name + "_copy", 0, threads, threads, all},
            {name + "_put", 0, threads, threads, any_order ? updates : columns}}};

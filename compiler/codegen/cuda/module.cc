@@ -14,7 +14,7 @@ using program::Launch;
 
 std::vector<Launch::Factor> work_of(const std::vector<kernel::Extent>& extents) {
   std::vector<Launch::Factor> work;
-  for (const kernel::Extent& e : extents) work.push_back({e.value, e.slot});
+  for (const kernel::Extent& e : extents) work.push_back({e.is_constant() ? e.value : 1, e.slot});
   return work;
 }
 
@@ -22,12 +22,11 @@ Launch launch_of(const Phase& phase) {
   return {phase.function, 0, phase.threads, phase.each_block ? 1 : phase.threads, work_of(phase.work)};
 }
 
-Launch launch_of(const Contraction& c) {
+Launch launch_of_finish(const Contraction& c) {
   std::vector<kernel::Extent> extents;
   for (const auto* dims : {&c.batch, &c.m, &c.n})
     for (const Contraction::Dim& d : *dims) extents.push_back(d.extent);
-  if (c.finish) return {c.name, 0, finish_threads, finish_threads, work_of(extents)};
-  return {c.name, 0, contraction_threads, contraction_tile * contraction_tile, work_of(extents)};
+  return {c.name, 0, finish_threads, finish_threads, work_of(extents)};
 }
 
 // Where kernels have several phases, all are said to meet if one does.
@@ -38,6 +37,7 @@ struct Entry {
   std::string text;
   std::vector<Launch> launches;
   const kernel::Kernel* epilogue = nullptr;  // that the text calls
+  const Contraction* contraction = nullptr;
 };
 
 std::vector<Entry> entries_of(const ModuleParts& parts) {
@@ -52,7 +52,10 @@ std::vector<Entry> entries_of(const ModuleParts& parts) {
     const auto epilogue = std::find_if(parts.epilogues.begin(), parts.epilogues.end(),
                                        [&](const kernel::Kernel* k) { return k->name == c.epilogue; });
     BITALE_ASSERT(epilogue != parts.epilogues.end(), c.epilogue);
-    entries.push_back({c.finish ? print_finish(c) : print(c), {launch_of(c)}, *epilogue});
+    if (c.finish)
+      entries.push_back({print_finish(c), {launch_of_finish(c)}, *epilogue});
+    else
+      entries.push_back({print(c), {launch_of(c)}, *epilogue, &c});
   }
   for (const LibraryKernel& l : parts.library) entries.push_back({l.text, l.launches});
   return entries;
@@ -62,7 +65,7 @@ constexpr std::size_t least_entries = 6;  // of a module: what NVRTC does at the
 
 class Texts {
  public:
-  explicit Texts(std::size_t count) : functions_(count), epilogues_(count), modules_(count) {}
+  explicit Texts(std::size_t count) : functions_(count), epilogues_(count), contractions_(count), modules_(count) {}
 
   // To the module that is the shortest so far, which it returns.
   int add(const Entry& entry) {
@@ -74,6 +77,7 @@ class Texts {
       epilogues_[i].push_back(entry.epilogue);
       append(*shortest, print_inline(*entry.epilogue));
     }
+    if (entry.contraction) contractions_[i].push_back(entry.contraction);
     append(*shortest, entry.text);
     for (const Launch& l : entry.launches) modules_[i].functions.push_back({l.function, meets(entry.text)});
     return static_cast<int>(i);
@@ -81,7 +85,9 @@ class Texts {
 
   std::vector<Module> modules() && {
     for (std::size_t i = 0; i < modules_.size(); ++i) {
-      const std::string prelude = prelude_for(functions_[i]);
+      std::string prelude = prelude_for(functions_[i]);
+      if (const std::string memory = memory_of(contractions_[i]); !memory.empty())
+        prelude += (prelude.empty() ? "" : "\n") + memory;
       modules_[i].text = prelude + (prelude.empty() ? "" : "\n") + functions_[i];
     }
     return std::move(modules_);
@@ -92,6 +98,7 @@ class Texts {
 
   std::vector<std::string> functions_;
   std::vector<std::vector<const kernel::Kernel*>> epilogues_;
+  std::vector<std::vector<const Contraction*>> contractions_;
   std::vector<Module> modules_;
 };
 

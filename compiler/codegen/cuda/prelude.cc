@@ -183,6 +183,70 @@ template <class T> struct Best {
   return {from_lane(v.value, mask), from_lane(v.index, mask)};
 }
 )"},
+    {"copy_async",
+     R"(// Begins to copy an element, or 16 bytes, to shared memory; 0 if it is not `there`. copies_done() waits for what
+// its thread began.
+#ifndef EMULATED
+#define COPY_ASYNC(T, BYTES)                                                                                          \
+  __device__ inline void copy_async(T* to, const T* from, int by, bool there) {                                       \
+    asm volatile("{ .reg .pred p; .reg .s64 at; setp.eq.s32 p, %3, 0; mad.wide.s32 at, %2, " BYTES ", %1; "           \
+                 "cp.async.ca.shared.global [%0], [at], " BYTES ", p; }" ::                                           \
+                     "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(by), "r"((int)there) : "memory");    \
+  }                                                                                                                   \
+  __device__ inline void copy_async(T* to, const T* from, bool there) {                                               \
+    asm volatile("{ .reg .pred p; setp.eq.s32 p, %2, 0; cp.async.ca.shared.global [%0], [%1], " BYTES ", p; }" ::     \
+                     "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"((int)there) : "memory");             \
+  }
+COPY_ASYNC(float, "4")
+COPY_ASYNC(double, "8")
+COPY_ASYNC(float4, "16")
+COPY_ASYNC(double2, "16")
+#undef COPY_ASYNC
+__device__ inline void copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+#endif
+)"},
+    {"parts_meet",
+     R"(// Sums of parts of k: a block adds those of its threads to the other parts of the tile. Parts meet in groups of 16, then
+// those groups; whoever comes last adds up the group, in order. True in the block that has the whole sum afterwards.
+// No tile's parts begin elsewhere than at tile * parts, of `most` in all; what has `arrived` is 0 before and after.
+template <int most, class Run, class T, int high, int wide>
+__device__ bool parts_meet(T (&sum)[high][wide], Run* slots, unsigned* arrived, long long tile, long long part,
+                           long long parts) {
+  constexpr int runs = high * wide * sizeof(T) / sizeof(Run);
+  __shared__ bool last;
+  Run* const mine = (Run*)sum;
+  slots += tile * parts * runs * blockDim.x + threadIdx.x;
+  arrived += tile * parts;
+  for (long long apart = 1; parts > 1; apart *= 16, arrived += most) {
+    #pragma unroll
+    for (int r = 0; r < runs; ++r) slots[(part * apart * runs + r) * blockDim.x] = mine[r];
+    __threadfence();
+    __syncthreads();
+    const long long group = part / 16, members = parts - group * 16 < 16 ? parts - group * 16 : 16;
+    if (threadIdx.x == 0) {
+      last = atomicAdd(arrived + group, 1u) + 1 == members;
+      if (last) arrived[group] = 0;
+    }
+    __syncthreads();
+    if (!last) return false;
+    __threadfence();
+    for (int p = 0; p < members; ++p) {
+      #pragma unroll
+      for (int r = 0; r < runs; ++r) {
+        const Run of_part = slots[((group * 16 + p) * apart * runs + r) * blockDim.x];
+        #pragma unroll
+        for (int i = 0; i < (int)(sizeof(Run) / sizeof(T)); ++i) {
+          T& to = sum[0][r * sizeof(Run) / sizeof(T) + i];
+          to = p == 0 ? ((const T*)&of_part)[i] : to + ((const T*)&of_part)[i];
+        }
+      }
+    }
+    part = group;
+    parts = (parts + 15) / 16;
+  }
+  return true;
+}
+)"},
     {"block_reduce",
      R"(// Combines the values of all threads of the block and gives every thread the result: first within warps, then the warps in
 // order. The number of threads is a multiple of 32.
