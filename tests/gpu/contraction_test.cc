@@ -91,6 +91,27 @@ ContractionCase batched(std::int64_t batch, std::int64_t m, std::int64_t n, std:
 
 }  // namespace
 
+TEST_CASE("launches count the tiles, and have blocks for parts of k") {
+  codegen::cuda::Contraction c;
+  const auto constant = [](std::int64_t v) { return kernel::Extent::constant(v); };
+  c.name = "c";
+  c.m = {{kernel::Extent::argument(0), constant(6400), constant(0), {}},
+         {constant(100), constant(64), constant(0), {}}};
+  c.n = {{constant(130), constant(0), constant(1), {}}};
+  c.k = {{constant(64), constant(1), constant(130), {}}};
+  c.tile = Tile{128, 64, 16, 128, 8, 8};
+  program::Launch l = launch_of(c);
+  CHECK(l.threads == 128);
+  REQUIRE(l.work.size() == 2);
+  CHECK((l.work[0].value == 100 && l.work[0].argument == 0 && l.work[0].per == 128));
+  CHECK((l.work[1].value == 130 && l.work[1].argument == -1 && l.work[1].per == 64));
+  CHECK(l.least == 1);
+  c.k[0].extent = constant(128);
+  CHECK(launch_of(c).least == 264);
+  c.n[0].extent = constant(64 * 200);
+  CHECK(launch_of(c).least == 1);
+}
+
 TEST_CASE("contractions of floats, at the edges of every tile") {
   for (const Tile& tile : codegen::cuda::tiles_of(DType::f32)) check_edges(DType::f32, tile);
 }
