@@ -1,5 +1,5 @@
-// Products of matrices by NVIDIA's cuBLASLt, whose library is opened when it is first needed (it takes some hundred
-// milliseconds and 150 MB). Nothing of CUDA is needed to build.
+// Products of matrices by NVIDIA's cuBLASLt, whose library, a file of half a gigabyte, is opened when it is first
+// needed. Nothing of CUDA is needed to build.
 #pragma once
 
 #include <cstddef>
