@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/conv/commands.h"
+#include "bench/conv/cudnn_plans.h"
 #include "bench/conv/layers.h"
 #include "bench/harness/options.h"
 #include "bench/harness/statistics.h"
@@ -37,7 +38,20 @@ struct Settings {
   int threads = 0, calls = 7;
   double seconds = 2;
   bool without_groups = false, check = true;
+  CudnnPlanSettings cudnn;
 };
+
+// Nothing is measured then: the two kinds of options exclude each other.
+void add_cudnn_options(CLI::App& app, CudnnPlanSettings& s, std::span<CLI::Option* const> measured) {
+  CLI::Option* const device = app.add_option(
+      "--device", s.device, "sm_90: measure nothing, and list what cuDNN would compute them by on such a GPU");
+  for (CLI::Option* option : measured) device->excludes(option);
+  app.add_option("--layout", s.layouts, "with --device, of: nchw, nhwc (both)")->delimiter(',')->needs(device);
+  app.add_option("--dtype", s.dtype, "with --device: float32, float64, float16 or bfloat16 (float32)")->needs(device);
+  app.add_flag("--tf32", s.tf32, "with --device: tensor cores may round float32 operands")->needs(device);
+  app.add_flag("--deterministic", s.deterministic, "with --device: the same bits in every run")->needs(device);
+  app.add_flag("--all", s.all, "with --device: all plans, and what was refused")->needs(device);
+}
 
 bool parse(Settings& s, std::span<const std::string> arguments) {
   CLI::App app(
@@ -47,18 +61,23 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
       "bitale bench conv");
   app.add_option("--net", s.net, "one of: " + conv_net_names() + " (lenet)");
   app.add_option("--layers", s.layers, "layers by name (all)")->delimiter(',');
-  app.add_option("--algorithms", s.algorithms, "of: " + conv_algorithm_names() + " (all)")->delimiter(',');
   app.add_option("--batch", s.batch, "images per call (that of the study)")->check(CLI::PositiveNumber);
-  app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
-  app.add_option("--isa", s.isa, "instruction set: v2, v3, v4 (the best that this CPU executes)");
-  app.add_option("--calls", s.calls, "timed calls of each function, fewer if they take long (7)")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--seconds", s.seconds, "no further call of a function after so long (2)")->check(CLI::PositiveNumber);
   app.add_flag("--no-groups", s.without_groups, "one group in every layer");
-  app.add_flag("!--no-check", s.check, "leave out the errors, which float64 takes its time for");
+  CLI::Option* const measured[] = {
+      app.add_option("--algorithms", s.algorithms, "of: " + conv_algorithm_names() + " (all)")->delimiter(','),
+      app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber),
+      app.add_option("--isa", s.isa, "instruction set: v2, v3, v4 (the best that this CPU executes)"),
+      app.add_option("--calls", s.calls, "timed calls of each function, fewer if they take long (7)")
+          ->check(CLI::PositiveNumber),
+      app.add_option("--seconds", s.seconds, "no further call of a function after so long (2)")
+          ->check(CLI::PositiveNumber),
+      app.add_flag("!--no-check", s.check, "leave out the errors, which float64 takes its time for"),
+  };
+  add_cudnn_options(app, s.cudnn, measured);
   app.add_option("--json", s.json, json_help);
   if (!parse_command_line(app, arguments)) return false;
   if (!s.isa.empty()) executable_isa(s.isa);
+  if (s.cudnn.layouts.empty()) s.cudnn.layouts = {"nchw", "nhwc"};
   return true;
 }
 
@@ -201,10 +220,15 @@ int bench_conv_command(std::span<const std::string> arguments) {
   Settings s;
   if (!parse(s, arguments)) return 0;
   const ConvNet& net = find_conv_net(s.net);
+  const std::vector<ConvLayer> layers = layers_of(net, s.layers, s.without_groups);
+  const std::int64_t batch = s.batch > 0 ? s.batch : net.batch;
+  if (!s.cudnn.device.empty()) {
+    list_cudnn_plans(s.cudnn, net.name, layers, batch, s.json);
+    return 0;
+  }
   std::vector<ConvAlgorithm> algorithms;
   for (const std::string& name : s.algorithms) algorithms.push_back(conv_algorithm(name));
   if (algorithms.empty()) algorithms.assign(std::begin(all_algorithms), std::end(all_algorithms));
-  const std::int64_t batch = s.batch > 0 ? s.batch : net.batch;
   if (s.threads == 0) s.threads = default_threads();
 
   Json report = {{"net", net.name},
@@ -224,18 +248,12 @@ int bench_conv_command(std::span<const std::string> arguments) {
     fmt::print("{:<7}{:<18}{:<15}{:>11}{:>10}{:>12}{:>11}\n", "layer", "form", "algorithm", "median ms", "GFLOP/s",
                "scratch MiB", "error");
   }
-  bool any = false;
-  for (ConvLayer layer : net.layers) {
-    if (!s.layers.empty() && std::find(s.layers.begin(), s.layers.end(), layer.name) == s.layers.end()) continue;
-    any = true;
-    if (s.without_groups) layer.groups = 1;
+  for (const ConvLayer& layer : layers)
     for (int form = 0; form < 3; ++form)
       for (const Json& row : measure(layer, batch, form, algorithms, s)) {
         report["rows"].push_back(row);
         if (table) print(row);
       }
-  }
-  if (!any) throw UsageError(fmt::format("bitale bench conv: {} has no such layer.", net.name));
   if (!s.json.empty()) write_text(s.json, report.dump(2) + "\n");
   return 0;
 }

@@ -1,5 +1,7 @@
 #include "bench/conv/layers.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "frontends/cpp/command.h"
@@ -38,6 +40,17 @@ const ConvNet& find_conv_net(const std::string& name) {
   for (const ConvNet& net : nets())
     if (name == net.name) return net;
   throw UsageError(fmt::format("bitale bench conv: --net {}: there are {}.", name, conv_net_names()));
+}
+
+std::vector<ConvLayer> layers_of(const ConvNet& net, std::span<const std::string> names, bool without_groups) {
+  std::vector<ConvLayer> layers;
+  for (ConvLayer layer : net.layers) {
+    if (!names.empty() && std::find(names.begin(), names.end(), layer.name) == names.end()) continue;
+    if (without_groups) layer.groups = 1;
+    layers.push_back(layer);
+  }
+  if (layers.empty()) throw UsageError(fmt::format("bitale bench conv: {} has no such layer.", net.name));
+  return layers;
 }
 
 }  // namespace bitale::bench

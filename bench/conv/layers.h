@@ -24,5 +24,7 @@ struct ConvNet {
 
 std::string conv_net_names();                           // "lenet, alexnet"
 const ConvNet& find_conv_net(const std::string& name);  // UsageError that lists them
+// Those of these names, all without names; with one group each, if asked. UsageError if there are none.
+std::vector<ConvLayer> layers_of(const ConvNet& net, std::span<const std::string> names, bool without_groups);
 
 }  // namespace bitale::bench

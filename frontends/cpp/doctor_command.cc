@@ -17,6 +17,7 @@
 #include "runtime/base/version.h"
 #include "runtime/device/cpu.h"
 #include "runtime/device/cublaslt.h"
+#include "runtime/device/cudnn/backend.h"
 #include "runtime/device/driver.h"
 #include "runtime/device/pool.h"
 #include "runtime/library/library.h"
@@ -105,6 +106,10 @@ void print_devices() {
            const CublasLtLibrary& library = CublasLtLibrary::get();
            if (!library.problem.empty()) throw Error(library.problem);
            return fmt::format("cuBLASLt {}, {}", library.version, library.path);
+         }));
+  device("cuDNN", found_or_why([] {
+           const cudnn::Library& library = cudnn::Library::get();
+           return fmt::format("{}, {}", library.version(), library.path());
          }));
   device("emulated", found_or_why([] { return codegen::cuda::host_compiler(); }));
 }

@@ -1,5 +1,6 @@
 // The algorithm of convolutions, as users choose it: for a function, and for a layer.
 #include <cmath>
+#include <cstdio>
 
 #include <bitale/bitale.h>
 #include <nlohmann/json.hpp>
@@ -104,4 +105,27 @@ TEST_CASE("the program takes --conv, and bench conv measures layers") {
     CHECK(row.at("gflops").get<double>() > 0);
   }
   CHECK(measured == 3 * 6 + 3 * 4);
+}
+
+TEST_CASE("bench conv --device lists cuDNN's plans") {
+  const tests::Ran bench =
+      tests::run_bitale({"bench", "conv", "--device", "sm_90", "--layers", "conv2", "--json", "-"});
+  if (bench.status == 1) {
+    CHECK_THAT(bench.err, contains("bitale: cuDNN is not there: looked for "));
+    std::printf("[SKIP] cuDNN not found\n");
+    return;
+  }
+  REQUIRE(bench.status == 0);
+  const auto rows = nlohmann::json::parse(bench.out).at("rows");
+  CHECK(rows.size() == 3 * 2);
+  for (const auto& row : rows) {
+    INFO(row.dump());
+    REQUIRE(!row.at("plans").empty());
+    CHECK(row.at("plans")[0].at("workspace_bytes").get<std::int64_t>() >= 0);
+    for (const auto& refused : row.at("refused")) CHECK_THAT(refused.at("why").get<std::string>(), contains("TF32"));
+  }
+  const tests::Ran table = tests::run_bitale({"bench", "conv", "--device", "sm_90", "--tf32", "--layout", "nhwc"});
+  CHECK_THAT(table.out, contains("lenet, batch 64, float32, TF32, sm_90: what cuDNN "));
+  CHECK_THAT(table.out, contains("backward-filters  nhwc "));
+  CHECK_THAT(table.out, contains("tensor_core"));
 }

@@ -294,7 +294,7 @@ TEST_CASE("doctor describes the machine") {
   const Ran ran = run_bitale({"doctor", "--load"});
   INFO(ran.err);
   CHECK(ran.status == 0);
-  for (const char* word :
-       {"CPU", "instruction sets", "code generator", "LLVM", "libraries", "its products", "cuBLASLt", "BITALE_CACHE"})
+  for (const char* word : {"CPU", "instruction sets", "code generator", "LLVM", "libraries", "its products", "cuBLASLt",
+                           "cuDNN", "BITALE_CACHE"})
     CHECK_THAT(ran.out, contains(word));
 }

@@ -54,6 +54,12 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"bench", "lenet", "--batch", "0"}, "--batch");
   check_usage({"bench", "alexnot"}, "there is no model 'alexnot'; there are: lenet");
   check_usage({"bench"}, "model is required");
+  check_usage({"bench", "conv", "--device", "cuda"}, "--device is an architecture here, as in sm_90, not cuda");
+  check_usage({"bench", "conv", "--device", "sm_90", "--layout", "chwn"}, "--layout chwn: there are nchw, nhwc");
+  check_usage({"bench", "conv", "--device", "sm_90", "--dtype", "int8"}, "--dtype int8: there are float32, float64");
+  check_usage({"bench", "conv", "--device", "sm_90", "--isa", "v2"}, "--isa excludes --device");
+  check_usage({"bench", "conv", "--tf32"}, "--tf32 requires --device");
+  check_usage({"bench", "conv", "--layers", "conv9"}, "lenet has no such layer");
   check_usage({"bench", "gemm", "--shape", "64x784"}, "--shape 64x784: expected rows x depth x columns");
   check_usage({"bench", "gemm", "--shape", "3x4x5x6"}, "--shape 3x4x5x6: expected");
   check_usage({"bench", "gemm", "--shape", "3x0x5"}, "--shape 3x0x5: expected");
