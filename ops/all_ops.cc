@@ -59,7 +59,7 @@ namespace bitale::ops {
     OP(kron) OP(cross) OP(multi_dot) OP(matrix_power) OP(matrix_norm))   \
   FAMILY("conv",                                                         \
     OP(conv) OP(conv_backward_data) OP(conv_backward_filters)            \
-    OP(conv_direct) OP(conv_im2col) OP(fft2) OP(ifft2)                   \
+    OP(conv_direct) OP(conv_im2col) OP(conv_cudnn) OP(fft2) OP(ifft2)                   \
     OP(conv_transpose)                                                   \
     OP(max_pool) OP(max_pool_index) OP(max_pool_gather)                  \
     OP(max_pool_backward)                                                \

@@ -52,7 +52,8 @@ std::string settings_of(const CompileOptions& o, const Driver* device, Isa isa) 
 }
 
 // The optimised graph, with its phases noted in the report.
-lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOptions& options, CompileReport& report) {
+lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOptions& options,
+                              const rewrite::Refusal& refusal, CompileReport& report) {
   ir::Graph graph;
   graph.inputs = g.inputs;
   graph.inputs.insert(graph.inputs.end(), g.shareds.begin(), g.shareds.end());
@@ -62,6 +63,7 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   context.level = options.level;
   context.options.relaxed = options.relaxed;
   context.algorithms = options.algorithms;
+  context.refusal = refusal;
   context.options.disabled = split(flags().disable);
   std::vector<rewrite::PassReport> passes;
   const Clock clock;
@@ -81,6 +83,14 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   for (std::size_t i = 0; i < out.outputs.size(); ++i) out.outputs[i] = graph.outputs[i].named(g.outputs[i].name());
   for (std::size_t i = 0; i < out.updates.size(); ++i) out.updates[i].second = graph.outputs[out.outputs.size() + i];
   return out;
+}
+
+// Of the algorithms of convolutions that the device does not have (null: the CPU).
+rewrite::Refusal refusal_of(const Driver* device) {
+  return [device](const std::string& algorithm) -> std::string {
+    if (algorithm != "cudnn") return "";
+    return device ? device->why_not_convolve() : "it is for device cuda, an NVIDIA GPU";
+  };
 }
 
 // At the highest level of optimisation every contraction runs by its fastest candidate.
@@ -114,7 +124,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
                                                                                 const Driver* device,
                                                                                 const KernelCache& kernels,
                                                                                 CompileReport& report) {
-  const lower::FunctionGraph optimised = optimise(graph, options, report);
+  const lower::FunctionGraph optimised = optimise(graph, options, refusal_of(device), report);
   const Clock clock;
   lower::Lowered l = lower::lower(optimised, device == nullptr);
   report.phases.push_back(
@@ -187,7 +197,7 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   CompileReport ignored;
   s.input = ir::to_string(as_graph(graph), true);
   s.input_dot = ir::to_dot(as_graph(graph));
-  const lower::FunctionGraph optimised = optimise(graph, options, ignored);
+  const lower::FunctionGraph optimised = optimise(graph, options, {}, ignored);
   s.optimised = ir::to_string(as_graph(optimised), true);
   s.optimised_dot = ir::to_dot(as_graph(optimised));
   lower::Lowered l = lower::lower(optimised);

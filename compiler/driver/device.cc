@@ -155,6 +155,7 @@ class Functions {
       return codegen::cuda::library_kernel(call.function, call.integers, name, flags().ordered);
     };
     const auto unnamed = kernel("");
+    if (call.function == "conv_cudnn") return;  // the device's library has it
     if (!unnamed) return void(on_host_.insert(call.function));
     const auto [found, fresh] = entries_.try_emplace(unnamed->text, static_cast<int>(l_.program.entries.size()));
     if (fresh) {

@@ -143,8 +143,9 @@ struct OpDef {
       {};  // name of the runtime's library call (its buffers: inputs, then outputs), and its arguments
   std::function<std::vector<Dim>(const Node&)> library_extents = {};
   std::function<std::vector<std::int64_t>(const Node&)> library_integers = {};
-  bool library_in_place = false;  // the call may write its one result over its first operand
-  bool has_bodies = false;        // in its parameters (body.h), which lowering makes a loop or a branch of
+  std::function<Dim(const Node&)> library_flops = {};  // 2 per multiply-add; none: they are not counted
+  bool library_in_place = false;                       // the call may write its one result over its first operand
+  bool has_bodies = false;  // in its parameters (body.h), which lowering makes a loop or a branch of
   Leaf leaf = Leaf::none;
   // What it runs lives in this process alone: programs with it are not cached.
   bool process_local = false;

@@ -295,6 +295,7 @@ void Assembly::emit_library(const Group& g) {
   if (n.op().library_integers) s.integers = n.op().library_integers(n);
   program::Step step;
   step.label = n.op().label ? n.op().label(n) : n.op().name;
+  if (n.op().library_flops) step.flops = slots_.slot(n.op().library_flops(n));
   step.node = std::move(s);
   library_nodes_.emplace(static_cast<int>(program_.steps.size()), g.roots[0].node_ptr());
   add(std::move(step), {g.roots[0].node_ptr()});

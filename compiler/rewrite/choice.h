@@ -10,9 +10,13 @@
 
 namespace bitale::rewrite {
 
+// Why the algorithm of this name cannot be had where the graph runs; empty if it can.
+using Refusal = std::function<std::string(const std::string& algorithm)>;
+
 struct Choose {
   const ir::Node& node;
   const std::map<std::string, std::string>& wishes;  // algorithms that the function asks for, by the ops' word for them
+  const Refusal& refusal;                            // of algorithms that cannot be had where the graph runs
   std::vector<std::string>& notes;                   // lines for the compile report
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/rewrite/choice.h"
 #include "compiler/rewrite/rewrite.h"
 
 namespace bitale::rewrite {
@@ -15,9 +16,10 @@ struct PassContext {
   RewriteOptions options;
   Counts rules_fired;
   std::map<std::string, std::string> algorithms;  // that the function asks for, by the word of the ops: {"conv", "fft"}
-  std::vector<std::string> choices;               // what was chosen for ops that have several, a line each
-  std::string name = "graph";                     // of what is compiled, in the names of dump files
-  bool verify = false;                            // verify after every pass; builds with BITALE_VERIFY always do
+  Refusal refusal;                   // of algorithms that cannot be had where it runs; null: none is refused
+  std::vector<std::string> choices;  // what was chosen for ops that have several, a line each
+  std::string name = "graph";        // of what is compiled, in the names of dump files
+  bool verify = false;               // verify after every pass; builds with BITALE_VERIFY always do
 };
 
 struct Pass {

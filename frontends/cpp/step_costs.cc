@@ -59,7 +59,7 @@ class Costs {
 
   static bool on_host(const Step& s) {
     const auto* l = std::get_if<LibraryStep>(&s.node);
-    return l && l->entry < 0;
+    return l && l->entry < 0 && l->function != "conv_cudnn";
   }
 
   // Each buffer once.

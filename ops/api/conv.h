@@ -41,7 +41,8 @@ struct Padding {
 //   direct         the sum as it stands, without packing
 //   winograd       small tiles by polynomial interpolation: windows of 3 and 5 elements, stride 1
 //   fft            products of spectra: stride 1
-enum class ConvAlgorithm : std::uint8_t { automatic, implicit_gemm, im2col, direct, winograd, fft };
+//   cudnn          NVIDIA's library, on its GPUs
+enum class ConvAlgorithm : std::uint8_t { automatic, implicit_gemm, im2col, direct, winograd, fft, cudnn };
 const char* to_string(ConvAlgorithm algorithm);
 
 struct ConvOptions {

@@ -19,13 +19,14 @@ struct AlgorithmRow {
   std::string (*why_not)(const ConvCall&);  // null: it computes all
   Tensor (*compute)(const ConvCall&);       // null: the node as it stands
 };
-constexpr std::array<AlgorithmRow, 6> rows{{
+constexpr std::array<AlgorithmRow, 7> rows{{
     {ConvAlgorithm::automatic, "automatic", nullptr, nullptr},
     {ConvAlgorithm::implicit_gemm, "implicit_gemm", nullptr, nullptr},
-    {ConvAlgorithm::im2col, "im2col", why_not_im2col, im2col},
+    {ConvAlgorithm::im2col, "im2col", why_not_two_axes, im2col},
     {ConvAlgorithm::direct, "direct", nullptr, direct},
     {ConvAlgorithm::winograd, "winograd", why_not_winograd, winograd},
     {ConvAlgorithm::fft, "fft", why_not_fft, fft},
+    {ConvAlgorithm::cudnn, "cudnn", why_not_two_axes, cudnn},
 }};
 
 const AlgorithmRow& row_of(ConvAlgorithm algorithm) { return rows[static_cast<std::size_t>(algorithm)]; }
@@ -82,6 +83,9 @@ namespace {
 std::vector<Tensor> choose(const rewrite::Choose& c) {
   const ConvCall call = conv_call(c.node);
   ConvAlgorithm algorithm = asked_for(c, call);
+  if (const std::string why = c.refusal ? c.refusal(to_string(algorithm)) : ""; !why.empty())
+    throw Error(text_of(c.node, call) + ": the algorithm '" + to_string(algorithm) + "' cannot be had: " + why +
+                "; choose another, 'automatic' for example");
   std::string reason;
   if (const std::string why = why_not(call, algorithm); !why.empty()) {
     if (call.params.algorithm == to_string(algorithm))

@@ -13,6 +13,7 @@
 namespace bitale::ops {
 
 extern const ir::OpDef conv_im2col_op;  // the operands of the conv node that it computes -> its result
+extern const ir::OpDef conv_cudnn_op;   // the same
 extern const ir::OpDef conv_direct_op;  // image, filters -> result
 
 std::optional<ConvAlgorithm> algorithm_of(std::string_view name);
@@ -45,13 +46,14 @@ AsForward as_forward(const ConvCall& call);
 
 // Why the algorithm cannot compute it; empty if it can.
 std::string why_not(const ConvCall& call, ConvAlgorithm algorithm);
-std::string why_not_im2col(const ConvCall& call);
+std::string why_not_two_axes(const ConvCall& call);  // im2col, cudnn
 std::string why_not_winograd(const ConvCall& call);
 std::string why_not_fft(const ConvCall& call);
 
 // What the algorithm computes it by: a tensor of the same type. It must be able to.
 Tensor compute(const ConvCall& call, ConvAlgorithm algorithm);
 Tensor im2col(const ConvCall& call);
+Tensor cudnn(const ConvCall& call);
 Tensor direct(const ConvCall& call);
 Tensor winograd(const ConvCall& call);
 Tensor fft(const ConvCall& call);

@@ -1,9 +1,8 @@
 // The algorithm im2col: patch matrices in memory, and OpenBLAS (runtime/library/im2col.h). Two spatial axes.
 #include "runtime/library/im2col.h"
 
-#include "compiler/ir/graph.h"
-#include "ops/conv/algorithm.h"
 #include "ops/conv/conv_reference.h"
+#include "ops/conv/one_side.h"
 
 namespace bitale::ops {
 
@@ -12,37 +11,8 @@ using library::Im2colSide;
 
 namespace {
 
-// The convolution's parameters, and which side is computed.
-struct Im2colParams {
-  ConvParams conv;
-  std::int64_t side = 0;  // an Im2colSide
-  bool operator==(const Im2colParams&) const = default;
-  template <class V>
-  void fields(V& v) {
-    conv.fields(v);
-    v("side", side);
-  }
-};
-
 // Patch matrices are of as many images as are this large, of one if one is larger or its size is not known.
 constexpr std::int64_t chunk_bytes = std::int64_t{1} << 21;
-
-const OpDef& conv_of_side(std::int64_t side) {
-  switch (static_cast<Im2colSide>(side)) {
-    case Im2colSide::image:
-      return conv_backward_data_op;
-    case Im2colSide::filters:
-      return conv_backward_filters_op;
-    case Im2colSide::result:
-      break;
-  }
-  return conv_op;
-}
-
-Tensor original(const Node& node) {
-  const auto& p = node.params_as<Im2colParams>();
-  return apply1(conv_of_side(p.side), make_params(p.conv), node.inputs());
-}
 
 // Images in the scratch at a time.
 Dim chunk_of(const ConvCall& c) {
@@ -60,40 +30,20 @@ TensorType patches_type(const ConvCall& c) {
 }
 
 std::vector<TensorType> type_rule(const TypeArgs& args) {
-  const auto& p = args.params_as<Im2colParams>();
-  args.require(p.side >= 0 && p.side <= 2, "there is no side " + std::to_string(p.side));
-  args.require(p.conv.axes() == 2, "there must be two spatial axes");
-  args.require_count(2);
-  const Tensor inputs[] = {args.input(0), args.input(1)};
-  const TypeArgs conv(conv_of_side(p.side), make_params(p.conv), inputs, {});
-  auto types = conv_of_side(p.side).type(conv);
-  for (const DimEquality& e : conv.equalities()) args.unify(e.a, e.b, "extents that are used together differ");
-  types.push_back(
-      patches_type(conv_call(apply1(conv_of_side(p.side), make_params(p.conv), {inputs[0], inputs[1]}).node())));
-  return types;
+  const TensorType type = one_side_type(args);
+  return {type, patches_type(one_side_call(args))};
 }
 
 std::vector<Dim> extents(const Node& node) {
-  const ConvCall c = conv_call(original(node).node());
-  const Shape &x = c.image_shape, &w = c.filters_shape, &y = c.result_shape;
-  return {x[0], c.params.groups, w[1], c.filters_per_group(), x[2], x[3], w[2], w[3], y[2], y[3], chunk_of(c)};
-}
-
-std::vector<std::int64_t> integers(const Node& node) {
-  const auto& p = node.params_as<Im2colParams>();
-  return {static_cast<std::int64_t>(node.type().dtype),
-          p.side,
-          p.conv.flip,
-          p.conv.stride[0],
-          p.conv.stride[1],
-          p.conv.dilation[0],
-          p.conv.dilation[1]};
+  std::vector<Dim> all = one_side_extents(node);
+  all.push_back(chunk_of(conv_call(convolution_of(node).node())));
+  return all;
 }
 
 // The patches: of each image, in turn, in the place that it has among those in memory at a time.
 template <class T>
 void reference_patches(const ConvCall& c, const Reference& r) {
-  const Im2colSide side = static_cast<Im2colSide>(r.node.params_as<Im2colParams>().side);
+  const Im2colSide side = static_cast<Im2colSide>(r.node.params_as<OneSideParams>().side);
   const auto to = elements<T>(r.outputs[1]);
   const Extents& s = to.shape;  // [chunk, channels, taps0, taps1, positions0, positions1]
   const Array &first = r.inputs[0], &second = r.inputs[1];
@@ -119,7 +69,7 @@ void reference_patches(const ConvCall& c, const Reference& r) {
 }
 
 void reference(const Reference& r) {
-  const Tensor convolution = original(r.node);
+  const Tensor convolution = convolution_of(r.node);
   convolution.node().op().reference({convolution.node(), r.inputs, r.outputs.subspan(0, 1), r.symbols});
   dispatch_float(r.outputs[1].dtype(), [&](auto type) {
     reference_patches<typename decltype(type)::type>(conv_call(convolution.node()), r);
@@ -128,37 +78,21 @@ void reference(const Reference& r) {
 
 // What the patches hold is nobody's business: zeros do for their derivatives and batches.
 std::vector<Tensor> jvp(const Jvp& v) {
-  std::vector<Tensor> out = jvp_of(original)(v);
+  std::vector<Tensor> out = jvp_of(convolution_of)(v);
   out.push_back(zeros(v.node.type(1).dtype, v.node.type(1).shape));
   return out;
 }
 
 std::vector<Tensor> batch(const Batch& b) {
-  std::vector<Tensor> out = batch_of(original)(b);
+  std::vector<Tensor> out = batch_of(convolution_of)(b);
   Shape shape = b.node.type(1).shape;
   shape.insert(shape.begin(), b.size);
   out.push_back(zeros(b.node.type(1).dtype, shape));
   return out;
 }
 
-std::vector<Sample> samples() {
-  std::vector<Sample> out;
-  for (const OpDef* op : {&conv_op, &conv_backward_data_op, &conv_backward_filters_op})
-    for (Sample s : op->samples()) {
-      if (s.inputs[0].shape.size() != 4) continue;
-      s.name = op->name + ", " + s.name;
-      s.tolerance = 4;  // OpenBLAS adds in an order of its own, which is another one on each CPU
-      s.build = [op, build = s.build](std::span<const Tensor> in) {
-        const std::vector<Tensor> built = build(in);
-        TensorMap<Tensor> by_patches;
-        for (const NodePtr& n : topological(built))
-          if (&n->op() == op) by_patches.emplace(Tensor(n, 0), im2col(conv_call(*n)));
-        return substitute(built, by_patches);
-      };
-      out.push_back(std::move(s));
-    }
-  return out;
-}
+// OpenBLAS adds in an order of its own, which is another one on each CPU.
+std::vector<Sample> samples() { return one_side_samples(im2col, 4); }
 
 }  // namespace
 
@@ -170,32 +104,16 @@ const OpDef conv_im2col_op{
     .type = type_rule,
     .library = "conv_im2col",
     .library_extents = extents,
-    .library_integers = integers,
-    .vjp = vjp_of(original),
+    .library_integers = one_side_integers,
+    .library_flops = one_side_flops,
+    .vjp = vjp_of(convolution_of),
     .jvp = jvp,
     .batch = batch,
     .reference = reference,
     .samples = samples,
-    .default_params = [] { return make_params(Im2colParams{}); },
+    .default_params = [] { return make_params(OneSideParams{}); },
 };
 
-std::string why_not_im2col(const ConvCall& c) { return c.params.axes() == 2 ? "" : "it is for two spatial axes"; }
-
-Tensor im2col(const ConvCall& c) {
-  ConvParams p = c.params;
-  p.algorithm = to_string(ConvAlgorithm::automatic);
-  const auto apply = [&](Im2colSide side, const Tensor& a, const Tensor& b) {
-    return ir::apply(conv_im2col_op, make_params(Im2colParams{p, static_cast<std::int64_t>(side)}), {a, b})[0];
-  };
-  switch (c.computed) {
-    case ConvRole::image:
-      return apply(Im2colSide::image, c.filters, c.result);
-    case ConvRole::filters:
-      return apply(Im2colSide::filters, c.image, c.result);
-    case ConvRole::result:
-      break;
-  }
-  return apply(Im2colSide::result, c.image, c.filters);
-}
+Tensor im2col(const ConvCall& c) { return apply_one_side(conv_im2col_op, c)[0]; }
 
 }  // namespace bitale::ops

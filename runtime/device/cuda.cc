@@ -13,6 +13,7 @@
 #include "runtime/base/log.h"
 #include "runtime/device/cublaslt.h"
 #include "runtime/device/cuda_libraries.h"
+#include "runtime/device/cudnn/session.h"
 
 namespace bitale {
 namespace {
@@ -221,6 +222,16 @@ class CudaDriver final : public Driver {
     cublaslt_->multiply(plan, a, b, c, workspace_, stream());
   }
 
+  std::string why_not_convolve() const override { return cudnn::Library::installed().why_not(); }
+  std::shared_ptr<const cudnn::ConvolutionPlan> plan_convolution(const cudnn::Convolution& convolution) override {
+    enter();
+    return cudnn().plan(convolution);
+  }
+  void convolve(const cudnn::ConvolutionPlan& plan, const cudnn::ConvolutionMemory& memory) override {
+    enter();
+    cudnn().run(plan, memory, stream());
+  }
+
   // A stream of its own is captured, so that others can go on meanwhile.
   void record() override {
     enter();
@@ -265,6 +276,12 @@ class CudaDriver final : public Driver {
   static Address address_of(const void* memory) { return reinterpret_cast<Address>(memory); }
   Handle stream() const { return captured_ ? captured_ : stream_; }
 
+  cudnn::Session& cudnn() {
+    const std::lock_guard lock(mutex_);
+    if (!cudnn_) cudnn_ = std::make_unique<cudnn::Session>(stream_);
+    return *cudnn_;
+  }
+
   // The number of bytes; with the mutex held.
   std::size_t give_back_free() {
     std::size_t bytes = 0;
@@ -291,9 +308,10 @@ class CudaDriver final : public Driver {
   std::unique_ptr<CublasLt> cublaslt_;  // null: it is not there
   void* workspace_ = nullptr;
 
-  std::mutex mutex_;                                  // of what is allocated
+  std::mutex mutex_;                                  // of what is allocated and opened
   std::map<std::size_t, std::vector<Address>> free_;  // by size
   std::map<Address, std::size_t> sizes_;
+  std::unique_ptr<cudnn::Session> cudnn_;  // null: not opened yet
   const std::string name_;
   std::string target_;
   Handle context_ = nullptr, stream_ = nullptr;

@@ -14,6 +14,12 @@ void Driver::multiply(const Product&, const void*, const void*, void*) {
   throw InternalError("the device has no library that multiplies matrices");
 }
 
+std::string Driver::why_not_convolve() const { return "it needs an NVIDIA GPU (device cuda) and the library cuDNN"; }
+std::shared_ptr<const cudnn::ConvolutionPlan> Driver::plan_convolution(const cudnn::Convolution&) { return nullptr; }
+void Driver::convolve(const cudnn::ConvolutionPlan&, const cudnn::ConvolutionMemory&) {
+  throw InternalError("the device has no library for convolutions");
+}
+
 DeviceMemory::DeviceMemory(std::shared_ptr<Driver> driver, std::size_t bytes) {
   void* memory = driver->allocate(bytes);
   memory_ = {memory, [driver = std::move(driver)](void* m) { driver->release(m); }};

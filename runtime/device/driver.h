@@ -15,6 +15,12 @@
 
 namespace bitale {
 
+namespace cudnn {
+struct Convolution;
+struct ConvolutionMemory;
+class ConvolutionPlan;
+}  // namespace cudnn
+
 class Driver {
  public:
   // Functions of one loaded image, which live as long as it does.
@@ -51,8 +57,15 @@ class Driver {
   virtual std::shared_ptr<const Product> plan(const MatrixProduct&) { return nullptr; }
   virtual void multiply(const Product& plan, const void* a, const void* b, void* c);
 
+  // Convolutions by cuDNN. They are planned before they are asked for, and never while something is recorded. A plan is
+  // null where the device has no such library; that it is not installed, or cannot do it, is an Error.
+  virtual std::string why_not_convolve() const;  // empty: plans can be had, or could on the GPU that is compiled for
+  virtual std::shared_ptr<const cudnn::ConvolutionPlan> plan_convolution(const cudnn::Convolution& convolution);
+  virtual void convolve(const cudnn::ConvolutionPlan& plan, const cudnn::ConvolutionMemory& memory);
+
   // What this thread asks for between record() and recorded() is not done but recorded, to be done as a whole, any
-  // number of times: copies within the device, fills, launches and products; nothing else may be asked for meanwhile.
+  // number of times: copies within the device, fills, launches, products and convolutions; nothing else may be asked for
+  // meanwhile.
   class Recording {
    public:
     virtual ~Recording() = default;

@@ -27,6 +27,7 @@ class OfflineDriver final : public Driver {
   void fill(void*, std::uint8_t, std::size_t) override { refuse(); }
   void launch(void*, std::int64_t, int, std::span<void* const>) override { refuse(); }
   bool may_multiply() const override { return true; }
+  std::string why_not_convolve() const override { return ""; }
   void record() override { refuse(); }
   std::shared_ptr<const Recording> recorded() override { refuse(); }
   void replay(const Recording&) override { refuse(); }

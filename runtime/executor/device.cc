@@ -7,7 +7,10 @@
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/flags.h"
+#include "runtime/device/cudnn/convolution.h"
 #include "runtime/executor/report.h"
+#include "runtime/library/convolution.h"
 
 namespace bitale::executor {
 
@@ -130,6 +133,7 @@ void DeviceWalker::multiply(const Scope& scope, const StepLayout& s, const Contr
 }
 
 void DeviceWalker::library(const Scope& scope, const StepLayout& s, const LibraryStep& l, int, int) {
+  if (l.entry < 0 && l.function == "conv_cudnn" && convolve(scope, s, l)) return;
   if (l.entry < 0) return library_on_host(scope, s, l);
   const std::span extents = std::span(scope.tables.extent_args).subspan(at(s.extent_args), l.extents.size());
   void* error = frame_.error_word.data();
@@ -140,6 +144,33 @@ void DeviceWalker::library(const Scope& scope, const StepLayout& s, const Librar
   for (std::int64_t& e : extents) parameters.push_back(&e);
   parameters.push_back(&step);
   launch(l.entry, parameters, extents);
+}
+
+// The workspace grows while all steps are met for the first time, and nothing is recorded yet.
+bool DeviceWalker::convolve(const Scope& scope, const StepLayout& s, const LibraryStep& l) {
+  const std::span<const std::int64_t> extents =
+      std::span(scope.tables.extent_args).subspan(at(s.extent_args), l.extents.size());
+  const auto bytes = [&](std::size_t i) { return at(scope.placement.bytes[at(l.buffers[i])]); };
+  void* const* const buffers = &scope.tables.args[at(s.args)];
+  Driver& driver = *code_.driver;
+  if (bytes(2) > 0 && (bytes(0) == 0 || bytes(1) == 0)) {  // nothing is added up, which cuDNN refuses
+    driver.fill(buffers[2], 0, bytes(2));
+    return true;
+  }
+  if (bytes(2) == 0) return true;
+  cudnn::Convolution convolution = library::cudnn_convolution(extents, l.integers);
+  convolution.deterministic = flags().ordered;
+  const auto plan = driver.plan_convolution(convolution);
+  if (!plan) return false;
+  const auto workspace = static_cast<std::size_t>(plan->workspace_bytes());
+  if (workspace > frame_.workspace_bytes) {
+    frame_.workspace = DeviceMemory(code_.driver, workspace);
+    frame_.workspace_bytes = workspace;
+  }
+  cudnn::ConvolutionMemory memory = library::cudnn_memory({buffers, l.buffers.size()}, l.integers);
+  memory.workspace = frame_.workspace.data();
+  driver.convolve(*plan, memory);
+  return true;
 }
 
 // Operands that share memory share their copy.
@@ -267,7 +298,7 @@ constexpr double most_recorded = 20000;     // requests of a recording: of a loo
 constexpr std::size_t most_recordings = 8;  // of a frame
 
 // How many requests the steps are; infinitely many if one of them cannot be recorded.
-double requests_of(const Layout& layout, const Tables& tables) {
+double requests_of(const Layout& layout, const Tables& tables, const Driver& driver) {
   constexpr double never = std::numeric_limits<double>::infinity();
   double requests = 0;
   for (const StepLayout& s : layout.steps) {
@@ -278,10 +309,12 @@ double requests_of(const Layout& layout, const Tables& tables) {
       requests += 2;  // a product and what finishes it
     } else if (const auto* call = std::get_if<LibraryStep>(&s.step->node); call && call->entry >= 0) {
       requests += 2;
+    } else if (call && call->function == "conv_cudnn" && driver.why_not_convolve().empty()) {
+      ++requests;
     } else if (loop && loop->until < 0 && loop->first < 0 && loop->ended < 0 && loop->trips_taken < 0) {
       const auto body = at(s.bodies[0]);
       const double trips = static_cast<double>(tables.extents[at(loop->trips)]),
-                   inner = requests_of(layout.bodies[body], tables.bodies[body]);
+                   inner = requests_of(layout.bodies[body], tables.bodies[body], driver);
       requests += inner == never ? never : trips * (inner + static_cast<double>(loop->bindings.size()));
     } else {
       return never;
@@ -292,7 +325,7 @@ double requests_of(const Layout& layout, const Tables& tables) {
 
 bool is_recordable(const Frame& frame) {
   if (frame.guard || frame.nan_guard || frame.checker || !frame.costs.empty()) return false;
-  return requests_of(frame.layout, frame.states[0].tables) <= most_recorded;
+  return requests_of(frame.layout, frame.states[0].tables, *frame.device->driver) <= most_recorded;
 }
 
 std::shared_ptr<const Driver::Recording> record(Frame& frame) {

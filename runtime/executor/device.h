@@ -48,6 +48,7 @@ class DeviceWalker final : public Walker {
   void launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const;
   void multiply(const Scope& scope, const StepLayout& step, const program::ContractionStep& c, const StepFacts& facts,
                 void* to) const;
+  bool convolve(const Scope& scope, const StepLayout& step, const program::LibraryStep& s);  // false: no library can
   void library_on_host(const Scope& scope, const StepLayout& step, const program::LibraryStep& s);
 
   const DeviceCode& code_;

@@ -143,6 +143,8 @@ struct Frame {
   std::vector<DeviceMemory> device_memory;       // the same on a device, with its constants; `memory` is empty then
   // On a device: what calls with these addresses of ports ask for; null: there was one such call.
   std::vector<std::pair<std::vector<void*>, std::shared_ptr<const Driver::Recording>>> recordings;
+  DeviceMemory workspace;  // on a device, of convolutions by its library, which follow each other
+  std::size_t workspace_bytes = 0;
   DeviceMemory error_word;  // on a device, where its program has checks (compiler/codegen/cuda/library.h)
   std::map<int, std::vector<std::shared_ptr<const Remote>>> made;  // on a device, by root buffer: memory of results
   std::map<int, DeviceMemory> ports;    // on a device, by root buffer: of what the caller has on the host

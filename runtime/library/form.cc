@@ -87,14 +87,14 @@ class Check {
     matrix(2, type, m, n, extent(5), true);
   }
 
-  // im2col.h lists what the numbers are.
-  void im2col() {
-    counts(4, 11, 7);
+  // im2col.h lists what the numbers are; conv_cudnn has no scratch.
+  void convolution(bool scratch) {
+    counts(scratch ? 4 : 3, scratch ? 11 : 10, 7);
     type_ = dtype(form_.integers[0]);
     require(is_floating(type_), "it takes no {}", name_of(type_));
     const std::int64_t side = form_.integers[1];
     require(side >= 0 && side <= 2, "there is no side {}", side);
-    require(extent(0) == 0 || extent(10) >= 1, "its scratch holds no image");
+    require(!scratch || extent(0) == 0 || extent(10) >= 1, "its scratch holds no image");
     for (int k = 0; k < 2; ++k) {
       const std::int64_t stride = form_.integers[3 + k], dilation = form_.integers[5 + k];
       require(stride >= 1 && dilation >= 1, "strides {} and dilations {}", stride, dilation);
@@ -112,7 +112,7 @@ class Check {
     };  // result, image, filters
     const int order[3][3] = {{1, 2, 0}, {2, 0, 1}, {1, 0, 2}};
     for (std::size_t b = 0; b < 3; ++b) buffer(b, type_, sizes[order[side][b]], b == 2);
-    buffer(3, type_, times(times(extent(10), channels), times(window, positions)), true);
+    if (scratch) buffer(3, type_, times(times(extent(10), channels), times(window, positions)), true);
   }
 
   // fft.h lists what the numbers are.
@@ -219,7 +219,7 @@ void check_form(const std::string& function, const CallForm& form) {
   Check check(function, form);
   if (function == "sgemm" || function == "dgemm") return check.gemm(function == "sgemm" ? DType::f32 : DType::f64);
   if (function == "callback") return check.callback();
-  if (function == "conv_im2col") return check.im2col();
+  if (function == "conv_im2col" || function == "conv_cudnn") return check.convolution(function == "conv_im2col");
   if (function == "fft2" || function == "ifft2") return check.fft(function == "ifft2");
   const auto* row = std::ranges::find(rows, function, &Row::function);
   if (row == std::end(rows)) throw Error("there is no library call '" + function + "'");

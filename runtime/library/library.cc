@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/library/callback.h"
+#include "runtime/library/convolution.h"
 #include "runtime/library/cumulative.h"
 #include "runtime/library/fft.h"
 #include "runtime/library/im2col.h"
@@ -15,7 +16,7 @@ namespace bitale::library {
 
 LibraryFn find(const std::string& name) {
   for (const auto look : {find_rows, find_scatter, find_sort, find_cumulative, find_matrices, find_callback,
-                          find_im2col, find_fft, find_openblas})
+                          find_im2col, find_convolution, find_fft, find_openblas})
     if (const LibraryFn function = look(name)) return function;
   throw Error("there is no library call '" + name + "'");
 }

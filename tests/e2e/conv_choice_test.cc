@@ -80,7 +80,7 @@ TEST_CASE("algorithms have names") {
   CHECK(conv_algorithm("winograd") == ConvAlgorithm::winograd);
   CHECK_THROWS_WITH(conv_algorithm("strassen"),
                     contains("there is no convolution algorithm 'strassen'; there are: automatic, "
-                             "implicit_gemm, im2col, direct, winograd, fft"));
+                             "implicit_gemm, im2col, direct, winograd, fft, cudnn"));
 }
 
 TEST_CASE("the program takes --conv, and bench conv measures layers") {

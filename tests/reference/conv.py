@@ -95,8 +95,8 @@ def transposed_same(x, w):
     return backward_data(case)(w, x)
 
 
-# The algorithms compute the same; im2col is for two spatial axes.
-def by_im2col():
+# The algorithms compute the same; im2col and cudnn are for two spatial axes.
+def one_side():
     forms = {"conv": conv, "conv_backward_data": backward_data, "conv_backward_filters": backward_filters}
     return {f"{op}, {name}": form(case) for op, form in forms.items() for name, case in CONV.items()
             if len(case["taps"]) == 2}
@@ -310,7 +310,8 @@ REFERENCES = {
     "conv_backward_data": each(backward_data, CONV),
     "conv_backward_filters": each(backward_filters, CONV),
     "conv_direct": each(conv, CONV),
-    "conv_im2col": by_im2col(),
+    "conv_im2col": one_side(),
+    "conv_cudnn": one_side(),
     "fft2": {"whole": fft2(4, 6), "padded": fft2(5, 8), "a row": fft2(1, 4)},
     "ifft2": {"whole": ifft2(6, 4, 6), "cropped": ifft2(8, 3, 5), "a row": ifft2(4, 1, 3)},
     "conv_transpose": {

@@ -102,15 +102,11 @@ Library::Library(std::span<const char* const> names) {
     functions_ = std::move(found);
 }
 
-namespace {
-
-const Library& installed() {
+const Library& Library::installed() {
   static constexpr const char* names[] = {"libcudnn.so.9", "libcudnn_graph.so.9"};
   static const Library library(names);
   return library;
 }
-
-}  // namespace
 
 const Library* Library::find() { return installed().functions_ ? &installed() : nullptr; }
 
@@ -179,7 +175,10 @@ std::size_t Descriptor::get(int attribute, int type, std::size_t count, void* va
 std::vector<Descriptor> Descriptor::get(Attribute<Descriptor> a, Kind kind, std::size_t room) const {
   std::vector<Descriptor> made;
   std::vector<void*> values;
-  for (std::size_t i = 0; i < room; ++i) values.push_back(made.emplace_back(kind).value());
+  for (std::size_t i = 0; i < room; ++i) {
+    values.push_back(made.emplace_back(kind).value());
+    made.back().state_->parts.push_back(*this);
+  }
   const std::size_t there = room > 0 ? get(a.number, type_number<Descriptor>, room, values.data()) : 0;
   made.erase(made.begin() + static_cast<std::ptrdiff_t>(std::min(there, room)), made.end());
   return made;

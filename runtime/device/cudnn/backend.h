@@ -56,10 +56,11 @@ struct Functions;
 
 class Library {
  public:
-  static const Library* find();  // null if it is not there, or cannot be used
-  static const Library& get();   // Error that says why not
+  static const Library& installed();  // cuDNN's, usable or not
+  static const Library* find();       // null if it cannot be used
+  static const Library& get();        // Error that says why not
 
-  // The first library of these names; the two above open cuDNN's.
+  // The first library of these names.
   explicit Library(std::span<const char* const> names);
 
   // Why it cannot be used: where it was looked for, what it lacks, that it is too old. Empty if it can; only then it
@@ -105,8 +106,8 @@ namespace attribute {
 #include "runtime/device/cudnn/values.def"
 }  // namespace attribute
 
-// A handle: copies are the same descriptor. It keeps those alive that are its attributes. Attributes are set first,
-// then it is finalised, then they are read. What cuDNN refuses is a Failure.
+// A handle: copies are the same descriptor. It keeps those alive that are its attributes, or that it was read from.
+// Attributes are set first, then it is finalised, then they are read. What cuDNN refuses is a Failure.
 class Descriptor {
  public:
   explicit Descriptor(Kind kind);

@@ -253,7 +253,7 @@ ConvolutionPlan::ConvolutionPlan(const Descriptor& config, const Target& target)
   workspace_bytes_ = plan_.get(attribute::plan_workspace).at(0);
 }
 
-void ConvolutionPlan::run(const Handle& handle, const Memory& memory) const {
+void ConvolutionPlan::run(const Handle& handle, const ConvolutionMemory& memory) const {
   Descriptor pack(Kind::variant_pack);
   pack.set(attribute::pack_names, std::vector<std::int64_t>{image_name, filters_name, result_name});
   pack.set(attribute::pack_pointers, std::vector<void*>{memory.image, memory.filters, memory.result});

@@ -3,6 +3,7 @@
 // one of the three is computed from the other two.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ std::string to_string(Form form);
 
 struct Operand {
   std::vector<std::int64_t> extents, strides;  // strides in elements
+  auto operator<=>(const Operand&) const = default;
 };
 Operand channels_first(std::vector<std::int64_t> extents);  // N, C, then rows: NCHW
 Operand channels_last(std::vector<std::int64_t> extents);   // the same extents, in memory N, rows, C: NHWC
@@ -29,6 +31,7 @@ struct Convolution {
   bool flip = false;                                          // as a mathematician's convolution
   bool tf32 = false;           // float32 operands may be rounded to 10 bits of mantissa, for tensor cores
   bool deterministic = false;  // the same bits in every run
+  auto operator<=>(const Convolution&) const = default;
 };
 std::string to_string(const Convolution& c);  // "backward-data, image [64, 20, 12, 12], ..."
 
@@ -49,6 +52,12 @@ struct Engine {
 };
 std::string to_string(const Engine& engine);  // "engine 38, tile_size 4, stages 3: strict_nan"
 
+// Addresses of the GPU, at multiples of 16; the workspace may be null if it has no bytes. What is computed overlaps
+// nothing else.
+struct ConvolutionMemory {
+  void *image = nullptr, *filters = nullptr, *result = nullptr, *workspace = nullptr;
+};
+
 // An engine made ready. It lives without the target that it was made for; threads may share it.
 class ConvolutionPlan {
  public:
@@ -58,12 +67,8 @@ class ConvolutionPlan {
   const Engine& engine() const { return engine_; }
   std::int64_t workspace_bytes() const { return workspace_bytes_; }
 
-  // Addresses of the GPU, at multiples of 16; the workspace may be null if it has no bytes. What is computed overlaps
-  // nothing else. It runs in the handle's stream, after what was asked for there before.
-  struct Memory {
-    void *image = nullptr, *filters = nullptr, *result = nullptr, *workspace = nullptr;
-  };
-  void run(const Handle& handle, const Memory& memory) const;
+  // In the handle's stream, after what was asked for there before.
+  void run(const Handle& handle, const ConvolutionMemory& memory) const;
 
  private:
   Engine engine_;

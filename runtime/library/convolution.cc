@@ -1,0 +1,130 @@
+#include "runtime/library/convolution.h"
+
+#include <algorithm>
+
+#include "runtime/base/dtype.h"
+#include "runtime/library/im2col.h"
+
+namespace bitale::library {
+namespace {
+
+// What the numbers of a call say, in the order in which im2col.h lists them.
+struct Geometry {
+  std::int64_t images, groups, channels, filters;  // channels and filters of a group
+  std::int64_t image[2], window[2], positions[2], stride[2], dilation[2];
+  Im2colSide side;
+  DType dtype;
+  bool flip;
+
+  Geometry(std::span<const std::int64_t> extents, std::span<const std::int64_t> integers)
+      : images(extents[0]),
+        groups(extents[1]),
+        channels(extents[2]),
+        filters(extents[3]),
+        image{extents[4], extents[5]},
+        window{extents[6], extents[7]},
+        positions{extents[8], extents[9]},
+        stride{integers[3], integers[4]},
+        dilation{integers[5], integers[6]},
+        side(static_cast<Im2colSide>(integers[1])),
+        dtype(static_cast<DType>(integers[0])),
+        flip(integers[2] != 0) {}
+
+  std::vector<std::int64_t> image_shape() const { return {images, groups * channels, image[0], image[1]}; }
+  std::vector<std::int64_t> filters_shape() const { return {groups * filters, channels, window[0], window[1]}; }
+  std::vector<std::int64_t> result_shape() const { return {images, groups * filters, positions[0], positions[1]}; }
+};
+
+// The three sides in memory, whichever of them is computed.
+template <class T>
+struct Sides {
+  T *image, *filters, *result;
+};
+
+template <class T>
+Sides<T> sides(std::span<void* const> buffers, Im2colSide computed) {
+  T* const a = static_cast<T*>(buffers[0]);
+  T* const b = static_cast<T*>(buffers[1]);
+  T* const to = static_cast<T*>(buffers[2]);
+  switch (computed) {
+    case Im2colSide::image:
+      return {to, a, b};
+    case Im2colSide::filters:
+      return {a, to, b};
+    case Im2colSide::result:
+      break;
+  }
+  return {a, b, to};
+}
+
+// Calls f(image, filters, result) with the numbers of the elements that meet in a product.
+template <class F>
+void for_each_product(const Geometry& g, F f) {
+  for (std::int64_t n = 0; n < g.images; ++n)
+    for (std::int64_t filter = 0; filter < g.groups * g.filters; ++filter)
+      for (std::int64_t p = 0; p < g.positions[0]; ++p)
+        for (std::int64_t q = 0; q < g.positions[1]; ++q)
+          for (std::int64_t c = 0; c < g.channels; ++c)
+            for (std::int64_t r = 0; r < g.window[0]; ++r)
+              for (std::int64_t s = 0; s < g.window[1]; ++s) {
+                const std::int64_t channel = filter / g.filters * g.channels + c;
+                const std::int64_t y = p * g.stride[0] + r * g.dilation[0], x = q * g.stride[1] + s * g.dilation[1];
+                const std::int64_t v = g.flip ? g.window[0] - 1 - r : r, u = g.flip ? g.window[1] - 1 - s : s;
+                f(((n * g.groups * g.channels + channel) * g.image[0] + y) * g.image[1] + x,
+                  ((filter * g.channels + c) * g.window[0] + v) * g.window[1] + u,
+                  ((n * g.groups * g.filters + filter) * g.positions[0] + p) * g.positions[1] + q);
+              }
+}
+
+template <class T>
+void by_loops(const Geometry& g, std::span<void* const> buffers) {
+  const Sides<T> s = sides<T>(buffers, g.side);
+  const auto clear = [](T* to, const std::vector<std::int64_t>& shape) {
+    std::int64_t size = 1;
+    for (const std::int64_t e : shape) size *= e;
+    std::fill_n(to, size, T{0});
+  };
+  switch (g.side) {
+    case Im2colSide::image:
+      clear(s.image, g.image_shape());
+      return for_each_product(g, [&](auto x, auto w, auto y) { s.image[x] += s.filters[w] * s.result[y]; });
+    case Im2colSide::filters:
+      clear(s.filters, g.filters_shape());
+      return for_each_product(g, [&](auto x, auto w, auto y) { s.filters[w] += s.image[x] * s.result[y]; });
+    case Im2colSide::result:
+      clear(s.result, g.result_shape());
+      return for_each_product(g, [&](auto x, auto w, auto y) { s.result[y] += s.image[x] * s.filters[w]; });
+  }
+}
+
+int convolve(Context*, const Arguments& a) {
+  const Geometry g(a.extents, a.integers);
+  g.dtype == DType::f64 ? by_loops<double>(g, a.buffers) : by_loops<float>(g, a.buffers);
+  return 0;
+}
+
+}  // namespace
+
+LibraryFn find_convolution(const std::string& name) { return name == "conv_cudnn" ? convolve : nullptr; }
+
+cudnn::Convolution cudnn_convolution(std::span<const std::int64_t> extents, std::span<const std::int64_t> integers) {
+  const Geometry g(extents, integers);
+  constexpr cudnn::Form forms[] = {cudnn::Form::forward, cudnn::Form::backward_data, cudnn::Form::backward_filters};
+  return {.form = forms[static_cast<int>(g.side)],
+          .type = g.dtype == DType::f64 ? cudnn::DataType::f64 : cudnn::DataType::f32,
+          .image = cudnn::channels_first(g.image_shape()),
+          .filters = cudnn::channels_first(g.filters_shape()),
+          .result = cudnn::channels_first(g.result_shape()),
+          .before = {0, 0},
+          .after = {0, 0},
+          .stride = {g.stride[0], g.stride[1]},
+          .dilation = {g.dilation[0], g.dilation[1]},
+          .flip = g.flip};
+}
+
+cudnn::ConvolutionMemory cudnn_memory(std::span<void* const> buffers, std::span<const std::int64_t> integers) {
+  const auto s = sides<std::uint8_t>(buffers, static_cast<Im2colSide>(integers[1]));
+  return {s.image, s.filters, s.result, nullptr};
+}
+
+}  // namespace bitale::library

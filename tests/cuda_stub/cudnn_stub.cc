@@ -1,0 +1,307 @@
+// A stand-in for NVIDIA's cuDNN beside that for its driver library (cuda_stub.cc), for tests of what runs convolutions:
+// every plan that is run is recorded there, and convolutions are computed by plain loops, when they are asked for or
+// when the graph is launched that they were captured for. Attributes have to be of their type, descriptors finalised
+// before they are used, and memory as large as the operands say.
+//
+// It proposes two engines, the first of which uses tensor cores, and the same as fallbacks.
+// CUDNN_STUB_VERSION: what it says its version is.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <dlfcn.h>
+
+#include "runtime/device/cudnn/backend.h"
+#include "tests/cuda_stub/cuda_stub.h"
+
+using namespace bitale::cudnn;
+
+namespace {
+
+constexpr int bad_param = 2000;
+std::string last_error;
+
+int refuse(const std::string& why) {
+  last_error = why;
+  return bad_param;
+}
+
+template <class F>
+F* of_driver(const char* name) {
+  static void* const driver = dlopen(BITALE_CUDA_STUB "/libcuda.so.1", RTLD_NOW);
+  return reinterpret_cast<F*>(dlsym(driver, name));
+}
+std::string memory(const void* address) { return of_driver<CudaStubMemory>("cuda_stub_memory")(address); }
+std::size_t bytes_at(const void* address) { return of_driver<CudaStubBytes>("cuda_stub_bytes")(address); }
+
+struct Handle {
+  void* stream = nullptr;
+};
+
+struct Values {
+  int type = -1;
+  std::int64_t count = 0;
+  std::vector<std::uint8_t> bytes;
+};
+struct Described {
+  Kind kind;
+  bool finalised = false;
+  std::map<int, Values> values;
+
+  template <class T>
+  std::vector<T> all(Attribute<T> a) const {
+    const auto found = values.find(a.number);
+    if (found == values.end()) return {};
+    std::vector<T> out(static_cast<std::size_t>(found->second.count));
+    std::memcpy(out.data(), found->second.bytes.data(), out.size() * sizeof(T));
+    return out;
+  }
+  const Described* part(Attribute<Descriptor> a) const {
+    const auto found = values.find(a.number);
+    void* part = nullptr;
+    if (found != values.end()) std::memcpy(&part, found->second.bytes.data(), sizeof part);
+    return static_cast<const Described*>(part);
+  }
+  template <class T>
+  void put(Attribute<T> a, int type, const std::vector<T>& v) {
+    Values& to = values[a.number];
+    to = {type, static_cast<std::int64_t>(v.size()), std::vector<std::uint8_t>(v.size() * sizeof(T))};
+    std::memcpy(to.bytes.data(), v.data(), to.bytes.size());
+  }
+  void put(Attribute<Descriptor> a, const void* part) {
+    Values& to = values[a.number];
+    to = {type_number<Descriptor>, 1, std::vector<std::uint8_t>(sizeof part)};
+    std::memcpy(to.bytes.data(), &part, sizeof part);
+  }
+};
+
+std::size_t size_of_type(int type) {
+  switch (type) {
+    case type_number<char>:
+      return 1;
+    case type_number<HandleValue>:
+    case type_number<std::int64_t>:
+    case type_number<double>:
+    case type_number<void*>:
+    case type_number<Descriptor>:
+      return 8;
+    default:
+      return 4;  // enumerations, float
+  }
+}
+
+// Scales may also be double.
+bool may_be(int attribute, int type) {
+#define BITALE_CUDNN_ATTRIBUTE(name, nvidia, value, T) \
+  if (attribute == value)                              \
+    return type == type_number<T> || (type_number<T> == type_number<float> && type == type_number<double>);
+#include "runtime/device/cudnn/values.def"
+  return false;
+}
+
+// ---- what is computed ----
+
+struct Operand {
+  std::vector<std::int64_t> extents, strides;
+  std::int64_t name;
+
+  explicit Operand(const Described& d)
+      : extents(d.all(attribute::tensor_extents)),
+        strides(d.all(attribute::tensor_strides)),
+        name(d.all(attribute::tensor_name).at(0)) {}
+  std::size_t elements() const {  // from the first to the last
+    std::int64_t last = 0;
+    for (std::size_t i = 0; i < extents.size(); ++i) last += (extents[i] - 1) * strides[i];
+    return static_cast<std::size_t>(last + 1);
+  }
+  std::int64_t at(std::int64_t a, std::int64_t b, std::int64_t y, std::int64_t x) const {
+    return a * strides[0] + b * strides[1] + y * strides[2] + x * strides[3];
+  }
+};
+
+struct Convolution {
+  Kind form;
+  DataType type;
+  Operand image, filters, result;
+  std::vector<std::int64_t> before, stride, dilation;
+  bool flipped;
+
+  static Convolution of(const Described& operation) {
+    using namespace attribute;
+    const auto part = [&](Attribute<Descriptor> f, Attribute<Descriptor> d, Attribute<Descriptor> w) {
+      return operation.part(operation.kind == Kind::forward ? f : operation.kind == Kind::backward_data ? d : w);
+    };
+    const Described& image = *part(forward_image, data_image, filters_image);
+    const Described& windows = *part(forward_convolution, data_convolution, filters_convolution);
+    return {operation.kind,
+            image.all(tensor_type).at(0),
+            Operand(image),
+            Operand(*part(forward_filters, data_filters, filters_filters)),
+            Operand(*part(forward_result, data_result, filters_result)),
+            windows.all(convolution_before),
+            windows.all(convolution_strides),
+            windows.all(convolution_dilations),
+            windows.all(convolution_mode).at(0) == ConvolutionMode::flipped};
+  }
+
+  const Operand& computed() const {
+    return form == Kind::forward ? result : form == Kind::backward_data ? image : filters;
+  }
+
+  template <class T>
+  void compute(T* x, T* w, T* y) const {
+    T* const to = form == Kind::forward ? y : form == Kind::backward_data ? x : w;
+    std::memset(to, 0, computed().elements() * sizeof(T));
+    const std::int64_t channels = filters.extents[1], groups = image.extents[1] / channels,
+                       group_filters = filters.extents[0] / groups, height = filters.extents[2],
+                       width = filters.extents[3];
+    for (std::int64_t i = 0; i < result.extents[0] * result.extents[1]; ++i)
+      for (std::int64_t j = 0; j < result.extents[2] * result.extents[3]; ++j)
+        for (std::int64_t k = 0; k < channels * height * width; ++k) {
+          const std::int64_t n = i / result.extents[1], f = i % result.extents[1], p = j / result.extents[3],
+                             q = j % result.extents[3], c = k / (height * width), r = k / width % height, s = k % width;
+          const std::int64_t v = p * stride[0] + r * dilation[0] - before[0],
+                             u = q * stride[1] + s * dilation[1] - before[1];
+          if (v < 0 || u < 0 || v >= image.extents[2] || u >= image.extents[3]) continue;
+          T& xi = x[image.at(n, f / group_filters * channels + c, v, u)];
+          T& wi = w[filters.at(f, c, flipped ? height - 1 - r : r, flipped ? width - 1 - s : s)];
+          T& yi = y[result.at(n, f, p, q)];
+          if (form == Kind::forward)
+            yi += xi * wi;
+          else if (form == Kind::backward_data)
+            xi += yi * wi;
+          else
+            wi += xi * yi;
+        }
+  }
+};
+
+constexpr std::int64_t tensor_core_engine = 7, exact_engine = 5, exact_workspace = 1000;
+
+}  // namespace
+
+extern "C" {
+
+std::size_t cudnnGetVersion() {
+  const char* version = std::getenv("CUDNN_STUB_VERSION");
+  return version ? static_cast<std::size_t>(std::atoi(version)) : 91900;
+}
+const char* cudnnGetErrorString(int status) {
+  return status == bad_param ? "CUDNN_STATUS_BAD_PARAM" : "CUDNN_STATUS_OF_THE_STAND_IN";
+}
+void cudnnGetLastErrorString(char* text, std::size_t size) { std::snprintf(text, size, "%s", last_error.c_str()); }
+
+int cudnnCreate(void** handle) {
+  *handle = new Handle;
+  return 0;
+}
+int cudnnDestroy(void* handle) {
+  delete static_cast<Handle*>(handle);
+  return 0;
+}
+int cudnnSetStream(void* handle, void* stream) {
+  static_cast<Handle*>(handle)->stream = stream;
+  return 0;
+}
+
+int cudnnBackendCreateDescriptor(int kind, void** descriptor) {
+  *descriptor = new Described{static_cast<Kind>(kind), false, {}};
+  return 0;
+}
+int cudnnBackendDestroyDescriptor(void* descriptor) {
+  delete static_cast<Described*>(descriptor);
+  return 0;
+}
+int cudnnBackendSetAttribute(void* descriptor, int attribute, int type, std::int64_t count, const void* values) {
+  auto& d = *static_cast<Described*>(descriptor);
+  if (d.finalised) return refuse("it is finalised");
+  if (!may_be(attribute, type)) return refuse("attribute " + std::to_string(attribute) + " has another type");
+  const auto* bytes = static_cast<const std::uint8_t*>(values);
+  if (type == type_number<Descriptor> && !(*static_cast<Described* const*>(values))->finalised)
+    return refuse("a part is not finalised");
+  d.values[attribute] = {type, count, {bytes, bytes + static_cast<std::size_t>(count) * size_of_type(type)}};
+  return 0;
+}
+
+int cudnnBackendFinalize(void* descriptor) {
+  auto& d = *static_cast<Described*>(descriptor);
+  if (d.finalised) return refuse("it is finalised");
+  if (d.kind == Kind::tensor)
+    for (const std::int64_t e : d.all(attribute::tensor_extents))
+      if (e <= 0) return refuse("an extent is not positive");
+  if (d.kind == Kind::execution_plan) {
+    const Described* engine = d.part(attribute::plan_config)->part(attribute::config_engine);
+    const bool exact = engine->all(attribute::engine_number).at(0) == exact_engine;
+    d.put(attribute::plan_workspace, type_number<std::int64_t>, std::vector{exact ? exact_workspace : 0});
+  }
+  d.finalised = true;
+  return 0;
+}
+
+int cudnnBackendGetAttribute(void* descriptor, int attribute, int, std::int64_t room, std::int64_t* count,
+                             void* values) {
+  auto& d = *static_cast<Described*>(descriptor);
+  if (!d.finalised) return refuse("it is not finalised");
+  if (attribute == attribute::heuristic_results.number) {
+    *count = 2;
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(room, 2); ++i) {
+      auto* const engine = new Described{Kind::engine, true, {}};  // nobody's: a test is short
+      engine->put(attribute::engine_number, type_number<std::int64_t>, {i == 0 ? tensor_core_engine : exact_engine});
+      if (i == 0)
+        engine->put(attribute::engine_numerical_notes, type_number<NumericalNote>, {NumericalNote::tensor_core});
+      auto& config = **(static_cast<Described**>(values) + i);
+      config.put(attribute::config_engine, engine);
+      config.put(attribute::heuristic_graph, d.part(attribute::heuristic_graph));
+      config.finalised = true;
+    }
+    return 0;
+  }
+  const auto found = d.values.find(attribute);
+  *count = found == d.values.end() ? 0 : found->second.count;
+  if (*count == 0 || room == 0) return 0;
+  if (attribute == attribute::config_engine.number)
+    **static_cast<Described**>(values) = *d.part(attribute::config_engine);
+  else
+    std::memcpy(values, found->second.bytes.data(),
+                static_cast<std::size_t>(std::min(room, *count)) * size_of_type(found->second.type));
+  return 0;
+}
+
+int cudnnBackendExecute(void* handle, void* plan, void* pack) {
+  const auto& p = *static_cast<Described*>(plan);
+  const auto& memory_of = *static_cast<Described*>(pack);
+  const Described& graph = *p.part(attribute::plan_config)->part(attribute::heuristic_graph);
+  const auto c = Convolution::of(*graph.part(attribute::graph_operations));
+  const auto names = memory_of.all(attribute::pack_names);
+  const auto pointers = memory_of.all(attribute::pack_pointers);
+  void* const workspace = memory_of.all(attribute::pack_workspace).at(0);
+  const std::size_t size = c.type == DataType::f64 ? 8 : 4;
+  void* of[3] = {};
+  const Operand* const operands[] = {&c.image, &c.filters, &c.result};
+  std::string line = std::to_string(static_cast<int>(c.form));
+  for (std::size_t i = 0; i < 3; ++i)
+    for (std::size_t k = 0; k < names.size(); ++k)
+      if (names[k] == operands[i]->name) {
+        of[i] = pointers[k];
+        line += " " + memory(of[i]);
+        if (bytes_at(of[i]) < operands[i]->elements() * size) return refuse("an operand is larger than its memory");
+      }
+  const auto needed = static_cast<std::size_t>(p.all(attribute::plan_workspace).at(0));
+  if (bytes_at(workspace) < needed) return refuse("the workspace is too small");
+  line += " " + memory(workspace);
+  if (const int failed = of_driver<CudaStubNote>("cuda_stub_note")("cudnnBackendExecute", line.c_str())) return failed;
+  return of_driver<CudaStubAsk>("cuda_stub_ask")(static_cast<Handle*>(handle)->stream, [=] {
+    std::memset(workspace, 0xFF, needed);
+    if (size == 8)
+      c.compute(static_cast<double*>(of[0]), static_cast<double*>(of[1]), static_cast<double*>(of[2]));
+    else
+      c.compute(static_cast<float*>(of[0]), static_cast<float*>(of[1]), static_cast<float*>(of[2]));
+    return 0;
+  });
+}
+
+}  // extern "C"
