@@ -378,7 +378,7 @@ void add_work(program::Launch& launch, const ContractionDims& dims, std::int64_t
 program::Launch launch_of(const Contraction& c) {
   const Tile tile = choose_tile(c);
   program::Launch launch{c.name, 0, tile.threads, 1, {}, may_split(c, tile) ? enough_blocks : 1};
-  add_work(launch, c.batch, 1);
+  if (!c.batch.empty()) add_work(launch, c.batch, 1);
   add_work(launch, c.m, tile.rows);
   add_work(launch, c.n, tile.columns);
   return launch;
