@@ -64,8 +64,8 @@ class Driver {
   virtual void convolve(const cudnn::ConvolutionPlan& plan, const cudnn::ConvolutionMemory& memory);
 
   // What this thread asks for between record() and recorded() is not done but recorded, to be done as a whole, any
-  // number of times: copies within the device, fills, launches, products and convolutions; nothing else may be asked for
-  // meanwhile.
+  // number of times: copies within the device, fills, launches, products and convolutions; nothing else may be asked
+  // for meanwhile.
   class Recording {
    public:
     virtual ~Recording() = default;

@@ -97,7 +97,7 @@ program::Program program_of(const lower::FunctionGraph& graph) {
   p.entries.push_back({"leaf", "leaf"});
   const auto leaf = static_cast<int>(p.entries.size()) - 1;
   for (program::Step& step : p.steps)
-    if (auto* c = std::get_if<program::ContractionStep>(&step.node)) c->tile = {4, 8, leaf, leaf, leaf};
+    if (auto* c = std::get_if<program::ContractionStep>(&step.node)) c->tile = {4, 8, leaf};
   p.blobs = {codegen::join(std::vector<codegen::Piece>(p.entries.size(), codegen::Piece{0xc3}), "x86-64-v3")};
   return p;
 }
