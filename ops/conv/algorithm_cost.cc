@@ -16,9 +16,9 @@ constexpr double transform_rate = 40e9;  // of those with Winograd's constant ma
 constexpr double bandwidth = 6e9;        // bytes per second, of memory that does not stay in the caches
 constexpr double step_seconds = 5e-6;    // of every step that threads meet behind
 // Another algorithm than the contraction, which needs no memory and rounds least, has to take less than this share of
-// its time. For AlexNet's convolutions of 3x3 the rates give what Winograd takes of the contraction's time to about a
-// quarter (docs/convolutions.md).
-constexpr double worthwhile = 0.8;
+// its time: at 0.8 AlexNet's third layer would be Winograd's, its gradient a fiftieth faster, and the variant without
+// groups would need 4 GB (docs/convolutions.md).
+constexpr double worthwhile = 0.5;
 
 double number(const Dim& d) { return d.is_constant() ? static_cast<double>(d.value()) : 32; }
 double product_of(const Shape& shape) {
