@@ -237,7 +237,9 @@ class CudaDriver final : public Driver {
     enter();
     Handle stream = nullptr;
     check(api().cuStreamCreate(&stream, non_blocking), "making a stream");
-    check(api().cuStreamBeginCapture_v2(stream, of_this_thread), "recording");
+    const Result begun = api().cuStreamBeginCapture_v2(stream, of_this_thread);
+    if (begun != success) api().cuStreamDestroy_v2(stream);
+    check(begun, "recording");
     captured_ = stream;
   }
   std::shared_ptr<const Recording> recorded() override {

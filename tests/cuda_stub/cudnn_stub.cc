@@ -295,7 +295,7 @@ int cudnnBackendExecute(void* handle, void* plan, void* pack) {
   line += " " + memory(workspace);
   if (const int failed = of_driver<CudaStubNote>("cuda_stub_note")("cudnnBackendExecute", line.c_str())) return failed;
   return of_driver<CudaStubAsk>("cuda_stub_ask")(static_cast<Handle*>(handle)->stream, [=] {
-    std::memset(workspace, 0xFF, needed);
+    if (needed > 0) std::memset(workspace, 0xFF, needed);
     if (size == 8)
       c.compute(static_cast<double*>(of[0]), static_cast<double*>(of[1]), static_cast<double*>(of[2]));
     else

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/base/sanitizers.h"
 #include "tests/gpu/contractions.h"
 #include "tests/support/catch.h"
 
@@ -198,6 +199,7 @@ TEST_CASE("barriers that are missing, and bounds that are wrong, are found") {
   // Not the one that holds parts together until all threads have written theirs: here, blocks come one after another.
   check_found(several, "__syncthreads();", "", 7, 1);
   check_found(several, "copies_done();", "", 1);
+  if (address_sanitizer) return;  // it ends the process where these read
   const std::vector<ContractionCase> one{with_tile(product(33, 35, 65, false, true), tile)};
   check_found(one, " < left", " <= left", 2);
   check_found(one, "m >= rows", "m > rows", 1);

@@ -9,6 +9,7 @@
 #include "runtime/device/cublaslt_values.h"
 #include "tests/gpu/stub.h"
 #include "tests/support/catch.h"
+#include "tests/support/leaks_ignored.h"
 
 using namespace bitale;
 using namespace bitale::tests;
@@ -143,6 +144,7 @@ TEST_CASE("the library is asked once for each description") {
 }
 
 TEST_CASE("the library that NVIDIA ships has all functions, and takes what it is told") {
+  const tests::LeaksIgnored nvidia;
   flags().cuda = "";
   constexpr const char* names[] = {"libcublasLt.so.13", "libcublasLt.so.12"};
   const CublasLtLibrary library = CublasLtLibrary::open(names);

@@ -37,8 +37,8 @@ Use use_of(const std::string& log) {
   return use;
 }
 
-// ptxas does not make the same of a text in every run: of one in twelve compilations of AlexNet's gradient, a function at
-// the limit of its registers spilled 8 bytes. What always spills does so three times.
+// ptxas does not make the same of a text in every run: of one in twelve compilations of AlexNet's gradient, a function
+// at the limit of its registers spilled 8 bytes. What always spills does so three times.
 constexpr int most_attempts = 3;
 
 void check_functions(const Nvrtc& nvrtc, const models::BuiltModel& model, const std::string& architecture) {
