@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -249,7 +250,8 @@ int cudnnBackendGetAttribute(void* descriptor, int attribute, int, std::int64_t 
   if (attribute == attribute::heuristic_results.number) {
     *count = 2;
     for (std::int64_t i = 0; i < std::min<std::int64_t>(room, 2); ++i) {
-      auto* const engine = new Described{Kind::engine, true, {}};  // nobody's: a test is short
+      static std::vector<std::unique_ptr<Described>> engines;  // to the end: a test is short
+      auto* const engine = engines.emplace_back(new Described{Kind::engine, true, {}}).get();
       engine->put(attribute::engine_number, type_number<std::int64_t>, {i == 0 ? tensor_core_engine : exact_engine});
       if (i == 0)
         engine->put(attribute::engine_numerical_notes, type_number<NumericalNote>, {NumericalNote::tensor_core});

@@ -196,10 +196,10 @@ TEST_CASE("barriers that are missing, and bounds that are wrong, are found") {
   const Tile tile{32, 32, 16, 64, 4, 4};
   const std::vector<ContractionCase> several{with_tile(filters_gradient(9, 2, 34, 9, 15), tile)};
   CHECK(fault_of(modules_of(several), several, {2, 7}, 4) == "");
+  if (address_sanitizer) return;  // it ends the process where the broken ones read
   // Not the one that holds parts together until all threads have written theirs: here, blocks come one after another.
   check_found(several, "__syncthreads();", "", 7, 1);
   check_found(several, "copies_done();", "", 1);
-  if (address_sanitizer) return;  // it ends the process where these read
   const std::vector<ContractionCase> one{with_tile(product(33, 35, 65, false, true), tile)};
   check_found(one, " < left", " <= left", 2);
   check_found(one, "m >= rows", "m > rows", 1);

@@ -144,7 +144,7 @@ TEST_CASE("the library is asked once for each description") {
 }
 
 TEST_CASE("the library that NVIDIA ships has all functions, and takes what it is told") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   flags().cuda = "";
   constexpr const char* names[] = {"libcublasLt.so.13", "libcublasLt.so.12"};
   const CublasLtLibrary library = CublasLtLibrary::open(names);

@@ -68,7 +68,7 @@ std::map<std::string, int> enumerators(const std::filesystem::path& header) {
 }  // namespace
 
 TEST_CASE("numbers are those of NVIDIA's header") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   std::filesystem::path header = "/usr/local/cuda/include/cudnn_graph.h";
   if (!std::filesystem::exists(header)) header = "/usr/include/cudnn_graph.h";
   if (!std::filesystem::exists(header)) {
@@ -95,7 +95,7 @@ TEST_CASE("numbers are those of NVIDIA's header") {
 }
 
 TEST_CASE("operands in both layouts") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   CHECK(channels_first({2, 3, 5, 7}).strides == std::vector<std::int64_t>{105, 35, 7, 1});
   CHECK(channels_last({2, 3, 5, 7}).strides == std::vector<std::int64_t>{105, 1, 21, 3});
   CHECK(channels_last({2, 3, 5}).strides == std::vector<std::int64_t>{15, 1, 3});
@@ -103,7 +103,7 @@ TEST_CASE("operands in both layouts") {
 }
 
 TEST_CASE("a library that cannot be used says why") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   constexpr const char* nowhere[] = {"libcudnn-nowhere.so.9"};
   const Library missing{nowhere};
   for (const char* part : {"cuDNN is not there: looked for ", "/usr/local/cuda/lib64/libcudnn-nowhere.so.9",
@@ -114,7 +114,7 @@ TEST_CASE("a library that cannot be used says why") {
 }
 
 TEST_CASE("targets are described GPUs") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   CHECK_THROWS_WITH(description("sm_80"), contains("sm_90 only") && contains("sm_80 was asked for"));
   if (!there_is_cudnn()) return;
   CHECK_THAT(Target(description("sm_90")).json(), contains("\"multiProcessorCount\": 132"));
@@ -124,7 +124,7 @@ TEST_CASE("targets are described GPUs") {
 
 // Which engines there are is cuDNN's business, and another in each version: what is checked is what plans rely on.
 TEST_CASE("cuDNN has plans for LeNet's and AlexNet's convolutions") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
   const Target target(description("sm_90"));
   for (const bool tf32 : {false, true}) {
@@ -154,7 +154,7 @@ TEST_CASE("cuDNN has plans for LeNet's and AlexNet's convolutions") {
 }
 
 TEST_CASE("heuristics propose engines with their knobs, each once") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
   Convolution c = small(Form::forward, 64);
   c.tf32 = true;
@@ -173,7 +173,7 @@ TEST_CASE("heuristics propose engines with their knobs, each once") {
 }
 
 TEST_CASE("deterministic convolutions have deterministic engines") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
   const auto any = [](const Convolution& c) {
     for (const ConvolutionPlan& p : plans(c))
@@ -188,7 +188,7 @@ TEST_CASE("deterministic convolutions have deterministic engines") {
 }
 
 TEST_CASE("other types, and windows of all kinds") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
   for (const Form form : forms) {
     std::vector<Convolution> all(9, small(form));
@@ -216,7 +216,7 @@ TEST_CASE("other types, and windows of all kinds") {
 }
 
 TEST_CASE("what is no convolution is an error with the shapes and cuDNN's words") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
   for (const Form form : forms) {
     const auto refused = [&](void (*change)(Convolution&), const std::string& part, const std::string& why) {
@@ -242,7 +242,7 @@ TEST_CASE("what is no convolution is an error with the shapes and cuDNN's words"
 }
 
 TEST_CASE("without a GPU there is no handle") {
-  const tests::LeaksIgnored nvidia;
+  const tests::LeaksIgnored ignored;
   if (!there_is_cudnn() || std::filesystem::exists("/dev/nvidiactl")) return;
   CHECK_THROWS_WITH(Handle(nullptr), contains("cuDNN: opening it for the GPU: CUDNN_STATUS_"));
 }
