@@ -39,13 +39,16 @@ std::vector<Array> run(const Function& f, const std::vector<Array>& values) {
   return f.call(arguments);
 }
 
-// How many steps of a kind there are in a program and the bodies in it.
-std::ptrdiff_t steps_of(const Function& f, const std::string& kind) {
+// How often a program's text, with the bodies in it, says something.
+std::ptrdiff_t count_in(const Function& f, const std::string& what) {
   const std::string text = f.program_text();
   std::ptrdiff_t count = 0;
-  for (std::size_t at = 0; (at = text.find(": " + kind + " ", at)) != std::string::npos; ++at) ++count;
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; ++at) ++count;
   return count;
 }
+std::ptrdiff_t steps_of(const Function& f, const std::string& kind) { return count_in(f, ": " + kind + " "); }
+std::ptrdiff_t loops_by_rows(const Function& f) { return count_in(f, "rows of the body dealt"); }
+std::ptrdiff_t sliced(const Function& f) { return count_in(f, "the epilogue reads all slices"); }
 
 void same(const std::vector<Array>& got, const std::vector<Array>& expected, double tolerance = 10) {
   REQUIRE(got.size() == expected.size());
@@ -178,13 +181,6 @@ struct Gated {
   }
 };
 
-std::ptrdiff_t loops_by_rows(const Function& f) {
-  const std::string text = f.program_text(), what = "rows of the body dealt";
-  std::ptrdiff_t count = 0;
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; ++at) ++count;
-  return count;
-}
-
 }  // namespace
 
 TEST_CASE("threads go through a loop on their own, each with some rows of the batch") {
@@ -211,13 +207,6 @@ std::vector<Tensor> gated_step(const Tensor& x, const Tensor& h, const Tensor& c
     next = i % 2 == 0 ? next + sigmoid(gate) : next * tanh(gate);
   }
   return {tanh(next) * sigmoid(slice(z, 1, 0, width)), next};
-}
-
-std::ptrdiff_t sliced(const Function& f) {
-  const std::string text = f.program_text(), what = "the epilogue reads all slices";
-  std::ptrdiff_t count = 0;
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; ++at) ++count;
-  return count;
 }
 
 }  // namespace

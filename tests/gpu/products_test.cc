@@ -13,11 +13,11 @@
 #include "compiler/codegen/cuda/nvrtc.h"
 #include "models/zoo/models.h"
 #include "runtime/base/flags.h"
+#include "tests/gpu/samples.h"
 #include "tests/gpu/stub.h"
 #include "tests/support/catch.h"
 #include "tests/support/compiled_backend.h"
 #include "tests/support/golden.h"
-#include "tests/support/op_cases.h"
 
 using namespace bitale;
 using namespace bitale::tests;
@@ -124,27 +124,8 @@ TEST_CASE("ops that are contractions have the values of the interpreter by the l
   install_played(stub);
   const Contraction always("cublaslt");
   const Backend backend = compiled_for("played", 2);
-  for (const ir::OpDef* op : tested_ops()) {
-    if (!op->contraction) continue;
-    std::vector<OpCase> cases = op_cases(*op);
-    if (!std::getenv("BITALE_GPU_VARIANTS")) std::erase_if(cases, [](const OpCase& c) { return !c.variant.empty(); });
-    std::vector<BuiltCase> built;
-    std::vector<ir::Tensor> outputs;
-    std::vector<eval::Binding> bindings;
-    for (const OpCase& c : cases) {
-      built.push_back(build(c));
-      const auto of_case = built.back().bindings();
-      outputs.insert(outputs.end(), built.back().outputs.begin(), built.back().outputs.end());
-      bindings.insert(bindings.end(), of_case.begin(), of_case.end());
-    }
-    const std::vector<Array> got = backend.run(outputs, bindings);
-    std::size_t next = 0;
-    for (std::size_t k = 0; k < cases.size(); ++k) {
-      INFO(cases[k].text());
-      for (const Array& expected : eval::evaluate(built[k].outputs, built[k].bindings()))
-        CHECK(difference(got[next++], expected, cases[k].sample.tolerance) == "");
-    }
-  }
+  for (const ir::OpDef* op : tested_ops())
+    if (op->contraction) check_together(device_cases(*op), backend);
   CHECK(stub.count("cublasLtMatmul ") > 0);
 }
 

@@ -10,6 +10,7 @@
 #include "runtime/executor/executor.h"
 #include "runtime/program/placement.h"
 #include "tests/support/catch.h"
+#include "tests/unit/runtime/executor/contraction_step.h"
 #include "tests/unit/runtime/program/make.h"
 
 using namespace bitale;
@@ -18,25 +19,10 @@ using namespace bitale::tests;
 
 namespace {
 
-struct Dim {
-  std::int64_t extent, a = 0, b = 0, out = 0;
-};
-
-// Of one operand, which is written; as on a device.
-ContractionStep step_of(Make& m, const std::vector<Dim>& batch, const std::vector<Dim>& rows,
-                        const std::vector<Dim>& columns, const std::vector<Dim>& depth) {
-  ContractionStep s;
-  const auto group = [&](const std::vector<Dim>& dims) {
-    std::vector<ContractionDim> out;
-    const auto slot = [&](std::int64_t v) { return v == 0 ? -1 : m.constant(v); };
-    for (const Dim& d : dims) out.push_back({m.constant(d.extent), slot(d.a), slot(d.b), {slot(d.out)}});
-    return out;
-  };
-  s.batch = group(batch);
-  s.m = group(rows);
-  s.n = group(columns);
-  s.k = group(depth);
-  s.operands.resize(1);
+// As on a device.
+ContractionStep device_step(Make& m, const std::vector<StepDim>& batch, const std::vector<StepDim>& rows,
+                            const std::vector<StepDim>& columns, const std::vector<StepDim>& depth) {
+  ContractionStep s = step_of(m, batch, rows, columns, depth);
   s.candidate = ContractionCandidate::cublaslt;
   s.whole.entry = 0;
   return s;
@@ -47,11 +33,11 @@ struct Always {  // whatever the work
   ~Always() { flags().contraction.clear(); }
 };
 
-std::optional<DeviceProduct> product(const std::vector<Dim>& batch, const std::vector<Dim>& rows,
-                                     const std::vector<Dim>& columns, const std::vector<Dim>& depth, int finish = -1,
-                                     bool always = true) {
+std::optional<DeviceProduct> product(const std::vector<StepDim>& batch, const std::vector<StepDim>& rows,
+                                     const std::vector<StepDim>& columns, const std::vector<StepDim>& depth,
+                                     int finish = -1, bool always = true) {
   Make m;
-  ContractionStep s = step_of(m, batch, rows, columns, depth);
+  ContractionStep s = device_step(m, batch, rows, columns, depth);
   s.whole.finish = finish;
   const std::vector<std::int64_t> extents = evaluate_extents(m.p, {{}, {}, {}});
   const auto decide = [&] { return device_product(s, extents); };
@@ -62,9 +48,9 @@ std::optional<DeviceProduct> product(const std::vector<Dim>& batch, const std::v
   return found;
 }
 
-bool may_be(const std::vector<Dim>& rows, const std::vector<Dim>& depth) {
+bool may_be(const std::vector<StepDim>& rows, const std::vector<StepDim>& depth) {
   Make m;
-  const ContractionStep s = step_of(m, {}, rows, {{5, 0, 1, 1}}, depth);
+  const ContractionStep s = device_step(m, {}, rows, {{5, 0, 1, 1}}, depth);
   return may_be_device_product(m.p, s);
 }
 
@@ -133,7 +119,7 @@ class HostDriver final : public Driver {
 // finishes it if it is said to.
 Make offset_product(int finish) {
   Make m("offsets");
-  ContractionStep s = step_of(m, {}, {{3, 5, 0, 2}}, {{2, 0, 1, 1}}, {{3, 1, 2}});
+  ContractionStep s = device_step(m, {}, {{3, 5, 0, 2}}, {{2, 0, 1, 1}}, {{3, 1, 2}});
   s.a = m.input("x", {m.constant(3), m.constant(5)});
   s.b = m.input("w", {m.constant(4), m.constant(2)});
   s.a_offset = s.b_offset = m.constant(2);
@@ -187,7 +173,7 @@ TEST_CASE("a product that is finished lies densely in its workspace") {
 }
 
 TEST_CASE("what is no product of evenly spaced plain matrices is not the library's") {
-  const std::vector<Dim> rows{{3, 4, 0, 5}}, columns{{5, 0, 1, 1}}, depth{{4, 1, 5}};
+  const std::vector<StepDim> rows{{3, 4, 0, 5}}, columns{{5, 0, 1, 1}}, depth{{4, 1, 5}};
   CHECK(product({{2, 12, 20, 15}, {3, 24, 40, 30}}, rows, columns, depth) == std::nullopt);  // the wrong way round
   CHECK(product({{3, 24, 40, 30}, {2, 12, 20, 15}}, rows, columns, depth));
   CHECK(product({{3, 24, 0, 30}, {2, 12, 20, 15}}, rows, columns, depth) == std::nullopt);  // b by the inner dim alone

@@ -7,6 +7,7 @@
 #include "runtime/program/matrix_form.h"
 #include "runtime/program/placement.h"
 #include "tests/support/catch.h"
+#include "tests/unit/runtime/executor/contraction_step.h"
 #include "tests/unit/runtime/executor/kernels.h"
 #include "tests/unit/runtime/executor/leaves.h"
 #include "tests/unit/runtime/program/make.h"
@@ -18,30 +19,8 @@ using executor::Runnable;
 
 namespace {
 
-struct Dim {
-  std::int64_t extent, a = 0, b = 0, out = 0;
-};
-
-ContractionStep step_of(Make& m, const std::vector<Dim>& batch, const std::vector<Dim>& rows,
-                        const std::vector<Dim>& columns, const std::vector<Dim>& depth, DType type = DType::f32) {
-  ContractionStep s;
-  s.dtype = type;
-  const auto group = [&](const std::vector<Dim>& dims) {
-    std::vector<ContractionDim> out;
-    const auto slot = [&](std::int64_t v) { return v == 0 ? -1 : m.constant(v); };
-    for (const Dim& d : dims) out.push_back({m.constant(d.extent), slot(d.a), slot(d.b), {slot(d.out)}});
-    return out;
-  };
-  s.batch = group(batch);
-  s.m = group(rows);
-  s.n = group(columns);
-  s.k = group(depth);
-  s.operands.resize(1);
-  return s;
-}
-
-std::optional<MatrixForm> form(const std::vector<Dim>& rows, const std::vector<Dim>& columns,
-                               const std::vector<Dim>& depth) {
+std::optional<MatrixForm> form(const std::vector<StepDim>& rows, const std::vector<StepDim>& columns,
+                               const std::vector<StepDim>& depth) {
   Make m;
   const ContractionStep s = step_of(m, {}, rows, columns, depth);
   return matrix_form(s, evaluate_extents(m.p, {{}, {}, {}}));
