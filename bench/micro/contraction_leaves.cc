@@ -63,8 +63,10 @@ double micro_gflops(MicroKernelFn micro, int mr, int nr, int panels) {
   auto a = allocate<T>(static_cast<std::size_t>(kc * mr * panels));
   auto b = allocate<T>(static_cast<std::size_t>(kc * nr));
   auto acc = allocate<T>(static_cast<std::size_t>(mr) * static_cast<std::size_t>(nr));
+  const std::int64_t here = 0;
+  const Ahead nothing{b.get(), &here, 0, 0};
   const double s = seconds_of([&] {
-    for (int p = 0; p < panels; ++p) micro(kc, a.get() + p * kc * mr, b.get(), nr, acc.get(), nr, 0);
+    for (int p = 0; p < panels; ++p) micro(kc, a.get() + p * kc * mr, b.get(), nr, acc.get(), nr, 0, &nothing);
   });
   return 2.0 * static_cast<double>(kc) * mr * nr * panels / s / 1e9;
 }

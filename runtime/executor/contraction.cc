@@ -22,6 +22,8 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b !=
 constexpr std::int64_t shallow = 384;
 // Bytes of accumulators between the micro-kernels and the epilogue of the same rows.
 constexpr std::int64_t l1_share = 24 << 10;
+// An operand of so much stays in the caches that it was last read into: nobody has to fetch it.
+constexpr std::int64_t near_bytes = 256 << 10;
 
 // One thread's work on one contraction. A block is rows x columns of the output of one batch index.
 class Driver {
@@ -59,6 +61,8 @@ class Driver {
     blocks_n_ = ceil_div(n_, nc_);
     // The operand that would be packed again for every block of the other is the cheaper one to repeat.
     m_inside_ = n_ + m_ * blocks_n_ <= m_ + n_ * blocks_m_;
+    is_far_ = slices_ == 1 && batches_ * n_ * k_ * element_ > near_bytes &&
+              (kept_b_.data || run_length(s_.n, c_.extents, 1, 1) >= nr_);
   }
 
   int run() {
@@ -67,9 +71,10 @@ class Driver {
     if (c_.blocking.k_split > 1 && threads_ > 1) return run_split(batches_ * per_batch);
     const std::int64_t pieces = s_.accumulating ? batches_ : batches_ * per_batch,
                        of_piece = s_.accumulating ? per_batch : 1;
-    for (std::int64_t i = pieces * thread_ / threads_ * of_piece;
-         i < pieces * (thread_ + 1) / threads_ * of_piece && code_ == 0; ++i) {
+    const std::int64_t end = pieces * (thread_ + 1) / threads_ * of_piece;
+    for (std::int64_t i = pieces * thread_ / threads_ * of_piece; i < end && code_ == 0; ++i) {
       enter(i);
+      following_ = i + 1 < end ? i + 1 : -1;
       multiply(0, k_, true);
     }
     return code_;
@@ -163,12 +168,18 @@ class Driver {
     });
   }
 
+  struct Place {
+    std::int64_t batch, i, j;  // of a block: its batch index, and its number along m and n
+  };
+  Place place_of(std::int64_t number) const {
+    const std::int64_t per_batch = blocks_m_ * blocks_n_, inside = m_inside_ ? blocks_m_ : blocks_n_;
+    const std::int64_t in_batch = number % per_batch, fast = in_batch % inside, slow = in_batch / inside;
+    return {number / per_batch, m_inside_ ? fast : slow, m_inside_ ? slow : fast};
+  }
+
   // Makes block `number` the present one. Tables are refilled only where they change.
   void enter(std::int64_t number) {
-    const std::int64_t per_batch = blocks_m_ * blocks_n_, inside = m_inside_ ? blocks_m_ : blocks_n_;
-    const std::int64_t batch = number / per_batch, in_batch = number % per_batch;
-    const std::int64_t i = m_inside_ ? in_batch % inside : in_batch / inside,
-                       j = m_inside_ ? in_batch / inside : in_batch % inside;
+    const auto [batch, i, j] = place_of(number);
     if (batch != batch_) enter_batch(batch);
     if (i * mc_ != m0_) {
       m0_ = i * mc_;
@@ -227,7 +238,7 @@ class Driver {
       enter_depth(k, depth);
       const bool final = then_finish && k + depth == last;
       const std::int64_t together = final && last - first < shallow ? l1_share / (w_.ld * element_) / mr_ : mc_ / mr_;
-      sweep(depth, k > first, std::max<std::int64_t>(1, together), final);
+      sweep(depth, k > first, std::max<std::int64_t>(1, together), final, behind(k + depth, last));
     }
   }
 
@@ -238,6 +249,8 @@ class Driver {
       depth_ = depth;
       if (!kept_a_.data) fill_offsets(s_.k, c_.extents, 0, k, depth, table(w_.depth, kc_, 0));
       if (!kept_b_.data) fill_offsets(s_.k, c_.extents, 1, k, depth, table(w_.depth, kc_, 1));
+      if (kept_b_.data && is_far_)
+        for (std::int64_t r = 0; r < depth; ++r) table(w_.depth, kc_, 1)[r] = r * nr_;
       a_held_ = b_held_ = {};
     }
     const Held a{a_, m0_};
@@ -255,9 +268,54 @@ class Driver {
     if (in_place_) b_held_ = {};
   }
 
+  // ---- what comes next ----
+
+  // A sweep that follows the present one: its chunk of k and its columns, where b and the kept pack's batch are.
+  struct Sweep {
+    bool any = false;
+    std::int64_t k = 0, depth = 0, n0 = 0, kept_batch = 0;
+    const std::uint8_t* b = nullptr;
+  };
+
+  // None where it multiplies with what this one does, where all of B is near, and where rows of a panel are no rows in
+  // memory: windows of an image, which are read again and again.
+  Sweep behind(std::int64_t k_end, std::int64_t last) const {
+    if (!is_far_) return {};
+    if (k_end < last) return {true, k_end, std::min(kc_, last - k_end), n0_, kept_batch_[1], b_};
+    if (following_ < 0) return {};
+    const auto [batch, i, j] = place_of(following_);
+    if (batch == batch_ && j * across_ == n0_ && k_ <= kc_) return {};
+    std::int64_t offset = 0;
+    fill_offsets(s_.batch, c_.extents, 1, batch, 1, &offset);
+    return {true,
+            0,
+            std::min(kc_, k_),
+            j * across_,
+            kept_b_.data ? packed_batch(s_, Side::b, c_.extents, batch) : 0,
+            source(s_.b, s_.b_offset, offset)};
+  }
+
+  // For micro-kernels of panel j: what panel j of the sweep behind is read from or packed of. Call i of so many fetches
+  // its part of the rows.
+  Ahead ahead_of(const Sweep& next, std::int64_t j, const void* present) const {
+    static constexpr std::int64_t here = 0;
+    const std::int64_t column = next.n0 + j * nr_;
+    if (!next.any || column >= n_) return {present, &here, 0, 0};
+    const std::int64_t* offsets = table(w_.depth, kc_, 1);
+    const std::int64_t step = (std::int64_t{2} << 32) / ceil_div(rows_, mr_);
+    if (kept_b_.data) {
+      const std::int64_t at = kept_b_.shape->offset(next.kept_batch, next.k, next.depth, column / nr_);
+      return {static_cast<const std::uint8_t*>(kept_b_.data) + at * element_, offsets, 0, step};
+    }
+    std::int64_t of_column = 0, of_k = 0;
+    fill_offsets(s_.n, c_.extents, 1, column, 1, &of_column);
+    fill_offsets(s_.k, c_.extents, 1, next.k, 1, &of_k);
+    return {next.b + (of_column + of_k - offsets[0]) * element_, offsets, 0, step};
+  }
+
   // All tiles, `together` panels of rows at a time; a full panel of B may be read where it lies, a partial one is
   // packed.
-  void sweep(std::int64_t depth, bool accumulate, std::int64_t together, bool final) {
+  void sweep(std::int64_t depth, bool accumulate, std::int64_t together, bool final, const Sweep& next) {
     const std::int64_t panels_m = ceil_div(rows_, mr_), panels_n = ceil_div(columns_, nr_);
     const Held b{b_, n0_};
     const bool pack = !kept_b_.data && b_held_ != b;
@@ -271,8 +329,12 @@ class Driver {
         const bool direct = in_place_ && width == nr_;
         if (!direct && pack && from == 0) pack_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth), nr_);
         const void* panel = direct ? b_ + (lanes[j * nr_] + offsets[0]) * element_ : packed_b(j, depth);
-        for (std::int64_t i = from; i < to; ++i)
-          micro_(depth, packed_a(i, depth), panel, direct ? ldb_ : nr_, acc(i * mr_, j * nr_), w_.ld, accumulate);
+        Ahead ahead = ahead_of(next, j, panel);
+        for (std::int64_t i = from; i < to; ++i) {
+          if (ahead.step != 0) ahead.next = (i * depth << 32) / panels_m;
+          micro_(depth, packed_a(i, depth), panel, direct ? ldb_ : nr_, acc(i * mr_, j * nr_), w_.ld, accumulate,
+                 &ahead);
+        }
       }
       if (final) finish(from * mr_, std::min(rows_, to * mr_));
     }
@@ -318,7 +380,8 @@ class Driver {
   std::int64_t width_, across_;  // of a slice (or of all, if there are none), and of a block's part of it
   std::int64_t first_ = 0;       // of the whole of m: where the rows begin that m_ counts
   std::int64_t run_;             // columns along which all operands advance uniformly
-  bool m_inside_;
+  bool m_inside_, is_far_;
+  std::int64_t following_ = -1;  // the block after the present one, if this thread has any
 
   std::int64_t batch_ = -1, m0_ = -1, n0_ = -1, k0_ = -1;
   std::int64_t rows_ = 0, columns_ = 0, each_ = 0, depth_ = 0, runs_ = 0;

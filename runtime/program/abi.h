@@ -6,7 +6,7 @@
 
 namespace bitale {
 
-inline constexpr std::int32_t abi_version = 3;
+inline constexpr std::int32_t abi_version = 4;
 
 // What generated code may reach, besides its arguments. Plain data, fixed layout.
 struct Context {
@@ -44,8 +44,17 @@ using KernelFn = int (*)(Context* context, void* const* buffers, const std::int6
 // type T.
 //   micro: acc[mr][ld] = (accumulate ? acc : 0) + sum over k < kc of a[k][mr] * b[k][nr], a packed with row length mr,
 //   b with row
-//          distance ldb; ld >= nr. Rows of acc are 64-byte aligned, a and b to their element only.
+//          distance ldb; ld >= nr. Rows of acc are 64-byte aligned, a and b to their element only. For every two k it
+//          prefetches nr elements of `ahead`.
 using MicroKernelFn = void (*)(std::int64_t kc, const void* a, const void* b, std::int64_t ldb, void* acc,
-                               std::int64_t ld, std::int64_t accumulate);
+                               std::int64_t ld, std::int64_t accumulate, const struct Ahead* ahead);
+
+// What a micro-kernel is to have fetched when it is done, for those that follow: rows of nr elements, row r at
+// base + offsets[r] elements. The first one is row next / 2^32; step / 2^32 rows lie between one and the next.
+struct Ahead {
+  const void* base;
+  const std::int64_t* offsets;
+  std::int64_t next, step;
+};
 
 }  // namespace bitale

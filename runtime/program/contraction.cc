@@ -40,8 +40,9 @@ class Planner {
       : step_(step), s_(sizes), threads_(threads), mr_(step.tile.mr), nr_(step.tile.nr) {}
 
   ContractionBlocking plan() {
-    search(square());
-    if (const auto most = all_rows()) search(*most);
+    const auto most = all_rows();
+    if (!most || near_columns() == 0) search(square());
+    if (most) search(*most);
     best_.kc = chunk(ceil_div(s_.k, best_.k_split), nr_, element());
     return best_;
   }
@@ -89,12 +90,20 @@ class Planner {
     return {round_down(std::min(rows, m), mr_), round_down(std::min(columns, n), nr_)};
   }
 
+  // How many columns of all rows have accumulators that are near the epilogue which follows, about twice L1: if k is
+  // one chunk, and that is enough of them for a block. 0: it is not.
+  std::int64_t near_columns() const {
+    const std::int64_t columns = 2 * cpu_info().l1d_bytes / element() / round_up(s_.m, mr_);
+    return chunk(s_.k, nr_, element()) >= s_.k && columns >= 2 * nr_ ? columns : 0;
+  }
+
   // kc * mc + mc * nc elements and two panels of B, where that leaves columns.
   std::optional<Block> all_rows() const {
     const std::int64_t kc = chunk(s_.k, nr_, element()), rows = round_up(s_.m, mr_);
     if (rows > room() / kc) return std::nullopt;
-    const std::int64_t columns = (room() - kc * (rows + 2 * nr_)) / rows;
+    std::int64_t columns = (room() - kc * (rows + 2 * nr_)) / rows;
     if (columns < nr_) return std::nullopt;
+    if (near_columns() > 0) columns = std::min(columns, near_columns());
     return Block{rows, round_down(std::min(columns, round_up(s_.n, nr_)), nr_)};
   }
 

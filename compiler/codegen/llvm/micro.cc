@@ -1,12 +1,18 @@
 // Micro-kernels: the tile's accumulators live in registers over the whole of k.
+#include <cstddef>
 
 #include "compiler/codegen/llvm/emit.h"
 #include "compiler/codegen/llvm/leaves.h"
+#include "runtime/program/abi.h"
 
 namespace bitale::codegen::host {
 namespace {
 
 constexpr int k_unroll = 2;
+
+struct Ahead {  // bitale::Ahead, in registers
+  Value *base, *offsets, *step;
+};
 
 struct Micro {
   Ir& ir;
@@ -22,6 +28,19 @@ struct Micro {
   Value* multiply_add(Value* a, Value* b, Value* c) const {
     if (isa != Isa::v2) return ir.CreateIntrinsic(llvm::Intrinsic::fma, {vector()}, {a, b, c});
     return ir.CreateFAdd(ir.CreateFMul(a, b), c);
+  }
+
+  // Rows of b are panels apart, or lie in a matrix: no other prefetcher sees the next ones coming. One at a time, since
+  // as few are on their way at once as make others wait.
+  void prefetch(const Ahead& ahead, Value*& next) const {
+    Value* number = ir.CreateLShr(next, 32);
+    Value* offset = ir.CreateAlignedLoad(ir.getInt64Ty(), ir.CreateGEP(ir.getInt64Ty(), ahead.offsets, number),
+                                         llvm::MaybeAlign(8));
+    Value* row = at(ahead.base, offset);
+    for (int byte = 0; byte < nr * bytes; byte += 64)
+      ir.CreateIntrinsic(llvm::Intrinsic::prefetch, {row->getType()},
+                         {at(row, byte / bytes), ir.getInt32(0), ir.getInt32(2), ir.getInt32(1)});
+    next = ir.CreateAdd(next, ahead.step);
   }
 
   // carried: a, b, then the accumulators by rows.
@@ -58,9 +77,9 @@ void emit_micro(Unit& unit, const Leaf& leaf) {
   llvm::Type* i64 = llvm::Type::getInt64Ty(context);
   llvm::Type* ptr = llvm::PointerType::getUnqual(context);
   llvm::Function* f = unit.entry_function(
-      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {i64, ptr, ptr, i64, ptr, i64, i64}, false));
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {i64, ptr, ptr, i64, ptr, i64, i64, ptr}, false));
   Value *kc = f->getArg(0), *a = f->getArg(1), *b = f->getArg(2), *ldb = f->getArg(3), *acc = f->getArg(4),
-        *ld = f->getArg(5), *accumulate = f->getArg(6);
+        *ld = f->getArg(5), *accumulate = f->getArg(6), *ahead = f->getArg(7);
   Ir ir(llvm::BasicBlock::Create(context, "", f));
   const bool wide = leaf.dtype == DType::f64;
   const int bytes = wide ? 8 : 4;
@@ -73,10 +92,18 @@ void emit_micro(Unit& unit, const Leaf& leaf) {
     micro.each_vector(old, 0, acc, ld, [&](Value* p, Value*& v) { v = ir.CreateAlignedLoad(micro.vector(), p, rows); });
   });
 
+  const auto field = [&](llvm::Type* type, std::uint64_t number) {
+    return ir.CreateAlignedLoad(type, ir.CreateGEP(i64, ahead, ir.getInt64(number)), llvm::MaybeAlign(8));
+  };
+  static_assert(offsetof(bitale::Ahead, offsets) == 8 && offsetof(bitale::Ahead, next) == 16 &&
+                offsetof(bitale::Ahead, step) == 24);
+  const Ahead fetched{field(ptr, 0), field(ptr, 1), field(i64, 3)};
   Carried carried = {a, b};
   carried.insert(carried.end(), tile.begin(), tile.end());
+  carried.push_back(field(i64, 2));
   Value* whole = ir.CreateAnd(kc, ir.getInt64(~std::uint64_t{k_unroll - 1}));
   carried = emit_loop(ir, ir.getInt64(0), whole, k_unroll, carried, [&](Value*, Carried& c) {
+    micro.prefetch(fetched, c.back());
     for (int u = 0; u < k_unroll; ++u) micro.step(c, ldb);
   });
   carried = emit_loop(ir, whole, kc, 1, carried, [&](Value*, Carried& c) { micro.step(c, ldb); });

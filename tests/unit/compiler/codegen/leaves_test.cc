@@ -73,7 +73,9 @@ void check_micro(Isa isa) {
                 sum += a[static_cast<std::size_t>(k * mr + r)] * b[static_cast<std::size_t>(k * ldb + c)];
               expected[static_cast<std::size_t>(r * acc_ld + c)] = sum;
             }
-          micro(kc, a.data(), b.data(), ldb, acc.data(), acc_ld, accumulate);
+          const std::int64_t rows[] = {0, 0};
+          const Ahead ahead{b.data(), rows, std::int64_t{1} << 31, kc > 1 ? (std::int64_t{2} << 32) / kc : 0};
+          micro(kc, a.data(), b.data(), ldb, acc.data(), acc_ld, accumulate, &ahead);
           INFO(to_string(isa) << ' ' << name_of(leaves[i]) << " kc=" << kc);
           REQUIRE(std::equal(expected.begin(), expected.end(), acc.data()));
         }

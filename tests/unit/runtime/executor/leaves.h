@@ -9,7 +9,7 @@ namespace bitale::tests {
 
 template <class T, int mr, int nr>
 void micro_leaf(std::int64_t kc, const void* pa, const void* pb, std::int64_t ldb, void* pacc, std::int64_t ld,
-                std::int64_t accumulate) {
+                std::int64_t accumulate, const Ahead*) {
   const auto *a = static_cast<const T*>(pa), *b = static_cast<const T*>(pb);
   auto* acc = static_cast<T*>(pacc);
   T sum[mr][nr] = {};

@@ -28,9 +28,9 @@ std::optional<MatrixForm> form(const std::vector<StepDim>& rows, const std::vect
 
 std::atomic<int> micro_kernels_run = 0;
 void counting_micro(std::int64_t kc, const void* a, const void* b, std::int64_t ldb, void* acc, std::int64_t ld,
-                    std::int64_t accumulate) {
+                    std::int64_t accumulate, const Ahead* ahead) {
   ++micro_kernels_run;
-  micro_leaf<float, 6, 16>(kc, a, b, ldb, acc, ld, accumulate);
+  micro_leaf<float, 6, 16>(kc, a, b, ldb, acc, ld, accumulate, ahead);
 }
 
 // A product of 70 x 50 by 50 x 90.
