@@ -183,7 +183,7 @@ void Assembly::emit(const Group& g) {
       return emit_library(g);
     case Group::Kind::control: {
       const ir::Node& node = g.roots[0].node();
-      return loops::is_scan(node) ? emit_loop(node) : emit_branch(node);
+      return loops::is_scan(node) || loops::in_blocks(node) ? emit_loop(node) : emit_branch(node);
     }
   }
 }

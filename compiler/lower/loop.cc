@@ -123,6 +123,7 @@ void Assembly::emit_loop(const ir::Node& node) {
     if (i < sequences) {
       b.kind = BindingKind::sequence;
       b.backwards = p.backwards[static_cast<std::size_t>(i)] != 0;
+      b.blocks = p.in_blocks();
     } else if (i < sequences + carries) {
       const int carry = i - sequences;
       b.kind = BindingKind::carry;
@@ -140,6 +141,7 @@ void Assembly::emit_loop(const ir::Node& node) {
     b.inner_out = body.output(i);
     b.outer_out = buffer_of({self, static_cast<int>(i)});
     b.backwards = p.backwards[static_cast<std::size_t>(sequences) + i - static_cast<std::size_t>(carries)] != 0;
+    b.blocks = p.in_blocks();
     s.bindings.push_back(b);
   }
   if (p.bounded) {
@@ -154,7 +156,7 @@ void Assembly::emit_loop(const ir::Node& node) {
   }
   program::Step step;
   step.label = node.op().label(node);
-  if (p.stop < 0) body.ask_for_rows({sequences, sequences + carries});
+  if (p.stop < 0 && !p.in_blocks()) body.ask_for_rows({sequences, sequences + carries});
   s.body = body.finish(step.label, true);
   s.rows = body.rows();
   step.node = std::move(s);

@@ -11,7 +11,9 @@ namespace bitale::loops {
 
 using namespace ir;
 
-bool is_scan(const Node& node) { return &node.op() == &scan_op; }
+bool is_scan(const Node& node) { return &node.op() == &scan_op && !in_blocks(node); }
+
+bool in_blocks(const Node& node) { return &node.op() == &scan_op && node.params_as<ScanParams>().in_blocks(); }
 
 Tensor Loop::placeholder(const std::string& name, TensorType type, SourceLine line) {
   return input(name, std::move(type), line);
@@ -31,12 +33,28 @@ Tensor among_rows(const Tensor& x, const Dim& first, const Dim& count) {
   return pad(x, starts, shape, std::vector<std::int64_t>(starts.size(), 1));
 }
 
+TensorType ScanParams::seen(const TensorType& sequence) const {
+  TensorType type = Loop::row_type(sequence);
+  if (in_blocks()) type.shape.insert(type.shape.begin(), block);
+  return type;
+}
+
+TensorType ScanParams::stacked(const TensorType& given) const {
+  TensorType type{given.dtype, given.shape};
+  if (in_blocks())
+    type.shape[0] = rows;
+  else
+    type.shape.insert(type.shape.begin(), trips);
+  return type;
+}
+
 TensorType Loop::row_type(const TensorType& rows) {
   return {rows.dtype, Shape(rows.shape.begin() + 1, rows.shape.end())};
 }
 
 Loop Loop::of(const Node& node) {
   const auto& p = node.params_as<ScanParams>();
+  BITALE_ASSERT(!p.in_blocks(), "a loop in blocks is asked for its parts");
   Loop loop{};
   loop.name = p.name;
   loop.trips = p.trips;
@@ -91,6 +109,15 @@ void Loop::set_body_outputs(const std::vector<Tensor>& outputs) {
 
 namespace {
 
+// Constants of at most so many elements are the body's own: kernels read them where they are used.
+constexpr std::int64_t own_constant = 64;
+
+bool is_small_constant(const Node& node) {
+  if (node.op().leaf != Leaf::constant) return false;
+  const Dim elements = product(node.outputs()[0].shape);
+  return elements.is_constant() && elements.value() <= own_constant;
+}
+
 // Finds what a body reads from outside.
 class Capture {
  public:
@@ -113,7 +140,7 @@ class Capture {
       if (reads) inside_.insert(node.get());
       const bool closed =
           std::all_of(in.begin(), in.end(), [&](const Tensor& t) { return closed_.contains(&t.node()); });
-      if (closed && (node->op().element || node->op().view)) closed_.insert(node.get());
+      if (is_small_constant(*node) || (closed && (node->op().element || node->op().view))) closed_.insert(node.get());
     }
     for (const NodePtr& node : order)
       if (inside_.contains(node.get()))
@@ -187,6 +214,8 @@ Loop::Results Loop::build(SourceLine line) const {
                .sequences = std::ssize(numbers.sequences),
                .carries = std::ssize(carries),
                .trips = trips,
+               .block = block,
+               .rows = rows,
                .truncates = truncated.has_value(),
                .truncated = truncated.value_or(Dim(0)),
                .keeps = keeps,

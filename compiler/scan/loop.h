@@ -10,6 +10,11 @@
 // Steps may be left out, by bounds that are known before the loop and by a carry that ends it. A step that is left out
 // changes no carry, and its rows of results are zero.
 //
+// In blocks, a step sees several rows of a sequence, and gives as many of a result: those from step times the block's
+// rows on, or, where fewer are left, the last ones, so that the last block may share rows with the one before. A block
+// is one row at least, and no more than there are. All steps are run, forwards. This is how a pass has what it makes of
+// large tensors computed piece by piece; users' scans have no blocks, and there are no derivatives of those that do.
+//
 // As a node: op "scan", operands sequences, initial carries, invariants, bounds (if it has them), in this order; the
 // body's arguments are numbered alike, and its outputs are the new carries, then the rows. Outputs of the node: last
 // carries, then stacked results.
@@ -27,6 +32,7 @@ struct ScanParams {
   std::string name;  // the user's, for messages and profiles
   std::int64_t sequences = 0, carries = 0;
   ir::Dim trips;
+  ir::Dim block, rows;     // of a block, and of the tensors, of which `trips` blocks are made; 0: there are no blocks
   bool truncates = false;  // derivatives in reverse mode go back through the last `truncated` steps alone
   ir::Dim truncated;
   bool keeps = true;  // for reverse mode, what costs more than a few additions; else carries alone
@@ -44,6 +50,8 @@ struct ScanParams {
     v("sequences", sequences);
     v("carries", carries);
     v("trips", trips);
+    v("block", block);
+    v("rows", rows);
     v("truncates", truncates);
     v("truncated", truncated);
     v("keeps", keeps);
@@ -52,9 +60,14 @@ struct ScanParams {
     v("backwards", backwards);
     v("body", body);
   }
+  bool in_blocks() const { return !block.is(0); }
+  // Of what a step sees of a sequence, and of the result of what it gives.
+  ir::TensorType seen(const ir::TensorType& sequence) const;
+  ir::TensorType stacked(const ir::TensorType& given) const;
 };
 
-bool is_scan(const ir::Node& node);
+bool is_scan(const ir::Node& node);    // with a row a step: passes leave others alone
+bool in_blocks(const ir::Node& node);  // one that goes in blocks
 
 struct Loop {
   struct Sequence {
@@ -78,6 +91,7 @@ struct Loop {
 
   std::string name;
   ir::Dim trips;
+  ir::Dim block, rows;  // as in ScanParams
   std::optional<ir::Dim> truncated;
   bool keeps = true;
   std::int64_t stop = -1;

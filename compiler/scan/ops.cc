@@ -33,7 +33,7 @@ void check_arguments(const TypeArgs& args, const ScanParams& p) {
     args.require(number >= 0 && number < operands_of(args, p),
                  "the body reads argument " + std::to_string(number) + " of " + std::to_string(operands_of(args, p)));
     TensorType given = args.type(static_cast<int>(number));
-    if (number < p.sequences) given = Loop::row_type(given);
+    if (number < p.sequences) given = p.seen(given);
     args.require(a.type() == given, kind_of(static_cast<std::size_t>(number), p) + " is " + to_string(given) +
                                         " in the body, which takes " + to_string(a.type()));
   }
@@ -59,6 +59,19 @@ void check_steps(const TypeArgs& args, const ScanParams& p) {
                  "the bounds of its steps are no int64 scalars");
 }
 
+// What there is one of for every row: of a sequence, or of what a step gives, in blocks.
+void check_blocks(const TypeArgs& args, const ScanParams& p) {
+  if (!p.in_blocks()) return;
+  args.require(
+      p.stop < 0 && !p.bounded && std::count(p.backwards.begin(), p.backwards.end(), 0) == std::ssize(p.backwards),
+      "steps of blocks are neither left out nor run backwards");
+  for (std::size_t i = static_cast<std::size_t>(p.carries); i < p.body.outputs.size(); ++i) {
+    const TensorType& type = p.body.outputs[i].type();
+    args.require(type.rank() > 0, "the body gives no rows");
+    args.unify(type.shape[0], p.block, "the body must give the rows of a block, " + to_string(p.block));
+  }
+}
+
 std::vector<TensorType> type_of(const TypeArgs& args) {
   const auto& p = args.params_as<ScanParams>();
   const auto outputs = std::ssize(p.body.outputs), stacked = outputs - p.carries;
@@ -68,12 +81,17 @@ std::vector<TensorType> type_of(const TypeArgs& args) {
   args.require(outputs > 0, "the body gives nothing");
   for (int i = 0; i < p.sequences; ++i) {
     args.require(args.type(i).rank() > 0, kind_of(static_cast<std::size_t>(i), p) + " has no rows");
-    args.unify(
-        args.type(i).shape[0], p.trips,
-        kind_of(static_cast<std::size_t>(i), p) + " must have as many rows as there are steps, " + to_string(p.trips));
+    const std::string what = kind_of(static_cast<std::size_t>(i), p);
+    if (p.in_blocks())
+      args.unify(args.type(i).shape[0], p.rows,
+                 what + " must have the rows that blocks are made of, " + to_string(p.rows));
+    else
+      args.unify(args.type(i).shape[0], p.trips,
+                 what + " must have as many rows as there are steps, " + to_string(p.trips));
   }
   check_arguments(args, p);
   check_steps(args, p);
+  check_blocks(args, p);
   std::vector<TensorType> types;
   for (std::int64_t i = 0; i < outputs; ++i) {
     const TensorType& type = p.body.outputs[static_cast<std::size_t>(i)].type();
@@ -82,32 +100,41 @@ std::vector<TensorType> type_of(const TypeArgs& args) {
       check_carry(args, "carry " + std::to_string(i), init, type);
       types.push_back(init);
     } else {
-      types.push_back({type.dtype, type.shape});
-      types.back().shape.insert(types.back().shape.begin(), p.trips);
+      types.push_back(p.stacked(type));
     }
   }
   return types;
 }
 
-Array row_of(const Array& rows, std::int64_t i) {
-  Array row(rows.dtype(), Extents(rows.shape().begin() + 1, rows.shape().end()));
-  if (row.bytes() > 0)
-    std::memcpy(row.data(), static_cast<const char*>(rows.data()) + i * static_cast<std::int64_t>(row.bytes()),
-                row.bytes());
-  return row;
+// Rows of an array from `first` on: one, or as many as a block has.
+Array rows_from(const Array& rows, std::int64_t first, std::optional<std::int64_t> block) {
+  Extents shape(rows.shape().begin() + 1, rows.shape().end());
+  const std::size_t bytes = rows.bytes() / static_cast<std::size_t>(std::max<std::int64_t>(rows.shape()[0], 1));
+  if (block) shape.insert(shape.begin(), *block);
+  Array seen(rows.dtype(), std::move(shape));
+  if (seen.bytes() > 0)
+    std::memcpy(seen.data(), static_cast<const char*>(rows.data()) + static_cast<std::size_t>(first) * bytes,
+                seen.bytes());
+  return seen;
 }
 
-void set(Array& to, const Array& from, std::int64_t place) {
+void set_rows(Array& to, std::int64_t first, const Array& from) {
+  const std::size_t bytes = to.bytes() / static_cast<std::size_t>(std::max<std::int64_t>(to.shape()[0], 1));
   if (from.bytes() > 0)
-    std::memcpy(static_cast<char*>(to.data()) + place * static_cast<std::int64_t>(from.bytes()), from.data(),
-                from.bytes());
+    std::memcpy(static_cast<char*>(to.data()) + static_cast<std::size_t>(first) * bytes, from.data(), from.bytes());
 }
 
 void reference(const Reference& r) {
   const auto& p = r.node.params_as<ScanParams>();
   const std::int64_t trips = p.trips.evaluate(r.symbols);
   const auto sequences = static_cast<std::size_t>(p.sequences), carries = static_cast<std::size_t>(p.carries);
-  const auto place = [&](std::size_t which, std::int64_t t) { return p.backwards[which] ? trips - 1 - t : t; };
+  std::optional<std::int64_t> block;
+  if (p.in_blocks()) block = p.block.evaluate(r.symbols);
+  const std::int64_t rows = p.rows.evaluate(r.symbols);
+  const auto place = [&](std::size_t which, std::int64_t t) {
+    if (block) return std::min(t * *block, rows - *block);
+    return p.backwards[which] ? trips - 1 - t : t;
+  };
   std::vector<Array> arguments(r.inputs.begin(), r.inputs.end());
   for (std::size_t i = carries; i < r.outputs.size(); ++i)
     if (r.outputs[i].bytes() > 0) std::memset(r.outputs[i].data(), 0, r.outputs[i].bytes());
@@ -116,13 +143,13 @@ void reference(const Reference& r) {
                      last = p.bounded ? std::min(bound(1), trips) : trips;
   const auto ended = [&] { return p.stop >= 0 && arguments[sequences + static_cast<std::size_t>(p.stop)].at(0) != 0; };
   for (std::int64_t t = first; t < last && !ended(); ++t) {
-    for (std::size_t i = 0; i < sequences; ++i) arguments[i] = row_of(r.inputs[i], place(i, t));
+    for (std::size_t i = 0; i < sequences; ++i) arguments[i] = rows_from(r.inputs[i], place(i, t), block);
     std::vector<Array> results = eval::evaluate(p.body, arguments, r.symbols);
     for (std::size_t i = 0; i < carries; ++i) arguments[sequences + i] = results[i];
     for (std::size_t i = carries; i < results.size(); ++i)
-      set(r.outputs[i], results[i], place(sequences + i - carries, t));
+      set_rows(r.outputs[i], place(sequences + i - carries, t), results[i]);
   }
-  for (std::size_t i = 0; i < carries; ++i) set(r.outputs[i], arguments[sequences + i], 0);
+  for (std::size_t i = 0; i < carries; ++i) r.outputs[i] = arguments[sequences + i];
 }
 
 // h = tanh(x_t + h w), and its square stacked; or several of its parts alone.

@@ -15,8 +15,10 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::uint8_t* offset(void* p, std::int64_t bytes) { return static_cast<std::uint8_t*>(p) + bytes; }
 
-std::int64_t row_of(const LoopBinding& b, std::int64_t trips, std::int64_t i) {
-  return b.backwards ? trips - 1 - i : i;
+// Where iteration i of so many sees or writes its row or block, which has `bytes`, in the outer buffer of `all`.
+std::int64_t place_of(const LoopBinding& b, std::int64_t trips, std::int64_t i, std::int64_t bytes, std::int64_t all) {
+  if (b.blocks) return std::min(i * bytes, all - bytes);
+  return (b.backwards ? trips - 1 - i : i) * bytes;
 }
 
 }  // namespace
@@ -129,7 +131,8 @@ void Walker::loop_inputs(const Scope& outer, const Scope& body, const StepLayout
     if (b.kind == BindingKind::sequence) {
       void* rows = outer.tables.pointer(outer.layout, b.outer_in);
       body.tables.set_pointer(body.layout, groups.root[at(b.inner_in)],
-                              offset(rows, row_of(b, steps.trips, i) * body.placement.bytes[at(b.inner_in)]));
+                              offset(rows, place_of(b, steps.trips, i, body.placement.bytes[at(b.inner_in)],
+                                                    outer.placement.bytes[at(b.outer_in)])));
     } else if (b.kind == BindingKind::carry && groups.root[at(b.inner_in)] != groups.root[at(b.inner_out)]) {
       void* value = i == steps.first ? outer.tables.pointer(outer.layout, b.outer_in)
                                      : body.tables.pointer(body.layout, b.inner_out);
@@ -147,7 +150,8 @@ void Walker::loop_homes(const Scope& outer, const Scope& body, const StepLayout&
     if (o.home == LoopOutput::Home::row) {
       void* rows = outer.tables.pointer(outer.layout, o.binding->outer_out);
       body.tables.set_pointer(body.layout, o.root,
-                              offset(rows, row_of(*o.binding, steps.trips, i) * body.placement.bytes[at(o.root)]));
+                              offset(rows, place_of(*o.binding, steps.trips, i, body.placement.bytes[at(o.root)],
+                                                    outer.placement.bytes[at(o.binding->outer_out)])));
     } else if (o.home == LoopOutput::Home::alternate) {
       const std::int64_t piece = (body.placement.bytes[at(o.root)] + 63) / 64 * 64;
       const bool has_outer = o.binding->outer_out >= 0;
@@ -165,7 +169,8 @@ bool Walker::loop_copies(const Scope& outer, const Scope& body, const StepLayout
   for (const LoopOutput& o : step.outputs)
     for (const LoopBinding* b : o.copies) {
       const std::int64_t bytes = body.placement.bytes[at(o.root)];
-      void* const row = offset(outer.tables.pointer(outer.layout, b->outer_out), row_of(*b, trips, i) * bytes);
+      void* const row = offset(outer.tables.pointer(outer.layout, b->outer_out),
+                               place_of(*b, trips, i, bytes, outer.placement.bytes[at(b->outer_out)]));
       if (body.rows >= 0) {
         copy_rows(body, row, body.tables.pointers[at(o.root)], bytes);
         continue;
@@ -190,7 +195,7 @@ void Walker::loop_end(const Scope& outer, const Scope& body, const StepLayout& s
       const void* value = taken == 0 && !in_place ? outer.tables.pointer(outer.layout, b.outer_in)
                                                   : body.tables.pointer(body.layout, b.inner_out);
       copy(target, value, bytes, alone);
-    } else if (b.kind == BindingKind::stacked) {
+    } else if (b.kind == BindingKind::stacked && !b.blocks) {
       const std::int64_t row = body.placement.bytes[at(b.inner_out)];
       const std::int64_t first = b.backwards ? steps.trips - steps.last : steps.first, last = first + taken;
       clear(target, first * row, alone);

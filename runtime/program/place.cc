@@ -186,6 +186,16 @@ class Placer {
                               outer_bytes, body.buffers[at(inner)].name, body.name, inner_bytes));
   }
 
+  // The blocks lie in the outer buffer and cover it.
+  void check_blocks(const Program& body, int outer, int inner, std::int64_t trips, std::int64_t block) const {
+    const std::int64_t bytes = out_.bytes[at(outer)];
+    std::int64_t covered = 0;
+    BITALE_ASSERT(
+        (trips == 0 || block <= bytes) && !__builtin_mul_overflow(trips, block, &covered) && covered >= bytes,
+        fmt::format("'{}' ({} bytes) is bound to {} blocks '{}' of '{}' ({} bytes)", program_.buffers[at(outer)].name,
+                    bytes, trips, body.buffers[at(inner)].name, body.name, block));
+  }
+
   void check_bindings(const LoopStep& loop, const Placement& body) const {
     const std::int64_t trips = out_.extents[at(loop.trips)];
     if (trips < 0)
@@ -204,6 +214,10 @@ class Placer {
         const bool rows = b.kind == BindingKind::sequence || b.kind == BindingKind::stacked;
         if (!rows) {
           same_bytes(*loop.body, outer, inner, out_.bytes[at(outer)], body.bytes[at(inner)]);
+          continue;
+        }
+        if (b.blocks) {
+          check_blocks(*loop.body, outer, inner, trips, body.bytes[at(inner)]);
           continue;
         }
         const std::int64_t count = out_.extents[at(program_.buffers[at(outer)].dims.at(0))];

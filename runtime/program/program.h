@@ -125,6 +125,11 @@ enum class BindingKind : std::uint8_t {
 // nobody wants the final value (not in place). `backwards` counts rows from trips - 1 down. Buffers have at least
 // `trips` rows.
 //
+// Blocks. A sequence or stacked binding with `blocks` sees or writes several rows at once: inner_in and inner_out have
+// the rows of a block, and iteration i has those from i times as many on, or, where fewer are left, the last ones, so
+// that the last block may share rows with the one before. Blocks cover all rows of the outer buffer, which has at least
+// one block's (none if there are no trips). Such a loop runs all of its iterations: it has no bounds and no end.
+//
 // Rows. If `rows` is a slot of the body, and not -1, all that the body writes has that many rows (first axis), and row
 // r of it is computed from row r of what the body writes or carries, and from anything that it does neither with.
 // Kernels, contractions and copies deal the rows to the threads alike (runtime/program/rows.h), so each thread may go
@@ -137,6 +142,7 @@ struct LoopBinding {
   BindingKind kind = BindingKind::invariant;
   int outer_in = -1, inner_in = -1, inner_out = -1, outer_out = -1;  // buffers; -1 where the kind has none
   bool backwards = false;                                            // rows from last to first
+  bool blocks = false;                                               // several rows at once; not backwards
 };
 
 struct LoopStep {

@@ -254,7 +254,7 @@ void transfer(A& a, ContractionStep& v) {
 }
 template <class A>
 void transfer(A& a, LoopBinding& v) {
-  all(a, v.kind, v.outer_in, v.inner_in, v.inner_out, v.outer_out, v.backwards);
+  all(a, v.kind, v.outer_in, v.inner_in, v.inner_out, v.outer_out, v.backwards, v.blocks);
 }
 template <class A>
 void transfer(A& a, LoopStep& v) {

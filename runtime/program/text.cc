@@ -199,8 +199,9 @@ class Printer {
          s.rows >= 0 ? fmt::format(", {} rows of the body dealt to the threads", slot_name(s.rows)) : "", head_);
     ++depth_;
     for (const LoopBinding& b : s.bindings)
-      line("{}: {} -> {}, {} -> {}{}", text_of(b.kind), name(b.outer_in), s.body ? name(*s.body, b.inner_in) : "?",
-           s.body ? name(*s.body, b.inner_out) : "?", name(b.outer_out), b.backwards ? ", backwards" : "");
+      line("{}: {} -> {}, {} -> {}{}{}", text_of(b.kind), name(b.outer_in), s.body ? name(*s.body, b.inner_in) : "?",
+           s.body ? name(*s.body, b.inner_out) : "?", name(b.outer_out), b.backwards ? ", backwards" : "",
+           b.blocks ? ", in blocks" : "");
     body(s.body);
     --depth_;
   }

@@ -486,6 +486,7 @@ class Verifier {
     }
     if (b.kind == BindingKind::sequence) rows(b.outer_in);
     if (b.kind == BindingKind::stacked) rows(b.outer_out);
+    if (b.blocks) block(body, b);
     if (b.kind != BindingKind::carry) return;
     require(body.buffers[at(b.inner_in)].storage == body.buffers[at(b.inner_out)].storage,
             "loop '{}' carries '{}' to '{}', which has another dtype", label_, body.buffers[at(b.inner_out)].name,
@@ -495,6 +496,15 @@ class Verifier {
       require(b.outer_out >= 0, "loop '{}' updates a carry in place without an outer buffer", label_);
       require(inner.writable_inputs.insert(b.inner_in).second, "loop '{}' binds a carry twice", label_);
     }
+  }
+
+  void block(const Program& body, const LoopBinding& b) const {
+    const bool sequence = b.kind == BindingKind::sequence;
+    require((sequence || b.kind == BindingKind::stacked) && !b.backwards,
+            "loop '{}' has a block that is neither a sequence's nor stacked, or goes backwards", label_);
+    const int outer = sequence ? b.outer_in : b.outer_out, inner = sequence ? b.inner_in : b.inner_out;
+    require(body.buffers[at(inner)].dims.size() == p_.buffers[at(outer)].dims.size(),
+            "'{}' of loop '{}' is no block of {}", body.buffers[at(inner)].name, label_, name(outer));
   }
 
   void rows(int b) const { require(!p_.buffers[at(b)].dims.empty(), "{} of loop '{}' has no rows", name(b), label_); }
@@ -559,7 +569,11 @@ class Verifier {
     }
     Place inner{place_.outermost, &p_, &varying_, true, {}, {}, place_.depth + 1};
     std::set<int> bound;
-    for (const LoopBinding& b : s.bindings) binding(*s.body, b, inner, bound);
+    for (const LoopBinding& b : s.bindings) {
+      binding(*s.body, b, inner, bound);
+      require(!b.blocks || (s.until == -1 && s.first == -1 && s.ended == -1),
+              "loop '{}' goes by blocks and may leave out iterations", label_);
+    }
     in_place_ = inner.writable_inputs;
     for (const LoopBinding& b : s.bindings) made_here(*s.body, b);
     unbound(*s.body, bound);

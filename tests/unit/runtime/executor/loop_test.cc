@@ -108,6 +108,80 @@ TEST_CASE("a carry updated in place is stacked by copies") {
   check_recurrence(r.runnable(), false);
 }
 
+namespace {
+
+// out[i] = 2 * xs[i] in blocks of two rows, of which the carry counts the elements.
+struct Doubling {
+  Make m{"doubling"};
+  int rows = m.axis(0, 0), n = m.axis(0, 1), one = m.constant(1), two = m.constant(2);
+  int least = m.extent(ExtentOp::min, rows, two), block = m.extent(ExtentOp::max, least, one);
+  int last = m.extent(ExtentOp::sub, block, one), all = m.extent(ExtentOp::add, rows, last);
+  int trips = m.extent(ExtentOp::floordiv, all, block);
+  int xs = m.input("xs", {rows, n}), out = m.output("out", {rows, n});
+  Make body{"block"};
+  int bb = body.extent(ExtentOp::outer, block), bn = body.extent(ExtentOp::outer, n);
+  int elements = body.extent(ExtentOp::mul, bb, bn);
+  int x = body.buffer(Role::input, "x", {bb, bn}), y = body.buffer(Role::output, "y", {bb, bn});
+
+  LoopStep loop() {
+    LoopBinding in = sequence(xs, x), to = stacked(y, out);
+    in.blocks = to.blocks = true;
+    return {trips, -1, -1, {in, to}, body.body()};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a loop goes over rows in blocks, of which the last ones may overlap") {
+  Doubling d;
+  d.m.entry("twice");
+  d.body.kernel(0, {d.x, d.y}, {d.elements}, "2 * x");
+  d.m.step(d.loop(), "blocks");
+  const Runnable f(d.m.done(), {address(twice_kernel)});
+  const bool saved = flags().guard;
+  for (const bool guard : {false, true})
+    for (const std::int64_t count : {0, 1, 2, 5, 6})
+      for (const std::int64_t n : {0, 3, 9001})
+        for (const int threads : {1, 2, 3}) {
+          flags().guard = guard;
+          const Array xs = rows(count, n);
+          const auto r = f.call(std::vector{xs}, {}, {.threads = threads});
+          flags().guard = saved;
+          for (std::int64_t i = 0; i < xs.size(); ++i) REQUIRE(r.outputs[0].at(i) == 2 * xs.at(i));
+        }
+}
+
+TEST_CASE("blocks that are none are refused") {
+  const auto refused = [](auto change) {
+    Doubling d;
+    d.m.entry("twice");
+    d.body.kernel(0, {d.x, d.y}, {d.elements}, "2 * x");
+    LoopStep s = d.loop();
+    change(d, s);
+    d.m.step(std::move(s), "blocks");
+    verify(d.m.p);
+  };
+  CHECK_NOTHROW(refused([](Doubling&, LoopStep&) {}));
+  CHECK_THROWS_WITH(refused([](Doubling&, LoopStep& s) { s.bindings[0].backwards = true; }),
+                    contains("or goes backwards"));
+  CHECK_THROWS_WITH(refused([](Doubling& d, LoopStep& s) {
+                      const int ended = d.m.input("ended", {}, DType::bool_);
+                      s.ended = ended;
+                    }),
+                    contains("goes by blocks and may leave out iterations"));
+  CHECK_THROWS_WITH(refused([](Doubling&, LoopStep& s) { s.bindings[0].kind = BindingKind::invariant; }),
+                    contains("neither a sequence's nor stacked"));
+  Doubling short_of_one;
+  short_of_one.m.entry("twice");
+  short_of_one.body.kernel(0, {short_of_one.x, short_of_one.y}, {short_of_one.elements}, "2 * x");
+  LoopStep s = short_of_one.loop();
+  s.trips = short_of_one.one;
+  short_of_one.m.step(std::move(s), "blocks");
+  const Runnable f(short_of_one.m.done(), {address(twice_kernel)});
+  CHECK_NOTHROW(f.call(std::vector{rows(2, 3)}, {}, {.threads = 1}));
+  CHECK_THROWS_WITH(f.call(std::vector{rows(3, 3)}, {}, {.threads = 1}), contains("is bound to 1 blocks"));
+}
+
 TEST_CASE("the rows of a loop are dealt to the threads") {
   for (const bool backwards : {false, true})
     for (const bool in_place : {false, true}) {
