@@ -139,6 +139,7 @@ struct OpDef {
   std::function<Expr(Element&)> element = {};
   ContractionRule contraction = {};
   bool view = false;
+  bool stored = false;  // its result is an array in memory, whoever reads it
   std::string library =
       {};  // name of the runtime's library call (its buffers: inputs, then outputs), and its arguments
   std::function<std::vector<Dim>(const Node&)> library_extents = {};

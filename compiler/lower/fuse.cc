@@ -121,7 +121,7 @@ class Fuser {
         continue;
       }
       if (is_root(t)) continue;
-      if (read_by_others(t) || !may_inline(t))
+      if (node->op().stored || read_by_others(t) || !may_inline(t))
         make_root(t);
       else
         inline_it(t);

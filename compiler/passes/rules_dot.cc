@@ -160,12 +160,22 @@ Tensor sum_of_dot(const Match& m) {
 
 // sum(broadcast(a) * broadcast(b)) where every summed axis is in both and each has an axis that the other has not: a
 // matrix product. Axes of a broadcast product are those of its shape; an operand has an axis if it does not repeat
-// along it.
+// along it. A small table of numbers is left alone: a kernel multiplies with it where it stands, and is not worth
+// packing.
+constexpr std::int64_t table_elements = 64;
+
+bool is_table(Tensor x) {
+  while (x.node().op().view) x = x.node().input(0);
+  const Dim elements = product(x.shape());
+  return x.node().op().leaf == ir::Leaf::constant && elements.is_constant() && elements.value() <= table_elements;
+}
+
 Tensor sum_of_products(const Match& m) {
   const Tensor product = m.root().node().input(0);
   const Axes& summed = params_of<AxesParams>(m.root()).axes;
   if (!is_floating(m.root().dtype()) || summed.empty() || m.uses(product) > 1) return {};
   const Tensor a = under_broadcast(m["a"]), b = under_broadcast(m["b"]);
+  if (is_table(a) || is_table(b)) return {};
   const std::vector<bool> skip_a = repeated_axes(a, product.shape()), skip_b = repeated_axes(b, product.shape());
 
   DotParams p;

@@ -12,7 +12,8 @@
     OP(less) OP(less_equal) OP(equal) OP(not_equal) OP(logical_and) OP(logical_or) OP(logical_not)                    \
     OP(where) OP(cast) OP(stop_gradient))                                                                             \
   FAMILY("reduce", OP(sum) OP(max) OP(min) OP(argmax) OP(argmin))                                                     \
-  FAMILY("shape", OP(broadcast_to) OP(reshape) OP(transpose) OP(slice) OP(pad) OP(concat) OP(flip))                   \
+  FAMILY("shape", OP(broadcast_to) OP(reshape) OP(transpose) OP(slice) OP(pad) OP(concat) OP(flip)                    \
+    OP(in_memory))                                                                                                    \
   FAMILY("linalg", OP(dot))
 // clang-format on
 

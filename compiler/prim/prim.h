@@ -189,6 +189,8 @@ struct ConcatParams {
 };
 Tensor concat(std::vector<Tensor> parts, int axis, SourceLine line = {});
 Tensor flip(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line = {});
+// x, laid out in memory as it stands: for movement whose elements are read many times.
+Tensor in_memory(const Tensor& x, SourceLine line = {});
 
 // ---- reductions (axes sorted, unique, >= 0; reduced axes disappear) ----
 Tensor sum(const Tensor& x, std::vector<std::int64_t> axes,

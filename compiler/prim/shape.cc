@@ -476,4 +476,28 @@ Tensor flip(const Tensor& x, std::vector<std::int64_t> axes, SourceLine line) {
   return apply1(flip_op, make_params(AxesParams{std::move(axes)}), {x}, line);
 }
 
+// ---- in_memory ----
+
+const OpDef in_memory_op{
+    .name = "in_memory",
+    .doc = "in_memory(x): x, as an array of its own that nothing is fused through",
+    .type =
+        [](const TypeArgs& args) {
+          args.require_count(1);
+          return std::vector<TensorType>{args.type(0)};
+        },
+    .element = [](Element& e) { return e.input(0); },
+    .stored = true,
+    .vjp = [](const Vjp& v) { return std::vector<Tensor>{v.dy()}; },
+    .jvp = linear_jvp,
+    .batch = batch_elementwise,
+    .samples =
+        [] {
+          return std::vector<Sample>{sample("of a transpose", {uniform({3, 4})},
+                                            [](auto x) { return in_memory(transpose(x[0], {1, 0})) * 2.0; })};
+        },
+};
+
+Tensor in_memory(const Tensor& x, SourceLine line) { return apply1(in_memory_op, nullptr, {x}, line); }
+
 }  // namespace bitale::ir

@@ -45,6 +45,7 @@ REFERENCES = {
         "with nothing": lambda x, y: np.concatenate([x, y, x], axis=0),
     },
     "flip": {"one axis": lambda x: np.flip(x, 1), "two axes": lambda x: np.flip(x, (0, 2))},
+    "in_memory": {"of a transpose": lambda x: x.T * 2},
     "flatten": {
         "all": lambda x: x.ravel(),
         "some": lambda x: x.reshape(x.shape[0], x.shape[1] * x.shape[2], x.shape[3]),
