@@ -53,7 +53,7 @@ std::string settings_of(const CompileOptions& o, const Driver* device, Isa isa) 
 
 // The optimised graph, with its phases noted in the report.
 lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOptions& options,
-                              const rewrite::Refusal& refusal, CompileReport& report) {
+                              const rewrite::Refusal& refusal, bool blocks, CompileReport& report) {
   ir::Graph graph;
   graph.inputs = g.inputs;
   graph.inputs.insert(graph.inputs.end(), g.shareds.begin(), g.shareds.end());
@@ -64,6 +64,7 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   context.options.relaxed = options.relaxed;
   context.algorithms = options.algorithms;
   context.refusal = refusal;
+  context.blocks = blocks;
   context.options.disabled = split(flags().disable);
   std::vector<rewrite::PassReport> passes;
   const Clock clock;
@@ -124,7 +125,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
                                                                                 const Driver* device,
                                                                                 const KernelCache& kernels,
                                                                                 CompileReport& report) {
-  const lower::FunctionGraph optimised = optimise(graph, options, refusal_of(device), report);
+  const lower::FunctionGraph optimised = optimise(graph, options, refusal_of(device), device == nullptr, report);
   const Clock clock;
   lower::Lowered l = lower::lower(optimised, device == nullptr);
   report.phases.push_back(
@@ -197,7 +198,7 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   CompileReport ignored;
   s.input = ir::to_string(as_graph(graph), true);
   s.input_dot = ir::to_dot(as_graph(graph));
-  const lower::FunctionGraph optimised = optimise(graph, options, {}, ignored);
+  const lower::FunctionGraph optimised = optimise(graph, options, {}, true, ignored);
   s.optimised = ir::to_string(as_graph(optimised), true);
   s.optimised_dot = ir::to_dot(as_graph(optimised));
   lower::Lowered l = lower::lower(optimised);

@@ -11,7 +11,7 @@ ir::Graph choose_algorithms(const ir::Graph& graph, rewrite::PassContext& contex
     if (row == rows.end()) return std::vector<ir::Tensor>{};
     const ir::OriginScope origins(*node);
     const ir::NodePtr made = with_inputs(node, inputs, node->params());
-    return row->choose({*made, context.algorithms, context.refusal, context.choices});
+    return row->choose({*made, context.algorithms, context.refusal, context.blocks, context.choices});
   };
   return {graph.inputs, rebuild(graph.outputs, choose)};
 }

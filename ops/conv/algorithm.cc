@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "ops/conv/algorithm_cost.h"
 #include "ops/conv/choices.h"
@@ -81,7 +82,8 @@ Tensor compute(const ConvCall& call, ConvAlgorithm algorithm) {
 namespace {
 
 std::vector<Tensor> choose(const rewrite::Choose& c) {
-  const ConvCall call = conv_call(c.node);
+  ConvCall call = conv_call(c.node);
+  if (!c.blocks) call.block = std::numeric_limits<std::int64_t>::max();
   ConvAlgorithm algorithm = asked_for(c, call);
   if (const std::string why = c.refusal ? c.refusal(to_string(algorithm)) : ""; !why.empty())
     throw Error(text_of(c.node, call) + ": the algorithm '" + to_string(algorithm) + "' cannot be had: " + why +
@@ -93,7 +95,9 @@ std::vector<Tensor> choose(const rewrite::Choose& c) {
     reason = refusal(algorithm, why);
     algorithm = ConvAlgorithm::automatic;
   }
-  if (algorithm == ConvAlgorithm::automatic) {
+  if (algorithm == ConvAlgorithm::automatic && !c.blocks) {
+    algorithm = ConvAlgorithm::implicit_gemm;  // the estimates are of CPUs
+  } else if (algorithm == ConvAlgorithm::automatic) {
     const Estimate best = cheapest(call);
     algorithm = best.algorithm;
     reason += (reason.empty() ? "" : "; ") + best.text;

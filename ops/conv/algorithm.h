@@ -26,6 +26,9 @@ struct ConvCall {
   Shape image_shape, filters_shape, result_shape;
   DType dtype = DType::f32;
   ConvParams params;
+  // Images at a time, by algorithms whose intermediate tensors are large: at most so many, 0: as many as suit the
+  // caches.
+  std::int64_t block = 0;
 
   bool strided() const;                                    // any stride or dilation but 1
   Dim image_channels() const { return filters_shape[1]; }  // per group

@@ -8,17 +8,21 @@
 namespace bitale::ops {
 namespace {
 
-// Rates of one thread in float32; float64 has half of the first two. The first is measured: half of the FMA peak of the
-// Intel Xeon with AVX-512 that the README's results are of, which LeNet's contractions reach there. The others are
-// assumed: `bitale bench conv` is there to measure them.
-constexpr double product_rate = 100e9;   // floating-point operations per second, of contractions with long sums
-constexpr double transform_rate = 40e9;  // of those with Winograd's constant matrices: sums of 16 to 64 elements
-constexpr double bandwidth = 6e9;        // bytes per second, of memory that does not stay in the caches
-constexpr double step_seconds = 5e-6;    // of every step that threads meet behind
+// Rates of one thread in float32; float64 has half of them. Measured on an Intel Xeon with AVX-512 whose FMA peak is
+// 174 GFLOP/s (docs/convolutions.md has the times that came of them): contractions with long sums, Winograd's products,
+// of which there are many smaller ones, and its transforms. FFT's rate and the bandwidth of what does not stay in the
+// caches are assumed: `bitale bench conv` is there to measure them.
+constexpr double product_rate = 100e9;   // floating-point operations per second
+constexpr double backward_rate = 75e9;   // contractions that make a gradient in images: sums overlap
+constexpr double winograd_rate = 70e9;   // products of Winograd's points
+constexpr double summed_rate = 60e9;     // the same, added up block by block
+constexpr double transform_rate = 30e9;  // sums of 4 to 8 elements, in lanes of channels
+constexpr double spectrum_rate = 40e9;
+constexpr double bandwidth = 6e9;      // bytes per second
+constexpr double step_seconds = 5e-6;  // of every step that threads meet behind
 // Another algorithm than the contraction, which needs no memory and rounds least, has to take less than this share of
-// its time: at 0.8 AlexNet's third layer would be Winograd's, its gradient a fiftieth faster, and the variant without
-// groups would need 4 GB (docs/convolutions.md).
-constexpr double worthwhile = 0.5;
+// its time.
+constexpr double worthwhile = 0.9;
 
 double number(const Dim& d) { return d.is_constant() ? static_cast<double>(d.value()) : 32; }
 double product_of(const Shape& shape) {
@@ -31,10 +35,11 @@ struct Work {
   double products = 0, transforms = 0;  // floating-point operations
   double elements = 0;                  // written and read again
   double steps = 1;
+  double of_products = product_rate, of_transforms = transform_rate;
 
   double seconds(DType dtype) const {
     const double wide = dtype == DType::f64 ? 2 : 1;
-    return wide * (products / product_rate + transforms / transform_rate) +
+    return wide * (products / of_products + transforms / of_transforms) +
            2 * elements * static_cast<double>(size_of(dtype)) / bandwidth + steps * step_seconds;
   }
 };
@@ -44,29 +49,39 @@ double direct_work(const ConvCall& c) {
   return 2 * product_of(c.result_shape) * number(c.image_channels()) * product_of(spatial(c.filters_shape));
 }
 
+// A matrix of p0 x w0 elements along one axis of so many tiles, after one of p1 x w1 along the other, where windows are
+// `step` apart.
+double transforms_of(double tiles0, double tiles1, double p0, double w0, double step0, double p1, double w1) {
+  const double lines = tiles0 * step0 + w0 - step0;
+  return 2 * (lines * tiles1 * p1 * w1 + p1 * tiles0 * tiles1 * p0 * w0);
+}
+
 Work winograd_work(const ConvCall& c) {
   const std::array<std::int64_t, 2> tile = winograd_tile(c);
   const Shape extents = c.computed == ConvRole::image ? spatial(c.image_shape) : spatial(c.result_shape);
-  double tiles = number(c.image_shape[0]), points = 1, outputs = 1;
+  double tiles[2], points[2], m[2], taps[2], plane = 1, window = 1;
   for (std::size_t k = 0; k < 2; ++k) {
-    tiles *= std::ceil(number(extents[k]) / static_cast<double>(tile[k]));
-    points *= static_cast<double>(tile[k]) + number(c.filters_shape[2 + k]) - 1;
-    outputs *= static_cast<double>(tile[k]);
+    m[k] = static_cast<double>(tile[k]);
+    taps[k] = number(c.filters_shape[2 + k]);
+    tiles[k] = std::ceil(number(extents[k]) / m[k]);
+    points[k] = m[k] + taps[k] - 1;
+    plane *= tiles[k] * m[k];
+    window *= tiles[k] * m[k] + taps[k] - 1;
   }
-  const double in = number(c.image_shape[1]), out = number(c.result_shape[1]),
-               taps = product_of(spatial(c.filters_shape));
+  const double images = number(c.image_shape[0]), pairs = product_of({c.filters_shape[0], c.filters_shape[1]});
+  double in = number(c.image_shape[1]), out = number(c.result_shape[1]);
+  const bool summed = c.computed == ConvRole::filters;
+  if (c.computed == ConvRole::image) std::swap(in, out);
   Work w;
-  w.products = 2 * points * tiles * out * number(c.image_channels());
-  w.elements = points * tiles * (in + out);
-  w.steps = 6;
-  if (c.computed == ConvRole::filters) {
-    w.transforms = 2 * points * tiles * (points * in + outputs * out);
-  } else {
-    w.transforms =
-        2 * points *
-        (tiles * (points * in + outputs * out) + taps * product_of({c.filters_shape[0], c.filters_shape[1]}));
-    w.elements += outputs * tiles * out;
-  }
+  w.of_products = summed ? summed_rate : winograd_rate;
+  w.products = 2 * points[0] * points[1] * tiles[0] * tiles[1] * images * pairs;
+  w.transforms = images * in * transforms_of(tiles[0], tiles[1], points[0], points[0], m[0], points[1], points[1]) +
+                 images * out *
+                     (summed ? transforms_of(tiles[0], tiles[1], points[0], m[0], m[0], points[1], m[1])
+                             : 2 * tiles[0] * tiles[1] * m[1] * points[0] * (points[1] + m[0])) +
+                 2 * points[0] * points[1] * taps[0] * taps[1] * pairs;
+  w.elements = images * (in * window + out * plane) + points[0] * points[1] * pairs;
+  w.steps = 8;
   return w;
 }
 
@@ -79,6 +94,7 @@ Work fft_work(const ConvCall& c) {
   Work w;
   w.products = 8 * bins * images * out * number(c.image_channels());
   w.elements = 4 * bins * planes;
+  w.of_transforms = spectrum_rate;
   w.transforms = planes * bins * 60 * std::log2(static_cast<double>(s0 * s1));  // scalar code
   w.steps = 7;
   return w;
@@ -98,7 +114,7 @@ Work work_of(const ConvCall& c, ConvAlgorithm algorithm) {
     case ConvAlgorithm::direct:
       return {.products = direct_work(c) * 8};  // no element that is loaded is used twice
     default:
-      return {.products = direct_work(c)};
+      return {.products = direct_work(c), .of_products = c.computed == ConvRole::image ? backward_rate : product_rate};
   }
 }
 

@@ -40,6 +40,9 @@ struct ConvParams {
   std::size_t axes() const { return stride.size(); }
 };
 
+// The windows of images [..., image...] of the last axes: [..., window..., positions...].
+Tensor windows(const Tensor& x, std::vector<std::int64_t> window, std::vector<std::int64_t> stride);
+
 extern const ir::OpDef conv_op;                   // image, filters -> result
 extern const ir::OpDef conv_backward_data_op;     // filters, result -> image
 extern const ir::OpDef conv_backward_filters_op;  // image, result -> filters

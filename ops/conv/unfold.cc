@@ -238,6 +238,12 @@ const OpDef fold_op{
     .default_params = [] { return make_params(UnfoldParams{}); },
 };
 
+Tensor windows(const Tensor& x, std::vector<std::int64_t> window, std::vector<std::int64_t> stride) {
+  std::vector<std::int64_t> dilation(window.size(), 1);
+  return apply1(unfold_op, make_params(UnfoldParams{std::move(window), std::move(stride), std::move(dilation), {}}),
+                {x});
+}
+
 Tensor unfold(const Tensor& x, const UnfoldOptions& o, SourceLine line) {
   require_operand("unfold", x, line);
   if (x.rank() < 3 || !is_floating(x.dtype()))

@@ -1,17 +1,23 @@
 // The algorithm winograd: results in tiles of m0 x m1, each from points = (m0 + taps0 - 1) x (m1 + taps1 - 1) products
 // per pair of channels (Lavin and Gray, "Fast algorithms for convolutional neural networks"). As a graph:
 //
-//     V = input matrices applied to every tile of the image     a convolution with stride m, one "filter" per point
+//     V = input matrices applied to every tile of the image     along one axis, then along the other
 //     U = filter matrices applied to every filter               a product with a constant
-//     M[point] = U[point] V[point]                              one product of matrices per point and group
-//     result = output matrices applied to M                     a product with a constant, then tiles side by side
+//     M[point] = V[point] U[point]                              one product of matrices per point and group
+//     result = output matrices applied to M                     along one axis, then along the other; tiles side by
+//     side
 //
-// The matrices of the two axes are multiplied out, so that a transform is one contraction. Tiles that reach beyond the
-// image read zeros, and what they give beyond the result is cut off. The gradient in the image is such a convolution
-// itself; that in the filters has the roles of filters and result exchanged: its "filters" are the tiles of the
-// cotangent, its outputs the taps, and M sums over images and tiles.
+// Channels lie innermost between the first step and the last, so that transforms run in lanes of them. V and M are
+// several times as large as what they are made of, so all of it is done for a few images at a time, by a scan in
+// blocks: they stay in the caches. Tiles that reach beyond the image read zeros, and what they give beyond the result
+// is cut off. The gradient in the image is such a convolution itself; that in the filters has the roles of filters and
+// result exchanged: its "filters" are the tiles of the cotangent, its outputs the taps, and M sums over images and
+// tiles, block by block.
 #include <algorithm>
+#include <limits>
+#include <optional>
 
+#include "compiler/scan/loop.h"
 #include "ops/conv/algorithm.h"
 #include "ops/conv/algorithm_cost.h"
 #include "ops/conv/winograd_matrices.h"
@@ -22,17 +28,25 @@ using namespace ir;
 
 namespace {
 
+// Images of a block: at least as many as fill the rows of a product, and as many as keep V and M of two cores in their
+// caches. Sums over images take more, because each block adds to M, which is larger than they are.
+constexpr std::int64_t least_tiles = 64, least_tiles_summed = 256, cache_bytes = 4 << 20;
+
+Tensor numbers(const std::vector<double>& values, DType dtype, Extents shape) {
+  if (dtype == DType::f64) return constant(Array::of<double>(values, std::move(shape)));
+  const std::vector<float> single(values.begin(), values.end());
+  return constant(Array::of<float>(single, std::move(shape)));
+}
+
 // The products of the elements of two matrices, [rows of a, rows of b, columns of a, columns of b] in `shape`.
-Tensor kronecker(const SmallMatrix& a, const SmallMatrix& b, DType dtype, Extents shape, bool reversed = false) {
+Tensor kronecker(const SmallMatrix& a, const SmallMatrix& b, DType dtype, Extents shape, bool reversed) {
   std::vector<double> values;
   for (std::int64_t i = 0; i < a.rows; ++i)
     for (std::int64_t j = 0; j < b.rows; ++j)
       for (std::int64_t k = 0; k < a.columns; ++k)
         for (std::int64_t l = 0; l < b.columns; ++l)
           values.push_back(a.at(i, reversed ? a.columns - 1 - k : k) * b.at(j, reversed ? b.columns - 1 - l : l));
-  if (dtype == DType::f64) return constant(Array::of<double>(values, std::move(shape)));
-  const std::vector<float> single(values.begin(), values.end());
-  return constant(Array::of<float>(single, std::move(shape)));
+  return numbers(values, dtype, std::move(shape));
 }
 
 // With rows turned around instead.
@@ -43,11 +57,67 @@ SmallMatrix rows_reversed(const SmallMatrix& m) {
   return out;
 }
 
-// Zeros behind the spatial axes, up to these extents.
-Tensor padded_to(const Tensor& t, const Dim& height, const Dim& width) {
-  if (t.dim(2) == height && t.dim(3) == width) return t;
-  return pad(t, {0, 0, 0, 0}, {t.dim(0), t.dim(1), height, width}, {1, 1, 1, 1});
+// The matrix applied to every window of as many elements as it has columns along the axis, `step` apart: windows
+// instead of elements along the axis, and a new axis for the matrix's rows, which lies at `place` of the result.
+Tensor transformed(const SmallMatrix& matrix, const Tensor& x, std::int64_t axis, std::int64_t step,
+                   std::int64_t place) {
+  const auto rank = static_cast<std::int64_t>(x.rank());
+  std::vector<std::int64_t> last, order;
+  for (std::int64_t k = 0; k < rank; ++k)
+    if (k != axis) last.push_back(k);
+  last.push_back(axis);
+  const Tensor cut = windows(transpose(x, last), {matrix.columns}, {step});  // [others, columns, positions]
+  for (std::int64_t k = 0; k + 1 < rank; ++k) order.push_back(k);
+  order.insert(order.begin() + axis, rank);
+  order.push_back(rank - 1);
+  const Tensor placed = transpose(cut, order);  // [axes of x, columns]
+  Shape table(placed.shape().size() + 1, Dim(1)), lines = placed.shape(), whole = lines;
+  table[static_cast<std::size_t>(place)] = matrix.rows;
+  table.back() = matrix.columns;
+  lines.insert(lines.begin() + place, Dim(1));
+  whole.insert(whole.begin() + place, Dim(matrix.rows));
+  const Tensor coefficients = numbers(matrix.values, x.dtype(), {matrix.rows, matrix.columns});
+  return sum(mul(broadcast_to(reshape(coefficients, table), whole), broadcast_to(reshape(placed, lines), whole)),
+             {rank + 1});
 }
+
+// The same where the axis is one window, which then disappears; `place` is that in the result.
+Tensor transformed(const SmallMatrix& matrix, const Tensor& x, std::int64_t axis, std::int64_t place) {
+  const std::int64_t before = place <= axis ? 1 : 0;
+  const Tensor t = transformed(matrix, x, axis, matrix.columns, before ? place : place + 1);
+  Shape shape = t.shape();
+  shape.erase(shape.begin() + axis + before);
+  return reshape(t, shape);
+}
+
+// [n, c, height, width] as [n, height, width, c], with zeros behind the spatial axes up to these extents.
+Tensor channels_last(const Tensor& t, const Dim& height, const Dim& width) {
+  const Tensor whole = t.dim(2) == height && t.dim(3) == width
+                           ? t
+                           : pad(t, {0, 0, 0, 0}, {t.dim(0), t.dim(1), height, width}, {1, 1, 1, 1});
+  return in_memory(transpose(whole, {0, 2, 3, 1}));
+}
+
+// An image before it was padded, and what pads some of its rows.
+struct Unpadded {
+  Tensor image;
+  std::optional<PadParams> padding;
+
+  static Unpadded of(const Tensor& t) {
+    if (t.node().op().name != "pad") return {t, {}};
+    const auto& p = t.node().params_as<PadParams>();
+    const Tensor& x = t.node().input(0);
+    const bool alone = std::all_of(p.steps.begin(), p.steps.end(), [](std::int64_t s) { return s == 1; });
+    if (!alone || p.starts[0] != Dim(0) || x.dim(0) != t.dim(0)) return {t, {}};
+    return {x, p};
+  }
+  Tensor pad_rows(const Tensor& rows) const {
+    if (!padding) return rows;
+    Shape shape = padding->shape;
+    shape[0] = rows.dim(0);
+    return pad(rows, padding->starts, shape, padding->steps);
+  }
+};
 
 class Winograd {
  public:
@@ -57,7 +127,8 @@ class Winograd {
         groups_(call.params.groups),
         channels_(call.image_channels()),
         filters_(call.filters_per_group()),
-        images_(call.image_shape[0]) {
+        images_(call.image_shape[0]),
+        image_(Unpadded::of(call.image)) {
     for (std::size_t k = 0; k < 2; ++k) {
       taps_[k] = c_.filters_shape[2 + k].value();
       points_[k] = tile_[k] + taps_[k] - 1;
@@ -65,50 +136,117 @@ class Winograd {
     }
   }
 
-  Tensor result() {
+  Tensor result() const {
     const WinogradMatrices y = winograd_matrices(tile_[0], taps_[0]), x = winograd_matrices(tile_[1], taps_[1]);
-    const Tensor v = image_tiles(y, x);
     const Tensor filter =
         kronecker(y.filter, x.filter, c_.dtype, {points_[0] * points_[1], taps_[0] * taps_[1]}, c_.params.flip);
     const Tensor w = reshape(c_.filters, {groups_, filters_, channels_, taps_[0] * taps_[1]});
-    const Tensor u = dot_general(filter, w, {{}, {}, {1}, {3}});     // [points, g, f, c]
-    const Tensor m = dot_general(u, v, {{0, 1}, {3, 1}, {3}, {2}});  // [points, g, f, n, tiles]
-    const Tensor output = kronecker(y.output, x.output, c_.dtype, {tile_[0], tile_[1], points_[0] * points_[1]});
-    const Tensor tiles = dot_general(output, m, {{}, {}, {2}, {0}});  // [tile, g, f, n, tiles]
-    const Tensor ordered = transpose(tiles, {4, 2, 3, 5, 0, 6, 1});   // [n, g, f, tiles0, tile0, ...]
-    const Shape whole{images_, groups_ * filters_, tiles_[0] * tile_[0], tiles_[1] * tile_[1]};
-    return slice(reshape(ordered, whole), {0, 0, 0, 0}, c_.result_shape, {1, 1, 1, 1});
+    const Tensor u = dot_general(filter, w, {{}, {}, {1}, {3}});  // [points, g, f, c]
+    const std::int64_t most = images_of_block(least_tiles, channels_ + filters_);
+    if (!in_blocks(most)) return of_images(image_.image, u, y, x);
+    loops::Loop loop = blocks(most);
+    const Tensor rows = block_of(loop, image_.image);
+    loop.stacked.push_back({of_images(rows, u, y, x), false});
+    return loop.build().stacked[0];
   }
 
-  Tensor filters() {
+  Tensor filters() const {
     const WinogradMatrices y = winograd_matrices(taps_[0], tile_[0]), x = winograd_matrices(taps_[1], tile_[1]);
-    const Tensor v = image_tiles(y, x);
-    const Tensor dy = padded_to(c_.result, tiles_[0] * tile_[0], tiles_[1] * tile_[1]);
-    const Tensor bank = kronecker(y.filter, x.filter, c_.dtype, {points_[0] * points_[1], 1, tile_[0], tile_[1]});
-    const Tensor u = in_tiles(dy, bank, filters_);
-    const Tensor m = dot_general(u, v, {{3, 1}, {3, 1}, {0, 4, 5}, {0, 4, 5}});  // [points, g, f, c]
+    const std::int64_t most = images_of_block(least_tiles_summed, channels_ + filters_);
+    const Tensor m = in_blocks(most) ? summed_in_blocks(most, y, x)
+                                     : products_of_tiles(image_.image, c_.result, y, x);  // [points, g, c, f]
     const bool flip = c_.params.flip;
-    const Tensor output =
-        kronecker(flip ? rows_reversed(y.output) : y.output, flip ? rows_reversed(x.output) : x.output, c_.dtype,
-                  {taps_[0], taps_[1], points_[0] * points_[1]});
-    const Tensor taps = dot_general(output, m, {{}, {}, {2}, {0}});  // [taps, g, f, c]
-    return reshape(transpose(taps, {2, 3, 4, 0, 1}), c_.filters_shape);
+    const Tensor points = reshape(m, {points_[0], points_[1], groups_, channels_, filters_});
+    const Tensor along_x = transformed(flip ? rows_reversed(x.output) : x.output, points, 1, 1);
+    const Tensor taps = transformed(flip ? rows_reversed(y.output) : y.output, along_x, 0, 0);  // [taps, taps, g, c, f]
+    return reshape(transpose(taps, {2, 4, 3, 0, 1}), c_.filters_shape);
   }
 
  private:
-  Tensor image_tiles(const WinogradMatrices& y, const WinogradMatrices& x) const {
-    const Tensor image = padded_to(c_.image, tiles_[0] * tile_[0] + taps_[0] - 1, tiles_[1] * tile_[1] + taps_[1] - 1);
-    return in_tiles(image, kronecker(y.input, x.input, c_.dtype, {points_[0] * points_[1], 1, points_[0], points_[1]}),
-                    channels_);
+  // ---- what is computed of some images ----
+
+  Tensor of_images(const Tensor& rows, const Tensor& u, const WinogradMatrices& y, const WinogradMatrices& x) const {
+    const Dim images = rows.dim(0);
+    const Tensor v = image_tiles(rows, y, x);                        // [points, n, tiles, g, c]
+    const Tensor m = dot_general(v, u, {{0, 4}, {0, 1}, {5}, {3}});  // [points, g, n, tiles, f]
+    const Tensor points = reshape(m, {points_[0], points_[1], groups_, images, tiles_[0], tiles_[1], filters_});
+    // [points0, n, tiles0, tiles1, tile1, g, f], then [n, tiles0, tile0, tiles1, tile1, g, f]
+    const Tensor along_x = transformed(x.output, transpose(points, {0, 3, 4, 5, 1, 2, 6}), 4, 4);
+    const Tensor tiles = transformed(y.output, along_x, 0, 2);
+    const Tensor whole = reshape(tiles, {images, tiles_[0] * tile_[0], tiles_[1] * tile_[1], groups_ * filters_});
+    Shape shape = c_.result_shape;
+    shape[0] = images;
+    return slice(transpose(whole, {0, 3, 1, 2}), {0, 0, 0, 0}, shape, {1, 1, 1, 1});
   }
 
-  // Every plane of t under every filter of the bank, at steps of a tile: [n, g, channels, points, tiles...].
-  Tensor in_tiles(const Tensor& t, const Tensor& bank, const Dim& channels) const {
-    ConvParams p;
-    p.stride = {tile_[0], tile_[1]};
-    const Tensor planes = reshape(t, {images_ * groups_ * channels, 1, t.dim(2), t.dim(3)});
-    return reshape(implicit_gemm(planes, bank, p),
-                   {images_, groups_, channels, points_[0] * points_[1], tiles_[0], tiles_[1]});
+  Tensor products_of_tiles(const Tensor& rows, const Tensor& result, const WinogradMatrices& y,
+                           const WinogradMatrices& x) const {
+    const Tensor v = image_tiles(rows, y, x);  // [points, n, tiles, g, c]
+    const Tensor dy = channels_last(result, tiles_[0] * tile_[0], tiles_[1] * tile_[1]);
+    const Tensor u = in_tiles(dy, y.filter, x.filter, filters_);       // [points, n, tiles, g, f]
+    return dot_general(v, u, {{0, 4}, {0, 4}, {1, 2, 3}, {1, 2, 3}});  // [points, g, c, f]
+  }
+
+  Tensor image_tiles(const Tensor& rows, const WinogradMatrices& y, const WinogradMatrices& x) const {
+    const Tensor image =
+        channels_last(image_.pad_rows(rows), tiles_[0] * tile_[0] + taps_[0] - 1, tiles_[1] * tile_[1] + taps_[1] - 1);
+    return in_tiles(image, y.input, x.input, channels_);
+  }
+
+  // [n, height, width, g * channels] in tiles, a step apart, each under both matrices: [points, n, tiles, g, channels].
+  Tensor in_tiles(const Tensor& t, const SmallMatrix& y, const SmallMatrix& x, const Dim& channels) const {
+    const Tensor both = transformed(y, transformed(x, t, 2, tile_[1], 0), 2, tile_[0], 0);  // [points, n, ...]
+    return reshape(both, {points_[0] * points_[1], t.dim(0), tiles_[0], tiles_[1], groups_, channels});
+  }
+
+  // ---- blocks of images ----
+
+  std::int64_t images_of_block(std::int64_t least, const Dim& channels) const {
+    if (c_.block > 0) return c_.block;
+    const Dim tiles = tiles_[0] * tiles_[1], all = groups_ * channels;
+    if (!tiles.is_constant() || tiles.is(0)) return 4;
+    const std::int64_t for_products = (least + tiles.value() - 1) / tiles.value();
+    const std::int64_t bytes = points_[0] * points_[1] * tiles.value() * std::max<std::int64_t>(all.value(), 1) *
+                               static_cast<std::int64_t>(size_of(c_.dtype));
+    return (std::max(for_products, cache_bytes / bytes) + 1) / 2 * 2;  // even: two threads share them
+  }
+
+  bool in_blocks(std::int64_t most) const {
+    return most != std::numeric_limits<std::int64_t>::max() && !(images_.is_constant() && images_.value() <= most);
+  }
+
+  loops::Loop blocks(std::int64_t most) const {
+    loops::Loop loop{};
+    loop.name = "winograd";
+    loop.rows = images_;
+    loop.block = max(Dim(1), min(images_, Dim(most)));
+    loop.trips = floordiv(images_ + loop.block - 1, loop.block);
+    return loop;
+  }
+
+  static Tensor block_of(loops::Loop& loop, const Tensor& rows) {
+    TensorType type = rows.type();
+    type.shape[0] = loop.block;
+    const Tensor block = loops::Loop::placeholder("block", type);
+    loop.sequences.push_back({rows, block, false});
+    return block;
+  }
+
+  // Rows that the last block shares with the one before do not count twice.
+  Tensor summed_in_blocks(std::int64_t most, const WinogradMatrices& y, const WinogradMatrices& x) const {
+    loops::Loop loop = blocks(most);
+    const Tensor image = block_of(loop, image_.image), dy = block_of(loop, c_.result);
+    const Tensor done = loops::Loop::placeholder("done", {DType::i64, {}});
+    const Tensor first = minimum(done, extent(images_ - loop.block));
+    const Tensor row = iota(DType::i64, dy.shape(), 0);
+    const Tensor fresh =
+        where(less(broadcast_to(add(row, broadcast_to(first, dy.shape())), dy.shape()), broadcast_to(done, dy.shape())),
+              zeros_like(dy), dy);
+    const Tensor made = products_of_tiles(image, fresh, y, x);
+    const Tensor before = loops::Loop::placeholder("sum", made.type());
+    loop.carries.push_back({zeros(c_.dtype, made.shape()), before, add(before, made)});
+    loop.carries.push_back({zeros(DType::i64, {}), done, add(first, extent(loop.block))});
+    return loop.build().last[0];
   }
 
   const ConvCall& c_;
@@ -116,6 +254,7 @@ class Winograd {
   std::array<std::int64_t, 2> taps_{}, points_{};
   std::array<Dim, 2> tiles_;
   Dim groups_, channels_, filters_, images_;
+  Unpadded image_;
 };
 
 }  // namespace
@@ -146,7 +285,8 @@ std::array<std::int64_t, 2> winograd_tile(const ConvCall& c) {
 
 Tensor winograd(const ConvCall& c) {
   if (c.computed == ConvRole::filters) return Winograd(c).filters();
-  const AsForward f = as_forward(c);
+  AsForward f = as_forward(c);
+  f.call.block = c.block;
   return f.finish(Winograd(f.call).result());
 }
 

@@ -83,8 +83,8 @@ Forms forms_of(const ConvCase& c, DType dtype, bool symbolic = false) {
   return f;
 }
 
-// The outputs with convolutions computed by the algorithm; empty where it cannot.
-std::vector<Tensor> by(ConvAlgorithm algorithm, const std::vector<Tensor>& outputs) {
+// The outputs with convolutions computed by the algorithm, so many images at a time; empty where it cannot.
+std::vector<Tensor> by(ConvAlgorithm algorithm, const std::vector<Tensor>& outputs, std::int64_t block = 0) {
   std::vector<Tensor> out;
   for (const Tensor& t : outputs) {
     bool possible = true;
@@ -93,7 +93,8 @@ std::vector<Tensor> by(ConvAlgorithm algorithm, const std::vector<Tensor>& outpu
       const bool is = std::any_of(conv_choices().begin(), conv_choices().end(),
                                   [&](const auto& row) { return row.op == &n->op(); });
       if (!is) return std::vector<Tensor>{};
-      const ConvCall call = conv_call(*ir::with_inputs(n, inputs, n->params()));
+      ConvCall call = conv_call(*ir::with_inputs(n, inputs, n->params()));
+      call.block = block;
       possible = possible && why_not(call, algorithm).empty();
       return possible ? std::vector<Tensor>{compute(call, algorithm)} : std::vector<Tensor>{};
     });
@@ -184,6 +185,32 @@ TEST_CASE("algorithms compute what the convolutions are, compiled") {
           CHECK(error_of(values[i].cast(DType::f64), expected[forms[i]]) < tolerance(dtype));
         }
       }
+    }
+}
+
+// Of 5 images, blocks of 2 and 3 end with one that shares images with the one before; a block of 7 is that of all, and
+// nothing is left of a block where there are no images.
+TEST_CASE("Winograd computes the same in blocks of images") {
+  const std::string isa = to_string(executable_isas().back());
+  const tests::Backend alone = tests::compiled(isa, 2, 1), shared = tests::compiled(isa, 2, 3);
+  for (const std::int64_t images : {0, 1, 5, 6})
+    for (const ConvCase& c : {ConvCase{"3", images, 3, {7, 9}, 4, {3, 3}, {.padding = 1}},
+                              ConvCase{"groups", images, 4, {9, 6}, 6, {5, 3}, {.groups = 2, .flip = true}}}) {
+      const Forms f = forms_of(c, DType::f64), symbolic = forms_of(c, DType::f64, true);
+      const auto expected = eval::evaluate(f.outputs, f.bindings());
+      for (const std::int64_t block : {1, 2, 3, 7})
+        for (const Forms* forms : {&f, &symbolic}) {
+          const std::vector<Tensor> got = by(ConvAlgorithm::winograd, forms->outputs, block);
+          const auto check = [&](const std::vector<Array>& values) {
+            for (std::size_t i = 0; i < values.size(); ++i) {
+              INFO(text(c, ConvAlgorithm::winograd, DType::f64, i) << ", " << images << " images by " << block);
+              CHECK(error_of(values[i], expected[i]) < tolerance(DType::f64));
+            }
+          };
+          check(eval::evaluate(got, forms->bindings(), false));
+          check(alone.run(got, forms->bindings()));
+          check(shared.run(got, forms->bindings()));
+        }
     }
 }
 
