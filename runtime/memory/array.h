@@ -67,8 +67,9 @@ class Storage {
   void come_home() const;
 
   mutable void* data_ = nullptr;
-  mutable void* mapping_ = nullptr;  // guard mode (flag BITALE_GUARD): data ends at an inaccessible page
+  mutable void* mapping_ = nullptr;  // guard mode (flag BITALE_GUARD): data ends at an inaccessible page; or large.h's
   mutable std::size_t mapped_ = 0;
+  mutable bool large_ = false;
   std::size_t size_ = 0;
   bool adopted_ = false, writable_ = true;
   std::shared_ptr<void> owner_;

@@ -8,7 +8,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
+#include "runtime/base/sanitizers.h"
 #include "runtime/memory/array.h"
+#include "runtime/memory/large.h"
 
 namespace bitale {
 namespace {
@@ -40,6 +42,12 @@ std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
 
 void Storage::allocate_host() const {
   if (size_ > largest) fail(size_);
+  if (!flags().guard && size_ >= large::least && !address_sanitizer) {  // which watches what is freed
+    data_ = mapping_ = large::take(size_ + alignment, mapped_);
+    large_ = true;
+    if (!data_) fail(size_);
+    return;
+  }
   if (!flags().guard) {
     data_ = std::aligned_alloc(alignment, round_up(size_, alignment) + alignment);
     if (!data_) fail(size_);
@@ -108,7 +116,9 @@ std::shared_ptr<Storage> Storage::adopt(void* data, std::size_t bytes, std::shar
 }
 
 Storage::~Storage() {
-  if (mapping_)
+  if (mapping_ && large_)
+    large::give_back(mapping_, mapped_);
+  else if (mapping_)
     munmap(mapping_, mapped_);
   else if (!adopted_)
     std::free(data_);
