@@ -17,6 +17,10 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
   app.add_option("--batch", options.batch, "examples per call (that of the study)")->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   app.add_option("--isa", options.isa, "instruction set: v2, v3, v4 (the best that this CPU executes)");
+  app.add_option_function<std::string>(
+         "--dtype", [&options](const std::string& name) { options.dtype = *dtype_from_name(name); },
+         "of parameters and data: float32 or float64 (float32)")
+      ->check(CLI::IsMember(std::vector<std::string>{"float32", "float64"}));
   add_conv_option(app, options.conv);
   add_device_option(app, options.device);
   app.add_flag("--constant-batch", options.constant_batch, "compile for this batch alone");

@@ -19,7 +19,9 @@ FunctionOptions function_options(const SubjectOptions& options, const char* part
           .conv = options.conv};
 }
 
-SampleBatch sample_batch(const std::vector<Array>& arrays, std::int64_t size, std::int64_t steps) {
+SampleBatch sample_batch(std::vector<Array> arrays, std::int64_t size, std::int64_t steps, DType dtype) {
+  for (Array& array : arrays)
+    if (is_floating(array.dtype()) && array.dtype() != dtype) array = array.cast(dtype);
   return {arrays, {arrays.begin(), arrays.end()}, size, steps};
 }
 
@@ -29,7 +31,8 @@ std::vector<SampleBatch> epoch_of_the_study(const SubjectOptions& options) {
   std::vector<SampleBatch> epoch;
   while (const std::optional<models::Batch> batch = batches.next()) {
     epoch.push_back(sample_batch({batch->ids, batch->mask, batch->labels},
-                                 static_cast<std::int64_t>(batch->sequences.size()), batch->ids.shape()[0]));
+                                 static_cast<std::int64_t>(batch->sequences.size()), batch->ids.shape()[0],
+                                 options.dtype));
   }
   return epoch;
 }
@@ -66,6 +69,7 @@ std::vector<std::string> to_arguments(const SubjectOptions& options) {
   if (!options.loss_in_forward) words.emplace_back("--no-loss");
   if (options.batch_steps > 0) words.insert(words.end(), {"--batch-steps", std::to_string(options.batch_steps)});
   if (options.include_remainder) words.emplace_back("--include-remainder");
+  if (options.dtype != float32) words.insert(words.end(), {"--dtype", std::string(name_of(options.dtype))});
   if (options.dropout) words.emplace_back(*options.dropout ? "--dropout" : "--no-dropout");
   return words;
 }
@@ -75,6 +79,7 @@ models::BuiltModel build(const SubjectOptions& options, bool graph_only) {
   if (options.constant_batch) build_options.batch = options.batch;
   build_options.random_last_layer = options.random_last_layer;
   build_options.scaled_weights = options.scaled_weights;
+  build_options.dtype = options.dtype;
   return models::step_of(models::find_model(options.model).build(build_options), options.step);
 }
 
@@ -92,7 +97,7 @@ std::vector<SampleBatch> sample(const SubjectOptions& options) {
   std::vector<Array> arrays = row.sample(options.batch, options.batch_steps, data_seed);
   // An autoencoder reads no labels.
   arrays.resize(build(options, true).inputs.size());
-  return {sample_batch(arrays, options.batch, options.batch_steps)};
+  return {sample_batch(arrays, options.batch, options.batch_steps, options.dtype)};
 }
 
 Work work_of(const models::BuiltModel& model, const SubjectOptions& options, std::span<const SampleBatch> batches) {

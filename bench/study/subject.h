@@ -25,6 +25,7 @@ struct SubjectOptions {
   // remainder is included.
   std::int64_t batch_steps = 0;
   bool include_remainder = false;
+  DType dtype = float32;          // of parameters and of data that are no whole numbers, or float64
   std::optional<bool> dropout{};  // what training descends on; absent: as in the study, which the model decides
   int threads = 0;
   std::string isa{};
@@ -52,7 +53,7 @@ struct SampleBatch {
   std::int64_t size = 0, steps = 0;
 };
 
-// The random batches that the model is timed with, always the same ones, in this order.
+// The random batches that the model is timed with, always the same ones, in this order: the same numbers for any dtype.
 std::vector<SampleBatch> sample(const SubjectOptions& options);
 
 // Work of a batch, on average over these: of what the two functions say, counted before it is optimised.

@@ -36,7 +36,7 @@ Timing measure(const models::BuiltModel& model, const SubjectOptions& options, s
                const Pace& pace);
 
 double time_ms(const Function& function, const std::vector<Argument>& arguments);  // of one call
-double measured_peak(const SubjectOptions& options, int threads);                  // GFLOP/s
+double measured_peak(const SubjectOptions& options, int threads);                  // GFLOP/s of its dtype
 std::string isa_name(const SubjectOptions& options);
 
 }  // namespace bitale::bench

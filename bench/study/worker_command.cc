@@ -84,13 +84,13 @@ class Worker {
     const bool same = certain.dropout == options_.dropout;
     const Function forward = same ? forward_ : compile_forward(model_, certain);
     const Function gradient = same ? gradient_ : compile_gradient(model_, certain);
-    std::vector<float> losses;
+    std::vector<double> losses;
     std::vector<Array> gradients;  // summed over the batches
     for (const SampleBatch& batch : batches_) {
-      losses.push_back(static_cast<float>(forward.call(batch.arguments)[0].at(0)));
+      losses.push_back(forward.call(batch.arguments)[0].at(0));
       add(gradients, gradient.call(batch.arguments));
     }
-    out.arrays.emplace_back("loss", Array::of<float>(losses, {static_cast<std::int64_t>(losses.size())}));
+    out.arrays.emplace_back("loss", Array::of<double>(losses, {static_cast<std::int64_t>(losses.size())}));
     for (std::size_t i = 0; i < model_.parameters.size(); ++i)
       out.arrays.emplace_back("gradient." + model_.parameters[i].name(), gradients[i]);
     models::write_safetensors(path, out);
@@ -104,8 +104,13 @@ class Worker {
       return;
     }
     for (std::size_t i = 0; i < sums.size(); ++i)
-      std::ranges::transform(sums[i].view<float>(), std::as_const(more[i]).view<float>(), sums[i].view<float>().begin(),
-                             std::plus<>());
+      sums[i].dtype() == float64 ? add<double>(sums[i], more[i]) : add<float>(sums[i], more[i]);
+  }
+
+  template <class T>
+  static void add(Array& sum, const Array& more) {
+    const std::span<const T> terms = more.view<T>();
+    std::ranges::transform(sum.view<T>(), terms, sum.view<T>().begin(), std::plus<>());
   }
 
   std::vector<double> times(const Function& function, int count, bool change) const {

@@ -1,31 +1,40 @@
 #include "models/layers/initial.h"
 
-#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
+#include <vector>
 
 #include <bitale/bitale.h>
 
 namespace bitale::models {
 
-Array glorot(NumpyRandom& random, std::int64_t fan_in, std::int64_t fan_out, Extents shape) {
-  const double bound = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
-  return random.uniform(-bound, bound, std::move(shape));
+Array filled(std::int64_t size, double value, DType dtype) {
+  const std::vector<double> values(static_cast<std::size_t>(size), value);
+  return Array::of<double>(values, {size}).cast(dtype);
 }
 
-Array orthogonal(NumpyRandom& random, std::int64_t n) {
+Array glorot(NumpyRandom& random, std::int64_t fan_in, std::int64_t fan_out, Extents shape, DType dtype) {
+  const double bound = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
+  return random.uniform(-bound, bound, std::move(shape), dtype);
+}
+
+Array orthogonal(NumpyRandom& random, std::int64_t n, DType dtype) {
   const Tensor a = input("a", float64, {n, n});
-  const Function vectors = function({a}, {cast(svd(a).u, float32)}, {.name = "orthogonal", .threads = 1});
+  const Function vectors = function({a}, {cast(svd(a).u, dtype)}, {.name = "orthogonal", .threads = 1});
   return vectors(random.normal(1, {n, n}, float64))[0];
 }
 
-Array orthogonal_blocks(NumpyRandom& random, std::int64_t n, std::int64_t count, Blocks blocks) {
-  Array all(float32, {n, count * n});
+Array orthogonal_blocks(NumpyRandom& random, std::int64_t n, std::int64_t count, Blocks blocks, DType dtype) {
+  Array all(dtype, {n, count * n});
+  auto* const to = static_cast<std::byte*>(all.data());
+  const std::int64_t row_bytes = n * static_cast<std::int64_t>(size_of(dtype));
   Array block;
   for (std::int64_t k = 0; k < count; ++k) {
-    if (k == 0 || blocks == Blocks::independent) block = orthogonal(random, n);
+    if (k == 0 || blocks == Blocks::independent) block = orthogonal(random, n, dtype);
+    const auto* const from = static_cast<const std::byte*>(std::as_const(block).data());
     for (std::int64_t row = 0; row < n; ++row)
-      std::copy_n(block.view<float>().data() + row * n, n, all.view<float>().data() + (row * count + k) * n);
+      std::memcpy(to + (row * count + k) * row_bytes, from + row * row_bytes, static_cast<std::size_t>(row_bytes));
   }
   return all;
 }

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "models/data/numpy_random.h"
+#include "models/layers/initial.h"
 #include "runtime/base/error.h"
 
 namespace bitale::models {
@@ -41,8 +42,7 @@ void check(const AlexNetOptions& o) {
   require(!o.batch || *o.batch >= 1, fmt::format("the batch must be at least 1, {} was given.", o.batch.value_or(0)));
   require(o.classes >= 1, fmt::format("there must be at least 1 class, {} were asked for.", o.classes));
   require(o.conv1_pad >= 0, fmt::format("the padding must not be negative, {} was given.", o.conv1_pad));
-  require(o.dtype == float32 || o.dtype == float64,
-          fmt::format("parameters are float32 or float64, {} was asked for.", name_of(o.dtype)));
+  check_dtype("alexnet", o.dtype);
   require(o.shrink >= 1 && conv_layers[0].out % o.shrink == 0 && dense_units % o.shrink == 0,
           fmt::format("shrink must divide 32, {} was given.", o.shrink));
   for (std::size_t i = 0; i < o.groups.size(); ++i) {
@@ -100,10 +100,7 @@ class Parameters {
   }
 
   Shared biases(const std::string& name, double value, std::int64_t count) {
-    Array values = Array::zeros(options_.dtype, {count});
-    if (options_.dtype == float64) std::ranges::fill(values.view<double>(), value);
-    if (options_.dtype == float32) std::ranges::fill(values.view<float>(), static_cast<float>(value));
-    return add(name, values);
+    return add(name, filled(count, value, options_.dtype));
   }
 
   const std::vector<Shared>& all() const { return all_; }
@@ -170,10 +167,10 @@ std::string describe(const AlexNetOptions& o) {
                       o.lrn.divide_alpha ? " divided" : "", o.lrn.beta);
   }
   return fmt::format(
-      "images {0} x {0}, conv1 padded by {1}{2}; groups {3}; {4}; pools round {5}; {6} dropout; {7}batch {8}",
+      "images {0} x {0}, conv1 padded by {1}{2}; groups {3}; {4}; pools round {5}; {6} dropout; {7}batch {8}{9}",
       o.input_size, o.conv1_pad, o.conv1_round == Round::ceil ? ", rounded up" : "", fmt::join(o.groups, " "), lrn,
       o.pool_round == Round::floor ? "down" : "up", o.dropout_scaled ? "scaled" : "unscaled",
-      o.scaled_weights ? "scaled weights; " : "", o.batch ? "constant" : "symbolic");
+      o.scaled_weights ? "scaled weights; " : "", o.batch ? "constant" : "symbolic", dtype_words(o.dtype));
 }
 
 }  // namespace
@@ -240,6 +237,7 @@ BuiltModel build_alexnet(const BuildOptions& options) {
   o.batch = options.batch;
   o.seed = options.seed.value_or(o.seed);
   o.scaled_weights = options.scaled_weights;
+  o.dtype = options.dtype;
   o.zero_parameters = options.graph_only;
   return alexnet(o);
 }

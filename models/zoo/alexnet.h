@@ -32,11 +32,11 @@ struct AlexNetOptions {
   bool scaled_weights = false;
   std::optional<std::int64_t> batch{};  // a constant instead of the symbol "batch"
   std::uint32_t seed = 23455;
+  DType dtype = float32;  // or float64
 
   // For tests.
   std::int64_t classes = 1000;
   std::int64_t shrink = 1;  // layers have this part of their channels and units
-  DType dtype = float32;    // or float64
   bool zero_parameters = false;
 };
 

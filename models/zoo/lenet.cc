@@ -18,12 +18,10 @@ constexpr std::int64_t conv1_side = side - kernel + 1;            // 24
 constexpr std::int64_t conv2_side = conv1_side / 2 - kernel + 1;  // 8
 constexpr std::int64_t last_side = conv2_side / 2;                // 4
 
-Array convolution_weights(NumpyRandom& random, std::int64_t out, std::int64_t in) {
+Array convolution_weights(NumpyRandom& random, std::int64_t out, std::int64_t in, DType dtype) {
   constexpr std::int64_t area = kernel * kernel, pooled = 4;
-  return glorot(random, in * area, out * area / pooled, {out, in, kernel, kernel});
+  return glorot(random, in * area, out * area / pooled, {out, in, kernel, kernel}, dtype);
 }
-
-Shared bias(const char* name, std::int64_t count) { return {name, Array::zeros(float32, {count})}; }
 
 Tensor stage(const Tensor& images, const Shared& weights, const Shared& offset, const LeNetOptions& options) {
   const auto add_bias = [&](const Tensor& t) { return t + reshape(offset, {1, offset.tensor().dim(0), 1, 1}); };
@@ -52,15 +50,17 @@ const char* words(StageOrder order) {
 }
 
 std::string describe(const LeNetOptions& o) {
-  return fmt::format("{} filters in conv2; {}; {}; last layer {}; {}; batch {}", o.conv2_filters, words(o.stage_order),
-                     o.flip ? "convolution" : "correlation", o.last_layer == LastLayer::zero ? "zero" : "random",
-                     o.dense_biases ? "dense biases" : "no dense biases", o.batch ? "constant" : "symbolic");
+  return fmt::format(
+      "{} filters in conv2; {}; {}; last layer {}; {}; batch {}{}", o.conv2_filters, words(o.stage_order),
+      o.flip ? "convolution" : "correlation", o.last_layer == LastLayer::zero ? "zero" : "random",
+      o.dense_biases ? "dense biases" : "no dense biases", o.batch ? "constant" : "symbolic", dtype_words(o.dtype));
 }
 
 void check(const LeNetOptions& o) {
   if (o.conv2_filters != 50 && o.conv2_filters != 52)
     throw Error(fmt::format("lenet: conv2 has 50 or 52 filters, {} were asked for.", o.conv2_filters));
   if (o.batch && *o.batch < 1) throw Error(fmt::format("lenet: the batch must be at least 1, {} was given.", *o.batch));
+  check_dtype("lenet", o.dtype);
 }
 
 }  // namespace
@@ -68,17 +68,20 @@ void check(const LeNetOptions& o) {
 BuiltModel lenet(const LeNetOptions& options) {
   check(options);
   const std::int64_t filters = options.conv2_filters, features = filters * last_side * last_side;
+  const DType dtype = options.dtype;
   NumpyRandom random(options.seed);
-  const Shared w1("W1", convolution_weights(random, conv1_filters, 1));
-  const Shared w2("W2", convolution_weights(random, filters, conv1_filters));
-  const Shared w3("W3", glorot(random, features, hidden, {features, hidden}));
-  const Shared w4("W4", options.last_layer == LastLayer::random ? glorot(random, hidden, classes, {hidden, classes})
-                                                                : Array::zeros(float32, {hidden, classes}));
+  const Shared w1("W1", convolution_weights(random, conv1_filters, 1, dtype));
+  const Shared w2("W2", convolution_weights(random, filters, conv1_filters, dtype));
+  const Shared w3("W3", glorot(random, features, hidden, {features, hidden}, dtype));
+  const Shared w4("W4", options.last_layer == LastLayer::random
+                            ? glorot(random, hidden, classes, {hidden, classes}, dtype)
+                            : Array::zeros(dtype, {hidden, classes}));
+  const auto bias = [&](const char* name, std::int64_t count) { return Shared(name, Array::zeros(dtype, {count})); };
   const Shared b1 = bias("b1", conv1_filters), b2 = bias("b2", filters), b3 = bias("b3", hidden),
                b4 = bias("b4", classes);
 
   const Dim batch = options.batch ? Dim(*options.batch) : Dim("batch");
-  const Tensor x = input("x", float32, {batch, digit_pixels}), y = input("y", int32, {batch});
+  const Tensor x = input("x", dtype, {batch, digit_pixels}), y = input("y", int32, {batch});
   const Tensor images = reshape(x, {batch, 1, side, side});
   const Tensor features_of = reshape(stage(stage(images, w1, b1, options), w2, b2, options), {batch, features});
   const Tensor dense1 = dot(features_of, w3);
@@ -106,6 +109,7 @@ BuiltModel build_lenet(const BuildOptions& options) {
   lenet_options.last_layer = options.random_last_layer ? LastLayer::random : LastLayer::zero;
   lenet_options.batch = options.batch;
   lenet_options.seed = options.seed.value_or(lenet_options.seed);
+  lenet_options.dtype = options.dtype;
   return lenet(lenet_options);
 }
 

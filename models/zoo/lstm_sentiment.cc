@@ -25,6 +25,7 @@ void check(const LstmSentimentOptions& o) {
   if (o.batch && *o.batch < 1) throw Error(fmt::format("lstm: the batch must be at least 1, {} was given.", *o.batch));
   if (o.cell == Cell::gru && o.forget_offset != 0)
     throw Error(fmt::format("lstm: a GRU has no forget gate, and {} was given as its offset.", o.forget_offset));
+  check_dtype("lstm", o.dtype);
 }
 
 // Empty for the study's layer.
@@ -36,22 +37,16 @@ std::string describe_layers(const LstmSentimentOptions& o) {
 
 std::string describe(const LstmSentimentOptions& o) {
   const std::string forget = o.cell == Cell::gru ? "" : fmt::format("forget offset {}; ", o.forget_offset);
-  return fmt::format("{}{} hidden; {} words; orthogonal blocks {}; {}{}; batch {}", describe_layers(o), o.hidden,
+  return fmt::format("{}{} hidden; {} words; orthogonal blocks {}; {}{}; batch {}{}", describe_layers(o), o.hidden,
                      o.vocabulary, o.ortho_blocks == Blocks::repeated ? "repeated" : "independent", forget,
-                     o.loss == Loss::offset ? "loss with 1e-8" : "fused loss", o.batch ? "constant" : "symbolic");
-}
-
-Array filled(std::int64_t size, float value) {
-  Array a = Array::zeros(float32, {size});
-  std::ranges::fill(a.view<float>(), value);
-  return a;
+                     o.loss == Loss::offset ? "loss with 1e-8" : "fused loss", o.batch ? "constant" : "symbolic",
+                     dtype_words(o.dtype));
 }
 
 Array gate_offsets(const LstmSentimentOptions& o, std::int64_t gates) {
-  Array b = filled(gates * o.hidden, 0);
-  if (o.cell != Cell::gru)
-    std::fill_n(b.view<float>().begin() + o.hidden, o.hidden, static_cast<float>(o.forget_offset));
-  return b;
+  Array b = Array::zeros(float64, {gates * o.hidden});
+  if (o.cell != Cell::gru) std::fill_n(b.view<double>().begin() + o.hidden, o.hidden, o.forget_offset);
+  return b.cast(o.dtype);
 }
 
 // ---- layers ----
@@ -68,11 +63,11 @@ Layer layer_of(const Parameters& p, std::vector<Shared> parameters) {
 
 Layer make_layer(const LstmSentimentOptions& o, NumpyRandom& random, const std::string& prefix) {
   const std::int64_t h = o.hidden, gates = o.cell == Cell::gru ? 3 : 4;
-  const Array in = orthogonal_blocks(random, h, gates, o.ortho_blocks);
-  const Array back = orthogonal_blocks(random, h, gates, o.ortho_blocks);
+  const Array in = orthogonal_blocks(random, h, gates, o.ortho_blocks, o.dtype);
+  const Array back = orthogonal_blocks(random, h, gates, o.ortho_blocks, o.dtype);
   const Shared w(prefix + "W", in), u(prefix + "U", back), b(prefix + "b", gate_offsets(o, gates));
-  const auto vector = [&](const char* name, std::int64_t size, float value) {
-    return Shared(prefix + name, filled(size, value));
+  const auto vector = [&](const char* name, std::int64_t size, double value) {
+    return Shared(prefix + name, filled(size, value, o.dtype));
   };
   switch (o.cell) {
     case Cell::lstm:
@@ -126,19 +121,20 @@ LstmSentimentOptions lstm_variant(const std::string& name) {
 BuiltModel lstm_sentiment(const LstmSentimentOptions& options) {
   check(options);
   const std::int64_t h = options.hidden;
+  const DType dtype = options.dtype;
   NumpyRandom random(options.seed);
-  const Shared w_emb("Wemb", random.uniform(0, weight_scale, {options.vocabulary, h}));
+  const Shared w_emb("Wemb", random.uniform(0, weight_scale, {options.vocabulary, h}, dtype));
   const std::vector<Layer> layers = make_layers(options, random);
-  const Shared u2("U2", random.normal(weight_scale, {h, classes})), b2("b2", Array::zeros(float32, {classes}));
+  const Shared u2("U2", random.normal(weight_scale, {h, classes}, dtype)), b2("b2", Array::zeros(dtype, {classes}));
 
   const Dim steps("steps"), batch = options.batch ? Dim(*options.batch) : Dim("batch");
-  const Tensor ids = input("ids", int64, {steps, batch}), mask = input("mask", float32, {steps, batch});
+  const Tensor ids = input("ids", int64, {steps, batch}), mask = input("mask", dtype, {steps, batch});
   const Tensor labels = input("labels", int64, {batch});
   Tensor states = gather(w_emb, ids);
   for (const Layer& layer : layers) states = layer.states(states, mask);
   const Tensor features = masked_mean(states, mask);
   RandomStream dropout(options.seed, "dropout");
-  const Tensor kept = cast(dropout.bernoulli(keep, {batch, h}), float32);
+  const Tensor kept = cast(dropout.bernoulli(keep, {batch, h}), dtype);
 
   BuiltModel model;
   model.name = "lstm";
@@ -163,6 +159,7 @@ BuiltModel build_lstm(const BuildOptions& options) {
   lstm_options.hidden = options.hidden.value_or(lstm_options.hidden);
   lstm_options.vocabulary = options.vocabulary.value_or(lstm_options.vocabulary);
   lstm_options.seed = options.seed.value_or(lstm_options.seed);
+  lstm_options.dtype = options.dtype;
   return lstm_sentiment(lstm_options);
 }
 

@@ -3,7 +3,8 @@
 // Word embedding, one LSTM layer (models/layers/recurrent.h) whose state stays at padded steps, the mean of its states
 // over the words of each sequence, dropout of one half, a softmax classifier, and the mean of -log(p[label] + 1e-8).
 // Inputs ids [T, B] int64, mask [T, B] float32 (1, and 0 where a sequence has ended) and labels [B] int64, as Batches
-// makes them (models/data/batches.h); T and B are symbolic. A sequence without words has no mean: its loss is NaN.
+// makes them (models/data/batches.h); T and B are symbolic. A network in float64 has a mask in float64. A sequence
+// without words has no mean: its loss is NaN.
 //
 // Other cells of models/layers/recurrent.h can take the LSTM's place, and several layers that of one.
 #pragma once
@@ -26,6 +27,7 @@ struct LstmSentimentOptions {
   Loss loss = Loss::offset;                // fused: -log p[label] from the logits, without the 1e-8
   std::optional<std::int64_t> batch{};     // a constant instead of the symbol "batch"
   std::uint32_t seed = 123;
+  DType dtype = float32;  // or float64
 };
 
 // "plain": the study's; "layer_normalised": the same with Cell::normalised_lstm; "gru2": two GRU layers of 200. Error

@@ -122,6 +122,13 @@ std::string variant_names() { return listed_by_model(&ModelRow::variants); }
 
 std::string step_names() { return listed_by_model(&ModelRow::steps); }
 
+void check_dtype(const char* model, DType dtype) {
+  if (dtype == float32 || dtype == float64) return;
+  throw Error(fmt::format("{}: parameters are float32 or float64, {} was asked for.", model, name_of(dtype)));
+}
+
+std::string dtype_words(DType dtype) { return dtype == float32 ? "" : fmt::format("; {}", name_of(dtype)); }
+
 BuiltModel step_of(const BuiltModel& model, const std::string& step) {
   if (step.empty() || step == model.step) return model;
   for (const BuiltModel& earlier : model.before)

@@ -42,6 +42,7 @@ struct BuildOptions {
   // Only the graph is looked at: parameters may be zero, where drawing them takes long.
   bool graph_only = false;
   std::optional<std::uint32_t> seed{};
+  DType dtype = float32;  // of parameters and of data that are no whole numbers, or float64
 };
 
 struct ModelRow {
@@ -50,8 +51,8 @@ struct ModelRow {
   const char* name;
   const char* help;
   BuiltModel (*build)(const BuildOptions& options);
-  // Random inputs to time the model with; `steps` is the length of sequences, where it reads any. A step of training
-  // takes the first of them.
+  // Random inputs to time the model with, those that are no whole numbers in float32; `steps` is the length of
+  // sequences, where it reads any. A step of training takes the first of them.
   std::vector<Array> (*sample)(std::int64_t batch, std::int64_t steps, std::uint32_t seed);
   Reads reads;
   std::int64_t batch;                   // of the study
@@ -77,6 +78,11 @@ void check_variant(const ModelRow& row, const std::string& variant);
 void check_step(const ModelRow& row, const std::string& step);
 std::string variant_names();  // "alexnet: exact, ...; ...", of the models that have several
 std::string step_names();     // the same of steps
+
+// What models do with the dtype that they are asked for: an Error if it is neither float32 nor float64, and its word in
+// BuiltModel::variant, "; float64" or nothing.
+void check_dtype(const char* model, DType dtype);
+std::string dtype_words(DType dtype);
 
 // The model of one step of training; of the last one for an empty name.
 BuiltModel step_of(const BuiltModel& model, const std::string& step);

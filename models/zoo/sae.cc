@@ -32,8 +32,7 @@ void check(const SaeOptions& o) {
     if (!(level >= 0 && level < 1))
       throw Error(fmt::format("sae: corruption is at least 0 and less than 1, {} was given.", level));
   if (o.batch && *o.batch < 1) throw Error(fmt::format("sae: the batch must be at least 1, {} was given.", *o.batch));
-  if (o.dtype != float32 && o.dtype != float64)
-    throw Error(fmt::format("sae: parameters are float32 or float64, {} was asked for.", name_of(o.dtype)));
+  check_dtype("sae", o.dtype);
 }
 
 // ---- parameters ----
@@ -129,10 +128,10 @@ std::string describe(const SaeOptions& o) {
                                 : "cross-entropy of the reconstruction";
   const std::string corruption =
       o.corruption.empty() ? "no corruption" : fmt::format("corruption {}", fmt::join(o.corruption, " "));
-  return fmt::format("{}; {}; {}; {}; {}; last layer {}; batch {}", fmt::join(o.widths, "-"),
+  return fmt::format("{}; {}; {}; {}; {}; last layer {}; batch {}{}", fmt::join(o.widths, "-"),
                      o.tied ? "tied weights" : "untied weights", error,
                      o.backward_all ? "backward through all encoders" : "encoders below forward only", corruption,
-                     o.random_last_layer ? "random" : "zero", o.batch ? "constant" : "symbolic");
+                     o.random_last_layer ? "random" : "zero", o.batch ? "constant" : "symbolic", dtype_words(o.dtype));
 }
 
 }  // namespace
@@ -188,6 +187,7 @@ BuiltModel build_sae(const BuildOptions& options) {
   o.random_last_layer = options.random_last_layer;
   o.batch = options.batch;
   o.seed = options.seed.value_or(o.seed);
+  o.dtype = options.dtype;
   return sae(o);
 }
 

@@ -58,6 +58,21 @@ TEST_CASE("bench prints one JSON object with the agreed keys and nothing else") 
   CHECK(json["first_compile_ms"]["gradient"].get<double>() > json["recompile_ms"]["gradient"].get<double>());
 }
 
+TEST_CASE("bench in float64 computes in it, and says so") {
+  const auto run = [](const char* dtype) {
+    const Ran ran = run_bitale({"bench", "sae", "--step", "ae3", "--threads", "1", "--batch", "8", "--iterations", "1",
+                                "--warmup", "0", "--dtype", dtype, "--json", "-"});
+    INFO(ran.err);
+    REQUIRE(ran.status == 0);
+    return Json::parse(ran.out);
+  };
+  const Json single = run("float32"), exact = run("float64");
+  CHECK_THAT(exact["variant"].get<std::string>(), contains("; float64"));
+  CHECK(exact["loss"].get<double>() != single["loss"].get<double>());
+  CHECK(exact["loss"].get<double>() == Approx(single["loss"].get<double>()).epsilon(1e-5));
+  CHECK(exact["planned_bytes"]["gradient"].get<double>() > 1.5 * single["planned_bytes"]["gradient"].get<double>());
+}
+
 TEST_CASE("bench of a network that reads sequences runs over the study's epoch, compiled once for all lengths") {
   const Ran ran = run_bitale({"bench", "lstm", "--threads", "1", "--iterations", "2", "--warmup", "0", "--json", "-"});
   INFO(ran.err);

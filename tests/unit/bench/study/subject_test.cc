@@ -1,5 +1,7 @@
 #include "bench/study/subject.h"
 
+#include <cmath>
+
 #include "bench/study/arguments.h"
 #include "frontends/cpp/command.h"
 #include "tests/support/catch.h"
@@ -77,6 +79,27 @@ TEST_CASE(
   CHECK(to_arguments(alexnet).back() == "--no-dropout");
 }
 
+TEST_CASE("in float64 a network has the same data, and computes with its own dtype") {
+  for (const char* name : {"lenet", "sae", "lstm"}) {
+    INFO(name);
+    SubjectOptions options{.model = name, .batch = 3, .batch_steps = std::string(name) == "lstm" ? 5 : 0};
+    finish_subject_options(options);
+    const std::vector<SampleBatch> single = sample(options);
+    options.dtype = float64;
+    const std::vector<SampleBatch> batches = sample(options);
+    REQUIRE(batches.size() == single.size());
+    for (std::size_t i = 0; i < batches[0].arrays.size(); ++i) {
+      const Array &array = batches[0].arrays[i], &before = single[0].arrays[i];
+      CHECK(array.dtype() == (before.dtype() == float32 ? float64 : before.dtype()));
+      CHECK(array.cast(before.dtype()).same_bits(before));
+    }
+    const models::BuiltModel model = build(options);
+    for (const Tensor& gradient : gradient_outputs(model, options)) CHECK(gradient.dtype() == float64);
+    CHECK(forward_outputs(model, options)[0].dtype() == float64);
+    CHECK(std::isfinite(compile_forward(model, options).call(batches[0].arguments)[0].at(0)));
+  }
+}
+
 TEST_CASE("the arguments of a part's process say all that changes what is measured") {
   const SubjectOptions autoencoder{
       .model = "sae", .variant = "large", .step = "ae3", .batch = 2, .constant_batch = true};
@@ -84,11 +107,16 @@ TEST_CASE("the arguments of a part's process say all that changes what is measur
   for (const std::string& word : to_arguments(autoencoder)) words += word + " ";
   CHECK(words == "sae --batch 2 --threads 0 --variant large --step ae3 --constant-batch ");
 
-  const SubjectOptions options{
-      .model = "lstm", .batch = 4, .batch_steps = 71, .include_remainder = true, .dropout = true, .threads = 1};
+  const SubjectOptions options{.model = "lstm",
+                               .batch = 4,
+                               .batch_steps = 71,
+                               .include_remainder = true,
+                               .dtype = float64,
+                               .dropout = true,
+                               .threads = 1};
   std::string line;
   for (const std::string& word : to_arguments(options)) line += word + " ";
-  CHECK(line == "lstm --batch 4 --threads 1 --batch-steps 71 --include-remainder --dropout ");
+  CHECK(line == "lstm --batch 4 --threads 1 --batch-steps 71 --include-remainder --dtype float64 --dropout ");
 }
 
 TEST_CASE("options that a network cannot have") {

@@ -11,7 +11,7 @@ namespace {
 
 // How far block k of [n, count * n] is from orthogonal.
 double defect(const Array& blocks, std::int64_t n, std::int64_t k) {
-  const Tensor a = input("a", float32, {n, blocks.shape()[1]});
+  const Tensor a = input("a", blocks.dtype(), {n, blocks.shape()[1]});
   const Tensor q = cast(slice(a, 1, k * n, (k + 1) * n), float64);
   return function({a}, {max(abs(dot(transpose(q), q) - identity(n, float64)))})(blocks)[0].at(0);
 }
@@ -27,6 +27,18 @@ TEST_CASE("orthogonal matrices, one repeated or several") {
     CHECK((all.at(3) == all.at(16 + 3)) == (blocks == Blocks::repeated));
     CHECK((all.at(48 * 7 + 3) == all.at(48 * 7 + 32 + 3)) == (blocks == Blocks::repeated));
   }
+}
+
+TEST_CASE("in float64 initial values are the numbers that float32 rounds") {
+  for (const Blocks blocks : {Blocks::repeated, Blocks::independent}) {
+    NumpyRandom random(5), again(5);
+    const Array exact = orthogonal_blocks(random, 7, 3, blocks, float64);
+    for (std::int64_t k = 0; k < 3; ++k) CHECK(defect(exact, 7, k) < 1e-14);
+    CHECK(exact.cast(float32).same_bits(orthogonal_blocks(again, 7, 3, blocks)));
+    CHECK(glorot(random, 20, 4, {20, 4}, float64).cast(float32).same_bits(glorot(again, 20, 4, {20, 4})));
+  }
+  CHECK(filled(3, 0.1, float64).same_bits(Array::of<double>(std::vector{0.1, 0.1, 0.1}, {3})));
+  CHECK(filled(2, 0.1, float32).same_bits(Array::of<float>(std::vector{0.1f, 0.1f}, {2})));
 }
 
 TEST_CASE("orthogonal matrices span what their normal numbers do") {
