@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from comparing.programs import Worker, answer_of, environment
+from comparing.programs import answer_of, environment
 from comparing.subjects import setting
 
 FUNCTIONS, CACHES = ["forward", "gradient"], ["empty", "filled"]
@@ -20,10 +20,7 @@ def measure(subject, options, threads, cpus):
     rows = {name: {"name": name, "versions": {}, "times": {f: {c: [] for c in CACHES} for f in FUNCTIONS}} for name in ["Bitale", *peers]}
     with tempfile.TemporaryDirectory() as folder:
         exchange = str(Path(folder) / "exchange.safetensors")
-        bitale = Worker("Bitale", subject.ours("bench-worker", threads), cpus)
-        bitale.ask("write " + exchange)
-        bitale.close()
-        rows["Bitale"]["versions"] = bitale.description["versions"]
+        rows["Bitale"]["versions"] = subject.write(exchange, threads, cpus)["versions"]
         for _ in range(options.rounds):
             for function in FUNCTIONS:
                 for name, row in rows.items():

@@ -9,11 +9,9 @@ import numpy as np
 from jax import lax
 
 from alexnet import NORMALISED, PADDING, POOLED, STRIDES, groups, joined, parted
-from worker import distance
 
 
 class JaxAlexNet(JaxWorker):
-    difference = staticmethod(distance)
     static = ("dropout",)
 
     def __init__(self, arguments, arrays):

@@ -29,7 +29,7 @@ class Functions:
 
     @staticmethod
     def zeros(rows, columns):
-        return jnp.zeros((rows, columns), jnp.float32)
+        return jnp.zeros((rows, columns))
 
     @staticmethod
     def scan(step, rows, initial):

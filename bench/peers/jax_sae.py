@@ -3,12 +3,9 @@
 from jax_worker import JaxWorker, jax, jnp
 
 from sae import fixed, trained_layer
-from worker import distance
 
 
 class JaxSae(JaxWorker):
-    difference = staticmethod(distance)
-
     def __init__(self, arguments, arrays):
         super().__init__(arguments, arrays)
         self.layer = trained_layer(self.parameter_names)

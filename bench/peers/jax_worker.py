@@ -19,6 +19,7 @@ class JaxWorker(Worker):
 
     def __init__(self, arguments, arrays):
         super().__init__(arguments, arrays)
+        jax.config.update("jax_enable_x64", self.float64)
         self.values = self.laid_out({name: arrays[name] for name in self.parameter_names})
         self.set_parameters()
         self.batches = [[jnp.asarray(v) for v in self.inputs(batch)] for batch in self.given()]

@@ -38,7 +38,6 @@ class LstmNetwork:
     """Mixed into a framework's worker, which sets f."""
 
     f = None
-    least = {"b": 1e-5, "b2": 1e-3}  # as many labels are 0 as are 1
 
     def __init__(self, arguments, arrays):
         self.data = ["ids", "labels"] if "ids" in arrays else ["ids", "labels", "mask"]

@@ -8,12 +8,9 @@ import torch.nn.functional as F
 
 from alexnet import NORMALISED, PADDING, POOLED, STRIDES, groups, joined, parted
 from torch_worker import TorchWorker
-from worker import distance
 
 
 class TorchAlexNet(TorchWorker):
-    difference = staticmethod(distance)
-
     def __init__(self, arguments, arrays):
         super().__init__(arguments, arrays)
         self.normalised = "lrn" in arguments.variant.split()

@@ -5,12 +5,9 @@ import torch.nn.functional as F
 
 from sae import fixed, trained_layer
 from torch_worker import TorchWorker
-from worker import distance
 
 
 class TorchSae(TorchWorker):
-    difference = staticmethod(distance)
-
     def __init__(self, arguments, arrays):
         super().__init__(arguments, arrays)
         self.layer = trained_layer(self.parameter_names)

@@ -13,6 +13,8 @@ class TorchWorker(Worker):
         super().__init__(arguments, arrays)
         torch.set_num_threads(arguments.threads)
         torch.manual_seed(0)
+        if self.float64:
+            torch.set_default_dtype(torch.float64)
         self.format = torch.channels_last if "channels-last" in arguments.variant else torch.contiguous_format
         values = self.laid_out({name: arrays[name] for name in self.parameter_names})
         self.values = {name: self.tensor(v) for name, v in values.items()}

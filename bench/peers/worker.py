@@ -49,16 +49,19 @@ def rotated(filters):
     return np.ascontiguousarray(filters[:, :, ::-1, ::-1])
 
 
-def difference(ours, theirs, least=1e-20):
-    """The largest error, relative to the largest element, or to `least` where that is more."""
-    scale = max(float(np.abs(theirs).max()), least)
+LEAST = 1e-20  # errors are relative to this where an array is zero
+
+
+def difference(ours, theirs):
+    """The largest error, relative to the largest element."""
+    scale = max(float(np.abs(theirs).max()), LEAST)
     return float(np.abs(np.asarray(ours, np.float64) - theirs).max()) / scale
 
 
-def distance(ours, theirs, least=1e-20):
-    """The norm of the error, relative to that of the array, or to `least` where that is more."""
+def distance(ours, theirs):
+    """The norm of the error, relative to that of the array."""
     theirs = theirs.astype(np.float64)
-    return float(np.linalg.norm(np.asarray(ours, np.float64) - theirs)) / max(float(np.linalg.norm(theirs)), least)
+    return float(np.linalg.norm(np.asarray(ours, np.float64) - theirs)) / max(float(np.linalg.norm(theirs)), LEAST)
 
 
 class Worker:
@@ -73,13 +76,12 @@ class Worker:
     """
 
     data = ["x", "y"]  # the batch's arrays, as far as the file has them
-    difference = staticmethod(difference)  # or distance
-    least = {}  # by parameter: what a gradient whose terms cancel is compared with
 
     def __init__(self, arguments, arrays):
         self.arguments, self.arrays = arguments, arrays
         prefix = "gradient."
         self.parameter_names = [name[len(prefix):] for name in arrays if name.startswith(prefix)]
+        self.float64 = arrays[prefix + self.parameter_names[0]].dtype == np.float64  # the framework computes in it, too
 
     def given(self):
         """The arrays of each batch. Those of an epoch are numbered."""
@@ -109,9 +111,10 @@ class Worker:
             losses.append(float(loss))
             for name, gradient in self.restored({name: np.asarray(g) for name, g in gradients.items()}).items():
                 sums[name] = sums.get(name, 0) + gradient.astype(np.float64)
-        errors = {"loss": self.difference(losses, self.arrays["loss"])}
-        for name, gradient in sums.items():
-            errors[name] = self.difference(gradient, self.arrays["gradient." + name], self.least.get(name, 1e-20))
+        errors = {"loss": distance(losses, self.arrays["loss"])}
+        if verb == "gradient":
+            for name in self.parameter_names:
+                errors[name] = distance(sums[name], self.arrays["gradient." + name])
         return errors
 
     def time(self, call, count, change):
