@@ -70,7 +70,6 @@ TEST_CASE("bench in float64 computes in it, and says so") {
   CHECK_THAT(exact["variant"].get<std::string>(), contains("; float64"));
   CHECK(exact["loss"].get<double>() != single["loss"].get<double>());
   CHECK(exact["loss"].get<double>() == Approx(single["loss"].get<double>()).epsilon(1e-5));
-  CHECK(exact["planned_bytes"]["gradient"].get<double>() > 1.5 * single["planned_bytes"]["gradient"].get<double>());
 }
 
 TEST_CASE("bench of a network that reads sequences runs over the study's epoch, compiled once for all lengths") {
