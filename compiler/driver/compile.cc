@@ -127,7 +127,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
                                                                                 CompileReport& report) {
   const lower::FunctionGraph optimised = optimise(graph, options, refusal_of(device), device == nullptr, report);
   const Clock clock;
-  lower::Lowered l = lower::lower(optimised, device == nullptr);
+  lower::Lowered l = lower::lower(optimised, device != nullptr);
   report.phases.push_back(
       {"lower", clock.seconds(), 0,
        fmt::format("{} nodes -> {} groups, {} distinct kernels", l.nodes, l.groups, l.kernels.size())});
@@ -205,7 +205,7 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   leave_to_tuner(l.program, options.level);
   s.kernels = text_of(l.kernels);
   s.program = program::to_string(l.program);
-  lower::Lowered for_device = lower::lower(optimised, false);
+  lower::Lowered for_device = lower::lower(optimised, true);
   s.cuda = cuda_text(for_device);
   return s;
 }

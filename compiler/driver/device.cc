@@ -38,7 +38,8 @@ class Functions {
  public:
   Functions(lower::Lowered& l, const DeviceProducts& products) : l_(l), products_(products) {
     visit(l.program);
-    for (LibraryStep* call : calls_) give_kernel(*call);  // whose entries are the last
+    for (LibraryStep* call : calls_) give_kernel(*call);  // whose entries are behind those of contractions
+    for (auto& [form, loop] : whole_loops_) give_kernel(form, *loop);  // and these are the last
   }
 
   codegen::cuda::ModuleParts parts() const {
@@ -48,8 +49,11 @@ class Functions {
     for (const int i : epilogues_) parts.epilogues.push_back(&l_.kernels[at(i)]);
     parts.contractions = contractions_;
     parts.library = library_;
+    parts.loops = loops_;
     return parts;
   }
+
+  const std::vector<std::string>& loops() const { return what_loops_are_; }
 
   const std::set<std::string>& on_host() const { return on_host_; }  // library calls that have no kernel
 
@@ -59,7 +63,11 @@ class Functions {
       if (auto* k = std::get_if<KernelStep>(&step.node)) launched_.insert(k->entry);
       if (auto* c = std::get_if<ContractionStep>(&step.node)) give_function(part, step, *c);
       if (auto* l = std::get_if<LibraryStep>(&step.node)) calls_.push_back(l);
-      if (auto* loop = std::get_if<LoopStep>(&step.node)) loop->body = visited(*loop->body);
+      if (auto* loop = std::get_if<LoopStep>(&step.node)) {
+        const auto body = visited(*loop->body);
+        loop->body = body;
+        look_at_loop(part, step, *loop, *body);
+      }
       if (auto* branch = std::get_if<BranchStep>(&step.node)) {
         branch->then = visited(*branch->then);
         branch->otherwise = visited(*branch->otherwise);
@@ -67,7 +75,7 @@ class Functions {
     }
   }
 
-  std::shared_ptr<const Program> visited(const Program& body) {
+  std::shared_ptr<Program> visited(const Program& body) {
     auto copy = std::make_shared<Program>(body);
     visit(*copy);
     return copy;
@@ -110,6 +118,7 @@ class Functions {
           {extent(c.operands[o].offset), epilogue.buffers[1 + 2 * o].storage, c.operands[o].written});
     form.epilogue = epilogue.name;
     form.extents = static_cast<int>(c.whole.extents.size());
+    if (c.sliced) form.slices = static_cast<int>(form.n[0].extent.value);
     c.whole.entry = entry(form, step);
     give_product(part, step, c, std::move(form));
   }
@@ -146,6 +155,7 @@ class Functions {
     for (const SourceLine& line : step.origins) comment += "  " + to_string(line);
     form.comments.push_back(std::move(comment));
     l_.program.entries.push_back({form.name, structure});
+    form_of_[found->second] = contractions_.size();
     contractions_.push_back(std::move(form));
     return found->second;
   }
@@ -166,6 +176,69 @@ class Functions {
     call.entry = found->second;
   }
 
+  // Whether a loop may be one kernel; the steps of its body are then put in the order of groups.
+  void look_at_loop(const Program& part, const Step& step, LoopStep& loop, Program& body) {
+    codegen::cuda::LoopForm form;
+    std::string why_not = codegen::cuda::why_no_kernel(loop);
+    if (why_not.empty()) {
+      for (const Step& s : body.steps) form.parts.push_back(part_of(s));
+      codegen::cuda::LoopPlan plan = codegen::cuda::plan_loop(loop, form.parts);
+      why_not = plan.why_not;
+      if (why_not.empty()) {
+        in_order(body.steps, plan.order);
+        in_order(form.parts, plan.order);
+        form.groups = std::move(plan.groups);
+        form.by_rows = plan.by_rows;
+        form.threads = plan.threads;
+      }
+    }
+    std::string about = step.label;
+    for (const SourceLine& line : step.origins) about += "  " + to_string(line);
+    what_loops_are_.push_back(about + (why_not.empty() ? ": one kernel" : ": launches (" + why_not + ")"));
+    if (!why_not.empty()) return;
+    form.outer = &part;
+    form.step = &loop;
+    form.comments.push_back(std::move(about));
+    whole_loops_.emplace_back(std::move(form), &loop);
+  }
+
+  codegen::cuda::LoopPart part_of(const Step& step) const {
+    codegen::cuda::LoopPart part;
+    if (const auto* k = std::get_if<KernelStep>(&step.node)) {
+      part.kernel = &l_.kernels[at(k->entry)];
+      part.buffers = k->buffers;
+      part.extents = k->extents;
+    } else if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
+      part.contraction = contractions_[form_of_.at(c->whole.entry)];
+      part.contraction->in_loop = true;
+      part.buffers = {c->a, c->b};
+      for (const ContractionOperand& o : c->operands) part.buffers.push_back(o.buffer);
+      part.extents = c->whole.extents;
+    } else {
+      const auto& copy = std::get<CopyStep>(step.node);
+      part.buffers = {copy.to, copy.from};
+    }
+    return part;
+  }
+
+  template <class T>
+  static void in_order(std::vector<T>& list, const std::vector<int>& order) {
+    std::vector<T> sorted;
+    for (const int i : order) sorted.push_back(std::move(list[at(i)]));
+    list = std::move(sorted);
+  }
+
+  void give_kernel(codegen::cuda::LoopForm& form, LoopStep& loop) {
+    codegen::cuda::LoopText unnamed = codegen::cuda::print_loop(form);
+    const auto [found, fresh] = entries_.try_emplace(unnamed.text, static_cast<int>(l_.program.entries.size()));
+    loop.kernel = std::move(unnamed.kernel);
+    loop.kernel.entry = found->second;
+    if (!fresh) return;
+    form.name = fmt::format("loop_{}", loops_.size());
+    l_.program.entries.push_back({form.name, std::move(unnamed.text)});
+    loops_.push_back(std::move(form));
+  }
+
   lower::Lowered& l_;
   const DeviceProducts products_;
   int named_[2] = {};                // contractions, and functions that finish
@@ -174,6 +247,10 @@ class Functions {
   std::set<std::string> on_host_;
   std::set<int> launched_, epilogues_;
   std::vector<Contraction> contractions_;
+  std::map<int, std::size_t> form_of_;  // in these, by entry
+  std::vector<std::pair<codegen::cuda::LoopForm, LoopStep*>> whole_loops_;
+  std::vector<codegen::cuda::LoopForm> loops_;
+  std::vector<std::string> what_loops_are_;
   std::map<std::string, int> entries_;  // by text without name
 };
 
@@ -231,6 +308,7 @@ void generate_for_device(lower::Lowered& l, const Driver& driver, bool tf32, Com
       {"print CUDA text", printing.seconds(), 0,
        fmt::format("{} bytes; on the host: {}", text.size(),
                    functions.on_host().empty() ? "nothing" : fmt::format("{}", fmt::join(functions.on_host(), ", ")))});
+  report.loops = functions.loops();
   warn_of(functions.on_host(), l.program.name);
   dump(l.program.name, "module.cu", text);
   const Clock compiling;

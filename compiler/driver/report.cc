@@ -16,6 +16,7 @@ std::string CompileReport::table() const {
                      p.name, p.detail.empty() ? "" : "  (" + p.detail + ")");
   for (const auto& [rule, count] : rules_fired) s += fmt::format("{:>13}  rule {}\n", count, rule);
   for (const std::string& choice : chosen) s += fmt::format("{:>13}  {}\n", "chosen", choice);
+  for (const std::string& loop : loops) s += fmt::format("{:>13}  {}\n", "loop", loop);
   for (const std::string& choice : tuned) s += fmt::format("{:>13}  {}\n", "tuned", choice);
   return s;
 }
@@ -36,6 +37,7 @@ std::string CompileReport::json() const {
     j["phases"].push_back({{"name", p.name}, {"seconds", p.seconds}, {"depth", p.depth}, {"detail", p.detail}});
   for (const auto& [rule, count] : rules_fired) j["rules"][rule] = count;
   if (!chosen.empty()) j["chosen"] = chosen;
+  if (!loops.empty()) j["loops"] = loops;
   if (!tuned.empty()) j["tuned"] = tuned;
   return j.dump(2);
 }

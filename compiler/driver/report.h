@@ -37,6 +37,7 @@ struct CompileReport {
   std::map<std::string, std::int64_t> rules_fired;
   std::int64_t code_bytes = 0;
   std::vector<std::string> chosen;  // algorithms of ops that have several, a line each; none if it came from the cache
+  std::vector<std::string> loops;   // on a device, what becomes of each and why; none if it came from the cache
   std::vector<std::string> tuned;   // what the tuner chose so far, a line each
 
   std::string table() const;

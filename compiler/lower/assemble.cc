@@ -158,7 +158,7 @@ void Assembly::assemble(const std::vector<Tensor>& roots, bool in_loop) {
   for (const ir::NodePtr& n : ir::topological(roots))
     for (const Tensor& t : n->inputs()) read_.insert(key(t));
   find_overwritten(roots);
-  fusion_ = fuse(roots, !in_loop ? Calls::once : table_.slices ? Calls::sliced : Calls::in_loop);
+  fusion_ = fuse(roots, !in_loop ? Calls::once : table_.for_device ? Calls::on_device : Calls::in_loop);
   for (const Group& g : fusion_.groups) emit(g);
   for (const auto& [t, to] : copies_) {
     if (rows_) rows_->copy(t);

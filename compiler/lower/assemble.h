@@ -19,11 +19,11 @@ namespace bitale::lower {
 // The kernels of a function, bodies included: structurally equal ones share one entry.
 class KernelTable {
  public:
-  explicit KernelTable(bool may_slice) : slices(may_slice) {}
+  explicit KernelTable(bool is_for_device) : for_device(is_for_device) {}
 
   int entry(kernel::Kernel kernel);
 
-  const bool slices;                    // whether epilogues may read slices of contractions (Calls::sliced)
+  const bool for_device;                // see Calls::on_device
   std::vector<kernel::Kernel> kernels;  // in the order of the entries
   std::vector<program::Entry> entries;
 

@@ -9,6 +9,7 @@
 
 #include "compiler/ir/record.h"
 #include "compiler/lower/formula.h"
+#include "compiler/lower/schedule.h"
 
 namespace bitale::lower {
 
@@ -44,7 +45,7 @@ class Fuser {
       : outputs_(outputs.begin(), outputs.end()),
         order_(ir::topological(outputs)),
         in_loop_(calls != Calls::once),
-        sliced_(calls == Calls::sliced) {}
+        on_device_(calls == Calls::on_device) {}
 
   Fusion run() {
     find_uses();
@@ -154,7 +155,7 @@ class Fuser {
         c);  // views of t included: their index maps count
     if (c.nodes.size() >= max_fused_nodes) return false;
     int reads = 0;
-    bool once = true, wasted = false, in_slices = sliced_;
+    bool once = true, wasted = false, in_slices = in_loop_;
     const bool sparse = fills_little(t, r);
     for (int i = 0; i < c.formula.size(); ++i) {
       const ExprNode& n = c.formula.node(i);
@@ -284,7 +285,7 @@ class Fuser {
       for (std::ptrdiff_t n = std::ssize(fusion_.groups), i = std::max(n - most, std::ptrdiff_t{0}); i < n; ++i)
         if (!epilogues_[static_cast<std::size_t>(i)]) out.insert(static_cast<int>(i));
     for (const Tensor& s : reads) {
-      if (const auto made = group_of_.find(key(s)); sliced_ && made != group_of_.end()) out.insert(made->second);
+      if (const auto made = group_of_.find(key(s)); in_loop_ && made != group_of_.end()) out.insert(made->second);
       const auto it = readers_of_.find(key(s));
       if (it == readers_of_.end()) continue;
       const auto& list = it->second;
@@ -312,7 +313,7 @@ class Fuser {
   // Whether what g reads of group i are the very elements that it computes: then both are one chain of arithmetic,
   // which an epilogue can be.
   bool continues(int i, const Group& g) const {
-    if (!sliced_) return false;
+    if (!in_loop_) return false;
     const Group& into = fusion_.groups[static_cast<std::size_t>(i)];
     if (into.kind != Group::Kind::kernel) return false;
     Composed c;
@@ -380,7 +381,7 @@ class Fuser {
       Group& r = fusion_.groups[static_cast<std::size_t>(*reader->second.begin())];
       if (r.kind != Group::Kind::kernel) continue;
       if (r.roots.size() != 1 || !epilogue_fits(c, r.roots[0])) {
-        r.slices = sliced_ ? slices_read(c, r.roots) : 0;
+        r.slices = in_loop_ ? slices_read(c, r.roots) : 0;
         if (r.slices == 0) continue;
       }
       // The epilogue runs at the reader's place in the order, when everything it reads is there.
@@ -405,6 +406,7 @@ class Fuser {
       if (part[last] * Dim(s) == whole[last]) slices = s;
     if (slices == 0 || (slices > 1 && part[last].is(1)) || !std::equal(part.begin(), part.end() - 1, whole.begin()))
       return 0;
+    if (on_device_ && slices > 1 && !suits_device(c, def, part[last], slices)) return 0;
     Composed f;
     compose(roots, [&](const Tensor& x) { return is_inlined(x); }, f);
     std::size_t operands = roots.size();
@@ -420,10 +422,38 @@ class Fuser {
         if (!known) return 0;
       } else {
         if (storage_of(source) == c || !is_affine(f, n)) return 0;
+        if (on_device_ && slices > 1 && !moves_by_constant(f, n, f.loops.size() - 1)) return 0;
         ++operands;
       }
     }
     return operands <= most_operands ? slices : 0;
+  }
+
+  // Of a device: a tile has the same columns of all slices, which are a power of two, and strides between them that are
+  // constants. No library multiplies then, so there should not be much to multiply.
+  static bool suits_device(const Tensor& c, const ir::ContractionDef& def, const Dim& width, int slices) {
+    constexpr std::int64_t least_columns = 16, most_elements = 1 << 19;  // of the narrowest tile; of the weights
+    if (!width.is_constant() || least_columns % slices != 0 || width.value() % (least_columns / slices) != 0)
+      return false;
+    const int lanes = def.out.back().terms[0].first;
+    const bool of_a = std::any_of(def.a.begin(), def.a.end(), [&](const auto& axis) {
+      return std::any_of(axis.terms.begin(), axis.terms.end(), [&](const auto& t) { return t.first == lanes; });
+    });
+    std::int64_t elements = 1;
+    for (const Dim& d : c.node().input(of_a ? 0 : 1).shape()) {
+      if (!d.is_constant() || d.value() > most_elements) return false;
+      elements = std::min(elements * std::max<std::int64_t>(d.value(), 1), most_elements + 1);
+    }
+    return elements <= most_elements;
+  }
+
+  // Whether the address of a load moves by a constant from one step of a loop to the next.
+  static bool moves_by_constant(const Composed& f, const ExprNode& load, std::size_t loop) {
+    const std::vector<Dim> strides = strides_of(f.sources[static_cast<std::size_t>(load.source)].shape());
+    for (std::size_t d = 0; d < load.at.size(); ++d)
+      for (const auto& [var, factor] : load.at[d].terms)
+        if (var == f.loops[loop].id && !(factor * strides[d]).is_constant()) return false;
+    return true;
   }
 
   // Whether the last axis of the result comes from one operand alone, and no other axis does.
@@ -490,7 +520,7 @@ class Fuser {
 
   std::vector<Tensor> outputs_;
   std::vector<NodePtr> order_;
-  const bool in_loop_, sliced_;
+  const bool in_loop_, on_device_;
   std::map<Key, std::vector<NodePtr>> uses_;
   std::set<Key> roots_;
   std::map<Key, int> group_of_;

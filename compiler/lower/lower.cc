@@ -22,8 +22,8 @@ std::string where(const ir::Node& n) {
 
 class Lowering {
  public:
-  Lowering(const FunctionGraph& graph, bool slices)
-      : g_(graph), slots_(out_.program), table_(slices), assembly_(out_.program, slots_, table_) {
+  Lowering(const FunctionGraph& graph, bool for_device)
+      : g_(graph), slots_(out_.program), table_(for_device), assembly_(out_.program, slots_, table_) {
     out_.program.name = graph.name;
   }
 
@@ -125,6 +125,6 @@ std::vector<Requirement> requirements_of(const FunctionGraph& graph) {
   return out;
 }
 
-Lowered lower(const FunctionGraph& graph, bool slices) { return Lowering(graph, slices).run(); }
+Lowered lower(const FunctionGraph& graph, bool for_device) { return Lowering(graph, for_device).run(); }
 
 }  // namespace bitale::lower

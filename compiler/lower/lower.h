@@ -37,8 +37,8 @@ struct Lowered {
   int nodes = 0, groups = 0;
 };
 
-// Extents that no input or Shared binds are an Error that names the symbol and where it was made. slices: epilogues may
-// read slices of contractions, as the driver of the CPU lets them (program::ContractionStep::sliced).
-Lowered lower(const FunctionGraph& graph, bool slices = true);
+// Extents that no input or Shared binds are an Error that names the symbol and where it was made. for_device: epilogues
+// read only such slices of contractions as the functions of a device can hand them (program::ContractionStep::sliced).
+Lowered lower(const FunctionGraph& graph, bool for_device = false);
 
 }  // namespace bitale::lower

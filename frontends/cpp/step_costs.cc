@@ -5,6 +5,7 @@
 #include "runtime/program/device_product.h"
 #include "runtime/program/extents.h"
 #include "runtime/program/groups.h"
+#include "runtime/program/loop_kernel.h"
 #include "runtime/program/placement.h"
 
 namespace bitale {
@@ -23,7 +24,10 @@ class Costs {
     for (const Step& s : p.steps) {
       if (const auto* loop = std::get_if<LoopStep>(&s.node)) {
         const auto trips = static_cast<double>(extents[at(loop->trips)]);
-        visit(*loop->body, evaluate_body_extents(*loop->body, extents), times * trips);
+        const std::vector<std::int64_t> inner = evaluate_body_extents(*loop->body, extents);
+        const std::size_t first = rows.size();
+        visit(*loop->body, inner, times * trips);
+        if (runs_as_kernel(*loop, inner)) as_kernel(*loop, s.label, first, times, trips);
       } else if (const auto* branch = std::get_if<BranchStep>(&s.node)) {
         visit(*branch->then, evaluate_body_extents(*branch->then, extents), times);  // one of the two
       } else {
@@ -37,6 +41,13 @@ class Costs {
   std::vector<StepCost> rows;
 
  private:
+  // One launch stands for those of its steps, which wait at barriers instead.
+  void as_kernel(const LoopStep& loop, const std::string& label, std::size_t first, double times, double trips) {
+    for (std::size_t i = first; i < rows.size(); ++i) rows[i].launches = 0;
+    const LoopKernel& k = loop.kernel;
+    rows.push_back({label, times, 1, 0, 0, false, trips * k.barriers + k.barriers_once});
+  }
+
   // Of the first device's code; elsewhere one.
   int launches_of(const Step& s) const {
     int entry = -1;

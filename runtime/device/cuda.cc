@@ -51,6 +51,9 @@ using Handle = void*;
   F(cuMemcpyDtoHAsync_v2, (void*, Address, std::size_t, Handle))        \
   F(cuMemcpyDtoDAsync_v2, (Address, Address, std::size_t, Handle))      \
   F(cuMemsetD8Async, (Address, unsigned char, std::size_t, Handle))     \
+  F(cuOccupancyMaxActiveBlocksPerMultiprocessor, (int*, Handle, int, std::size_t))                               \
+  F(cuLaunchCooperativeKernel,                                          \
+    (Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle, void**))               \
   F(cuLaunchKernel,                                                     \
     (Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle, void**, void**))
 
@@ -62,7 +65,7 @@ struct Api {
 
 constexpr Result success = 0, out_of_memory = 2, stub_library = 34, no_device = 100;
 constexpr int least_version = 12000;
-constexpr int capability_major = 75, capability_minor = 76;  // attributes of a device
+constexpr int capability_major = 75, capability_minor = 76, multiprocessors = 16;  // attributes of a device
 constexpr int of_this_thread = 1;                            // what is captured
 constexpr unsigned non_blocking = 1;                         // a stream that does not wait for the default one
 
@@ -137,6 +140,7 @@ class CudaDriver final : public Driver {
     check(api().cuDeviceGet(&device, index), "opening it");
     check(api().cuDeviceGetAttribute(&major, capability_major, device), "asking for its architecture");
     check(api().cuDeviceGetAttribute(&minor, capability_minor, device), "asking for its architecture");
+    check(api().cuDeviceGetAttribute(&multiprocessors_, multiprocessors, device), "asking for its multiprocessors");
     target_ = "sm_" + std::to_string(10 * major + minor);
     check(api().cuDevicePrimaryCtxRetain(&context_, device), "making a context");
     enter();
@@ -207,6 +211,14 @@ class CudaDriver final : public Driver {
     check(api().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(threads), 1, 1, 0,
                                stream(), const_cast<void**>(parameters.data()), nullptr),
           "launching a kernel");
+  }
+
+  void launch_together(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
+    enter();
+    const auto grid = static_cast<unsigned>(std::min(blocks, at_once(function, threads)));
+    check(api().cuLaunchCooperativeKernel(function, grid, 1, 1, static_cast<unsigned>(threads), 1, 1, 0, stream(),
+                                          const_cast<void**>(parameters.data())),
+          "launching a kernel of a loop");
   }
 
   bool may_multiply() const override { return true; }
@@ -284,6 +296,20 @@ class CudaDriver final : public Driver {
     return *cudnn_;
   }
 
+  // How many blocks of a function the GPU holds at the same time.
+  std::int64_t at_once(void* function, int threads) {
+    const std::lock_guard lock(mutex_);
+    std::int64_t& blocks = at_once_[function];
+    if (blocks > 0) return blocks;
+    int of_one = 0;
+    check(api().cuOccupancyMaxActiveBlocksPerMultiprocessor(&of_one, function, threads, 0),
+          "asking how many blocks it holds");
+    if (of_one < 1)
+      throw Error("device '" + name_ + "': it holds no block of " + std::to_string(threads) +
+                  " threads of a loop's kernel; BITALE_LOOPS=launches does without");
+    return blocks = std::int64_t{of_one} * multiprocessors_;
+  }
+
   // The number of bytes; with the mutex held.
   std::size_t give_back_free() {
     std::size_t bytes = 0;
@@ -313,9 +339,11 @@ class CudaDriver final : public Driver {
   std::mutex mutex_;                                  // of what is allocated and opened
   std::map<std::size_t, std::vector<Address>> free_;  // by size
   std::map<Address, std::size_t> sizes_;
+  std::map<void*, std::int64_t> at_once_;  // by function
   std::unique_ptr<cudnn::Session> cudnn_;  // null: not opened yet
   const std::string name_;
   std::string target_;
+  int multiprocessors_ = 0;
   Handle context_ = nullptr, stream_ = nullptr;
   static thread_local Handle captured_;  // null: nothing is recorded
 };

@@ -46,6 +46,10 @@ class Driver {
   virtual void fill(void* to, std::uint8_t byte, std::size_t bytes) = 0;
   // parameters[i] is the address of parameter i, which has 8 bytes: an address of the device, or an integer.
   virtual void launch(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) = 0;
+  // A function whose blocks wait for each other: all are there at the same time. As many as are asked for, or as the
+  // device holds at once, if that is less.
+  virtual void launch_together(void* function, std::int64_t blocks, int threads,
+                               std::span<void* const> parameters) = 0;
 
   // Products of matrices by the device's library, if it has one. How a product is done is planned before it is asked
   // for, and never while something is recorded. Null: there is no library, or it cannot do this one; a warning says so.

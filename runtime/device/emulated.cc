@@ -109,13 +109,10 @@ class EmulatedDriver final : public Driver {
   }
   void launch(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
     if (!recording_) return run(function, blocks, threads, parameters);
-    std::vector<std::uint64_t> values(parameters.size());
-    for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&values[i], parameters[i], sizeof values[i]);
-    recording_->requests.push_back([=, this]() mutable {
-      std::vector<void*> addresses;
-      for (std::uint64_t& v : values) addresses.push_back(&v);
-      run(function, blocks, threads, addresses);
-    });
+    keep(function, blocks, threads, parameters);
+  }
+  void launch_together(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
+    launch(function, std::min(blocks, emulated_together(threads)), threads, parameters);
   }
 
   void record() override { recording_ = std::make_shared<Requests>(); }
@@ -128,6 +125,16 @@ class EmulatedDriver final : public Driver {
   struct Requests final : Recording {
     std::vector<std::function<void()>> requests;
   };
+
+  void keep(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) {
+    std::vector<std::uint64_t> values(parameters.size());
+    for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&values[i], parameters[i], sizeof values[i]);
+    recording_->requests.push_back([=, this]() mutable {
+      std::vector<void*> addresses;
+      for (std::uint64_t& v : values) addresses.push_back(&v);
+      run(function, blocks, threads, addresses);
+    });
+  }
 
   template <class F>
   static void ask(F request) {

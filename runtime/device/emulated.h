@@ -1,7 +1,11 @@
 // A device that the host plays: kernels are CUDA text that the host's compiler has made into a shared object
 // (compiler/codegen/cuda/emulate.h). It is slow, and strict: memory is its own, of NaN until it is written, and ends at
-// a page that cannot be accessed; the threads of a block take turns in an order that is drawn anew for every launch.
+// a page that cannot be accessed; the threads of a block take turns in an order that is drawn anew for every launch, and
+// so do the blocks of functions that need all of them at once.
 #pragma once
+
+#include <algorithm>
+#include <cstdint>
 
 #include "runtime/device/driver.h"
 
@@ -13,5 +17,8 @@ std::shared_ptr<Driver> emulated_driver();
 inline constexpr const char* emulated_prefix = "launch_";
 // Returns what went wrong, or null.
 using EmulatedLaunch = const char* (*)(void* const* parameters, std::int64_t blocks, int threads, std::uint64_t seed);
+
+// How many blocks of so many threads are there at the same time, at most: threads lie in arrays of the shared object.
+constexpr std::int64_t emulated_together(int threads) { return std::clamp(1024 / threads, 1, 6); }
 
 }  // namespace bitale

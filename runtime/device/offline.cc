@@ -26,6 +26,7 @@ class OfflineDriver final : public Driver {
   void copy(void*, const void*, std::size_t) override { refuse(); }
   void fill(void*, std::uint8_t, std::size_t) override { refuse(); }
   void launch(void*, std::int64_t, int, std::span<void* const>) override { refuse(); }
+  void launch_together(void*, std::int64_t, int, std::span<void* const>) override { refuse(); }
   bool may_multiply() const override { return true; }
   std::string why_not_convolve() const override { return ""; }
   void record() override { refuse(); }

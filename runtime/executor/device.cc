@@ -23,7 +23,8 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 // More than this many have no thread to run in at a time anyway: kernels are loops over blocks.
 constexpr std::int64_t most_blocks = 2048;
 
-std::int64_t blocks_of(const Launch& launch, std::span<const std::int64_t> extents) {
+template <class L>  // a launch, or one of its parts
+std::int64_t blocks_of(const L& launch, std::span<const std::int64_t> extents) {
   std::int64_t work = 1;
   for (const Launch::Factor& f : launch.work) {
     std::int64_t pieces = f.value;
@@ -87,9 +88,60 @@ void* element_of(void* memory, const Tables& tables, int offset, DType dtype) {
 
 void DeviceWalker::launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const {
   const auto& launches = code_.launches[at(entry)];
-  for (std::size_t i = 0; i < launches.size(); ++i)
-    if (const std::int64_t blocks = blocks_of(launches[i], extents); blocks > 0)
-      code_.driver->launch(code_.functions[at(entry)][i], blocks, launches[i].threads, parameters);
+  for (std::size_t i = 0; i < launches.size(); ++i) {
+    void* const function = code_.functions[at(entry)][i];
+    if (!launches[i].together.empty()) {
+      std::int64_t blocks = 1;
+      for (const Launch::Part& part : launches[i].together) blocks = std::max(blocks, blocks_of(part, extents));
+      code_.driver->launch_together(function, blocks, launches[i].threads, parameters);
+    } else if (const std::int64_t blocks = blocks_of(launches[i], extents); blocks > 0) {
+      code_.driver->launch(function, blocks, launches[i].threads, parameters);
+    }
+  }
+}
+
+namespace {
+
+// What looks at every step has to walk them.
+bool is_watched(const Frame& frame) {
+  return frame.guard || frame.nan_guard || frame.checker || !frame.costs.empty();
+}
+
+}  // namespace
+
+// A loop that runs not even once only copies, which needs no kernel.
+bool DeviceWalker::loop(const Scope& scope, const StepLayout& s, const StepFacts& facts, bool alone) {
+  const auto& l = std::get<LoopStep>(s.step->node);
+  const std::int64_t trips = scope.tables.extents[at(l.trips)];
+  if (!facts.as_kernel || trips <= 0 || is_watched(frame_)) return Walker::loop(scope, s, facts, alone);
+  const Scope body = scope_of(scope, s.bodies[0]);
+  if (!body_extents(scope, body, s, 0)) return false;
+  std::vector<std::int64_t> extents;
+  const auto value_of = [&](const LoopKernel::Argument& a) -> std::uint64_t {
+    using Kind = LoopKernel::Argument::Kind;
+    switch (a.kind) {
+      case Kind::outer:
+        return reinterpret_cast<std::uint64_t>(scope.tables.pointer(scope.layout, a.index));
+      case Kind::own: {
+        const bool constant = body.layout.groups.role[at(a.index)] == Role::constant;
+        return reinterpret_cast<std::uint64_t>((constant ? body.tables.pointers : body.tables.own)[at(a.index)]);
+      }
+      case Kind::extent:
+        extents.push_back(body.tables.extents[at(a.index)]);
+        return static_cast<std::uint64_t>(extents.back());
+      case Kind::outer_extent:
+        return static_cast<std::uint64_t>(scope.tables.extents[at(a.index)]);
+      case Kind::bytes:
+        return static_cast<std::uint64_t>(scope.placement.bytes[at(a.index)]);
+    }
+    return 0;
+  };
+  std::vector<std::uint64_t> values;
+  for (const LoopKernel::Argument& a : l.kernel.arguments) values.push_back(value_of(a));
+  std::vector<void*> parameters;
+  for (std::uint64_t& v : values) parameters.push_back(&v);
+  launch(l.kernel.entry, parameters, extents);
+  return true;
 }
 
 void DeviceWalker::kernel(const Scope& scope, const StepLayout& s, const KernelStep& k, int, int) {
@@ -298,12 +350,15 @@ constexpr double most_recorded = 20000;     // requests of a recording: of a loo
 constexpr std::size_t most_recordings = 8;  // of a frame
 
 // How many requests the steps are; infinitely many if one of them cannot be recorded.
-double requests_of(const Layout& layout, const Tables& tables, const Driver& driver) {
+double requests_of(const Layout& layout, const Facts& facts, const Tables& tables, const Driver& driver) {
   constexpr double never = std::numeric_limits<double>::infinity();
   double requests = 0;
-  for (const StepLayout& s : layout.steps) {
+  for (std::size_t i = 0; i < layout.steps.size(); ++i) {
+    const StepLayout& s = layout.steps[i];
     const auto* loop = std::get_if<LoopStep>(&s.step->node);
-    if (std::holds_alternative<KernelStep>(s.step->node) || std::holds_alternative<CopyStep>(s.step->node)) {
+    if (facts.steps[i].as_kernel && tables.extents[at(loop->trips)] > 0) {
+      ++requests;
+    } else if (std::holds_alternative<KernelStep>(s.step->node) || std::holds_alternative<CopyStep>(s.step->node)) {
       ++requests;
     } else if (std::holds_alternative<ContractionStep>(s.step->node)) {
       requests += 2;  // a product and what finishes it
@@ -314,7 +369,7 @@ double requests_of(const Layout& layout, const Tables& tables, const Driver& dri
     } else if (loop && loop->until < 0 && loop->first < 0 && loop->ended < 0 && loop->trips_taken < 0) {
       const auto body = at(s.bodies[0]);
       const double trips = static_cast<double>(tables.extents[at(loop->trips)]),
-                   inner = requests_of(layout.bodies[body], tables.bodies[body], driver);
+                   inner = requests_of(layout.bodies[body], facts.bodies[body], tables.bodies[body], driver);
       requests += inner == never ? never : trips * (inner + static_cast<double>(loop->bindings.size()));
     } else {
       return never;
@@ -324,8 +379,9 @@ double requests_of(const Layout& layout, const Tables& tables, const Driver& dri
 }
 
 bool is_recordable(const Frame& frame) {
-  if (frame.guard || frame.nan_guard || frame.checker || !frame.costs.empty()) return false;
-  return requests_of(frame.layout, frame.states[0].tables, *frame.device->driver) <= most_recorded;
+  if (is_watched(frame)) return false;
+  return requests_of(frame.layout, frame.prepared->facts, frame.states[0].tables, *frame.device->driver) <=
+         most_recorded;
 }
 
 std::shared_ptr<const Driver::Recording> record(Frame& frame) {

@@ -1,7 +1,8 @@
 // Running a Program on a device: one thread of the host walks it and hands every step to the driver. What the walk
 // itself has to know (a condition, whether a loop ends) it copies to the host, and waits for it. Library calls run on
 // the host, between copies of their operands. Where there is none of this, a call with the extents and the memory of an
-// earlier one is recorded, and done as a whole from then on.
+// earlier one is recorded, and done as a whole from then on. A loop that is one kernel is one launch, which is given
+// where everything lies that its steps touch.
 #pragma once
 
 #include <map>
@@ -39,6 +40,7 @@ class DeviceWalker final : public Walker {
                    int threads) override;
   void library(const Scope& scope, const StepLayout& step, const program::LibraryStep& s, int thread,
                int threads) override;
+  bool loop(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone) override;
   const void* look(const void* memory, std::int64_t bytes) const override;
   void put(void* to, const void* from, std::int64_t bytes) const override;
   void move(void* to, const void* from, std::int64_t bytes) const override;

@@ -31,6 +31,7 @@ struct StepFacts {
   library::LibraryFn matrix_function = nullptr;
   std::shared_ptr<const Driver::Product> product;  // of a contraction that the device's library does
   bool product_is_direct = false;                  // it writes to the step's operand, not to its workspace
+  bool as_kernel = false;                          // of a loop that one kernel of the device runs
   int kept[2] = {-1, -1};                          // of a contraction: the numbers of its kept packs, by Side
   int loop_packs[2] = {-1, -1};                    // in the body of a loop: the numbers of its packs in Facts, by Side
   std::vector<StepFacts> inner;                    // of a blocked step

@@ -7,6 +7,7 @@
 
 #include "runtime/library/library.h"
 #include "runtime/memory/array.h"
+#include "runtime/program/carries.h"
 #include "runtime/program/groups.h"
 #include "runtime/program/program.h"
 
@@ -22,20 +23,6 @@ struct Positions {
   }
 };
 
-// Where the output of a loop's body lies in iteration i.
-struct LoopOutput {
-  enum class Home {
-    in_place,   // in the carry's outer_out, all the time
-    row,        // in row i of the stacked outer_out
-    alternate,  // in turn in some places: the carry's outer_out, if it has one, and pieces of its own memory
-    own,
-  } home = Home::own;
-  int root = -1;                                    // body buffer
-  const program::LoopBinding* binding = nullptr;    // whose outer_out is used; null for own
-  int places = 1;                                   // to alternate between
-  std::vector<const program::LoopBinding*> copies;  // stacked bindings whose rows are copied after each iteration
-};
-
 struct StepLayout {
   const program::Step* step = nullptr;
   int id = 0;                     // position in the list of all steps of the Runnable, bodies included
@@ -44,7 +31,7 @@ struct StepLayout {
   std::vector<int> bodies;                            // in Layout::bodies
   std::vector<StepLayout> inner;                      // of a blocked step
   int number = 0;                                     // of a blocked step, as in Varying
-  std::vector<LoopOutput> outputs;                    // of a loop
+  std::vector<program::LoopOutput> outputs;                    // of a loop
   std::vector<const program::LoopBinding*> bindings;  // of a loop: what passes an input on before what fills it anew
   std::vector<int> first_touched;                     // roots of temporaries whose live interval starts here
 };

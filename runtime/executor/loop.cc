@@ -28,7 +28,7 @@ Walker::Scope Walker::scope_of(const Scope& outer, int body) const {
           outer.placement.bodies[at(body)]};
 }
 
-bool Walker::loop(const Scope& scope, const StepLayout& step, bool alone) {
+bool Walker::loop(const Scope& scope, const StepLayout& step, const StepFacts&, bool alone) {
   const auto& s = std::get<LoopStep>(step.step->node);
   Scope body = scope_of(scope, step.bodies[0]);
   // What looks at every step needs all threads behind it.

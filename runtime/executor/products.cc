@@ -5,6 +5,7 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/report.h"
 #include "runtime/program/device_product.h"
+#include "runtime/program/loop_kernel.h"
 
 namespace bitale::executor {
 
@@ -61,12 +62,17 @@ void plan(const Step& step, const ContractionStep& c, const Alignment& alignment
   facts.product_is_direct = found->direct;
 }
 
+// The steps of a loop that is a kernel are walked only where each is looked at: nobody asks the library for them.
 void plan(const Layout& layout, const Placement& placement, bool body, Driver& driver, Facts& facts) {
-  for (std::size_t i = 0; i < layout.steps.size(); ++i)
-    if (const auto* c = std::get_if<ContractionStep>(&layout.steps[i].step->node))
-      plan(*layout.steps[i].step, *c, {layout, placement, body, c->dtype}, placement, driver, facts.steps[i]);
-  for (std::size_t i = 0; i < layout.bodies.size(); ++i)
-    plan(layout.bodies[i], placement.bodies[i], true, driver, facts.bodies[i]);
+  for (std::size_t i = 0; i < layout.steps.size(); ++i) {
+    const StepLayout& step = layout.steps[i];
+    if (const auto* c = std::get_if<ContractionStep>(&step.step->node))
+      plan(*step.step, *c, {layout, placement, body, c->dtype}, placement, driver, facts.steps[i]);
+    if (const auto* loop = std::get_if<LoopStep>(&step.step->node))
+      facts.steps[i].as_kernel = runs_as_kernel(*loop, placement.bodies[at(step.bodies[0])].extents);
+    if (facts.steps[i].as_kernel) continue;
+    for (const int b : step.bodies) plan(layout.bodies[at(b)], placement.bodies[at(b)], true, driver, facts.bodies[at(b)]);
+  }
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Contractions that a device's library does (runtime/program/device_product.h).
+// What is decided for a device when the extents are known: which contractions its library does
+// (runtime/program/device_product.h), and which loops are one kernel (runtime/program/loop_kernel.h).
 #pragma once
 
 #include "runtime/executor/frame.h"

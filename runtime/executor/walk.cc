@@ -117,7 +117,7 @@ bool Walker::step(const Scope& scope, const StepLayout& s, const StepFacts& fact
     const std::int64_t bytes = scope.placement.bytes[at(copy_step->to)];
     scope.rows >= 0 ? copy_rows(scope, to, from, bytes) : copy(to, from, bytes, alone);
   } else if (std::holds_alternative<LoopStep>(node.node)) {
-    return loop(scope, s, alone);
+    return loop(scope, s, facts, alone);
   } else if (std::holds_alternative<BranchStep>(node.node)) {
     return branch(scope, s, alone);
   } else if (std::holds_alternative<BlockedStep>(node.node)) {

@@ -39,6 +39,11 @@ class Walker {
   virtual void move(void* to, const void* from, std::int64_t bytes) const;
   virtual void fill(void* to, std::uint8_t byte, std::int64_t bytes) const;
 
+  // False: as run_all().
+  virtual bool loop(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone);
+
+  Scope scope_of(const Scope& outer, int body) const;
+  bool body_extents(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t iteration);
   void fail(const StepLayout& step, int code, std::int64_t value, std::int64_t limit, std::string detail = {});
 
   ThreadState& state_;
@@ -61,12 +66,10 @@ class Walker {
   bool failed() const { return state_.failure.code != 0; }
 
   void blocked(const Scope& scope, const StepLayout& step, const StepFacts& facts, int thread, int threads);
-  bool loop(const Scope& scope, const StepLayout& step, bool alone);
   bool branch(const Scope& scope, const StepLayout& step, bool alone);
 
   // Recomputes extents that depend on what has changed. False, with a failure, if one has no value.
   bool derive(const Scope& scope, const StepLayout& step, const std::vector<int>& slots);
-  bool body_extents(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t iteration);
 
   // Parts of a loop. Iterations [first, last) of `trips` are run, unless one of them ends it; i is the present one.
   struct Steps {
@@ -82,7 +85,6 @@ class Walker {
                    bool alone);
   void loop_end(const Scope& outer, const Scope& body, const StepLayout& step, const Steps& steps, bool alone);
 
-  Scope scope_of(const Scope& outer, int body) const;
   // Copies or clears this thread's share; small ones are thread 0's.
   void copy(void* to, const void* from, std::int64_t bytes, bool alone) const;
   void copy_rows(const Scope& scope, void* to, const void* from, std::int64_t bytes) const;  // of the scope's rows

@@ -51,4 +51,42 @@ int Carries::pieces(const Groups& body, int root) const {
   return std::max(1, places(body, root) - (outer ? 1 : 0));
 }
 
+std::vector<LoopOutput> outputs_of(const LoopStep& loop, const Carries& carries, const Groups& body) {
+  std::vector<LoopOutput> outputs;
+  const auto output = [&](int inner) -> LoopOutput& {
+    const int root = body.root[at(inner)];
+    const auto found =
+        std::find_if(outputs.begin(), outputs.end(), [&](const LoopOutput& o) { return o.root == root; });
+    if (found != outputs.end()) return *found;
+    outputs.emplace_back().root = root;
+    return outputs.back();
+  };
+  using Home = LoopOutput::Home;
+  for (const LoopBinding& b : loop.bindings)
+    if (b.kind == BindingKind::carry && body.root[at(b.inner_out)] == body.root[at(b.inner_in)]) {
+      output(b.inner_out).home = Home::in_place;
+      output(b.inner_out).binding = &b;
+    }
+  for (const LoopBinding& b : loop.bindings)
+    if (b.kind == BindingKind::stacked) {
+      LoopOutput& o = output(b.inner_out);
+      if (o.home == Home::own) {
+        o.home = Home::row;
+        o.binding = &b;
+      } else {
+        o.copies.push_back(&b);
+      }
+    }
+  for (const LoopBinding& b : loop.bindings)
+    if (b.kind == BindingKind::carry && !passes_on(loop, b)) {
+      LoopOutput& o = output(b.inner_out);
+      if (o.home == Home::own) {
+        o.home = Home::alternate;
+        o.places = carries.places(body, o.root);
+      }
+      if (o.home == Home::alternate && (!o.binding || o.binding->outer_out < 0)) o.binding = &b;
+    }
+  return outputs;
+}
+
 }  // namespace bitale::program

@@ -33,4 +33,19 @@ class Carries {
   std::vector<int> seen_;  // by input of the body: the iterations for which what it holds is seen
 };
 
+// Where the output of a loop's body lies in iteration i.
+struct LoopOutput {
+  enum class Home {
+    in_place,   // in the carry's outer_out, all the time
+    row,        // in row i of the stacked outer_out
+    alternate,  // in turn in some places: the carry's outer_out, if it has one, and pieces of its own memory
+    own,
+  } home = Home::own;
+  int root = -1;                           // body buffer
+  const LoopBinding* binding = nullptr;    // whose outer_out is used; null for own
+  int places = 1;                          // to alternate between
+  std::vector<const LoopBinding*> copies;  // stacked bindings whose rows are copied after each iteration
+};
+std::vector<LoopOutput> outputs_of(const LoopStep& loop, const Carries& carries, const Groups& body);
+
 }  // namespace bitale::program

@@ -9,6 +9,18 @@ namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
+void check_work(const Launch& l, const std::vector<Launch::Factor>& work) {
+  for (const Launch::Factor& f : work)
+    require(f.argument >= -1 && f.value >= 0 && f.per >= 1, "a launch of {} has an amount of work that is not one",
+            l.function);
+}
+
+void check_arguments(const Launch& l, const std::vector<Launch::Factor>& work, std::size_t extents,
+                     const std::string& label) {
+  for (const Launch::Factor& f : work)
+    require(f.argument < 0 || at(f.argument) < extents, "step '{}' gives {} {} extents", label, l.function, extents);
+}
+
 // How many extents an entry is given is the step's affair: check_launches().
 void check_device_code(const Program& program, const Blob& b) {
   require(b.launches.size() == program.entries.size(), "the code for {} has {} entries, expected {}", b.target,
@@ -21,9 +33,11 @@ void check_device_code(const Program& program, const Blob& b) {
       require(l.image >= 0 && at(l.image) < b.offsets.size(), "a launch of the code for {} is of no image", b.target);
       require(!l.function.empty() && l.threads >= 1 && l.threads <= 1024 && l.per_block >= 1 && l.least >= 1,
               "a launch of the code for {} is not one", b.target);
-      for (const Launch::Factor& f : l.work)
-        require(f.argument >= -1 && f.value >= 0 && f.per >= 1, "a launch of {} has an amount of work that is not one",
-                l.function);
+      check_work(l, l.work);
+      for (const Launch::Part& part : l.together) {
+        require(part.per_block >= 1 && part.least >= 1, "a part of {} is not one", l.function);
+        check_work(l, part.work);
+      }
     }
 }
 
@@ -49,10 +63,10 @@ void check_code(const Program& program) {
 void check_launches(const Program& outermost, int entry, std::size_t extents, const std::string& label) {
   for (const Blob& b : outermost.blobs)
     if (at(entry) < b.launches.size())
-      for (const Launch& l : b.launches[at(entry)])
-        for (const Launch::Factor& f : l.work)
-          require(f.argument < 0 || at(f.argument) < extents, "step '{}' gives {} {} extents", label, l.function,
-                  extents);
+      for (const Launch& l : b.launches[at(entry)]) {
+        check_arguments(l, l.work, extents, label);
+        for (const Launch::Part& part : l.together) check_arguments(l, part.work, extents, label);
+      }
 }
 
 }  // namespace bitale::program

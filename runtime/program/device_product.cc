@@ -15,22 +15,30 @@ struct Rates {
   double flops_per_us, bytes_per_us;
 };
 constexpr Rates generated{15e6, 1.5e6}, library{40e6, 3e6}, library_in_tf32{250e6, 3e6};
-constexpr double us_of_launch = 2;
 constexpr double least_flops = 4e6;  // below, either takes as long as a launch
 
 constexpr std::int64_t most_elements = (std::int64_t{1} << 31) - 1;  // of what is finished: its indices have 32 bits
 
-// What is saved makes good the launch that finishes the product, and its way to memory and back.
-bool is_worth_it(const MatrixProduct& p, std::int64_t scratch_bytes) {
-  const auto batch = static_cast<double>(p.batch), m = static_cast<double>(p.m), n = static_cast<double>(p.n),
-             k = static_cast<double>(p.k);
-  const double flops = 2 * batch * m * n * k;
-  const double bytes = batch * (m * k + k * n + m * n) * static_cast<double>(size_of(p.dtype));
-  const auto us_by = [&](const Rates& r) { return std::max(flops / r.flops_per_us, bytes / r.bytes_per_us); };
-  const double us_saved = us_by(generated) - us_by(p.tf32 ? library_in_tf32 : library);
+struct Work {
+  double flops = 0, bytes = 0;
+  double us_by(const Rates& r) const { return std::max(flops / r.flops_per_us, bytes / r.bytes_per_us); }
+};
+
+Work work_of(double batch, double m, double n, double k, DType dtype) {
+  return {2 * batch * m * n * k, batch * (m * k + k * n + m * n) * static_cast<double>(size_of(dtype))};
+}
+
+Work work_of(const MatrixProduct& p) {
+  return work_of(static_cast<double>(p.batch), static_cast<double>(p.m), static_cast<double>(p.n),
+                 static_cast<double>(p.k), p.dtype);
+}
+
+// What is saved has to make good the launch that finishes the product, and its way to memory and back.
+double us_saved_by(const MatrixProduct& p, std::int64_t scratch_bytes) {
+  const Work work = work_of(p);
   const double us_lost =
       scratch_bytes == 0 ? 0 : us_of_launch + 2 * static_cast<double>(scratch_bytes) / library.bytes_per_us;
-  return flops >= least_flops && us_saved >= us_lost;
+  return work.us_by(generated) - work.us_by(p.tf32 ? library_in_tf32 : library) - us_lost;
 }
 
 // Where the result is to be written: false if the library cannot write there.
@@ -80,8 +88,17 @@ std::optional<DeviceProduct> device_product(const ContractionStep& step, std::sp
   p.batch_a = *batch_a;
   p.batch_b = *batch_b;
   if (!place_result(step, extents, out)) return std::nullopt;
-  if (flags().contraction != "cublaslt" && !is_worth_it(p, out.workspace_bytes)) return std::nullopt;
+  out.us_saved = us_saved_by(p, out.workspace_bytes);
+  const bool worth_it = work_of(p).flops >= least_flops && out.us_saved >= 0;
+  if (flags().contraction != "cublaslt" && !worth_it) return std::nullopt;
   return out;
+}
+
+double us_by_generated(const ContractionStep& step, std::span<const std::int64_t> extents) {
+  const auto size = [&](const std::vector<ContractionDim>& dims) {
+    return static_cast<double>(flattened(dims, extents));
+  };
+  return work_of(size(step.batch), size(step.m), size(step.n), size(step.k), step.dtype).us_by(generated);
 }
 
 namespace {

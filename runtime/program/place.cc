@@ -46,6 +46,7 @@ class Placer {
       for_each_buffer(program_.steps[s], [&](int b, bool) { touch(b, static_cast<int>(s)); });
       bodies(program_.steps[s], static_cast<int>(s));
     }
+    if (loop_ && loop_->kernel.entry >= 0) live_in_groups();
     lives_of_bodies_and_buffers();
     check_sizes();
     const Fit fit = best_fit(items_);
@@ -63,6 +64,20 @@ class Placer {
     Touched& t = touched_[at(groups_.root[at(buffer)])];
     t.first = std::min(t.first, step);
     t.last = std::max(t.last, step);
+  }
+
+  // Steps of one group may run at the same time: what one of them touches lives for all of them.
+  void live_in_groups() {
+    std::vector<std::pair<int, int>> of_step;  // the first and the last of its group
+    for (const int steps : loop_->kernel.groups) {
+      const int first = static_cast<int>(of_step.size());
+      of_step.insert(of_step.end(), at(steps), {first, first + steps - 1});
+    }
+    for (Touched& t : touched_) {
+      if (t.last < 0) continue;
+      t.first = of_step[at(t.first)].first;
+      t.last = of_step[at(t.last)].second;
+    }
   }
 
   std::vector<std::int64_t> shape_of(const Buffer& b) const {

@@ -145,6 +145,31 @@ struct LoopBinding {
   bool blocks = false;                                               // several rows at once; not backwards
 };
 
+// On a device: a function that runs all iterations by itself, where the steps of each would be launches. Whether it does
+// is decided when the extents are known (runtime/program/loop_kernel.h).
+struct LoopKernel {
+  // What the function is given, 8 bytes each.
+  struct Argument {
+    enum class Kind : std::uint8_t {
+      outer,         // where buffer `index` of the program that the loop is in lies
+      own,           // where root `index` of the body lies: a temporary, a constant, an output in memory of its own
+      extent,        // slot `index` of the body, which does not change from one iteration to the next
+      outer_extent,  // slot `index` of the program that the loop is in
+      bytes,         // the size of buffer `index` of that program
+    } kind = Kind::outer;
+    int index = -1;
+  };
+  int entry = -1;  // of the code table; -1: there is no such function, and nothing else here
+  std::vector<Argument> arguments;
+  // Of how many steps of the body each group consists, in order. No step of a group writes what another of it touches:
+  // they run at the same time, and buffers live as long as the groups that touch them. by_rows: of a loop that has
+  // `rows`, kernels and copies do, but row by row: each row stays with one block, which runs them one after another.
+  std::vector<int> groups;
+  bool by_rows = false;
+  int barriers = 0;       // of all blocks, in one iteration
+  int barriers_once = 0;  // before the first and behind the last
+};
+
 struct LoopStep {
   int trips = -1;        // slot
   int until = -1;        // body buffer (bool scalar) that ends the loop when true; -1: none
@@ -154,6 +179,7 @@ struct LoopStep {
   int first = -1, last = -1;  // outer buffers (int64 scalars); -1: none (then both)
   int ended = -1;             // outer buffer (bool scalar); -1: none
   int rows = -1;              // slot of the body; -1: threads meet after every step
+  LoopKernel kernel{};
 };
 
 struct BranchStep {
@@ -209,12 +235,20 @@ struct Launch {
     int argument = -1;  // -1: of the value alone
     std::int64_t per = 1;
   };
+  struct Part {
+    std::int64_t per_block = 1;
+    std::vector<Factor> work{};
+    std::int64_t least = 1;
+  };
   std::string function;
   int image = 0;  // of the blob
   int threads = 1;
   std::int64_t per_block = 1;
   std::vector<Factor> work{};
   std::int64_t least = 1;
+  // Not empty: the function of a loop, whose blocks wait for each other and so have to be there at the same time: as
+  // many as the widest of its parts needs, or as the device holds, if that is less. `work` is then of no account.
+  std::vector<Part> together{};
 };
 
 // Code for one target; a Program has code of the CPU or of devices. Of the CPU: bytes that run wherever they are

@@ -199,8 +199,12 @@ void transfer(A& a, Launch::Factor& v) {
   all(a, v.value, v.argument, v.per);
 }
 template <class A>
+void transfer(A& a, Launch::Part& v) {
+  all(a, v.per_block, v.work, v.least);
+}
+template <class A>
 void transfer(A& a, Launch& v) {
-  all(a, v.function, v.image, v.threads, v.per_block, v.work, v.least);
+  all(a, v.function, v.image, v.threads, v.per_block, v.work, v.least, v.together);
 }
 template <class A>
 void transfer(A& a, Blob& v) {
@@ -257,8 +261,17 @@ void transfer(A& a, LoopBinding& v) {
   all(a, v.kind, v.outer_in, v.inner_in, v.inner_out, v.outer_out, v.backwards, v.blocks);
 }
 template <class A>
+void transfer(A& a, LoopKernel::Argument& v) {
+  transfer_enum(a, v.kind, LoopKernel::Argument::Kind::bytes);
+  transfer(a, v.index);
+}
+template <class A>
+void transfer(A& a, LoopKernel& v) {
+  all(a, v.entry, v.arguments, v.groups, v.by_rows, v.barriers, v.barriers_once);
+}
+template <class A>
 void transfer(A& a, LoopStep& v) {
-  all(a, v.trips, v.until, v.trips_taken, v.bindings, v.body, v.first, v.last, v.ended, v.rows);
+  all(a, v.trips, v.until, v.trips_taken, v.bindings, v.body, v.first, v.last, v.ended, v.rows, v.kernel);
 }
 template <class A>
 void transfer(A& a, BranchStep::Binding& v) {

@@ -202,6 +202,9 @@ class Printer {
       line("{}: {} -> {}, {} -> {}{}{}", text_of(b.kind), name(b.outer_in), s.body ? name(*s.body, b.inner_in) : "?",
            s.body ? name(*s.body, b.inner_out) : "?", name(b.outer_out), b.backwards ? ", backwards" : "",
            b.blocks ? ", in blocks" : "");
+    if (s.kernel.entry >= 0)
+      line("as one kernel {}: steps in groups of {}{}, barriers in an iteration: {}", entry(s.kernel.entry),
+           fmt::join(s.kernel.groups, ", "), s.kernel.by_rows ? ", kernels by rows" : "", s.kernel.barriers);
     body(s.body);
     --depth_;
   }

@@ -12,6 +12,7 @@
 #include "runtime/program/groups.h"
 #include "runtime/program/in_place.h"
 #include "runtime/program/kept.h"
+#include "runtime/program/loop_kernel.h"
 #include "runtime/program/require.h"
 #include "runtime/program/rows.h"
 
@@ -437,7 +438,7 @@ class Verifier {
   }
 
   void slices(const ContractionStep& s) const {
-    require(s.n.size() == 2 && !s.accumulating && s.whole.entry < 0, "contraction '{}' has no slices", label_);
+    require(s.n.size() == 2 && !s.accumulating, "contraction '{}' has no slices", label_);
     for (const int o : s.n[0].operands)
       require(o == -1, "an operand of '{}' depends on the slice, of which its epilogue reads all", label_);
   }
@@ -550,6 +551,25 @@ class Verifier {
   }
   bool carried_in_place(int r) const { return in_place_.count(r) != 0; }
 
+  void loop_kernel(const LoopStep& s) const {
+    entry(s.kernel.entry, "the kernel");
+    std::size_t extents = 0;
+    for (const LoopKernel::Argument& a : s.kernel.arguments) {
+      using Kind = LoopKernel::Argument::Kind;
+      require(a.kind <= Kind::bytes, "the kernel of loop '{}' has an argument of no known kind", label_);
+      const bool inside = a.kind == Kind::own || a.kind == Kind::extent;
+      const Program& of = inside ? *s.body : p_;
+      const bool is_slot = a.kind == Kind::extent || a.kind == Kind::outer_extent;
+      const std::size_t count = is_slot ? of.extents.size() : of.buffers.size();
+      require(a.index >= 0 && at(a.index) < count, "the kernel of loop '{}' has an argument that does not exist",
+              label_);
+      extents += a.kind == Kind::extent ? 1 : 0;
+    }
+    check_launches(*place_.outermost, s.kernel.entry, extents, label_);
+    const std::string fault = fault_of_groups(s);
+    require(fault.empty(), "the kernel of loop '{}' {}", label_, fault);
+  }
+
   void rule(const LoopStep& s) {
     require(s.body != nullptr, "loop '{}' has no body", label_);
     fixed(s.trips, "the number of trips");
@@ -580,6 +600,7 @@ class Verifier {
     require(Carries(s).order().size() == s.bindings.size(), "loop '{}' passes carries on in a circle", label_);
     memory_of(s);
     Verifier(*s.body, inner).run();
+    if (s.kernel.entry != -1) loop_kernel(s);
     if (s.rows != -1) check_rows(s, label_);
     if (s.until == -1) return;
     inner_buffer(*s.body, s.until, Role::output, "the end condition");

@@ -89,6 +89,25 @@ void* open_image(const void* image) {
   return dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);  // equal names are the same
 }
 
+// Of the GPU, which holds no more than kernels that are played have room for (runtime/device/emulated.h).
+constexpr unsigned multiprocessors = 2;
+unsigned blocks_of_one(unsigned threads) { return threads > 256 ? 1 : 2; }
+
+int launch(const char* call, void* function, unsigned blocks, unsigned threads, void* stream, void** parameters) {
+  const auto& f = *static_cast<const Function*>(function);
+  const int result = note(call, f.name + " " + std::to_string(blocks) + " x " + std::to_string(threads));
+  if (result || !f.run) return result;
+  if (!is_captured(stream)) return f.run(parameters, blocks, static_cast<int>(threads), 1) ? 719 : 0;
+  if (parameters_of_launches < 0) return note("", "(a kernel that is run cannot be captured here)"), 1;
+  std::vector<std::uint64_t> values(static_cast<std::size_t>(parameters_of_launches));
+  for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&values[i], parameters[i], sizeof values[i]);
+  return ask(stream, [=]() mutable {
+    std::vector<void*> addresses;
+    for (std::uint64_t& v : values) addresses.push_back(&v);
+    return f.run(addresses.data(), blocks, static_cast<int>(threads), 1) ? 719 : 0;
+  });
+}
+
 }  // namespace
 
 extern "C" {
@@ -136,7 +155,7 @@ int cuDeviceGet(int* device, int index) {
   return 0;
 }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
-  *value = attribute == 75 ? 9 : 0;
+  *value = attribute == 75 ? 9 : attribute == 16 ? static_cast<int>(multiprocessors) : 0;
   return 0;
 }
 int cuDevicePrimaryCtxRetain(void** context, int) {
@@ -250,18 +269,16 @@ int cuMemsetD8Async(Address to, unsigned char byte, std::size_t bytes, void* str
 }
 int cuLaunchKernel(void* function, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned, unsigned, unsigned,
                    void* stream, void** parameters, void**) {
-  const auto& f = *static_cast<const Function*>(function);
-  const int result = note("cuLaunchKernel", f.name + " " + std::to_string(blocks) + " x " + std::to_string(threads));
-  if (result || !f.run) return result;
-  if (!is_captured(stream)) return f.run(parameters, blocks, static_cast<int>(threads), 1) ? 719 : 0;
-  if (parameters_of_launches < 0) return note("", "(a kernel that is run cannot be captured here)"), 1;
-  std::vector<std::uint64_t> values(static_cast<std::size_t>(parameters_of_launches));
-  for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&values[i], parameters[i], sizeof values[i]);
-  return ask(stream, [=]() mutable {
-    std::vector<void*> addresses;
-    for (std::uint64_t& v : values) addresses.push_back(&v);
-    return f.run(addresses.data(), blocks, static_cast<int>(threads), 1) ? 719 : 0;
-  });
+  return launch("cuLaunchKernel", function, blocks, threads, stream, parameters);
+}
+int cuLaunchCooperativeKernel(void* function, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned, unsigned,
+                              unsigned, void* stream, void** parameters) {
+  if (blocks > multiprocessors * blocks_of_one(threads)) return note("", "(more blocks than fit)"), 720;
+  return launch("cuLaunchCooperativeKernel", function, blocks, threads, stream, parameters);
+}
+int cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void*, int threads, std::size_t) {
+  *blocks = static_cast<int>(blocks_of_one(static_cast<unsigned>(threads)));
+  return note("cuOccupancyMaxActiveBlocksPerMultiprocessor", std::to_string(threads));
 }
 
 }  // extern "C"

@@ -23,8 +23,13 @@ void Emulator::run(std::size_t number, std::span<void* const> buffers, std::span
   std::vector<std::int64_t> values(extents.begin(), extents.end());
   for (void*& p : pointers) parameters.push_back(&p);
   for (std::int64_t& v : values) parameters.push_back(&v);
-  for (const program::Launch& launch : launches_[number])
-    driver_->launch(module_->function(launch.function), blocks, launch.threads, parameters);
+  for (const program::Launch& launch : launches_[number]) {
+    void* const function = module_->function(launch.function);
+    if (launch.together.empty())
+      driver_->launch(function, blocks, launch.threads, parameters);
+    else
+      driver_->launch_together(function, blocks, launch.threads, parameters);
+  }
 }
 
 }  // namespace bitale::tests

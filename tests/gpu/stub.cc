@@ -27,6 +27,10 @@ class Played final : public Driver {
     stub_.parameters(parameters.size());
     cuda_->launch(function, blocks, threads, parameters);
   }
+  void launch_together(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
+    stub_.parameters(parameters.size());
+    cuda_->launch_together(function, blocks, threads, parameters);
+  }
   bool may_multiply() const override { return cuda_->may_multiply(); }
   std::shared_ptr<const Product> plan(const MatrixProduct& product) override { return cuda_->plan(product); }
   void multiply(const Product& plan, const void* a, const void* b, void* c) override { cuda_->multiply(plan, a, b, c); }

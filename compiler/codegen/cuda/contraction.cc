@@ -9,6 +9,7 @@
 #include "compiler/codegen/cuda/scalar_text.h"
 #include "compiler/codegen/cuda/slices.h"
 #include "compiler/codegen/cuda/tile.h"
+#include "runtime/base/error.h"
 
 namespace bitale::codegen::cuda {
 namespace {
@@ -31,11 +32,30 @@ std::string index_type(const ContractionDims& dims, std::int64_t extent, const s
   return fits ? "int" : "long long";
 }
 
+// With slices: n goes through the columns that a tile has of one slice, then through the slices, then through tiles.
+Contraction by_tiles(Contraction c, const Tile& tile) {
+  if (c.slices == 1) return c;
+  const Dim slices = c.n[0], columns = c.n[1];
+  const std::int64_t of_each = tile.columns / c.slices;
+  const auto times = [&](const Extent& e) {
+    BITALE_ASSERT(e.is_constant(), "strides along slices are constants");
+    return Extent::constant(e.value * of_each);
+  };
+  Dim tiles = columns, inner = columns;
+  tiles.extent = Extent::constant(columns.extent.value / of_each);
+  tiles.a = times(columns.a);
+  tiles.b = times(columns.b);
+  for (Extent& o : tiles.operands) o = times(o);
+  inner.extent = Extent::constant(of_each);
+  c.n = {tiles, slices, inner};
+  return c;
+}
+
 class Printer {
  public:
   explicit Printer(const Contraction& c)
-      : c_(c),
-        tile_(choose_tile(c)),
+      : tile_(choose_tile(c)),
+        c_(by_tiles(c, tile_)),
         parts_(may_split(c, tile_)),
         type_(type_name(c.dtype)),
         run_(static_cast<int>(16 / size_of(c.dtype))),
@@ -47,11 +67,11 @@ class Printer {
     }
     const Sizes sizes = sizes_of(c);
     m_type_ = index_type(c.m, sizes.m, of_m);
-    n_type_ = index_type(c.n, sizes.n, of_n);
+    n_type_ = index_type(c_.n, sizes.n, of_n);
     k_type_ = index_type(c.k, sizes.k, {a_of, b_of});
     whole_slices_ = sizes.k > 0 && sizes.k % tile_.depth == 0;
-    a_ = plan_slices(c, tile_, {'a', c.m, a_of, c.a_offset, c.a_aligned, tile_.rows, m_type_, "top", k_type_});
-    b_ = plan_slices(c, tile_, {'b', c.n, b_of, c.b_offset, c.b_aligned, tile_.columns, n_type_, "left", k_type_});
+    a_ = plan_slices(c_, tile_, {'a', c_.m, a_of, c.a_offset, c.a_aligned, tile_.rows, m_type_, "top", k_type_});
+    b_ = plan_slices(c_, tile_, {'b', c_.n, b_of, c.b_offset, c.b_aligned, tile_.columns, n_type_, "left", k_type_});
     // The sums go through shared memory in as few passes as it holds, of whole runs of every thread's rows.
     const int runs = tile_.high / run_;
     passes_ = 1;
@@ -79,12 +99,26 @@ class Printer {
     return std::move(out_).text();
   }
 
+  // Of its own: at most, where a table may have entries of 4 or 8 bytes.
+  SharedBytes shared() const {
+    SharedBytes bytes{static_cast<std::int64_t>(size_of(c_.dtype)) * memory_elements(), 256};
+    for (const Slices* s : {&a_, &b_}) {
+      if (!s->k_by) bytes.own += 2 * 8 * tile_.depth;
+      if (s->row_table()) bytes.own += 8 * s->span;
+    }
+    if (tables()) bytes.own += 8 * static_cast<std::int64_t>(c_.k.size()) * tile_.depth;
+    for (std::size_t o = 0; o < c_.operands.size(); ++o)
+      if (has_table(o)) bytes.own += 8 * tile_.rows;
+    return bytes;
+  }
+
  private:
   // --- sizes
 
   int slice_elements() const { return a_.elements() + b_.elements(); }
   int elements() const { return 2 * slice_elements(); }
   int pass_rows() const { return tile_.rows / passes_; }
+  int memory_elements() const { return std::max(elements(), pass_rows() * tile_.columns); }
   int tall() const { return tile_.rows / tile_.high; }      // threads above each other
   int broad() const { return tile_.columns / tile_.wide; }  // and side by side
   // Memory holds no output of so many tiles, unless batches make them small.
@@ -101,19 +135,25 @@ class Printer {
     for (const std::string& comment : c_.comments) out_.line("//   {}", comment);
     out_.line("// Tiles of {} x {}, each thread {} x {} of them; {} steps of k at a time.", tile_.rows, tile_.columns,
               tile_.high, tile_.wide, tile_.depth);
-    std::string parameters = fmt::format("const {0}* a, const {0}* b", type_);
+    std::string parameters = fmt::format("{1}const {0}* a, const {0}* b", type_, c_.in_loop ? "char* shared, " : "");
     for (std::size_t o = 0; o < c_.operands.size(); ++o)
       parameters += fmt::format(",\n    {}{}* operand{}", c_.operands[o].written ? "" : "const ",
                                 type_name(c_.operands[o].storage), o);
     for (int e = 0; e < c_.extents; ++e) parameters += fmt::format("{}long long e{}", e == 0 ? ",\n    " : ", ", e);
-    out_.line("extern \"C\" __global__ void __launch_bounds__({}, {})", tile_.threads,
-              resident_threads / tile_.threads);
+    if (c_.in_loop)
+      out_.line("__device__ __forceinline__ void");
+    else
+      out_.line("extern \"C\" __global__ void __launch_bounds__({}, {})", tile_.threads,
+                resident_threads / tile_.threads);
     out_.open("{}({})", c_.name, parameters);
   }
 
   // t is the thread; row and column: of its sums, in runs.
   void common() {
-    out_.line("__shared__ __align__(16) {} memory[{}];", type_, std::max(elements(), pass_rows() * tile_.columns));
+    if (c_.in_loop)
+      out_.line("{0}* const memory = ({0}*)shared;", type_);
+    else
+      out_.line("__shared__ __align__(16) {} memory[{}];", type_, memory_elements());
     for (const Slices* s : {&a_, &b_})
       if (!s->k_by) out_.line("__shared__ __align__(16) {} table_{}[2][{}];", k_type_, s->name, tile_.depth);
     if (tables()) out_.line("__shared__ {} k_at[{}][{}];", k_type_, c_.k.size(), tile_.depth);
@@ -149,7 +189,7 @@ class Printer {
     if (parts_) {
       out_.line("int parts = tiles == 0 || tiles > {0} ? 1 : (int)({0} / tiles);", enough_blocks);
       out_.line("parts = parts > {0} ? {0} : parts;", most_parts);
-      out_.line("parts = depth / {0} < parts ? (int)(depth / {0}) : parts;", least_depth);
+      out_.line("parts = depth / {0} < parts ? (int)(depth / {0}) : parts;", least_depth(c_));
       out_.line("parts = parts < 1 ? 1 : parts;");
       out_.line("const {0} chunk = ({0})((depth - 1) / parts / {1} + 1) * {1};", k_type_, tile_.depth);
       out_.line("parts = (int)((depth - 1) / chunk) + 1;");
@@ -313,13 +353,14 @@ class Printer {
               tile_.columns, broad());
     out_.unrolled(2);
     out_.line("__syncthreads();");
-    const bool few = tile_.threads < tile_.columns;  // threads: each has several columns
-    if (few) out_.open("for (int j = t; j < {}; j += {})", tile_.columns, tile_.threads);
-    if (!few) out_.line("const int j = t % {};", tile_.columns);
+    const int columns = tile_.columns / c_.slices;  // of each slice, whose elements are finished together
+    const bool few = tile_.threads < columns;       // threads: each has several columns
+    if (few) out_.open("for (int j = t; j < {}; j += {})", columns, tile_.threads);
+    if (!few) out_.line("const int j = t % {};", columns);
     out_.line("const {} n = at.left + j;", n_type_);
     out_.line("#pragma unroll 1");
-    out_.open("for (int i = {}; i < {}; i += {})", few ? "0" : fmt::format("t / {}", tile_.columns), rows,
-              few ? 1 : tile_.threads / tile_.columns);
+    out_.open("for (int i = {}; i < {}; i += {})", few ? "0" : fmt::format("t / {}", columns), rows,
+              few ? 1 : tile_.threads / columns);
     out_.line("const {} m = at.top + {}i;", m_type_, passes_ > 1 ? fmt::format("pass * {} + ", rows) : "");
     out_.line("if (m >= rows || n >= columns) break;");
     std::string call;
@@ -333,15 +374,16 @@ class Printer {
       out_.line("const long long row{} = {};", o, row);
       call += fmt::format(", operand{}{}, &row{}", o, base == "0" ? "" : fmt::format(" + ({})", base), o);
     }
-    out_.line("{}(&memory[i * {} + j]{}, 1, 1, 1);", c_.epilogue, tile_.columns, call);
+    out_.line("{}(&memory[i * {} + j]{}, 1, 1, 1{});", c_.epilogue, tile_.columns, call,
+              c_.slices > 1 ? fmt::format(", {}", columns) : "");
     out_.close();
     if (few) out_.close();
     out_.line("__syncthreads();");
     if (passes_ > 1) out_.close();
   }
 
-  const Contraction& c_;
   const Tile tile_;
+  const Contraction c_;
   const bool parts_;
   const std::string type_;
   const int run_;  // elements of 16 bytes
@@ -356,6 +398,7 @@ class Printer {
 }  // namespace
 
 std::string print(const Contraction& c) { return Printer(c).text(); }
+SharedBytes shared_bytes(const Contraction& c) { return Printer(c).shared(); }
 
 namespace {
 

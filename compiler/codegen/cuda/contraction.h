@@ -46,8 +46,14 @@ struct Contraction {
   std::vector<Operand> operands;
   std::string epilogue;      // the function's name; nothing if the contraction has no elements to finish
   int extents = 0;           // number of arguments
+  // Of several, the first dim of n are slices, of which the epilogue reads all; a power of two, and the other dim of n a
+  // multiple of what a tile then has of each. Strides along n are constants.
+  int slices = 1;
   bool finish = false;       // only finishes a library's product: see finish.h
   std::optional<Tile> tile;  // instead of the one that is chosen
+  // In the kernel of a loop (loop.h): a function of it, with a parameter before the others, memory that all of the
+  // block's threads share. Parts are then long, as they meet more slowly than a loop along k goes on.
+  bool in_loop = false;
 };
 
 // All tiles that are chosen from.
@@ -55,6 +61,12 @@ std::vector<Tile> tiles_of(DType dtype);
 
 // Parameters: a, b, the operands, then the extents (long long). The text uses the prelude, and memory_of().
 std::string print(const Contraction& contraction);
+
+// Bytes of shared memory: what a function of a loop is given, and what it has of its own.
+struct SharedBytes {
+  std::int64_t given = 0, own = 0;
+};
+SharedBytes shared_bytes(const Contraction& contraction);
 
 // How it is launched.
 program::Launch launch_of(const Contraction& contraction);

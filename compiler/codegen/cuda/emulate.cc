@@ -27,6 +27,10 @@ namespace {
 // for the other warps; which warp goes on, and which of its threads first, is drawn. Half of the launches take one warp
 // as far as it gets before the next. Threads of functions that never meet just run. Threads that wait in different
 // places for each other fail the launch.
+//
+// Blocks follow each other, but for those of a function that has barriers of the grid: then all of them are there, each
+// with its threads and its shared memory, which lies in one place for the block that runs. Which of them goes on is
+// drawn; in half of the launches a block goes as far as the next barrier of the grid, else to that of its threads.
 constexpr const char* definitions = R"(
 #define _GLIBCXX_INCLUDE_NEXT_C_HEADERS  // C's own headers compile faster
 #include <math.h>
@@ -37,26 +41,34 @@ constexpr const char* definitions = R"(
 
 #define __global__
 #define __device__
-#define __shared__ static
+#define __forceinline__ inline
+#define __shared__ static __attribute__((section("shared_memory")))
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define EMULATED
-#define __syncthreads() meet(__LINE__, true)
+#define __syncthreads() meet(__LINE__, of_block)
+#define grid_barrier() meet(__LINE__, of_grid)
 #define __shfl_xor_sync(mask, value, lanes) shuffle(__LINE__, value, lanes)
+
+// The ends of the section; null if nothing lies there.
+extern "C" __attribute__((weak, visibility("hidden"))) char __start_shared_memory[], __stop_shared_memory[];
 
 namespace {
 
 struct Dimension { unsigned x; };
 Dimension threadIdx, blockIdx, blockDim, gridDim;
 
+enum Meeting { of_warp, of_block, of_grid };
 struct Fiber {
   void* at[5];
   void* stack;
   bool started, done;
-  int line;      // where it waits
-  bool barrier;  // for the whole block
+  int line;         // where it waits
+  Meeting meeting;  // for whom
 };
-Fiber fibers[1024];
+constexpr unsigned most_fibers = 1024;
+Fiber fibers[most_fibers];
+unsigned base;  // of those of the block that runs
 struct FreeStacks {
   ~FreeStacks() {
     for (Fiber& f : fibers) free(f.stack);
@@ -65,23 +77,25 @@ struct FreeStacks {
 void* scheduler[5];
 void (*body)(const void*);
 const void* body_data;
-char lanes[1024][16];
+char lanes[most_fibers][16];  // of the block
 
 __attribute__((noinline)) void leave() { __builtin_longjmp(scheduler, 1); }
-__attribute__((noinline)) void meet(int line, bool barrier) {
+__attribute__((noinline)) void meet(int line, Meeting meeting) {
   const unsigned self = threadIdx.x;
-  fibers[self].line = line;
-  fibers[self].barrier = barrier;
-  if (!__builtin_setjmp(fibers[self].at)) leave();
+  Fiber& fiber = fibers[base + self];
+  fiber.line = line;
+  fiber.meeting = meeting;
+  if (!__builtin_setjmp(fiber.at)) leave();
   threadIdx.x = self;
 }
 void fiber_main() {
   const unsigned self = threadIdx.x;
+  Fiber& fiber = fibers[base + self];
   for (;;) {
     threadIdx.x = self;
     body(body_data);
-    fibers[self].done = true;
-    meet(0, false);
+    fiber.done = true;
+    meet(0, of_warp);
   }
 }
 __attribute__((noinline)) void start(unsigned i) {
@@ -101,14 +115,14 @@ __attribute__((noinline)) void go(unsigned i) {
 }
 __attribute__((noinline)) void resume(unsigned i) {
   threadIdx.x = i;
-  if (!__builtin_setjmp(scheduler)) go(i);
+  if (!__builtin_setjmp(scheduler)) go(base + i);
 }
 template <class T> T shuffle(int line, T v, int mask) {
   memcpy(lanes[threadIdx.x], &v, sizeof v);
-  meet(line, false);
+  meet(line, of_warp);
   T other;
   memcpy(&other, lanes[threadIdx.x ^ (unsigned)mask], sizeof other);
-  meet(line, false);
+  meet(line, of_warp);
   return other;
 }
 void __threadfence() {}
@@ -128,21 +142,22 @@ struct Copy {
   const void* from;
   unsigned bytes;
 };
-Copy copies[1024][128];
-unsigned copies_of[1024];
+Copy copies[most_fibers][128];
+unsigned copies_of[most_fibers];
 template <class T> void copy_async(T* to, const T* from, bool there) {
   if ((unsigned long)to % sizeof(T) || (there && (unsigned long)from % sizeof(T))) abort();
-  unsigned& n = copies_of[threadIdx.x];
+  unsigned& n = copies_of[base + threadIdx.x];
   memset(to, -1, sizeof(T));
-  if (n < 128) copies[threadIdx.x][n++] = {to, there ? from : nullptr, sizeof(T)};  // none has so many who waits
+  if (n < 128) copies[base + threadIdx.x][n++] = {to, there ? from : nullptr, sizeof(T)};  // none has so many who waits
 }
 template <class T> void copy_async(T* to, const T* from, int by, bool there) { copy_async(to, from + by, there); }
 void copies_done() {
-  for (unsigned i = 0; i < copies_of[threadIdx.x]; ++i) {
-    const Copy& c = copies[threadIdx.x][i];
+  unsigned& n = copies_of[base + threadIdx.x];
+  for (unsigned i = 0; i < n; ++i) {
+    const Copy& c = copies[base + threadIdx.x][i];
     c.from ? memcpy(c.to, c.from, c.bytes) : memset(c.to, 0, c.bytes);
   }
-  copies_of[threadIdx.x] = 0;
+  n = 0;
 }
 
 template <class To, class From> To same_bits(From v) {
@@ -181,10 +196,18 @@ struct Order {
 };
 
 char failure[200];
-const char* fail(int line, int other) {
-  snprintf(failure, sizeof failure, "threads of block %u wait for each other in lines %d and %d of its text", blockIdx.x, line, other);
+const char* failed(const char* who, int line, int other) {
+  if (other > 0)
+    snprintf(failure, sizeof failure, "%s wait for each other in lines %d and %d of its text", who, line, other);
+  else
+    snprintf(failure, sizeof failure, "%s wait in line %d of its text for one that has ended", who, line);
   for (Fiber& f : fibers) f.started = false;  // they begin anew
   return failure;
+}
+const char* threads_failed(int line, int other) {
+  char who[40];
+  snprintf(who, sizeof who, "threads of block %u", blockIdx.x);
+  return failed(who, line, other);
 }
 
 enum class Warp { ready, waits, done };
@@ -193,46 +216,111 @@ enum class Warp { ready, waits, done };
 const char* run_warp(unsigned warp, Warp& state) {
   const Order order{32};
   for (unsigned i = 0; i < 32; ++i)
-    if (const unsigned t = 32 * warp + order(i); !fibers[t].done) resume(t);
+    if (const unsigned t = 32 * warp + order(i); !fibers[base + t].done) resume(t);
   state = Warp::done;
   int line = 0;
-  for (unsigned t = 32 * warp; t < 32 * warp + 32; ++t) {
+  for (unsigned t = base + 32 * warp; t < base + 32 * warp + 32; ++t) {
     if (fibers[t].done) continue;
-    if (line && fibers[t].line != line) return fail(line, fibers[t].line);
+    if (line && fibers[t].line != line) return threads_failed(line, fibers[t].line);
     line = fibers[t].line;
-    state = fibers[t].barrier ? Warp::waits : Warp::ready;
+    state = fibers[t].meeting == of_warp ? Warp::ready : Warp::waits;
   }
   return nullptr;
 }
 
-const char* run_block() {
+struct Block {
+  Warp warps[32];
+  int line;   // where it waits for the other blocks; 0: it does not
+  bool done;  // to its end
+};
+void begin(Block& block) {
+  for (unsigned t = 0; t < blockDim.x; ++t) fibers[base + t].done = false;
+  for (unsigned w = 0; w < blockDim.x / 32; ++w) block.warps[w] = Warp::ready;
+  block.line = 0;
+  block.done = false;
+}
+
+// Runs a block to its end, or to a barrier of the grid; or, if it is not to go far, to one of its threads.
+const char* run_block(Block& block, bool goes_far) {
   const unsigned warps = blockDim.x / 32;
-  Warp states[32];
-  for (unsigned t = 0; t < blockDim.x; ++t) fibers[t].done = false;
-  for (unsigned w = 0; w < warps; ++w) states[w] = Warp::ready;
   const bool far = draw(2);
   for (;;) {
     unsigned ready = 0;
-    for (unsigned w = 0; w < warps; ++w) ready += states[w] == Warp::ready;
+    for (unsigned w = 0; w < warps; ++w) ready += block.warps[w] == Warp::ready;
     if (ready > 0) {
       unsigned chosen = draw(ready), w = 0;
-      while (states[w] != Warp::ready || chosen-- > 0) ++w;
+      while (block.warps[w] != Warp::ready || chosen-- > 0) ++w;
       do {
-        if (const char* failed = run_warp(w, states[w])) return failed;
-      } while (far && states[w] == Warp::ready);
+        if (const char* failed = run_warp(w, block.warps[w])) return failed;
+      } while (far && block.warps[w] == Warp::ready);
       continue;
     }
     int line = 0;
+    Meeting meeting = of_block;
     for (unsigned w = 0; w < warps; ++w) {
-      if (states[w] == Warp::done) continue;
-      states[w] = Warp::ready;
-      unsigned t = 32 * w;
+      if (block.warps[w] == Warp::done) continue;
+      block.warps[w] = Warp::ready;
+      unsigned t = base + 32 * w;
       while (fibers[t].done) ++t;
-      if (line && fibers[t].line != line) return fail(line, fibers[t].line);
+      if (line && fibers[t].line != line) return threads_failed(line, fibers[t].line);
       line = fibers[t].line;
+      meeting = fibers[t].meeting;
+    }
+    block.done = line == 0;
+    block.line = meeting == of_grid ? line : 0;
+    for (unsigned t = 0; block.line && t < blockDim.x; ++t)  // all threads are to be there
+      if (fibers[base + t].done) return threads_failed(line, 0);
+    if (block.done || block.line || !goes_far) return nullptr;
+  }
+}
+
+// Blocks that wait for each other. All begin with shared memory of NaN.
+Block all_blocks[most_fibers / 32];
+const char* run_round(unsigned blocks, char* shared) {
+  const unsigned long bytes = __stop_shared_memory - __start_shared_memory;
+  const bool goes_far = draw(2);
+  for (;;) {
+    unsigned ready = 0;
+    for (unsigned b = 0; b < blocks; ++b) ready += !all_blocks[b].done && !all_blocks[b].line;
+    if (ready == 0) return nullptr;
+    unsigned chosen = draw(ready), b = 0;
+    while (all_blocks[b].done || all_blocks[b].line || chosen-- > 0) ++b;
+    blockIdx.x = b;
+    base = b * blockDim.x;
+    memcpy(__start_shared_memory, shared + b * bytes, bytes);
+    if (const char* failed = run_block(all_blocks[b], goes_far)) return failed;
+    memcpy(shared + b * bytes, __start_shared_memory, bytes);
+  }
+}
+const char* run_rounds(unsigned blocks, char* shared) {
+  for (;;) {
+    if (const char* failed = run_round(blocks, shared)) return failed;
+    int line = 0;
+    bool any_done = false;
+    for (unsigned b = 0; b < blocks; ++b) {
+      any_done = any_done || all_blocks[b].done;
+      if (all_blocks[b].done) continue;
+      if (line && all_blocks[b].line != line) return failed("blocks", line, all_blocks[b].line);
+      line = all_blocks[b].line;
+      all_blocks[b].line = 0;
     }
     if (!line) return nullptr;
+    if (any_done) return failed("blocks", line, 0);
   }
+}
+const char* run_together(unsigned blocks) {
+  const unsigned long bytes = __stop_shared_memory - __start_shared_memory;
+  if (blocks * blockDim.x > most_fibers) return "more blocks are to be there together than there is room for";
+  char* shared = (char*)malloc(blocks * bytes + 1);
+  memset(shared, -1, blocks * bytes);
+  for (unsigned b = 0; b < blocks; ++b) {
+    base = b * blockDim.x;
+    begin(all_blocks[b]);
+  }
+  const char* failed = run_rounds(blocks, shared);
+  free(shared);
+  base = 0;
+  return failed;
 }
 const char* run_freely() {
   const Order order{blockDim.x};
@@ -252,15 +340,22 @@ template <class... A> struct Call {
   void* const* parameters;
   template <unsigned... I> void run(Numbers<I...>) const { function(*(A*)parameters[I]...); }
 };
+const char* run_alone() {
+  Block block;
+  begin(block);
+  if (const char* failed = run_block(block, true)) return failed;
+  return block.done ? nullptr : failed("blocks that are not there together", block.line, 0);
+}
 template <class... A>
-const char* launch(void (*f)(A...), bool meets, void* const* parameters, long blocks, int threads, unsigned long long seed) {
+const char* launch(void (*f)(A...), bool meets, bool together, void* const* parameters, long blocks, int threads, unsigned long long seed) {
   const Call<A...> call{f, parameters};
   body = [](const void* c) { ((const Call<A...>*)c)->run(Count<sizeof...(A)>()); };
   body_data = &call;
   drawn = seed;
   gridDim.x = blocks, blockDim.x = threads;
+  if (together) return run_together(gridDim.x);
   for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x)
-    if (const char* failed = meets && threads % 32 == 0 ? run_block() : run_freely()) return failed;
+    if (const char* failed = meets && threads % 32 == 0 ? run_alone() : run_freely()) return failed;
   return nullptr;
 }
 
@@ -273,8 +368,8 @@ std::string launchers(const Module& module) {
   for (const Module::Function& f : module.functions)
     text += fmt::format(
         "extern \"C\" const char* {}{}(void* const* parameters, long blocks, int threads, unsigned long long seed) {{\n"
-        "  return launch({}, {}, parameters, blocks, threads, seed);\n}}\n",
-        emulated_prefix, f.name, f.name, f.meets);
+        "  return launch({}, {}, {}, parameters, blocks, threads, seed);\n}}\n",
+        emulated_prefix, f.name, f.name, f.meets, f.together);
   return text;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/base/error.h"
+
 namespace bitale::codegen::cuda {
 namespace {
 
@@ -109,6 +111,34 @@ std::vector<Mapping> map_phases(const kernel::Kernel& kernel) {
     }
   }
   for (std::size_t i = 0; i < all.size(); ++i) all[i].phase.function = kernel.name + "_phase" + std::to_string(i);
+  return all;
+}
+
+std::vector<Mapping> map_in_loop(const kernel::Kernel& kernel, bool by_rows) {
+  std::vector<Mapping> all;
+  if (!by_rows) {
+    all = map_phases(kernel);
+  } else {
+    Mapping& m = all.emplace_back();
+    for (const Stmt& stmt : kernel.body) {
+      const Loop* loop = std::get_if<Loop>(&stmt.node);
+      if (!loop) {
+        m.before.push_back(&stmt);
+        continue;
+      }
+      BITALE_ASSERT(!m.outer && loop->kind == LoopKind::parallel, kernel.name + " is no nest of rows");
+      m.outer = loop;
+      m.phase.work.push_back(loop->extent);
+      for (const Stmt& inner : loop->body) m.rest.push_back(&inner);
+    }
+    BITALE_ASSERT(m.outer, kernel.name + " has no rows");
+    m.phase.each_block = true;
+    std::vector<const Loop*> vectors;
+    collect_vectors(m.outer->body, vectors);
+    m.phase.threads = threads_for(vectors);
+    m.phase.function = kernel.name + "_rows";
+  }
+  for (Mapping& m : all) m.in_loop = true;
   return all;
 }
 

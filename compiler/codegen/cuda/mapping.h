@@ -10,6 +10,7 @@ namespace bitale::codegen::cuda {
 struct Mapping {
   Phase phase;
   bool inlined = false;                     // no phase: a __device__ function
+  bool in_loop = false;                     // a phase, as a __device__ function of a loop's kernel
   std::vector<const kernel::Stmt*> before;  // Lets that the function computes first
   std::vector<const kernel::Stmt*> rest;    // what it then runs, inside `outer` if there is one
   const kernel::Loop* outer = nullptr;      // its iterations are given to threads, or to blocks
@@ -18,6 +19,8 @@ struct Mapping {
 };
 
 std::vector<Mapping> map_phases(const kernel::Kernel& kernel);
+// As parts of a loop's kernel. by_rows: each iteration of the only parallel loop is a block's.
+std::vector<Mapping> map_in_loop(const kernel::Kernel& kernel, bool by_rows);
 Mapping map_inline(const kernel::Kernel& kernel);
 
 }  // namespace bitale::codegen::cuda

@@ -30,14 +30,16 @@ Launch launch_of_finish(const Contraction& c) {
 }
 
 // Where kernels have several phases, all are said to meet if one does.
-bool meets(const std::string& text) { return mentions(text, "__syncthreads") || mentions(text, "block_reduce"); }
+bool meets(const std::string& text) {
+  return mentions(text, "__syncthreads") || mentions(text, "block_reduce") || mentions(text, "grid_barrier");
+}
 
 // What an entry consists of; nothing if it is not launched.
 struct Entry {
   std::string text;
   std::vector<Launch> launches;
-  const kernel::Kernel* epilogue = nullptr;  // that the text calls
-  const Contraction* contraction = nullptr;
+  std::vector<const kernel::Kernel*> epilogues{};  // that the text calls
+  std::vector<const Contraction*> contractions{};
 };
 
 std::vector<Entry> entries_of(const ModuleParts& parts) {
@@ -48,16 +50,28 @@ std::vector<Entry> entries_of(const ModuleParts& parts) {
     e.text = print_phases(*k);
     for (const Phase& phase : phases(*k)) e.launches.push_back(launch_of(phase));
   }
+  const auto epilogue_of = [&](const Contraction& c) {
+    const auto found = std::find_if(parts.epilogues.begin(), parts.epilogues.end(),
+                                    [&](const kernel::Kernel* k) { return k->name == c.epilogue; });
+    BITALE_ASSERT(found != parts.epilogues.end(), c.epilogue);
+    return *found;
+  };
   for (const Contraction& c : parts.contractions) {
-    const auto epilogue = std::find_if(parts.epilogues.begin(), parts.epilogues.end(),
-                                       [&](const kernel::Kernel* k) { return k->name == c.epilogue; });
-    BITALE_ASSERT(epilogue != parts.epilogues.end(), c.epilogue);
     if (c.finish)
-      entries.push_back({print_finish(c), {launch_of_finish(c)}, *epilogue});
+      entries.push_back({print_finish(c), {launch_of_finish(c)}, {epilogue_of(c)}});
     else
-      entries.push_back({print(c), {launch_of(c)}, *epilogue, &c});
+      entries.push_back({print(c), {launch_of(c)}, {epilogue_of(c)}, {&c}});
   }
   for (const LibraryKernel& l : parts.library) entries.push_back({l.text, l.launches});
+  for (const LoopForm& loop : parts.loops) {
+    LoopText printed = print_loop(loop);
+    Entry& e = entries.emplace_back(Entry{std::move(printed.text), {std::move(printed.launch)}});
+    for (const LoopPart& part : loop.parts) {
+      if (!part.contraction) continue;
+      e.epilogues.push_back(epilogue_of(*part.contraction));
+      e.contractions.push_back(&*part.contraction);
+    }
+  }
   return entries;
 }
 
@@ -72,14 +86,15 @@ class Texts {
     const auto shortest = std::min_element(functions_.begin(), functions_.end(),
                                            [](const auto& a, const auto& b) { return a.size() < b.size(); });
     const auto i = static_cast<std::size_t>(shortest - functions_.begin());
-    if (entry.epilogue &&
-        std::find(epilogues_[i].begin(), epilogues_[i].end(), entry.epilogue) == epilogues_[i].end()) {
-      epilogues_[i].push_back(entry.epilogue);
-      append(*shortest, print_inline(*entry.epilogue));
+    for (const kernel::Kernel* epilogue : entry.epilogues) {
+      if (std::find(epilogues_[i].begin(), epilogues_[i].end(), epilogue) != epilogues_[i].end()) continue;
+      epilogues_[i].push_back(epilogue);
+      append(*shortest, print_inline(*epilogue));
     }
-    if (entry.contraction) contractions_[i].push_back(entry.contraction);
+    contractions_[i].insert(contractions_[i].end(), entry.contractions.begin(), entry.contractions.end());
     append(*shortest, entry.text);
-    for (const Launch& l : entry.launches) modules_[i].functions.push_back({l.function, meets(entry.text)});
+    for (const Launch& l : entry.launches)
+      modules_[i].functions.push_back({l.function, meets(entry.text), !l.together.empty()});
     return static_cast<int>(i);
   }
 

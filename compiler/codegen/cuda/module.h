@@ -6,6 +6,7 @@
 
 #include "compiler/codegen/cuda/contraction.h"
 #include "compiler/codegen/cuda/library.h"
+#include "compiler/codegen/cuda/loop.h"
 #include "compiler/kernel/kernel.h"
 #include "runtime/program/program.h"
 
@@ -17,13 +18,15 @@ struct ModuleParts {
   std::vector<const kernel::Kernel*> epilogues;
   std::vector<Contraction> contractions;  // of the entries behind those of the kernels; those that finish, too
   std::vector<LibraryKernel> library;     // of those behind them
+  std::vector<LoopForm> loops;            // and of the last
 };
 
 // One text, which is compiled alone.
 struct Module {
   struct Function {
     std::string name;
-    bool meets = false;  // its threads meet at barriers or in shuffles
+    bool meets = false;     // its threads meet at barriers or in shuffles
+    bool together = false;  // its blocks meet as well
   };
   std::string text;
   std::vector<Function> functions;  // that are launched

@@ -247,6 +247,54 @@ __device__ bool parts_meet(T (&sum)[high][wide], Run* slots, unsigned* arrived, 
   return true;
 }
 )"},
+    {"grid_barrier",
+     R"(// All blocks of the grid wait for each other; they are there at the same time, or would wait forever. The first block adds
+// what makes the sum of all change the highest bit, and nothing else: the next barrier finds what this one found.
+#ifndef EMULATED
+__device__ unsigned grid_arrivals;
+__device__ inline void grid_barrier() {
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    const unsigned own = blockIdx.x == 0 ? 0x80000000u - (gridDim.x - 1) : 1u;
+    __threadfence();
+    const unsigned before = atomicAdd(&grid_arrivals, own);
+    while (((before ^ *(volatile unsigned*)&grid_arrivals) & 0x80000000u) == 0) {
+    }
+    __threadfence();
+  }
+  __syncthreads();
+}
+#endif
+)"},
+    {"place_around", R"(// Where a value lies that goes around pieces of memory, of which the first is elsewhere.
+__device__ inline char* place_around(char* first, char* others, long long place, long long bytes) {
+  return place == 0 ? first : others + (place - 1) * bytes;
+}
+)"},
+    {"iteration_bound", R"(__device__ inline long long iteration_bound(const void* at, long long trips) {
+  const long long bound = *(const long long*)at;
+  return bound < 0 ? 0 : bound > trips ? trips : bound;
+}
+)"},
+    {"copy_elements", R"(// By all threads of the grid; nothing if they lie there already.
+template <class T> __device__ inline void copy_elements(T* to, const T* from, long long count) {
+  if (to == from) return;
+  const long long step = (long long)gridDim.x * blockDim.x;
+  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) to[i] = from[i];
+}
+)"},
+    {"copy_rows", R"(// Row r by block r, modulo their number.
+template <class T> __device__ inline void copy_rows(T* to, const T* from, long long rows, long long length) {
+  if (to == from) return;
+  for (long long r = blockIdx.x; r < rows; r += gridDim.x)
+    for (long long i = threadIdx.x; i < length; i += blockDim.x) to[r * length + i] = from[r * length + i];
+}
+)"},
+    {"clear_elements", R"(template <class T> __device__ inline void clear_elements(T* to, long long count) {
+  const long long step = (long long)gridDim.x * blockDim.x;
+  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) to[i] = T(0);
+}
+)"},
     {"block_reduce",
      R"(// Combines the values of all threads of the block and gives every thread the result: first within warps, then the warps in
 // order. The number of threads is a multiple of 32.

@@ -233,8 +233,9 @@ class Printer {
       parameters.push_back((b.written ? "" : "const ") + std::string(type_name(b.storage)) + "* " + buffers_[i]);
     }
     for (int i = 0; i < k_.extents; ++i) parameters.push_back("long long e" + std::to_string(i));
-    out_ += m_.inlined ? std::string("__device__ inline void ")
-                       : "extern \"C\" __global__ void " + launch_bounds(m_.phase.threads) + "\n";
+    out_ += m_.inlined   ? std::string("__device__ inline void ")
+            : m_.in_loop ? std::string("__device__ __forceinline__ void ")
+                         : "extern \"C\" __global__ void " + launch_bounds(m_.phase.threads) + "\n";
     out_ += m_.phase.function + "(" + wrapped(parameters) + ") {\n";
     depth_ = 1;
     if (!m_.outer && !m_.inlined)
@@ -546,6 +547,18 @@ std::string print(const Kernel& kernel) {
 std::string print_phases(const Kernel& kernel) {
   const std::vector<Mapping> mappings = map_phases(kernel);
   return legend(kernel, mappings) + print_all(kernel, mappings);
+}
+
+std::string print_in_loop(const Kernel& kernel, const std::string& prefix, bool by_rows) {
+  std::vector<Mapping> mappings = map_in_loop(kernel, by_rows);
+  for (Mapping& m : mappings) m.phase.function.insert(0, prefix);
+  return print_all(kernel, mappings);
+}
+
+std::vector<Phase> phases_in_loop(const Kernel& kernel, bool by_rows) {
+  std::vector<Phase> all;
+  for (const Mapping& m : map_in_loop(kernel, by_rows)) all.push_back(m.phase);
+  return all;
 }
 
 std::string print_inline(const Kernel& kernel) {

@@ -48,7 +48,7 @@ double time_of(const Candidate& c, const Contraction& contraction) {
              k = static_cast<double>(assumed(contraction.k)), batch = static_cast<double>(assumed(contraction.batch));
   const double tiles = ceil_div(m, t.rows) * ceil_div(n, t.columns) * batch;
   const double parts = std::clamp(static_cast<double>(static_cast<std::int64_t>(
-                                      std::min(enough_blocks / tiles, k / static_cast<double>(least_depth)))),
+                                      std::min(enough_blocks / tiles, k / static_cast<double>(least_depth(contraction))))),
                                   1.0, static_cast<double>(most_parts));
   const double depth = ceil_div(ceil_div(k, parts), t.depth) * t.depth + depth_of_ends;
   const double share_of_one = ceil_div(tiles * parts, processors);  // blocks of the busiest multiprocessor
@@ -63,6 +63,12 @@ std::int64_t known(const std::vector<Dim>& dims) {
     if (__builtin_mul_overflow(product, d.extent.value, &product)) return -1;
   }
   return product;
+}
+
+// Whether a tile's columns are the same ones of all slices.
+bool suits(const Contraction& c, const Tile& tile) {
+  if (c.slices == 1) return true;
+  return tile.columns % c.slices == 0 && c.n[1].extent.value % (tile.columns / c.slices) == 0;
 }
 
 std::span<const Candidate> candidates(DType dtype) {
@@ -85,13 +91,26 @@ Tile choose_tile(const Contraction& c) {
   if (c.tile) return *c.tile;
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates(c.dtype))
-    if (!best || time_of(candidate, c) < time_of(*best, c)) best = &candidate;
+    if (suits(c, candidate.tile) && (!best || time_of(candidate, c) < time_of(*best, c))) best = &candidate;
+  BITALE_ASSERT(best, "a tile that holds all slices");
   return best->tile;
+}
+
+int least_depth(const Contraction& c) { return c.in_loop ? 256 : 64; }
+
+std::optional<ExpectedTile> choose_tile(const Contraction& c, int threads) {
+  std::optional<ExpectedTile> best;
+  for (const Candidate& candidate : candidates(c.dtype)) {
+    if (candidate.tile.threads != threads || !suits(c, candidate.tile)) continue;
+    const double time = time_of(candidate, c);
+    if (!best || time < best->time) best = {candidate.tile, time};
+  }
+  return best;
 }
 
 bool may_split(const Contraction& c, const Tile& tile) {
   const Sizes s = sizes_of(c);
-  if (s.k >= 0 && s.k < 2 * least_depth) return false;
+  if (s.k >= 0 && s.k < 2 * least_depth(c)) return false;
   std::int64_t tiles = 1;  // at least
   if (s.batch >= 0) tiles *= std::min(s.batch, largest);
   if (s.m >= 0) tiles *= std::min((s.m + tile.rows - 1) / tile.rows, largest);

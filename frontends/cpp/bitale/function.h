@@ -156,6 +156,9 @@ struct StepCost {
   double bytes = 0;      // that its buffers hold: the least that it reads and writes each time
   double flops = 0;      // of contractions each time: 2 per multiply-add
   bool on_host = false;  // a library call without a kernel: of a device's program, between copies
+  // Of a loop that is one kernel on a device, whose steps are listed before it and launch nothing: how often all of its
+  // blocks wait for each other.
+  double barriers = 0;
 };
 
 // What a call takes: temporaries, results and new values of Shared variables (those that are written over the old ones
