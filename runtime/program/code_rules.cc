@@ -60,13 +60,17 @@ void check_code(const Program& program) {
   }
 }
 
-void check_launches(const Program& outermost, int entry, std::size_t extents, const std::string& label) {
+void check_launches(const Program& outermost, int entry, std::size_t extents, const std::string& label, bool of_loop) {
   for (const Blob& b : outermost.blobs)
-    if (at(entry) < b.launches.size())
+    if (at(entry) < b.launches.size()) {
+      require(!of_loop || b.launches[at(entry)].size() == 1, "the kernel of loop '{}' is not one launch", label);
       for (const Launch& l : b.launches[at(entry)]) {
+        require(of_loop || l.together.empty(), "{} of step '{}' is launched together", l.function, label);
+        require(!of_loop || !l.together.empty(), "the kernel of loop '{}' is not launched together", label);
         check_arguments(l, l.work, extents, label);
         for (const Launch::Part& part : l.together) check_arguments(l, part.work, extents, label);
       }
+    }
 }
 
 }  // namespace bitale::program

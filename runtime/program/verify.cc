@@ -565,7 +565,7 @@ class Verifier {
               label_);
       extents += a.kind == Kind::extent ? 1 : 0;
     }
-    check_launches(*place_.outermost, s.kernel.entry, extents, label_);
+    check_launches(*place_.outermost, s.kernel.entry, extents, label_, true);
     const std::string fault = fault_of_groups(s);
     require(fault.empty(), "the kernel of loop '{}' {}", label_, fault);
   }

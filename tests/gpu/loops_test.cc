@@ -121,8 +121,8 @@ TEST_CASE("an LSTM cell, whose gates are slices of one product") {
 }
 
 TEST_CASE("far taps of carries and sequences, and rows that are stacked more than once") {
-  const Dim steps("steps");
-  const Tensor x = input("x", float64, {steps + 1, 4}), h0 = input("h0", float64, {5, 4});
+  const Dim rows("rows"), steps = rows - 1;
+  const Tensor x = input("x", float64, {rows, 4}), h0 = input("h0", float64, {5, 4});
   const Tensor u = input("u", float64, {4, 4});
   const ScanResult r =
       scan({.sequences = {{x, {-1, 0}}}, .carries = {{h0, {-1, -2, -5}}}, .steps = steps}, [&](const ScanStep& t) {
@@ -196,7 +196,7 @@ TEST_CASE("what does not fit is launched step by step, and the compile report sa
     return cond(sum(row) > 0.0, [&] { return row + h; }, [&] { return row * exp(h); });
   };
   const auto inner = [&](const Tensor& row, const Tensor& h) {
-    return tanh(row + foldl([](const Tensor& r, const Tensor& value) { return tanh(value + r); }, x, h));
+    return tanh(row + foldl([](const Tensor& value, const Tensor& r) { return tanh(value + r); }, x, h));
   };
   struct Part {
     std::function<Tensor(const Tensor&, const Tensor&)> step;
@@ -205,7 +205,7 @@ TEST_CASE("what does not fit is launched step by step, and the compile report sa
   };
   for (const Part& part : {Part{sorted, "a call of", 0}, Part{either, "a branch in its body", 0},
                            Part{inner, "a loop in its body", 1}}) {
-    const Tensor last = foldl([&](const Tensor& row, const Tensor& h) { return part.step(row, h); }, x, h0);
+    const Tensor last = foldl([&](const Tensor& h, const Tensor& row) { return part.step(row, h); }, x, h0);
     check({x, h0}, {last}, {values()}, part.kernels);
     const Function f = function({x, h0}, {last}, {.name = "why", .device = "emulated"});
     CHECK_THAT(f.compile_report(), contains(part.why));
@@ -254,7 +254,7 @@ TEST_CASE("a Shared that steps update, in place") {
 TEST_CASE("what loops are to be is kernels or launches") {
   const Loops as("one");
   const Tensor x = input("x", float64, {3, 2});
-  const Tensor last = foldl([](const Tensor& row, const Tensor& h) { return tanh(row + h); }, x, zeros(float64, {2}));
+  const Tensor last = foldl([](const Tensor& h, const Tensor& row) { return tanh(row + h); }, x, zeros(float64, {2}));
   const Function f = function({x}, {last}, {.name = "asked", .device = "emulated"});
   CHECK_THROWS_WITH(f(random({3, 2}, 1)), contains("BITALE_LOOPS is 'one', expected kernels or launches"));
 }

@@ -88,8 +88,20 @@ Program program_of_everything() {
 
 Program program_of_a_device() {
   Program p = program_of_everything();
-  p.blobs = {{"sm_90", {1, 2, 3, 4}, {0, 3}, {{{"f", 0, 256, 256, {{2, -1}}}}, {{"g", 1, 32, 1, {{0, 0}}}}}}};
+  p.entries.push_back({"h", "def"});
+  p.blobs = {{"sm_90",
+              {1, 2, 3, 4},
+              {0, 3},
+              {{{"f", 0, 256, 256, {{2, -1}}}},
+               {{"g", 1, 32, 1, {{0, 0}}}},
+               {{"h", 1, 64, 1, {}, 1, {{64, {{1, 0}}, 2}, {1, {{3, -1}}}}}}}}};
   for (Step& s : p.steps) {
+    if (auto* loop = std::get_if<LoopStep>(&s.node)) {
+      using Kind = LoopKernel::Argument::Kind;
+      loop->kernel = {
+          2, {{Kind::outer, 0}, {Kind::own, 3}, {Kind::extent, 0}, {Kind::outer_extent, 0}, {Kind::bytes, 0}}, {1}, false,
+          2, 1};
+    }
     if (auto* c = std::get_if<ContractionStep>(&s.node)) {
       c->candidate = ContractionCandidate::cublaslt;
       c->whole = {1, {0, 1}, 0, true};

@@ -81,20 +81,15 @@ char lanes[most_fibers][16];  // of the block
 
 __attribute__((noinline)) void leave() { __builtin_longjmp(scheduler, 1); }
 __attribute__((noinline)) void meet(int line, Meeting meeting) {
-  const unsigned self = threadIdx.x;
-  Fiber& fiber = fibers[base + self];
+  Fiber& fiber = fibers[base + threadIdx.x];
   fiber.line = line;
   fiber.meeting = meeting;
   if (!__builtin_setjmp(fiber.at)) leave();
-  threadIdx.x = self;
 }
 void fiber_main() {
-  const unsigned self = threadIdx.x;
-  Fiber& fiber = fibers[base + self];
-  for (;;) {
-    threadIdx.x = self;
+  for (;;) {  // of each launch another thread
     body(body_data);
-    fiber.done = true;
+    fibers[base + threadIdx.x].done = true;
     meet(0, of_warp);
   }
 }

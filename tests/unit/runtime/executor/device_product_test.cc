@@ -85,6 +85,9 @@ class HostDriver final : public Driver {
     Launched& l = launches.emplace_back(Launched{static_cast<const char*>(function), {}});
     for (const void* p : parameters) std::memcpy(&l.parameters.emplace_back(), p, 8);
   }
+  void launch_together(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
+    launch(function, blocks, threads, parameters);
+  }
   std::shared_ptr<const Product> plan(const MatrixProduct& p) override {
     return able ? std::make_shared<const Plan>(p) : nullptr;
   }

@@ -120,6 +120,31 @@ TEST_CASE("a device's code has images, and launches that steps can make") {
   fails(c.m, "the code for sm_90 has 2 entries, expected 1");
 }
 
+TEST_CASE("the kernel of a loop is launched together, with arguments and groups that there are") {
+  const auto with = [](const auto& change) {
+    Make m("kernel");
+    m.p = program_of_a_device();
+    for (Step& s : m.p.steps)
+      if (auto* loop = std::get_if<LoopStep>(&s.node)) change(m.p, loop->kernel);
+    return m;
+  };
+  using Kind = LoopKernel::Argument::Kind;
+  REQUIRE_NOTHROW(verify(with([](Program&, LoopKernel&) {}).p));
+  fails(with([](Program&, LoopKernel& k) { k.entry = 1; }), "the kernel of loop 'loop' is not launched together");
+  fails(with([](Program&, LoopKernel& k) { k.entry = 3; }), "the kernel of step 'loop' is entry 3, which does not exist");
+  fails(with([](Program&, LoopKernel& k) { k.arguments[0].index = 99; }), "an argument that does not exist");
+  fails(with([](Program&, LoopKernel& k) { k.arguments[1].index = 9; }), "an argument that does not exist");
+  fails(with([](Program&, LoopKernel& k) { k.arguments[2].kind = Kind::outer; }), "gives h 0 extents");
+  fails(with([](Program&, LoopKernel& k) { k.groups.clear(); }), "groups that leave out steps");
+  fails(with([](Program&, LoopKernel& k) { k.groups = {1, 1}; }), "groups of steps that are not there");
+  fails(with([](Program&, LoopKernel& k) { k.by_rows = true; }), "goes by rows that the loop does not have");
+  fails(with([](Program& p, LoopKernel&) { p.blobs[0].launches[2][0].together[0].per_block = 0; }),
+        "a part of h is not one");
+  fails(with([](Program& p, LoopKernel&) { p.blobs[0].launches[2][0].together[1].work[0].value = -1; }),
+        "an amount of work that is not one");
+  fails(with([](Program& p, LoopKernel&) { p.blobs[0].launches[1][0].together = {{}}; }), "is launched together");
+}
+
 TEST_CASE("a library that multiplies is the device's, and something finishes its product") {
   const auto with = [](bool on_device, const auto& change) {
     Make m("product");
