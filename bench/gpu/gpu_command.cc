@@ -46,8 +46,8 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--steps", s.steps, "also every step");
   app.add_flag("--sass", s.sass,
-               "what the contractions became: registers, shared memory, and the share of multiply-adds among the "
-               "instructions along k, which nvdisasm tells (PyPI's nvidia-cuda-nvdisasm)");
+               "what the contractions and loops became: registers, shared memory, and of contractions the share of "
+               "multiply-adds among the instructions along k, which nvdisasm tells (PyPI's nvidia-cuda-nvdisasm)");
   app.add_option("--json", s.json, json_help);
   if (!parse_command_line(app, arguments)) return false;
   finish_subject_options(s.subject);
@@ -109,7 +109,7 @@ std::vector<Code> code_of(const models::BuiltModel& model, const SubjectOptions&
 }
 
 void print(const Code& code) {
-  fmt::print("\n{:<44}{:>17}{:>9}{:>11}{:>9}{:>12}{:>8}{:>12}{:>7}\n", code.function + ", contractions", "tile",
+  fmt::print("\n{:<44}{:>17}{:>9}{:>11}{:>9}{:>12}{:>8}{:>12}{:>7}\n", code.function + ", contractions, loops", "tile",
              "threads", "registers", "spilled", "shared, KB", "blocks", "loop", "FMA");
   for (const ContractionCode& c : code.contractions)
     fmt::print("  {:<42.42}{:>17}{:>9}{:>11}{:>9}{:>12.1f}{:>8}{:>12}{:>7}\n", c.ops, c.tile, c.threads, c.registers,
@@ -135,21 +135,28 @@ Json to_json(const ContractionCode& c) {
 }
 
 Json to_json(const Cost& c) {
-  return {{"function", c.function}, {"launches", c.launches}, {"barriers", c.barriers},
-          {"on_host", c.on_host},   {"mb", c.mb},             {"gflop", c.gflop},
-          {"model_us", c.us},       {"floor_us", c.floor_us}, {"compile_ms", c.compile_ms}};
+  return {{"function", c.function},
+          {"launches", c.launches},
+          {"barriers", c.barriers},
+          {"on_host", c.on_host},
+          {"mb", c.mb},
+          {"gflop", c.gflop},
+          {"model_us", c.us},
+          {"floor_us", c.floor_us},
+          {"compile_ms", c.compile_ms}};
 }
 
 void print(const Settings& s, const models::BuiltModel& model, const std::vector<Cost>& costs) {
-  fmt::print("{}{}, batch {}, {}: a model ({:g} GB/s, {:g} GFLOP/s, {:g} us a launch, {:g} us a barrier), not a "
-             "measurement\n{}\n\n",
-             model.name, model.step.empty() ? "" : ", step " + model.step, s.subject.batch, s.subject.device,
-             s.gpu.gb_per_s, s.gpu.gflops, s.gpu.launch_us, s.gpu.barrier_us, model.variant);
+  fmt::print(
+      "{}{}, batch {}, {}: a model ({:g} GB/s, {:g} GFLOP/s, {:g} us a launch, {:g} us a barrier), not a "
+      "measurement\n{}\n\n",
+      model.name, model.step.empty() ? "" : ", step " + model.step, s.subject.batch, s.subject.device, s.gpu.gb_per_s,
+      s.gpu.gflops, s.gpu.launch_us, s.gpu.barrier_us, model.variant);
   fmt::print("{:<10}{:>10}{:>10}{:>9}{:>11}{:>10}{:>11}{:>11}{:>13}\n", "", "launches", "barriers", "on host", "MB",
              "GFLOP", "model, us", "floor, us", "compiled, ms");
   for (const Cost& c : costs)
-    fmt::print("{:<10}{:>10.0f}{:>10.0f}{:>9.0f}{:>11.2f}{:>10.3f}{:>11.1f}{:>11.1f}{:>13.1f}\n", c.function, c.launches,
-               c.barriers, c.on_host, c.mb, c.gflop, c.us, c.floor_us, c.compile_ms);
+    fmt::print("{:<10}{:>10.0f}{:>10.0f}{:>9.0f}{:>11.2f}{:>10.3f}{:>11.1f}{:>11.1f}{:>13.1f}\n", c.function,
+               c.launches, c.barriers, c.on_host, c.mb, c.gflop, c.us, c.floor_us, c.compile_ms);
   if (!s.steps) return;
   for (const Cost& c : costs) {
     fmt::print("\n{}, step by step{:>25}{:>10}{:>10}{:>12}{:>10}\n", c.function, "times", "launches", "barriers",
@@ -182,7 +189,11 @@ int bench_gpu_command(std::span<const std::string> arguments) {
             {"step", model.step},
             {"batch", s.subject.batch},
             {"architecture", s.subject.device},
-            {"assumed", {{"gb_per_s", s.gpu.gb_per_s}, {"gflops", s.gpu.gflops}, {"launch_us", s.gpu.launch_us}, {"barrier_us", s.gpu.barrier_us}}}};
+            {"assumed",
+             {{"gb_per_s", s.gpu.gb_per_s},
+              {"gflops", s.gpu.gflops},
+              {"launch_us", s.gpu.launch_us},
+              {"barrier_us", s.gpu.barrier_us}}}};
   for (const Cost& c : costs) j["functions"].push_back(to_json(c));
   for (const Code& c : code)
     for (const ContractionCode& contraction : c.contractions)

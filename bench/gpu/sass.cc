@@ -39,9 +39,9 @@ int blocks_of(const ContractionCode& c, const std::string& architecture) {
   return std::min({by_registers, by_shared, most_warps / warps, 32});
 }
 
-// The contractions of the text, by what their comments say.
+// The contractions of the text and the kernels of loops, by what their comments say.
 std::vector<ContractionCode> contractions_in(const std::string& text) {
-  static const std::regex name("// (contraction_\\d+)"), bounds("__launch_bounds__\\((\\d+), .*"),
+  static const std::regex name("// (contraction_\\d+|loop_\\d+)(, a loop)?"), bounds("__launch_bounds__\\((\\d+), .*"),
       tile("// Tiles of (\\d+) x (\\d+), each thread (\\d+) x (\\d+) of them; (\\d+) steps of k at a time\\.");
   std::vector<ContractionCode> all;
   bool inside = false;
@@ -49,6 +49,7 @@ std::vector<ContractionCode> contractions_in(const std::string& text) {
     std::smatch found;
     if (std::regex_match(line, found, name)) {
       all.emplace_back().function = found[1];
+      if (found[2].matched) all.back().tile = "a loop";
       inside = true;
     } else if (inside && std::regex_match(line, found, tile)) {
       all.back().slice = std::stoi(found[3]) * std::stoi(found[4]) * std::stoi(found[5]);
@@ -174,7 +175,7 @@ std::vector<ContractionCode> contraction_code(const std::string& text, const std
   const std::string assembly = disassembler.empty() ? "" : disassembled(result.image, disassembler);
   for (ContractionCode& c : all) {
     c.blocks = blocks_of(c, architecture);
-    if (!assembly.empty()) c.loop = main_loop(assembly, c.function, c.slice);
+    if (!assembly.empty() && c.slice > 0) c.loop = main_loop(assembly, c.function, c.slice);
   }
   return all;
 }

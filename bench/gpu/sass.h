@@ -1,5 +1,5 @@
-// What NVIDIA's compiler makes of a module's contractions: registers, shared memory, and the instructions of the loop
-// along k.
+// What NVIDIA's compiler makes of a module's contractions and of the kernels of its loops: registers, shared memory,
+// and of contractions the instructions of the loop along k.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ struct MainLoop {
 };
 
 struct ContractionCode {
-  std::string function, ops, tile;  // of its comment in the text
+  std::string function, ops, tile;  // of its comment in the text; the tile of a loop is "a loop"
   int threads = 0, registers = 0, shared_bytes = 0, spilled_bytes = 0;
   int blocks = 0;  // that a multiprocessor holds
   int slice = 0;   // multiply-adds of a thread for a slice of k

@@ -38,7 +38,7 @@ class Functions {
  public:
   Functions(lower::Lowered& l, const DeviceProducts& products) : l_(l), products_(products) {
     visit(l.program);
-    for (LibraryStep* call : calls_) give_kernel(*call);  // whose entries are behind those of contractions
+    for (LibraryStep* call : calls_) give_kernel(*call);               // whose entries are behind those of contractions
     for (auto& [form, loop] : whole_loops_) give_kernel(form, *loop);  // and these are the last
   }
 

@@ -23,38 +23,38 @@ using Result = int;
 using Address = unsigned long long;
 using Handle = void*;
 
-#define BITALE_CUDA_FUNCTIONS(F)                                        \
-  F(cuInit, (unsigned))                                                 \
-  F(cuDriverGetVersion, (int*))                                         \
-  F(cuGetErrorName, (Result, const char**))                             \
-  F(cuGetErrorString, (Result, const char**))                           \
-  F(cuDeviceGetCount, (int*))                                           \
-  F(cuDeviceGet, (int*, int))                                           \
-  F(cuDeviceGetAttribute, (int*, int, int))                             \
-  F(cuDevicePrimaryCtxRetain, (Handle*, int))                           \
-  F(cuCtxSetCurrent, (Handle))                                          \
-  F(cuStreamCreate, (Handle*, unsigned))                                \
-  F(cuStreamSynchronize, (Handle))                                      \
-  F(cuStreamDestroy_v2, (Handle))                                       \
-  F(cuStreamBeginCapture_v2, (Handle, int))                             \
-  F(cuStreamEndCapture, (Handle, Handle*))                              \
-  F(cuGraphInstantiateWithFlags, (Handle*, Handle, unsigned long long)) \
-  F(cuGraphDestroy, (Handle))                                           \
-  F(cuGraphExecDestroy, (Handle))                                       \
-  F(cuGraphLaunch, (Handle, Handle))                                    \
-  F(cuModuleLoadData, (Handle*, const void*))                           \
-  F(cuModuleUnload, (Handle))                                           \
-  F(cuModuleGetFunction, (Handle*, Handle, const char*))                \
-  F(cuMemAlloc_v2, (Address*, std::size_t))                             \
-  F(cuMemFree_v2, (Address))                                            \
-  F(cuMemcpyHtoDAsync_v2, (Address, const void*, std::size_t, Handle))  \
-  F(cuMemcpyDtoHAsync_v2, (void*, Address, std::size_t, Handle))        \
-  F(cuMemcpyDtoDAsync_v2, (Address, Address, std::size_t, Handle))      \
-  F(cuMemsetD8Async, (Address, unsigned char, std::size_t, Handle))     \
-  F(cuOccupancyMaxActiveBlocksPerMultiprocessor, (int*, Handle, int, std::size_t))                               \
-  F(cuLaunchCooperativeKernel,                                          \
-    (Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle, void**))               \
-  F(cuLaunchKernel,                                                     \
+#define BITALE_CUDA_FUNCTIONS(F)                                                                    \
+  F(cuInit, (unsigned))                                                                             \
+  F(cuDriverGetVersion, (int*))                                                                     \
+  F(cuGetErrorName, (Result, const char**))                                                         \
+  F(cuGetErrorString, (Result, const char**))                                                       \
+  F(cuDeviceGetCount, (int*))                                                                       \
+  F(cuDeviceGet, (int*, int))                                                                       \
+  F(cuDeviceGetAttribute, (int*, int, int))                                                         \
+  F(cuDevicePrimaryCtxRetain, (Handle*, int))                                                       \
+  F(cuCtxSetCurrent, (Handle))                                                                      \
+  F(cuStreamCreate, (Handle*, unsigned))                                                            \
+  F(cuStreamSynchronize, (Handle))                                                                  \
+  F(cuStreamDestroy_v2, (Handle))                                                                   \
+  F(cuStreamBeginCapture_v2, (Handle, int))                                                         \
+  F(cuStreamEndCapture, (Handle, Handle*))                                                          \
+  F(cuGraphInstantiateWithFlags, (Handle*, Handle, unsigned long long))                             \
+  F(cuGraphDestroy, (Handle))                                                                       \
+  F(cuGraphExecDestroy, (Handle))                                                                   \
+  F(cuGraphLaunch, (Handle, Handle))                                                                \
+  F(cuModuleLoadData, (Handle*, const void*))                                                       \
+  F(cuModuleUnload, (Handle))                                                                       \
+  F(cuModuleGetFunction, (Handle*, Handle, const char*))                                            \
+  F(cuMemAlloc_v2, (Address*, std::size_t))                                                         \
+  F(cuMemFree_v2, (Address))                                                                        \
+  F(cuMemcpyHtoDAsync_v2, (Address, const void*, std::size_t, Handle))                              \
+  F(cuMemcpyDtoHAsync_v2, (void*, Address, std::size_t, Handle))                                    \
+  F(cuMemcpyDtoDAsync_v2, (Address, Address, std::size_t, Handle))                                  \
+  F(cuMemsetD8Async, (Address, unsigned char, std::size_t, Handle))                                 \
+  F(cuOccupancyMaxActiveBlocksPerMultiprocessor, (int*, Handle, int, std::size_t))                  \
+  F(cuLaunchCooperativeKernel,                                                                      \
+    (Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle, void**)) \
+  F(cuLaunchKernel,                                                                                 \
     (Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle, void**, void**))
 
 struct Api {
@@ -66,8 +66,8 @@ struct Api {
 constexpr Result success = 0, out_of_memory = 2, stub_library = 34, no_device = 100;
 constexpr int least_version = 12000;
 constexpr int capability_major = 75, capability_minor = 76, multiprocessors = 16;  // attributes of a device
-constexpr int of_this_thread = 1;                            // what is captured
-constexpr unsigned non_blocking = 1;                         // a stream that does not wait for the default one
+constexpr int of_this_thread = 1;                                                  // what is captured
+constexpr unsigned non_blocking = 1;  // a stream that does not wait for the default one
 
 constexpr const char* help =
     "; the GPU needs NVIDIA's driver (nvidia-smi shows it), the rest of Bitale works without. Folders to look in "

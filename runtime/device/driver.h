@@ -48,8 +48,7 @@ class Driver {
   virtual void launch(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) = 0;
   // A function whose blocks wait for each other: all are there at the same time. As many as are asked for, or as the
   // device holds at once, if that is less.
-  virtual void launch_together(void* function, std::int64_t blocks, int threads,
-                               std::span<void* const> parameters) = 0;
+  virtual void launch_together(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) = 0;
 
   // Products of matrices by the device's library, if it has one. How a product is done is planned before it is asked
   // for, and never while something is recorded. Null: there is no library, or it cannot do this one; a warning says so.

@@ -1,7 +1,7 @@
 // A device that the host plays: kernels are CUDA text that the host's compiler has made into a shared object
 // (compiler/codegen/cuda/emulate.h). It is slow, and strict: memory is its own, of NaN until it is written, and ends at
-// a page that cannot be accessed; the threads of a block take turns in an order that is drawn anew for every launch, and
-// so do the blocks of functions that need all of them at once.
+// a page that cannot be accessed; the threads of a block take turns in an order that is drawn anew for every launch,
+// and so do the blocks of functions that need all of them at once.
 #pragma once
 
 #include <algorithm>

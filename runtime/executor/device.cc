@@ -103,9 +103,7 @@ void DeviceWalker::launch(int entry, std::span<void* const> parameters, std::spa
 namespace {
 
 // What looks at every step has to walk them.
-bool is_watched(const Frame& frame) {
-  return frame.guard || frame.nan_guard || frame.checker || !frame.costs.empty();
-}
+bool is_watched(const Frame& frame) { return frame.guard || frame.nan_guard || frame.checker || !frame.costs.empty(); }
 
 }  // namespace
 

@@ -31,7 +31,7 @@ struct StepLayout {
   std::vector<int> bodies;                            // in Layout::bodies
   std::vector<StepLayout> inner;                      // of a blocked step
   int number = 0;                                     // of a blocked step, as in Varying
-  std::vector<program::LoopOutput> outputs;                    // of a loop
+  std::vector<program::LoopOutput> outputs;           // of a loop
   std::vector<const program::LoopBinding*> bindings;  // of a loop: what passes an input on before what fills it anew
   std::vector<int> first_touched;                     // roots of temporaries whose live interval starts here
 };

@@ -71,7 +71,8 @@ void plan(const Layout& layout, const Placement& placement, bool body, Driver& d
     if (const auto* loop = std::get_if<LoopStep>(&step.step->node))
       facts.steps[i].as_kernel = runs_as_kernel(*loop, placement.bodies[at(step.bodies[0])].extents);
     if (facts.steps[i].as_kernel) continue;
-    for (const int b : step.bodies) plan(layout.bodies[at(b)], placement.bodies[at(b)], true, driver, facts.bodies[at(b)]);
+    for (const int b : step.bodies)
+      plan(layout.bodies[at(b)], placement.bodies[at(b)], true, driver, facts.bodies[at(b)]);
   }
 }
 

@@ -43,7 +43,7 @@ std::string fault_of_groups(const LoopStep& loop) {
   std::size_t begin = 0;
   for (const int steps : loop.kernel.groups) {
     if (steps < 1 || at(steps) > body.steps.size() - begin) return "has groups of steps that are not there";
-    constexpr int nobody = -1, several = -2, several_rows = -3;  // steps that go row by row are as one
+    constexpr int nobody = -1, several = -2, several_rows = -3;              // steps that go row by row are as one
     std::vector<int> writer(body.buffers.size(), nobody), toucher = writer;  // of this group, by root
     for (std::size_t s = begin; s < begin + at(steps); ++s) {
       const bool row_by_row = loop.kernel.by_rows && !std::holds_alternative<ContractionStep>(body.steps[s].node);

@@ -145,8 +145,8 @@ struct LoopBinding {
   bool blocks = false;                                               // several rows at once; not backwards
 };
 
-// On a device: a function that runs all iterations by itself, where the steps of each would be launches. Whether it does
-// is decided when the extents are known (runtime/program/loop_kernel.h).
+// On a device: a function that runs all iterations by itself, where the steps of each would be launches. Whether it
+// does is decided when the extents are known (runtime/program/loop_kernel.h).
 struct LoopKernel {
   // What the function is given, 8 bytes each.
   struct Argument {

@@ -2,6 +2,8 @@
 #include <bitale/bitale.h>
 
 #include "compiler/codegen/cuda/nvrtc.h"
+#include "models/zoo/models.h"
+#include "runtime/base/flags.h"
 #include "tests/support/catch.h"
 
 using namespace bitale;
@@ -35,6 +37,34 @@ TEST_CASE("steps of a loop are counted as often as they run, and what the host d
   }
   CHECK(looped == 7);
   CHECK(on_host == 1);
+}
+
+TEST_CASE("the loops of an LSTM are one launch each, and wait at barriers") {
+  const models::ModelRow& row = models::find_model("lstm");
+  const models::BuiltModel model = row.build({.hidden = 32});
+  const std::vector<Array> arrays = row.sample(4, 9, 1);
+  const std::vector<Argument> arguments(arrays.begin(), arrays.begin() + std::ssize(model.inputs));
+  const auto count = [&](const std::vector<Tensor>& outputs, const char* loops) {
+    const std::string before = flags().loops;
+    flags().loops = loops;
+    const Function f = function(model.inputs, outputs, {.name = "lstm", .device = "emulated", .unused_inputs = true});
+    double launches = 0, barriers = 0;
+    for (const StepCost& c : f.step_costs(arguments)) {
+      launches += c.times * c.launches;
+      barriers += c.times * c.barriers;
+    }
+    flags().loops = before;
+    return std::pair(launches, barriers);
+  };
+  const std::vector<Tensor> gradient = grad(model.training_loss, model.parameter_tensors());
+  const auto [forward, of_forward] = count({model.loss}, "");
+  const auto [backward, of_backward] = count(gradient, "");
+  CHECK(forward < 15);
+  CHECK(of_forward == 9);  // gates are the product's epilogue
+  CHECK(backward < 30);
+  CHECK(of_backward == 3 * 9);  // the forward loop, and two of each step back
+  CHECK(count({model.loss}, "launches").first >= 9 + forward - 1);
+  CHECK(count({model.loss}, "launches").second == 0);
 }
 
 TEST_CASE("a function for an architecture is compiled, and refuses to run") {

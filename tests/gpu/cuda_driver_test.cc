@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include <bitale/bitale.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +153,18 @@ TEST_CASE("what a function asks the driver for, in its first call and in later o
 
 namespace {
 
+// What was recorded the last time: how often each function is in it.
+std::string recorded(const std::string& log) {
+  const std::size_t begin = log.rfind("cuStreamBeginCapture_v2"), end = log.find("cuStreamEndCapture", begin);
+  REQUIRE(end != log.npos);
+  const std::string recording = log.substr(begin, end - begin);
+  std::string text = "recorded:";
+  for (const std::string name :
+       {"cuLaunchKernel", "cuLaunchCooperativeKernel", "cuMemcpyDtoDAsync_v2", "cuMemsetD8Async"})
+    text += fmt::format(" {} {}", tests::occurrences(recording, name + " "), name);
+  return text + "\n";
+}
+
 // What a step of training of a small batch asks for when it has been called often; memory is named as it appears.
 std::string steady_calls(const Stub& stub, const models::ModelRow& row, const models::BuiltModel& model) {
   FunctionOptions options{.name = "step", .device = "cuda"};
@@ -163,11 +176,12 @@ std::string steady_calls(const Stub& stub, const models::ModelRow& row, const mo
   arrays.resize(model.inputs.size());
   const std::vector<Argument> arguments(arrays.begin(), arrays.end());
   for (int call = 0; call < 6; ++call) step.call(arguments);
+  const std::string before = stub.log();
   stub.clear();
   step.call(arguments);
   std::istringstream log(stub.log());
   std::map<std::string, std::string> names;
-  std::string text = "-- " + model.name + " " + model.step + "\n";
+  std::string text = "-- " + model.name + " " + model.step + "\n" + recorded(before);
   for (std::string line; std::getline(log, line);) {
     std::istringstream words(line);
     for (std::string word; words >> word;) {

@@ -1,13 +1,13 @@
 // The barriers in the kernel of a loop: those that it has are needed, and their lack is found.
-#include "compiler/codegen/cuda/loop.h"
+#include "runtime/program/loop_kernel.h"
 
 #include <cmath>
 #include <memory>
 #include <random>
 
+#include "compiler/codegen/cuda/loop.h"
 #include "compiler/kernel/builder.h"
 #include "runtime/base/error.h"
-#include "runtime/program/loop_kernel.h"
 #include "tests/gpu/emulator.h"
 #include "tests/gpu/stub.h"
 #include "tests/support/catch.h"
@@ -56,7 +56,8 @@ struct Recurrence {
     body.steps = {{KernelStep{0, {0, 3}, {false, true}, {}}, "first", {}},
                   {KernelStep{1, {3, 1, 2}, {false, false, true}, {}}, "second", {}}};
     outer.extents = {{ExtentOp::constant, length}, {ExtentOp::constant, trips}};
-    outer.buffers = {vector_of("h0", Role::input, 0), vector_of("xs", Role::input, 1), vector_of("last", Role::output, 0)};
+    outer.buffers = {vector_of("h0", Role::input, 0), vector_of("xs", Role::input, 1),
+                     vector_of("last", Role::output, 0)};
     outer.buffers[1].dims = {1, 0};
     loop.trips = 1;
     loop.bindings = {{BindingKind::carry, 0, 0, 2, 2}, {BindingKind::sequence, 1, 1}};
@@ -154,7 +155,8 @@ namespace {
 codegen::cuda::Modules waits(const std::string& condition, bool together) {
   codegen::cuda::Modules modules;
   codegen::cuda::Module& module = modules.modules.emplace_back();
-  module.text = "extern \"C\" __global__ void apart(float* x) {\n  " + condition + "grid_barrier();\n  x[blockIdx.x] = 1.0f;\n}\n";
+  module.text = "extern \"C\" __global__ void apart(float* x) {\n  " + condition +
+                "grid_barrier();\n  x[blockIdx.x] = 1.0f;\n}\n";
   module.functions = {{"apart", true, together}};
   modules.launches = {{{"apart", 0, 64, 64, {}, 1, {{}}}}};
   if (!together) modules.launches[0][0].together.clear();

@@ -130,7 +130,8 @@ TEST_CASE("far taps of carries and sequences, and rows that are stacked more tha
         return StepResult{.carries = {h}, .outputs = {h * 2.0, t.carry(0, -5), h}};
       });
   std::vector<Values> calls;
-  for (const std::int64_t n : {1, 2, 6, 9}) calls.push_back({random({n + 1, 4}, 1), random({5, 4}, 2), random({4, 4}, 3)});
+  for (const std::int64_t n : {1, 2, 6, 9})
+    calls.push_back({random({n + 1, 4}, 1), random({5, 4}, 2), random({4, 4}, 3)});
   check_with_gradients({x, h0, u}, {r.carries[0], r.last[0], r.outputs[0], r.outputs[1], r.outputs[2]}, calls);
 }
 
@@ -145,19 +146,21 @@ TEST_CASE("gradients through the last steps alone") {
 }
 
 TEST_CASE("loops that end early, and their gradients, which run the steps that counted") {
-  const Tensor x = input("x", float64, {Dim("steps"), 3}), h0 = input("h0", float64, {3}), u = input("u", float64, {3, 3});
+  const Tensor x = input("x", float64, {Dim("steps"), 3}), h0 = input("h0", float64, {3}),
+               u = input("u", float64, {3, 3});
   for (const bool backwards : {false, true}) {
-    const ScanResult r =
-        scan({.sequences = {x}, .carries = {{expand_dims(h0, 0) * ones(float64, {2, 1}), {-1, -2}}},
-              .go_backwards = backwards},
-             [&](const ScanStep& t) {
-               const Tensor h = dot(t.carry(0, -1), u) + t.row(0) * t.carry(0, -2);
-               return StepResult{.carries = {h}, .outputs = {h * h}, .until = sum(abs(h)) > 4.0};
-             });
+    const ScanResult r = scan({.sequences = {x},
+                               .carries = {{expand_dims(h0, 0) * ones(float64, {2, 1}), {-1, -2}}},
+                               .go_backwards = backwards},
+                              [&](const ScanStep& t) {
+                                const Tensor h = dot(t.carry(0, -1), u) + t.row(0) * t.carry(0, -2);
+                                return StepResult{.carries = {h}, .outputs = {h * h}, .until = sum(abs(h)) > 4.0};
+                              });
     std::vector<Values> calls;
     for (const std::int64_t n : {1, 3, 9})
       for (const std::uint64_t seed : {1u, 2u, 3u})
-        calls.push_back({random_array(float64, {n, 3}, -2, 2, seed), random({3}, seed + 10), random({3, 3}, seed + 20)});
+        calls.push_back(
+            {random_array(float64, {n, 3}, -2, 2, seed), random({3}, seed + 10), random({3, 3}, seed + 20)});
     check_with_gradients({x, h0, u}, {r.carries[0], r.last[0], r.outputs[0]}, calls);
     check({x, h0, u}, {r.steps, r.last[0]}, calls);
   }
@@ -182,10 +185,12 @@ TEST_CASE("rows that are too long for one block, and products whose sums are in 
   const ScanResult r = scan({.sequences = {x}, .carries = {h0}}, [&](const ScanStep& t) {
     return StepResult{.carries = {tanh(dot(dot(t.carry(0), u), v) + t.row(0))}};
   });
-  const auto small = [](const Extents& shape, std::uint64_t seed) { return random_array(float32, shape, -0.05, 0.05, seed); };
+  const auto small = [](const Extents& shape, std::uint64_t seed) {
+    return random_array(float32, shape, -0.05, 0.05, seed);
+  };
   check({x, h0, u, v}, {r.last[0], r.carries[0]},
-        {{random({3, 2, 1500}, 1, float32), random({2, 1500}, 2, float32), small({1500, 7}, 3), small({7, 1500}, 4)}}, -1,
-        1000);
+        {{random({3, 2, 1500}, 1, float32), random({2, 1500}, 2, float32), small({1500, 7}, 3), small({7, 1500}, 4)}},
+        -1, 1000);
 }
 
 TEST_CASE("what does not fit is launched step by step, and the compile report says why") {
@@ -203,8 +208,8 @@ TEST_CASE("what does not fit is launched step by step, and the compile report sa
     const char* why;
     int kernels;
   };
-  for (const Part& part : {Part{sorted, "a call of", 0}, Part{either, "a branch in its body", 0},
-                           Part{inner, "a loop in its body", 1}}) {
+  for (const Part& part :
+       {Part{sorted, "a call of", 0}, Part{either, "a branch in its body", 0}, Part{inner, "a loop in its body", 1}}) {
     const Tensor last = foldl([&](const Tensor& h, const Tensor& row) { return part.step(row, h); }, x, h0);
     check({x, h0}, {last}, {values()}, part.kernels);
     const Function f = function({x, h0}, {last}, {.name = "why", .device = "emulated"});
@@ -213,11 +218,11 @@ TEST_CASE("what does not fit is launched step by step, and the compile report sa
 }
 
 TEST_CASE("scans in a gradient that keeps segments") {
-  const Tensor x = input("x", float64, {Dim("steps"), 2, 3}), h0 = input("h0", float64, {2, 3}), u = input("u", float64, {3, 3});
-  const ScanResult r = scan({.sequences = {x}, .carries = {h0}, .checkpoint = Checkpoint::every(Dim(2))},
-                            [&](const ScanStep& t) {
-                              return StepResult{.carries = {tanh(dot(t.carry(0), u) + t.row(0))}};
-                            });
+  const Tensor x = input("x", float64, {Dim("steps"), 2, 3}), h0 = input("h0", float64, {2, 3}),
+               u = input("u", float64, {3, 3});
+  const ScanResult r =
+      scan({.sequences = {x}, .carries = {h0}, .checkpoint = Checkpoint::every(Dim(2))},
+           [&](const ScanStep& t) { return StepResult{.carries = {tanh(dot(t.carry(0), u) + t.row(0))}}; });
   std::vector<Tensor> outputs = grad(sum(square(r.carries[0])), {x, h0, u});
   const Loops as("kernels");
   const Function expected = function({x, h0, u}, outputs, {.name = "on_cpu", .threads = 1});

@@ -44,10 +44,10 @@ struct Contraction {
   kernel::Extent a_offset, b_offset;
   bool a_aligned = false, b_aligned = false;  // to 16 bytes, before the offset
   std::vector<Operand> operands;
-  std::string epilogue;      // the function's name; nothing if the contraction has no elements to finish
-  int extents = 0;           // number of arguments
-  // Of several, the first dim of n are slices, of which the epilogue reads all; a power of two, and the other dim of n a
-  // multiple of what a tile then has of each. Strides along n are constants.
+  std::string epilogue;  // the function's name; nothing if the contraction has no elements to finish
+  int extents = 0;       // number of arguments
+  // Of several, the first dim of n are slices, of which the epilogue reads all; a power of two, and the other dim of n
+  // a multiple of what a tile then has of each. Strides along n are constants.
   int slices = 1;
   bool finish = false;       // only finishes a library's product: see finish.h
   std::optional<Tile> tile;  // instead of the one that is chosen

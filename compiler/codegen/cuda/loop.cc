@@ -33,8 +33,8 @@ std::string identifier(std::string name) {
 
 std::string element_type(DType storage) { return std::string(type_name(storage)); }
 
-// Where everything lies in iteration i, as text that knows `first`, `last` and `trips`. Addresses are of bytes. What the
-// text refers to becomes parameters.
+// Where everything lies in iteration i, as text that knows `first`, `last` and `trips`. Addresses are of bytes. What
+// the text refers to becomes parameters.
 class Addresses {
  public:
   explicit Addresses(const LoopForm& form)
@@ -101,9 +101,8 @@ class Addresses {
 
   // Of rows that lie one behind the other.
   std::string row(const std::string& rows, const LoopBinding& b, int buffer, int before = 0) {
-    const std::string number =
-        b.backwards ? fmt::format("(trips - 1 - {})", operand_text(iteration(before)))
-                    : operand_text(iteration(before));
+    const std::string number = b.backwards ? fmt::format("(trips - 1 - {})", operand_text(iteration(before)))
+                                           : operand_text(iteration(before));
     return fmt::format("{} + {} * {}", rows, number, operand_text(bytes(buffer)));
   }
 
@@ -202,7 +201,8 @@ class Printer {
     std::string text;
     std::set<std::string> printed;
     for (const LoopPart& part : form_.parts) {
-      if (part.kernel && printed.insert(part.kernel->name).second) text += print_in_loop(*part.kernel, prefix(), form_.by_rows) + "\n";
+      if (part.kernel && printed.insert(part.kernel->name).second)
+        text += print_in_loop(*part.kernel, prefix(), form_.by_rows) + "\n";
       if (!part.contraction || !printed.insert(part.contraction->name).second) continue;
       Contraction c = *part.contraction;
       c.name.insert(0, prefix());
@@ -219,8 +219,11 @@ class Printer {
     for (std::size_t a = 0; a < at_.names().size(); ++a) {
       const Kind kind = at_.arguments()[a].kind;
       const bool address = kind == Kind::outer || kind == Kind::own;
-      text += fmt::format("{}{}{}", a == 0 ? "" : a % 5 == 0 ? ",\n    " : ", ", address ? "char* " : "long long ",
-                          at_.names()[a]);
+      text += fmt::format("{}{}{}",
+                          a == 0       ? ""
+                          : a % 5 == 0 ? ",\n    "
+                                       : ", ",
+                          address ? "char* " : "long long ", at_.names()[a]);
     }
     return text + ") {\n";
   }

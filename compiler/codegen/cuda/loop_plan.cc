@@ -16,7 +16,7 @@ using namespace program;
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-constexpr std::int64_t most_shared = 48 << 10;     // of a block, without asking for more
+constexpr std::int64_t most_shared = 48 << 10;       // of a block, without asking for more
 constexpr std::int64_t of_reductions = 3 * 32 * 16;  // at most: what block_reduce() has for each type
 constexpr int threads_without_products = 256;
 constexpr std::int64_t longest_row = 1024;  // of what one block computes alone
@@ -138,7 +138,8 @@ LoopPlan plan_loop(const LoopStep& loop, std::vector<LoopPart>& parts) {
   const Program& body = *loop.body;
   LoopPlan plan;
   plan.by_rows = loop.rows >= 0 && has_short_rows(body, parts);
-  const bool products = std::any_of(parts.begin(), parts.end(), [](const LoopPart& p) { return p.contraction.has_value(); });
+  const bool products =
+      std::any_of(parts.begin(), parts.end(), [](const LoopPart& p) { return p.contraction.has_value(); });
   plan.threads = products ? choose_threads(parts) : plan.by_rows ? threads_of_rows(parts) : threads_without_products;
   if (const std::int64_t bytes = shared_by(parts); bytes > most_shared) {
     plan.why_not = fmt::format("its steps need {} KB of shared memory together", bytes >> 10);

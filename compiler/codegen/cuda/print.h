@@ -40,9 +40,10 @@ std::string print(const kernel::Kernel& kernel);
 std::string print_phases(const kernel::Kernel& kernel);
 std::string print_inline(const kernel::Kernel& kernel);
 
-// The functions of all phases as parts of a loop's kernel (loop.h), which calls them with all of its threads: __device__
-// functions whose names have the prefix. Their blocks may have any number of threads that is a multiple of 32. by_rows: a
-// kernel whose only top-level loop is parallel, over the rows of its loop; row r is block r's, modulo their number.
+// The functions of all phases as parts of a loop's kernel (loop.h), which calls them with all of its threads:
+// __device__ functions whose names have the prefix. Their blocks may have any number of threads that is a multiple
+// of 32. by_rows: a kernel whose only top-level loop is parallel, over the rows of its loop; row r is block r's, modulo
+// their number.
 std::string print_in_loop(const kernel::Kernel& kernel, const std::string& prefix, bool by_rows);
 std::vector<Phase> phases_in_loop(const kernel::Kernel& kernel, bool by_rows);
 

@@ -47,8 +47,8 @@ double time_of(const Candidate& c, const Contraction& contraction) {
   const auto m = static_cast<double>(assumed(contraction.m)), n = static_cast<double>(assumed(contraction.n)),
              k = static_cast<double>(assumed(contraction.k)), batch = static_cast<double>(assumed(contraction.batch));
   const double tiles = ceil_div(m, t.rows) * ceil_div(n, t.columns) * batch;
-  const double parts = std::clamp(static_cast<double>(static_cast<std::int64_t>(
-                                      std::min(enough_blocks / tiles, k / static_cast<double>(least_depth(contraction))))),
+  const double parts = std::clamp(static_cast<double>(static_cast<std::int64_t>(std::min(
+                                      enough_blocks / tiles, k / static_cast<double>(least_depth(contraction))))),
                                   1.0, static_cast<double>(most_parts));
   const double depth = ceil_div(ceil_div(k, parts), t.depth) * t.depth + depth_of_ends;
   const double share_of_one = ceil_div(tiles * parts, processors);  // blocks of the busiest multiprocessor

@@ -131,7 +131,8 @@ TEST_CASE("the kernel of a loop is launched together, with arguments and groups 
   using Kind = LoopKernel::Argument::Kind;
   REQUIRE_NOTHROW(verify(with([](Program&, LoopKernel&) {}).p));
   fails(with([](Program&, LoopKernel& k) { k.entry = 1; }), "the kernel of loop 'loop' is not launched together");
-  fails(with([](Program&, LoopKernel& k) { k.entry = 3; }), "the kernel of step 'loop' is entry 3, which does not exist");
+  fails(with([](Program&, LoopKernel& k) { k.entry = 3; }),
+        "the kernel of step 'loop' is entry 3, which does not exist");
   fails(with([](Program&, LoopKernel& k) { k.arguments[0].index = 99; }), "an argument that does not exist");
   fails(with([](Program&, LoopKernel& k) { k.arguments[1].index = 9; }), "an argument that does not exist");
   fails(with([](Program&, LoopKernel& k) { k.arguments[2].kind = Kind::outer; }), "gives h 0 extents");
