@@ -128,6 +128,8 @@ int threads_of_rows(const std::vector<LoopPart>& parts) {
 }  // namespace
 
 std::string why_no_kernel(const LoopStep& loop) {
+  if (std::any_of(loop.bindings.begin(), loop.bindings.end(), [](const LoopBinding& b) { return b.blocks; }))
+    return "it goes in blocks of rows";
   for (const Step& step : loop.body->steps)
     if (const std::string kind = kind_of(step); !kind.empty()) return kind + " in its body";
   if (has_unusual_extents(*loop.body)) return "an extent of its body is a root that changes";

@@ -335,7 +335,10 @@ TEST_CASE("the gradient of AlexNet at batch 256 plans no more than 3 GiB, and do
     INFO(plan.arena_bytes << " temporary, " << plan.output_bytes << " results, " << plan.constant_bytes
                           << " constants, " << plan.pack_bytes << " packed");
     CHECK(plan.total() <= 3ll << 30);
-    CHECK(gradient.flops(arguments) == flops(model.inputs, gradients, {images.shape(), labels.shape()}));
+    const double work = flops(model.inputs, gradients, {images.shape(), labels.shape()});
+    CHECK(gradient.flops(arguments) < 0.7 * work);  // by Winograd, in most layers
+    const Function as_it_stands = function(model.inputs, gradients, {.conv = ConvAlgorithm::implicit_gemm});
+    CHECK(as_it_stands.flops(arguments) == work);
   }
 }
 
