@@ -1,4 +1,4 @@
-// Calls on the emulated device: data checks, updates, donated arguments, destinations, loops that the host decides.
+// Calls on the device of the tests: data checks, updates, donated arguments, destinations, loops that the host decides.
 #include <atomic>
 #include <thread>
 
@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 #include "tests/support/message_of.h"
 
 using namespace bitale;
@@ -37,7 +38,7 @@ TEST_CASE("a check that fails on the device says what it says on the CPU, and no
   Shared table("table", Array::zeros(float32, {4, 2}));
   const Tensor picked = take(table, rows, 0);
   std::string messages[2];
-  for (const std::string device : {"cpu", "emulated"}) {
+  for (const std::string& device : {std::string("cpu"), tests::tested_device()}) {
     const Function f = function({rows}, {sum(picked)},
                                 {.updates = {{table, table + 1.0}}, .name = "f", .device = device, .threads = 1});
     for (int call = 0; call < 4; ++call) CHECK_NOTHROW(f(ints({0, 3, -1})));
@@ -54,7 +55,7 @@ TEST_CASE("a check that fails on the device says what it says on the CPU, and no
 TEST_CASE("results are arguments of the next call, and are written over what is given up") {
   Dim n("n");
   const Tensor x = input("x", float32, {n});
-  const Function f = function({x}, {x * 2.0 + 1.0}, {.device = "emulated"});
+  const Function f = function({x}, {x * 2.0 + 1.0}, {.device = tests::tested_device()});
   Array y = f(floats({1, 2, 3}))[0];
   for (int call = 0; call < 4; ++call) y = f(donate(y))[0];
   CHECK(elements(y) == std::vector<double>{63, 95, 127});
@@ -68,14 +69,14 @@ TEST_CASE("results are arguments of the next call, and are written over what is 
 
 TEST_CASE("a function without kernels runs on a device, too") {
   const Tensor x = input("x", float32, {2});
-  const Function f = function({x}, {x}, {.device = "emulated"});
+  const Function f = function({x}, {x}, {.device = tests::tested_device()});
   CHECK(elements(f(floats({4, 5}))[0]) == std::vector<double>{4, 5});
 }
 
 TEST_CASE("functions of the CPU and of a device share variables") {
   Shared w("w", floats({1, 2}));
   const Function here = function({}, {}, {.updates = {{w, w + 1.0}}, .threads = 1});
-  const Function there = function({}, {}, {.updates = {{w, w * 2.0}}, .device = "emulated"});
+  const Function there = function({}, {}, {.updates = {{w, w * 2.0}}, .device = tests::tested_device()});
   for (int call = 0; call < 3; ++call) {
     here();
     there();
@@ -90,17 +91,17 @@ TEST_CASE("functions of the CPU and of a device share variables") {
 TEST_CASE("the NaN guard and the step checker look at a device's memory") {
   Dim n("n");
   const Tensor x = input("x", float32, {n});
-  const Function guarded = function({x}, {log(x)}, {.name = "f", .device = "emulated", .nan_guard = true});
+  const Function guarded = function({x}, {log(x)}, {.name = "f", .device = tests::tested_device(), .nan_guard = true});
   CHECK_NOTHROW(guarded(floats({1, 2})));
   CHECK_THROWS_WITH(guarded(floats({1, -1})), contains("is not finite"));
-  const Function checked = function({x}, {tanh(x) + exp(x)}, {.device = "emulated", .check = true});
+  const Function checked = function({x}, {tanh(x) + exp(x)}, {.device = tests::tested_device(), .check = true});
   CHECK_NOTHROW(checked(floats({1, -2})));
 }
 
 TEST_CASE("the device's threads share it") {
   Dim n("n");
   const Tensor x = input("x", float32, {n});
-  const Function f = function({x}, {sum(x * x)}, {.device = "emulated"});
+  const Function f = function({x}, {sum(x * x)}, {.device = tests::tested_device()});
   std::vector<std::thread> threads;
   std::atomic<int> right{0};
   for (int t = 0; t < 4; ++t)

@@ -2,12 +2,14 @@
 #include "compiler/codegen/cuda/contraction.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <fmt/format.h>
 
 #include "runtime/base/sanitizers.h"
 #include "tests/gpu/contractions.h"
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 
 using namespace bitale;
 using codegen::cuda::Tile;
@@ -193,6 +195,7 @@ void check_found(const std::vector<ContractionCase>& cases, const std::string& p
 }  // namespace
 
 TEST_CASE("barriers that are missing, and bounds that are wrong, are found") {
+  if (!tests::is_played()) return void(std::printf("[SKIP] of the emulated device\n"));
   const Tile tile{32, 32, 16, 64, 4, 4};
   const std::vector<ContractionCase> several{with_tile(filters_gradient(9, 2, 34, 9, 15), tile)};
   CHECK(fault_of(modules_of(several), several, {2, 7}, 4) == "");

@@ -10,7 +10,7 @@
 
 #include "compiler/kernel/builder.h"
 #include "runtime/base/error.h"
-#include "tests/gpu/emulator.h"
+#include "tests/gpu/kernel_runner.h"
 
 namespace bitale::tests {
 namespace {
@@ -98,6 +98,11 @@ class Memory {
     return begin + margin;
   }
   std::int64_t elements() const { return elements_; }
+  // With what lies around.
+  HostBuffer buffer() {
+    T* const begin = data() - margin;
+    return {begin, static_cast<std::size_t>(memory_.data() + memory_.size() - begin) * sizeof(T), data()};
+  }
 
  private:
   std::vector<T> memory_;
@@ -120,7 +125,7 @@ void each(const std::vector<Axis>& group, const Axis& at, const std::function<vo
 }
 
 template <class T>
-std::string fault_of_one(const Emulator& emulator, const ContractionCase& c, std::size_t number, std::int64_t blocks,
+std::string fault_of_one(const KernelRunner& runner, const ContractionCase& c, std::size_t number, std::int64_t blocks,
                          std::mt19937_64& random) {
   constexpr T nan = std::numeric_limits<T>::quiet_NaN();
   Memory<T> a(reach(c, &Axis::a) + c.a_offset + 1, nan), b(reach(c, &Axis::b) + c.b_offset + 1, nan),
@@ -140,9 +145,9 @@ std::string fault_of_one(const Emulator& emulator, const ContractionCase& c, std
       });
     });
   });
-  void* buffers[] = {a.data(), b.data(), bias.data(), out.data()};
+  const HostBuffer buffers[] = {a.buffer(), b.buffer(), bias.buffer(), out.buffer()};
   try {
-    emulator.run(number, buffers, arguments_of(c), blocks);
+    runner.run(number, buffers, arguments_of(c), blocks);
   } catch (const InternalError& e) {
     return c.name + ": " + e.what();
   }
@@ -192,13 +197,13 @@ codegen::cuda::Modules modules_of(const std::vector<ContractionCase>& cases) {
 
 std::string fault_of(const codegen::cuda::Modules& modules, const std::vector<ContractionCase>& cases,
                      const std::vector<std::int64_t>& blocks, int launches) {
-  const Emulator emulator(modules);
+  const KernelRunner runner(modules);
   std::mt19937_64 random(5);
   for (int launch = 0; launch < launches; ++launch)
     for (std::size_t i = 0; i < cases.size(); ++i)
       for (const std::int64_t n : blocks) {
-        const std::string fault = cases[i].dtype == DType::f32 ? fault_of_one<float>(emulator, cases[i], i, n, random)
-                                                               : fault_of_one<double>(emulator, cases[i], i, n, random);
+        const std::string fault = cases[i].dtype == DType::f32 ? fault_of_one<float>(runner, cases[i], i, n, random)
+                                                               : fault_of_one<double>(runner, cases[i], i, n, random);
         if (!fault.empty()) return fault;
       }
   return "";

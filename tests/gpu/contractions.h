@@ -1,4 +1,4 @@
-// Contractions to be run on device "emulated", and what they have to give.
+// Contractions to be run on the device of the tests, and what they have to give.
 #pragma once
 
 #include <cstdint>

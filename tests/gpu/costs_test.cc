@@ -5,6 +5,7 @@
 #include "models/zoo/models.h"
 #include "runtime/base/flags.h"
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 
 using namespace bitale;
 using bitale::tests::contains;
@@ -13,7 +14,7 @@ TEST_CASE("a product costs its bytes and its operations") {
   Dim n("n");
   const Tensor x = input("x", float32, {n, 3});
   Shared w("w", Array::zeros(float32, {3, 2}));
-  const Function f = function({x}, {tanh(dot(x, w))}, {.device = "emulated"});
+  const Function f = function({x}, {tanh(dot(x, w))}, {.device = tests::tested_device()});
   const std::vector<StepCost> costs = f.step_costs(std::vector<Argument>{Array::zeros(float32, {5, 3})});
   REQUIRE(costs.size() == 1);
   CHECK(costs[0].label == "dot+tanh");
@@ -29,7 +30,7 @@ TEST_CASE("steps of a loop are counted as often as they run, and what the host d
   const Tensor x = input("x", float32, {n, m});
   const Tensor last =
       foldl([](const Tensor& row, const Tensor& sum) { return tanh(row + sum); }, x, zeros(float32, {m}));
-  const Function f = function({x}, {argsort(last)}, {.device = "emulated"});
+  const Function f = function({x}, {argsort(last)}, {.device = tests::tested_device()});
   double looped = 0, on_host = 0;
   for (const StepCost& c : f.step_costs(std::vector<Argument>{Array::zeros(float32, {7, 4})})) {
     if (c.times == 7) looped += c.times;

@@ -16,7 +16,7 @@
 #include "models/zoo/models.h"
 #include "runtime/base/flags.h"
 #include "runtime/device/driver.h"
-#include "tests/gpu/emulator.h"
+#include "tests/gpu/kernel_runner.h"
 #include "tests/gpu/stub.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"

@@ -1,9 +1,10 @@
-// The four networks, small, on device "emulated" against the CPU: forward, gradients, and some steps of training.
+// The four networks, small, on the device of the tests against the CPU: forward, gradients, and some steps of training.
 #include <cmath>
 
 #include "models/zoo/alexnet.h"
 #include "models/zoo/lenet.h"
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 #include "tests/support/op_cases.h"
 
 using namespace bitale;
@@ -35,6 +36,7 @@ std::vector<Array> trained(const BuiltModel& model, const std::vector<Array>& in
   for (const Shared& p : model.parameters) before.push_back(p.get().clone());
   const std::vector<Tensor> gradients = grad(model.loss, model.parameter_tensors());
   FunctionOptions options{.name = "step", .device = device, .threads = 1};
+  if (device != "cpu") options.conv = tests::tested_conv();
   for (std::size_t i = 0; i < gradients.size(); ++i)
     options.updates.emplace_back(model.parameters[i], model.parameters[i] - 0.05 * gradients[i]);
   const Function step = function(model.inputs, {model.loss}, options);
@@ -57,18 +59,19 @@ void check_same(const std::vector<Array>& got, const std::vector<Array>& expecte
 
 void check_model(const BuiltModel& model, const std::vector<Array>& inputs, double tolerance = 1e-5) {
   INFO(model.name << " " << model.step);
-  const FunctionOptions emulated{.name = "gradient", .device = "emulated"}, cpu{.name = "gradient", .threads = 1};
-  check_same(call(model, inputs, emulated), call(model, inputs, cpu), tolerance);
-  check_same(trained(model, inputs, "emulated"), trained(model, inputs, "cpu"), tolerance);
+  const FunctionOptions device{.name = "gradient", .device = tests::tested_device(), .conv = tests::tested_conv()},
+      cpu{.name = "gradient", .threads = 1};
+  check_same(call(model, inputs, device), call(model, inputs, cpu), tolerance);
+  check_same(trained(model, inputs, tests::tested_device()), trained(model, inputs, "cpu"), tolerance);
 }
 
 }  // namespace
 
-TEST_CASE("LeNet is the same on the emulated device") {
+TEST_CASE("LeNet is the same on the device") {
   check_model(lenet({.last_layer = LeNetOptions::LastLayer::random}), find_model("lenet").sample(3, 0, 1));
 }
 
-TEST_CASE("the stacked autoencoder is the same on the emulated device, in each of its steps") {
+TEST_CASE("the stacked autoencoder is the same on the device, in each of its steps") {
   const ModelRow& row = find_model("sae");
   const BuiltModel whole = row.build({.random_last_layer = true});
   for (const char* step : row.steps) {
@@ -79,14 +82,14 @@ TEST_CASE("the stacked autoencoder is the same on the emulated device, in each o
   }
 }
 
-TEST_CASE("the LSTM is the same on the emulated device") {
+TEST_CASE("the LSTM is the same on the device") {
   const ModelRow& row = find_model("lstm");
   for (const char* variant : row.variants)
     check_model(row.build({.random_last_layer = true, .hidden = 24, .vocabulary = 10'000, .variant = variant}),
                 row.sample(3, 5, 1), 1e-4);
 }
 
-TEST_CASE("AlexNet, small, is the same on the emulated device") {
+TEST_CASE("AlexNet, small, is the same on the device") {
   AlexNetOptions options;
   options.input_size = 67;
   options.classes = 10;

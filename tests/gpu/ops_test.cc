@@ -1,6 +1,7 @@
-// Every op's samples on device "emulated" against the interpreter.
+// Every op's samples on the device of the tests against the interpreter.
 #include "tests/gpu/samples.h"
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 #include "tests/support/sanitized.h"
 
 using namespace bitale;
@@ -10,7 +11,7 @@ namespace {
 
 // Of every second op, beginning with number `part`.
 void values_agree(std::size_t part) {
-  const Backend backend = compiled_for("emulated", 2);
+  const Backend backend = compiled_for(tested_device(), 2);
   const std::vector<const ir::OpDef*> ops = tested_ops();
   for (std::size_t number = part; number < ops.size(); number += sanitized ? 10 : 2) {
     INFO(ops[number]->name);
@@ -24,5 +25,5 @@ void values_agree(std::size_t part) {
 
 }  // namespace
 
-TEST_CASE("ops have the same values on the emulated device: ops 0, 2, 4...", "[part0]") { values_agree(0); }
-TEST_CASE("ops have the same values on the emulated device: ops 1, 3, 5...") { values_agree(1); }
+TEST_CASE("ops have the same values on the device: ops 0, 2, 4...", "[part0]") { values_agree(0); }
+TEST_CASE("ops have the same values on the device: ops 1, 3, 5...") { values_agree(1); }

@@ -1,4 +1,4 @@
-// Kernels on device "emulated", called one by one with memory of the host.
+// Kernels on the device of the tests, called one by one with memory of the host.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,22 @@
 
 namespace bitale::tests {
 
-class Emulator {
+// What a kernel sees as a buffer begins at `data`, in `bytes` from `begin` on, 16-byte aligned: a GPU gets all of
+// them, and they come back.
+struct HostBuffer {
+  void* begin = nullptr;
+  std::size_t bytes = 0;
+  void* data = nullptr;
+};
+
+class KernelRunner {
  public:
   // Their names differ.
-  explicit Emulator(const std::vector<kernel::Kernel>& kernels);
-  explicit Emulator(const codegen::cuda::Modules& modules);
+  explicit KernelRunner(const std::vector<kernel::Kernel>& kernels);
+  explicit KernelRunner(const codegen::cuda::Modules& modules);
 
   // Runs all phases of kernel `number`, each with this number of blocks.
-  void run(std::size_t number, std::span<void* const> buffers, std::span<const std::int64_t> extents,
+  void run(std::size_t number, std::span<const HostBuffer> buffers, std::span<const std::int64_t> extents,
            std::int64_t blocks) const;
 
  private:
