@@ -58,6 +58,7 @@ const Command commands[] = {
     {"cache", "where the compiled functions are kept, which they are, remove them", cache_command},
     {"doctor", "what this build is, and what this machine has for it", doctor_command},
     {"version", "print the version", print_version},
+    {"bench-check", nullptr, bench::bench_check_command},
     {"bench-compile", nullptr, bench::bench_compile_command},
     {"bench-worker", nullptr, bench::bench_worker_command},
     {"bench-gemm-worker", nullptr, bench::bench_gemm_worker_command},

@@ -151,7 +151,7 @@ void print(const Settings& s, const models::BuiltModel& model, const std::vector
       "{}{}, batch {}, {}: a model ({:g} GB/s, {:g} GFLOP/s, {:g} us a launch, {:g} us a barrier), not a "
       "measurement\n{}\n\n",
       model.name, model.step.empty() ? "" : ", step " + model.step, s.subject.batch, s.subject.device, s.gpu.gb_per_s,
-      s.gpu.gflops, s.gpu.launch_us, s.gpu.barrier_us, model.variant);
+      s.gpu.gflops, s.gpu.launch_us, s.gpu.barrier_us, model.variant + (s.subject.tf32 ? "; TF32" : ""));
   fmt::print("{:<10}{:>10}{:>10}{:>9}{:>11}{:>10}{:>11}{:>11}{:>13}\n", "", "launches", "barriers", "on host", "MB",
              "GFLOP", "model, us", "floor, us", "compiled, ms");
   for (const Cost& c : costs)
@@ -189,6 +189,7 @@ int bench_gpu_command(std::span<const std::string> arguments) {
             {"step", model.step},
             {"batch", s.subject.batch},
             {"architecture", s.subject.device},
+            {"tf32", s.subject.tf32},
             {"assumed",
              {{"gb_per_s", s.gpu.gb_per_s},
               {"gflops", s.gpu.gflops},

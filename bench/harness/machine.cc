@@ -1,7 +1,6 @@
 #include "bench/harness/machine.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <set>
@@ -44,16 +43,6 @@ std::vector<std::string> siblings_of_own_cpus() {
   return siblings;
 }
 
-std::string first_nvidia_gpu() {
-  std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", failure)) {
-    std::ifstream file(entry.path() / "information");
-    for (std::string line; std::getline(file, line);)
-      if (line.starts_with("Model:")) return line.substr(line.find_first_not_of(" \t", 6));
-  }
-  return "";
-}
-
 std::int64_t system_memory_bytes() {
   std::ifstream file("/proc/meminfo");
   std::int64_t kib = 0;
@@ -76,7 +65,7 @@ int count_cores(const std::vector<std::string>& siblings) {
 }
 
 Machine this_machine() {
-  Machine machine{.cpu = cpu_info().model, .cpus = available_cpus(), .nvidia_gpu = first_nvidia_gpu()};
+  Machine machine{.cpu = cpu_info().model, .cpus = available_cpus(), .gpus = find_gpus()};
   machine.cores = std::clamp(count_cores(siblings_of_own_cpus()), 1, machine.cpus);
   return machine;
 }

@@ -5,13 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "bench/harness/gpus.h"
+
 namespace bitale::bench {
 
 struct Machine {
-  std::string cpu{};         // model
-  int cpus = 1;              // hardware threads that this process may use
-  int cores = 1;             // physical cores that they belong to
-  std::string nvidia_gpu{};  // model of the first; empty: there is none, or no driver
+  std::string cpu{};  // model
+  int cpus = 1;       // hardware threads that this process may use
+  int cores = 1;      // physical cores that they belong to
+  Gpus gpus{};
 };
 
 Machine this_machine();

@@ -23,6 +23,7 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
       ->check(CLI::IsMember(std::vector<std::string>{"float32", "float64"}));
   add_conv_option(app, options.conv);
   add_device_option(app, options.device);
+  add_tf32_option(app, options.tf32);
   app.add_flag("--constant-batch", options.constant_batch, "compile for this batch alone");
   app.add_option_function<std::string>(
          "--last-layer", [&options](const std::string& v) { options.random_last_layer = v == "random"; },
@@ -43,6 +44,7 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
 }
 
 void finish_subject_options(SubjectOptions& options) {
+  check_tf32("bitale bench", options.device, options.tf32);
   const models::ModelRow& row = models::find_model(options.model);
   models::check_variant(row, options.variant);
   models::check_step(row, options.step);

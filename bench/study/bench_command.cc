@@ -98,7 +98,7 @@ Report measure(const Settings& s) {
   r.subject = s.subject;
   r.timing = measure(model, s.subject, batches, {s.warmup, s.iterations});
   r.peak_rss_bytes = peak_rss_bytes();
-  r.variant = model.variant + (s.subject.device == "cpu" ? "; isa " + r.timing.isa : "");
+  r.variant = model.variant + (s.subject.device == "cpu" ? "; isa " + r.timing.isa : s.subject.tf32 ? "; TF32" : "");
   if (s.subject.input_gradient) r.variant += "; with the gradient of the data";
   if (!s.subject.loss_in_forward) r.variant += "; forward without loss";
   if (s.subject.dropout.value_or(false)) r.variant += "; with dropout";
@@ -132,6 +132,7 @@ Json to_json(const Report& r) {
   if (!r.step.empty()) j["step"] = r.step;
   j["variant"] = r.variant;
   j["device"] = r.subject.device;
+  j["tf32"] = r.subject.tf32;
   j["threads"] = r.timing.threads;
   j["batch"] = r.subject.batch;
   if (r.epoch) {

@@ -33,6 +33,7 @@ struct Settings {
   StudyPlan plan;
   fs::path folder = "bitale-study";
   bool fresh = false, only_plan = false, report = true;
+  double within_s = 0;
 };
 
 // Once each, ascending.
@@ -59,15 +60,19 @@ bool parse(Settings& s, const Machine& machine, std::span<const std::string> arg
   app.add_option("--threads", plan.threads, "numbers of threads (1, the physical cores, the hardware threads)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
-  app.add_option("--device", plan.devices, "some of cpu,cuda (both: what cannot run is left out, and says why)")
+  app.add_option("--device", plan.devices,
+                 "some of cpu, cuda, cuda:1... and emulated (cpu,cuda: what cannot run is left out, and says why)")
       ->delimiter(',')
-      ->check(CLI::IsMember(std::vector<std::string>{"cpu", "cuda"}));
+      ->check(CLI::Validator(why_no_device_name, "NAME,...", "device"));
+  add_tf32_option(app, plan.tf32);
   app.add_option("--batches", plan.batches, "batch sizes of the figures (LeNet 32 to 1024, AlexNet 32 to 256)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
   app.add_flag("--quick", plan.quick, "few calls, and 20 s for a measurement: to see whether all is well");
   app.add_option("--budget", plan.budget_s,
                  "seconds for a measurement, after which it ends with fewer calls (no limit)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--within", s.within_s, "seconds after which no other measurement begins (no limit)")
       ->check(CLI::PositiveNumber);
   app.add_option("--repetitions", plan.repetitions, "compilations of each kind (3)")->check(CLI::PositiveNumber);
   app.add_option("--out", folder, "the folder that all is written to")->capture_default_str();
@@ -91,6 +96,9 @@ bool parse(Settings& s, const Machine& machine, std::span<const std::string> arg
   tidy(plan.threads);
   tidy(plan.devices);
   tidy(plan.batches);
+  if (std::none_of(plan.devices.begin(), plan.devices.end(),
+                   [](const std::string& device) { return device.starts_with("cuda"); }))
+    check_tf32(app.get_name(), plan.devices[0], plan.tf32);
   for (const int number : plan.tables) find_table(number);
   for (const int number : plan.figures) find_figure(number);
   return true;
@@ -112,8 +120,10 @@ std::string today() {
 
 // Results of another program, or of another machine, are none of ours.
 std::string version_of_results(const Machine& machine) {
-  return fmt::format("{}; {}; {}; {}", driver::build_id(), codegen::host_generator_version(), machine.cpu,
-                     to_string(default_isa()));
+  std::string text = fmt::format("{}; {}; {}; {}", driver::build_id(), codegen::host_generator_version(), machine.cpu,
+                                 to_string(default_isa()));
+  for (const Gpu& gpu : machine.gpus.all) text += "; " + gpu.name;
+  return machine.gpus.cuda.empty() ? text : text + "; CUDA " + machine.gpus.cuda;
 }
 
 StudyData describe(const Settings& s, const Machine& machine, std::span<const std::string> arguments) {
@@ -191,9 +201,11 @@ int study_command(std::span<const std::string> arguments) {
   fs::create_directories(s.folder, failure);
   if (failure)
     throw Error(fmt::format("--out {}: no folder can be made there: {}.", s.folder.string(), failure.message()));
+  const auto& devices = s.plan.devices;
+  if (std::find(devices.begin(), devices.end(), "emulated") != devices.end()) say(about_played);
   StudyResults results(s.folder / "results.jsonl", version_of_results(machine), s.fresh);
   for (const std::string& line : results.skipped()) say(line);
-  data.outcomes = run_cells(cells, machine, results, estimate, measure_cell, say);
+  data.outcomes = run_cells(cells, machine, results, estimate, measure_cell, say, s.within_s);
   write_report(s, data);
   return 0;
 }

@@ -1,6 +1,8 @@
 #include "bench/study/subject.h"
 
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "models/data/batches.h"
 #include "models/data/study_lengths.h"
@@ -16,7 +18,8 @@ FunctionOptions function_options(const SubjectOptions& options, const char* part
           .threads = options.threads,
           .isa = options.isa,
           .unused_inputs = true,
-          .conv = options.conv};
+          .conv = options.conv,
+          .tf32 = options.tf32};
 }
 
 SampleBatch sample_batch(std::vector<Array> arrays, std::int64_t size, std::int64_t steps, DType dtype) {
@@ -60,6 +63,7 @@ std::vector<std::string> to_arguments(const SubjectOptions& options) {
   if (!options.variant.empty()) words.insert(words.end(), {"--variant", options.variant});
   if (!options.step.empty()) words.insert(words.end(), {"--step", options.step});
   if (options.device != "cpu") words.insert(words.end(), {"--device", options.device});
+  if (options.tf32) words.emplace_back("--tf32");
   if (!options.isa.empty()) words.insert(words.end(), {"--isa", options.isa});
   if (options.conv != ConvAlgorithm::automatic) words.insert(words.end(), {"--conv", to_string(options.conv)});
   if (options.constant_batch) words.emplace_back("--constant-batch");
@@ -91,13 +95,51 @@ Function compile_gradient(const models::BuiltModel& model, const SubjectOptions&
   return function(model.inputs, gradient_outputs(model, options), function_options(options, "gradient"));
 }
 
-std::vector<SampleBatch> sample(const SubjectOptions& options) {
+namespace {
+
+// Copies arrays to a device's memory, where they stay as long as nobody writes to them.
+class Mover {
+ public:
+  explicit Mover(std::string device) : device_(std::move(device)) {}
+
+  Array moved(const Array& array) {
+    const auto [at, fresh] = functions_.try_emplace({array.dtype(), array.rank()});
+    if (fresh) {
+      Shape shape;
+      for (int axis = 0; axis < array.rank(); ++axis) shape.emplace_back(Dim("n" + std::to_string(axis)));
+      const Tensor x = input("x", array.dtype(), shape);
+      at->second = function({x}, {x}, {.name = "move", .device = device_});
+    }
+    return at->second(array)[0];
+  }
+
+ private:
+  std::string device_;
+  std::map<std::pair<DType, int>, Function> functions_;
+};
+
+bool has_own_memory(const std::string& device) { return device.starts_with("cuda"); }
+
+std::vector<SampleBatch> on_host(const SubjectOptions& options) {
   const models::ModelRow& row = models::find_model(options.model);
   if (row.sequences() && options.batch_steps == 0) return epoch_of_the_study(options);
   std::vector<Array> arrays = row.sample(options.batch, options.batch_steps, data_seed);
   // An autoencoder reads no labels.
   arrays.resize(build(options, true).inputs.size());
   return {sample_batch(arrays, options.batch, options.batch_steps, options.dtype)};
+}
+
+}  // namespace
+
+std::vector<SampleBatch> sample(const SubjectOptions& options) {
+  std::vector<SampleBatch> batches = on_host(options);
+  if (!has_own_memory(options.device)) return batches;
+  Mover mover(options.device);
+  for (SampleBatch& batch : batches) {
+    for (Array& array : batch.arrays) array = mover.moved(array);
+    batch.arguments.assign(batch.arrays.begin(), batch.arrays.end());
+  }
+  return batches;
 }
 
 Work work_of(const models::BuiltModel& model, const SubjectOptions& options, std::span<const SampleBatch> batches) {

@@ -30,6 +30,7 @@ struct SubjectOptions {
   int threads = 0;
   std::string isa{};
   std::string device = "cpu";
+  bool tf32 = false;                              // of a GPU: as in FunctionOptions
   ConvAlgorithm conv = ConvAlgorithm::automatic;  // of convolutions that name none
 };
 
@@ -53,7 +54,8 @@ struct SampleBatch {
   std::int64_t size = 0, steps = 0;
 };
 
-// The random batches that the model is timed with, always the same ones, in this order: the same numbers for any dtype.
+// The random batches that the model is timed with, always the same ones, in this order: the same numbers for any dtype;
+// in a GPU's memory if it is measured there.
 std::vector<SampleBatch> sample(const SubjectOptions& options);
 
 // Work of a batch, on average over these: of what the two functions say, counted before it is optimised.

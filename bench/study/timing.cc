@@ -15,6 +15,7 @@ namespace {
 constexpr double peak_seconds = 0.2;
 constexpr double warmup_share = 0.2;  // of a budget
 constexpr int least_warmup = 1, least_iterations = 3;
+constexpr int least_warmup_on_device = 3;
 
 PlannedMemory largest_plan(const Function& function, std::span<const SampleBatch> batches) {
   PlannedMemory largest;
@@ -79,11 +80,13 @@ Timing measure(const models::BuiltModel& model, const SubjectOptions& options, s
   t.threads = forward.threads();
   t.forward_memory = largest_plan(forward, batches);
   t.gradient_memory = largest_plan(gradient, batches);
-  require_memory(t);
-  t.peak_gflops = measured_peak(options, t.threads);
+  const bool on_cpu = options.device == "cpu";
+  if (on_cpu) require_memory(t);
+  if (on_cpu) t.peak_gflops = measured_peak(options, t.threads);
   const std::int64_t start = monotonic_ns();
   const auto spent_s = [&] { return static_cast<double>(monotonic_ns() - start) * 1e-9; };
-  while (goes_on(t.warmup, least_warmup, pace.warmup, spent_s(), warmup_share * pace.budget_s)) {
+  const int least_to_warm = on_cpu ? least_warmup : least_warmup_on_device;
+  while (goes_on(t.warmup, least_to_warm, pace.warmup, spent_s(), warmup_share * pace.budget_s)) {
     one_iteration(forward, gradient, batches);
     ++t.warmup;
   }
@@ -96,7 +99,7 @@ Timing measure(const models::BuiltModel& model, const SubjectOptions& options, s
   t.recompiled = forward.compile_report_json() + gradient.compile_report_json() != reports;
   t.forward_profile = forward.profile();
   t.gradient_profile = gradient.profile();
-  t.peak_gflops = std::max(t.peak_gflops, measured_peak(options, t.threads));
+  if (on_cpu) t.peak_gflops = std::max(t.peak_gflops, measured_peak(options, t.threads));
   return t;
 }
 

@@ -23,7 +23,7 @@ struct Timing {
   bool recompiled = false;                      // a compile report changed after the functions were there
   int warmup = 0;                               // iterations before those
   double loss = 0;                              // of the last forward call
-  double peak_gflops = 0;  // fused multiply-adds of as many threads, measured before and after; the better one
+  double peak_gflops = 0;  // fused multiply-adds of as many threads, measured before and after; 0: of a device
   std::string isa;         // that code was generated for
   int threads = 0;
   PlannedMemory forward_memory, gradient_memory;  // of the batch that takes most
@@ -31,7 +31,8 @@ struct Timing {
 };
 
 // Both functions run over all batches in every iteration, with every call timed alone, forward and gradient
-// alternating. What batches hold is there before. TooLittleMemory, before the first call, if that is foreseen.
+// alternating. What batches hold is there before. TooLittleMemory, before the first call, if that is foreseen, which it
+// is of the CPU alone. A device is always warmed up by three iterations, if the pace has as many.
 Timing measure(const models::BuiltModel& model, const SubjectOptions& options, std::span<const SampleBatch> batches,
                const Pace& pace);
 

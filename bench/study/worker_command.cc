@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -30,6 +31,7 @@
 #include "frontends/cpp/command.h"
 #include "models/data/safetensors.h"
 #include "runtime/base/version.h"
+#include "runtime/device/driver.h"
 
 namespace bitale::bench {
 namespace {
@@ -45,15 +47,22 @@ class Worker {
         forward_(compile_forward(model_, options)),
         gradient_(compile_gradient(model_, options)),
         compiled_(monotonic_ns()),
-        batches_(sample(options)) {
+        batches_(sample(options)),
+        updated_(update_of(model_, options)) {
     for (const Shared& parameter : model_.parameters) values_.push_back(parameter.get());
   }
 
   Json description() const {
+    const bool on_cpu = options_.device == "cpu";
     const Work work = work_of(model_, options_, batches_);
     return {{"name", "bitale"},
-            {"versions", {{"bitale", version()}, {"code_generator", codegen::host_generator_version()}}},
-            {"variant", model_.variant + "; isa " + isa_name(options_)},
+            {"versions",
+             {{"bitale", version()},
+              {"code_generator",
+               on_cpu ? codegen::host_generator_version() : "code for " + open_driver(options_.device)->target()}}},
+            {"variant", model_.variant + (on_cpu          ? "; isa " + isa_name(options_)
+                                          : options_.tf32 ? "; " + options_.device + ", TF32"
+                                                          : "; " + options_.device)},
             {"gflop", {{"forward", work.forward_gflop}, {"gradient", work.gradient_gflop}}},
             {"compile_s", static_cast<double>(compiled_ - start_) * 1e-9}};
   }
@@ -118,13 +127,30 @@ class Worker {
     for (int i = 0; i < count; ++i) {
       double ms = 0;
       for (const SampleBatch& batch : batches_) {
-        if (change)
-          for (std::size_t p = 0; p < values_.size(); ++p) Shared(model_.parameters[p]).set(values_[p]);
+        if (change) change_parameters();
         ms += time_ms(function, batch.arguments);
       }
       out.push_back(ms / static_cast<double>(batches_.size()));
     }
     return out;
+  }
+
+  // To the values that they have. A device writes them where they are: nothing is copied there in the call that
+  // follows.
+  void change_parameters() const {
+    if (!updated_) {
+      for (std::size_t p = 0; p < values_.size(); ++p) Shared(model_.parameters[p]).set(values_[p]);
+      return;
+    }
+    updated_->call({});
+    updated_->wait();
+  }
+
+  static std::optional<Function> update_of(const models::BuiltModel& model, const SubjectOptions& options) {
+    if (options.device == "cpu") return std::nullopt;
+    FunctionOptions update{.name = "update", .device = options.device};
+    for (const Shared& parameter : model.parameters) update.updates.emplace_back(parameter, parameter * 1.0);
+    return function({}, {}, update);
   }
 
   SubjectOptions options_;
@@ -133,6 +159,7 @@ class Worker {
   Function forward_, gradient_;
   std::int64_t compiled_;
   std::vector<SampleBatch> batches_;
+  std::optional<Function> updated_;  // of a device
   std::vector<Array> values_;
 };
 

@@ -56,14 +56,26 @@ void add_conv_option(CLI::App& app, ConvAlgorithm& algorithm) {
       ->check(CLI::IsMember(each));
 }
 
+std::string why_no_device_name(const std::string& name) {
+  if (name == "cpu" || is_device_name(name)) return {};
+  return name + " not in {cpu,cuda,cuda:1,...,emulated}";
+}
+
 void add_device_option(CLI::App& app, std::string& device) {
-  const auto known = [](const std::string& name) -> std::string {
-    if (name == "cpu" || is_device_name(name)) return {};
-    return name + " not in {cpu,cuda,cuda:1,...,emulated}";
-  };
   app.add_option("--device", device,
                  "cpu; cuda or cuda:1, a GPU; emulated: the GPU's kernels played by the CPU, very slow (cpu)")
-      ->check(CLI::Validator(known, "NAME", "device"));
+      ->check(CLI::Validator(why_no_device_name, "NAME", "device"));
+}
+
+void add_tf32_option(CLI::App& app, bool& tf32) {
+  app.add_flag("--tf32", tf32,
+               "of a GPU: products by cuBLASLt round their operands to TF32, 10 bits of mantissa (float32)");
+}
+
+void check_tf32(const std::string& command, const std::string& device, bool tf32) {
+  if (!tf32 || device.starts_with("cuda") || is_architecture(device)) return;
+  throw UsageError(fmt::format("{}: --tf32 is for GPUs (--device cuda); device {} computes products in float32 alone.",
+                               command, device));
 }
 
 }  // namespace bitale

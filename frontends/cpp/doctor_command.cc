@@ -2,9 +2,12 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <link.h>
+#include <nlohmann/json.hpp>
 
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/cuda/emulate.h"
@@ -25,7 +28,16 @@
 namespace bitale {
 namespace {
 
-void row(const char* what, const std::string& value) { fmt::print("{:<16} {}\n", what, value); }
+struct Row {
+  std::string name, text;
+  bool found = true;
+};
+
+struct Section {
+  const char* title;  // null: of the first
+  const char* key;    // in JSON
+  std::vector<Row> rows{};
+};
 
 std::string build_type() {
 #ifdef NDEBUG
@@ -71,47 +83,85 @@ std::string cache_state() {
 }
 
 // Found is not yet loadable: that is tried only on request, since it maps all of LLVM.
-std::string code_generator(bool load) {
+Row code_generator(bool load) {
+  const char* const name = "code generator";
   const std::string path = codegen::host_generator_path();
   std::error_code failure;
-  if (!std::filesystem::exists(path, failure)) return fmt::format("not found: {} is missing", path);
-  if (!load) return fmt::format("{}, built with {} (--load opens it)", path, codegen::host_generator_version());
-  return fmt::format("{}, {}", path, codegen::host_generator().version());
+  if (!std::filesystem::exists(path, failure)) return {name, fmt::format("not found: {} is missing", path), false};
+  if (!load) return {name, fmt::format("{}, built with {} (--load opens it)", path, codegen::host_generator_version())};
+  return {name, fmt::format("{}, {}", path, codegen::host_generator().version())};
 }
 
-void print_libraries() {
-  fmt::print("\nlibraries\n");
-  for (const library::LibraryStatus& s : library::status())
-    fmt::print("  {:<14} {:<10} {}\n", s.name, s.available ? s.version : "not found", s.detail);
+Section about_build(bool load) {
+  Section s{nullptr, "build"};
+  const CpuInfo& cpu = cpu_info();
+  s.rows = {
+      {"bitale", fmt::format("{} ({})", version(), build_type())},
+      {"compiled with", compiler()},
+      {"CPU", cpu.model},
+      {"caches", fmt::format("L1d {}, L2 {}, L3 {}", bytes(cpu.l1d_bytes), bytes(cpu.l2_bytes), bytes(cpu.l3_bytes))},
+      {"instruction sets", isa_names()},
+      {"threads", fmt::format("{} by default, {} CPUs available", default_threads(), available_cpus())},
+      {"function cache", cache_state()},
+      code_generator(load)};
+  return s;
+}
+
+Section libraries() {
+  Section s{"libraries", "libraries"};
+  for (const library::LibraryStatus& l : library::status())
+    s.rows.push_back({l.name, fmt::format("{:<10} {}", l.available ? l.version : "not found", l.detail), l.available});
+  return s;
+}
+
+// The shared objects of this process, and the folder that each was found in: in a bundle all but those of the C library
+// are its own.
+Section shared_objects() {
+  Section s{"shared libraries of this program", "shared_libraries"};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* rows) {
+        const std::filesystem::path path = info->dlpi_name;
+        if (path.has_filename() && path.has_parent_path())
+          static_cast<std::vector<Row>*>(rows)->push_back(
+              {path.filename().string(), std::filesystem::weakly_canonical(path.parent_path()).string()});
+        return 0;
+      },
+      &s.rows);
+  return s;
 }
 
 template <class F>
-std::string found_or_why(F find) {
+Row found_or_why(const char* name, F find) {
   try {
-    return find();
+    return {name, find()};
   } catch (const Error& e) {
-    return e.what();
+    return {name, e.what(), false};
   }
 }
 
-void print_devices() {
-  fmt::print("\ndevices beside the CPU\n");
-  const auto device = [](const char* what, const std::string& found) { fmt::print("  {:<14} {}\n", what, found); };
-  device("cuda", found_or_why([] { return open_driver("cuda")->target(); }));
-  device("its compiler", found_or_why([] {
-           const codegen::cuda::Nvrtc& nvrtc = codegen::cuda::Nvrtc::get();
-           return fmt::format("NVRTC {}, {}", nvrtc.version(), nvrtc.path());
-         }));
-  device("its products", found_or_why([] {
-           const CublasLtLibrary& library = CublasLtLibrary::get();
-           if (!library.problem.empty()) throw Error(library.problem);
-           return fmt::format("cuBLASLt {}, {}", library.version, library.path);
-         }));
-  device("cuDNN", found_or_why([] {
-           const cudnn::Library& library = cudnn::Library::get();
-           return fmt::format("{}, {}", library.version(), library.path());
-         }));
-  device("emulated", found_or_why([] { return codegen::cuda::host_compiler(); }));
+Section devices() {
+  Section s{"devices beside the CPU", "devices"};
+  s.rows = {
+      found_or_why("cuda", [] { return open_driver("cuda")->target(); }),
+      found_or_why("its compiler",
+                   [] {
+                     const codegen::cuda::Nvrtc& nvrtc = codegen::cuda::Nvrtc::get();
+                     return fmt::format("NVRTC {}, {}", nvrtc.version(), nvrtc.path());
+                   }),
+      found_or_why("its products",
+                   [] {
+                     const CublasLtLibrary& library = CublasLtLibrary::get();
+                     if (!library.problem.empty()) throw Error(library.problem);
+                     return fmt::format("cuBLASLt {}, {}", library.version, library.path);
+                   }),
+      found_or_why("cuDNN",
+                   [] {
+                     const cudnn::Library& library = cudnn::Library::get();
+                     return fmt::format("{}, {}", library.version(), library.path());
+                   }),
+      found_or_why("emulated", [] { return codegen::cuda::host_compiler(); }),
+  };
+  return s;
 }
 
 void print_flags() {
@@ -122,26 +172,37 @@ void print_flags() {
   }
 }
 
+void print(const std::vector<Section>& sections) {
+  for (const Section& s : sections) {
+    if (s.title) fmt::print("\n{}\n", s.title);
+    for (const Row& row : s.rows)
+      fmt::print("{}{:<{}} {}\n", s.title ? "  " : "", row.name, s.title ? 14 : 16, row.text);
+  }
+  print_flags();
+}
+
+void print_json(const std::vector<Section>& sections) {
+  nlohmann::ordered_json json;
+  for (const Section& s : sections)
+    for (const Row& row : s.rows) json[s.key][row.name] = {{"found", row.found}, {"text", row.text}};
+  fmt::print("{}\n", json.dump(2));
+}
+
 }  // namespace
 
 int doctor_command(std::span<const std::string> arguments) {
-  bool load = false;
+  bool load = false, json = false;
   CLI::App app("Shows what this build is, and what this machine has for it.", "bitale doctor");
   app.add_flag("--load", load, "also open the code generator");
+  app.add_flag("--json", json, "for programs to read, without the flags");
   if (!parse_command_line(app, arguments)) return 0;
 
-  const CpuInfo& cpu = cpu_info();
-  row("bitale", fmt::format("{} ({})", version(), build_type()));
-  row("compiled with", compiler());
-  row("CPU", cpu.model);
-  row("caches", fmt::format("L1d {}, L2 {}, L3 {}", bytes(cpu.l1d_bytes), bytes(cpu.l2_bytes), bytes(cpu.l3_bytes)));
-  row("instruction sets", isa_names());
-  row("threads", fmt::format("{} by default, {} CPUs available", default_threads(), available_cpus()));
-  row("function cache", cache_state());
-  row("code generator", code_generator(load));
-  print_libraries();
-  print_devices();
-  print_flags();
+  const std::vector<Section> sections = {about_build(load), libraries(), shared_objects(), devices()};
+  if (json) {
+    print_json(sections);
+  } else {
+    print(sections);
+  }
   return 0;
 }
 

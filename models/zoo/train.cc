@@ -118,10 +118,14 @@ void Trainer::compile(Phase& phase) {
                           .name = name + "_train",
                           .device = options_.device,
                           .threads = options_.threads,
-                          .conv = options_.conv});
-  phase.evaluate = function(
-      model.inputs, evaluation,
-      {.name = name + "_evaluate", .device = options_.device, .threads = options_.threads, .conv = options_.conv});
+                          .conv = options_.conv,
+                          .tf32 = options_.tf32});
+  phase.evaluate = function(model.inputs, evaluation,
+                            {.name = name + "_evaluate",
+                             .device = options_.device,
+                             .threads = options_.threads,
+                             .conv = options_.conv,
+                             .tf32 = options_.tf32});
 }
 
 std::vector<std::string> Trainer::Phase::names() const {

@@ -29,7 +29,7 @@ struct Settings {
   std::optional<std::string> data;
   std::optional<std::int64_t> epochs;
   std::int64_t every = 1;
-  bool resume = false, quiet = false, no_pretrain = false;
+  bool resume = false, quiet = false, no_pretrain = false, tf32 = false;
   std::vector<std::pair<const Row*, TrainValue>> given;
   int threads = 0, loader_threads = 0;
   std::int64_t prefetch = TrainOptions().prefetch;
@@ -113,6 +113,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--threads", s.threads, "0: all CPUs of this process (0)")->check(CLI::NonNegativeNumber);
   add_conv_option(app, s.conv);
   add_device_option(app, s.device);
+  add_tf32_option(app, s.tf32);
   app.add_option("--loader-threads", s.loader_threads, "that load pictures; 0: as many as --threads 0 has (0)")
       ->check(CLI::Range(0, 1024));
   app.add_option("--prefetch", s.prefetch, "batches of pictures that are loaded ahead (2)")->check(CLI::Range(1, 64));
@@ -121,6 +122,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--every", s.every, "epochs between checkpoints (1)")->check(CLI::PositiveNumber);
   app.add_flag("--quiet", s.quiet, "print the result only");
   if (!parse_command_line(app, arguments)) return false;
+  check_tf32(app.get_name(), s.device, s.tf32);
   const ModelRow& model = find_model(s.model);
   if (!model.trainable)
     throw UsageError(
@@ -161,6 +163,7 @@ TrainOptions options_for(const Settings& s, const ModelRow& model, const NamedAr
   check_policy(s, find_rate_policy(o.policy));
   o.threads = s.threads;
   o.device = s.device;
+  o.tf32 = s.tf32;
   o.conv = s.conv;
   o.loader_threads = s.loader_threads;
   o.prefetch = s.prefetch;

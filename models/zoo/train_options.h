@@ -52,6 +52,7 @@ struct TrainOptions {
 
   int threads = 0;  // 0: the default of functions
   std::string device = "cpu";
+  bool tf32 = false;
   ConvAlgorithm conv = ConvAlgorithm::automatic;
 
   // Of what loads pictures; results do not depend on them.

@@ -28,7 +28,7 @@ const std::set<std::string> network_keys = {"model",        "variant",          
                                             "batch",        "forward_ms",       "gradient_ms",    "first_compile_ms",
                                             "recompile_ms", "process_start_ms", "gflop",          "gflops",
                                             "peak_gflops",  "planned_bytes",    "peak_rss_bytes", "loss",
-                                            "versions"};
+                                            "versions",     "tf32"};
 const std::set<std::string> parts = {"forward", "gradient"}, figures = {"mean", "std", "min", "median"};
 
 }  // namespace
@@ -309,6 +309,14 @@ TEST_CASE("doctor describes the machine") {
   INFO(ran.err);
   CHECK(ran.status == 0);
   for (const char* word : {"CPU", "instruction sets", "code generator", "LLVM", "libraries", "its products", "cuBLASLt",
-                           "cuDNN", "BITALE_CACHE"})
+                           "cuDNN", "shared libraries", "libbitale_llvm.so", "BITALE_CACHE"})
     CHECK_THAT(ran.out, contains(word));
+
+  const auto json = Json::parse(run_bitale({"doctor", "--json"}).out);
+  CHECK(json["build"]["code generator"]["found"].get<bool>());
+  CHECK(json["shared_libraries"].contains("libbitale.so"));
+  for (const char* device : {"cuda", "its compiler", "its products", "cuDNN", "emulated"}) {
+    CHECK(json["devices"][device]["found"].is_boolean());
+    CHECK(!json["devices"][device]["text"].get<std::string>().empty());
+  }
 }

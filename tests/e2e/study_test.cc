@@ -127,6 +127,26 @@ TEST_CASE("a study in which nothing can run says why, row by row") {
   CHECK(!std::filesystem::exists(folder.path() / "report.html"));
 }
 
+TEST_CASE(
+    "a study on the emulated device compares with the CPU, and has no times; on a GPU that is not there it says so") {
+  const TempFolder folder;
+  const Ran played = run_bitale(
+      {"study", "--device", "emulated", "--tables", "3,8", "--no-report", "--out", folder.path() / "played"});
+  INFO(played.err);
+  CHECK(played.status == 0);
+  CHECK_THAT(played.err, contains("nothing is timed, since no time there says anything about a GPU"));
+  CHECK_THAT(played.out, contains("not timed, computes what the CPU does: batch 2: loss "));
+  CHECK_THAT(played.out, contains("cannot run: the host's C++ compiler makes its code"));
+  const auto json = nlohmann::json::parse(content(folder.path() / "played" / "study.json"));
+  for (const auto& one : json["measurements"]) CHECK(!one.contains("result"));
+
+  const Ran absent = run_bitale(
+      {"study", "--device", "cuda:7", "--tf32", "--tables", "3", "--no-report", "--out", folder.path() / "absent"});
+  CHECK(absent.status == 0);
+  CHECK_THAT(absent.out, contains("cannot run: device 'cuda"));
+  CHECK_THAT(absent.out, contains("Bitale, TF32"));
+}
+
 TEST_CASE("without gnuplot a study says so before it measures anything") {
   const TempFolder folder;
   const Ran ran =

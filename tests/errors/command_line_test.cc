@@ -60,6 +60,9 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"bench", "conv", "--device", "sm_90", "--dtype", "int8"}, "--dtype int8: there are float32, float64");
   check_usage({"bench", "conv", "--device", "sm_90", "--isa", "v2"}, "--isa excludes --device");
   check_usage({"bench", "conv", "--tf32"}, "--tf32 requires --device");
+  check_usage({"bench", "lenet", "--tf32"}, "bitale bench: --tf32 is for GPUs (--device cuda); device cpu computes");
+  check_usage({"train", "lenet", "--tf32", "--device", "emulated"},
+              "bitale train: --tf32 is for GPUs (--device cuda); device emulated computes products in float32 alone.");
   check_usage({"bench", "conv", "--layers", "conv9"}, "lenet has no such layer");
   check_usage({"bench", "gemm", "--shape", "64x784"}, "--shape 64x784: expected rows x depth x columns");
   check_usage({"bench", "gemm", "--shape", "3x4x5x6"}, "--shape 3x4x5x6: expected");
@@ -85,7 +88,8 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"study", "--tables", "2"}, "there is no table 2; there are: 3, 4, 5, 6, 7, 8");
   check_usage({"study", "--figures", "1,3"}, "there is no figure 3; there are: 1, 2");
   check_usage({"study", "--threads", "0"}, "--threads");
-  check_usage({"study", "--device", "tpu"}, "tpu not in {cpu,cuda}");
+  check_usage({"study", "--device", "tpu"}, "tpu not in {cpu,cuda,cuda:1,...,emulated}");
+  check_usage({"study", "--device", "cpu,emulated", "--tf32"}, "bitale study: --tf32 is for GPUs (--device cuda)");
   check_usage({"study", "3"}, "bitale study does not know '3'; its options are: --help, --tables");
   check_usage({"cache", "empty"}, "empty not in {path,list,clear}");
 }

@@ -11,6 +11,7 @@ namespace {
 
 constexpr Pace quick_pace = {2, 5, 20};
 constexpr Pace quick_epochs = {1, 2, 20};
+constexpr int least_warmup_on_gpu = 3;  // the second call with the same extents is recorded, the third one replayed
 
 // Of the protocol. A network that this build does not have will not run at any pace.
 Pace protocol_of(const StudySubject& subject) {
@@ -38,17 +39,19 @@ double work(const StudyCell& cell) {
 }  // namespace
 
 std::string StudyCell::key() const {
-  if (kind == StudyKind::compile)
-    return fmt::format("compile {} {} threads {} x{}", subject, device, threads, repetitions);
-  return fmt::format("run {}{} {} batch {} threads {} calls {}+{}{}", subject, step.empty() ? "" : "." + step, device,
+  const std::string on = device + (tf32 ? " tf32" : "");
+  if (kind == StudyKind::compile) return fmt::format("compile {} {} threads {} x{}", subject, on, threads, repetitions);
+  return fmt::format("run {}{} {} batch {} threads {} calls {}+{}{}", subject, step.empty() ? "" : "." + step, on,
                      batch, threads, pace.warmup, pace.iterations,
                      pace.budget_s > 0 ? fmt::format(" in {} s", pace.budget_s) : "");
 }
 
 std::string StudyCell::title() const {
   const std::string& network = find_subject(subject).title;
-  const std::string where = device == "cpu" ? fmt::format("{} thread{}", threads, threads == 1 ? "" : "s") : device;
+  const std::string where = device == "cpu" ? fmt::format("{} thread{}", threads, threads == 1 ? "" : "s")
+                                            : device + (tf32 ? " in TF32" : "");
   if (kind == StudyKind::compile) return fmt::format("{}, compiling, {}", network, where);
+  if (played()) return fmt::format("{}{}, a few examples, {}", network, step.empty() ? "" : ", " + step, where);
   return fmt::format("{}{}, batch {}, {}", network, step.empty() ? "" : ", " + step, batch, where);
 }
 
@@ -63,21 +66,25 @@ double StudyCell::gradient_gflop() const {
 StudyCell StudyPlan::run(const StudySubject& subject, const StudyStep& step, std::int64_t batch, int count,
                          const std::string& device) const {
   StudyCell cell{.subject = subject.key, .step = step.name, .batch = batch, .threads = count, .device = device};
+  cell.tf32 = tf32 && cell.on_gpu();
   cell.pace = protocol_of(subject);
   if (quick) {
     const Pace few = subject.model == "lstm" ? quick_epochs : quick_pace;
     cell.pace = {std::min(cell.pace.warmup, few.warmup), std::min(cell.pace.iterations, few.iterations), few.budget_s};
   }
+  if (cell.on_gpu()) cell.pace.warmup = std::max(cell.pace.warmup, least_warmup_on_gpu);
   if (budget_s > 0) cell.pace.budget_s = budget_s;
   return cell;
 }
 
 StudyCell StudyPlan::compilation(const StudySubject& subject, const std::string& device) const {
-  return {.kind = StudyKind::compile,
-          .subject = subject.key,
-          .threads = *std::max_element(threads.begin(), threads.end()),
-          .device = device,
-          .repetitions = repetitions};
+  StudyCell cell{.kind = StudyKind::compile,
+                 .subject = subject.key,
+                 .threads = *std::max_element(threads.begin(), threads.end()),
+                 .device = device,
+                 .repetitions = repetitions};
+  cell.tf32 = tf32 && cell.on_gpu();
+  return cell;
 }
 
 std::vector<int> StudyPlan::threads_of(const std::string& device) const {

@@ -11,8 +11,8 @@
 
 namespace bitale::bench {
 
-// At first from the work and the peak of so many threads; what has been measured makes it better: the time of a network
-// from that network's, that of others from all.
+// At first from the work and the peak of so many threads, of a GPU from a guess; what has been measured makes it
+// better: the time of a network from that network's, that of others from all.
 class StudyEstimate {
  public:
   // `peak_gflops`: of so many threads.
@@ -31,8 +31,8 @@ class StudyEstimate {
   double ratio_of(const StudyCell& cell) const;
 
   std::function<double(int)> peak_gflops_;
-  std::map<std::string, Learnt> of_model_;  // and of compilations
-  std::map<StudyKind, Learnt> of_kind_;
+  std::map<std::string, Learnt> of_model_;                       // and of compilations
+  std::map<std::pair<StudyKind, std::string>, Learnt> of_kind_;  // and device
 };
 
 std::string duration_text(double seconds);  // "1:05", "2:03:20"

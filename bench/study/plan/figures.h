@@ -17,7 +17,8 @@ struct RunFigures {
   std::string isa{};
   int warmup = 0, iterations = 0;
   Statistics forward_ms{}, gradient_ms{};
-  double forward_gflop = 0, gradient_gflop = 0, peak_gflops = 0;
+  double forward_gflop = 0, gradient_gflop = 0;
+  double peak_gflops = 0;          // 0: it is a device's, and was not measured
   std::int64_t planned_bytes = 0;  // of both functions
   std::int64_t parameter_bytes = 0, batch_bytes = 0, rss_before_bytes = 0, peak_rss_bytes = 0;
 

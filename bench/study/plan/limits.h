@@ -12,4 +12,7 @@ namespace bitale::bench {
 // memory is enough is known once the functions are compiled: bench/study/plan/worker.cc.)
 std::string why_not(const StudyCell& cell, const Machine& machine);
 
+// Why nothing can be compiled for a device (of open_driver()) and run on it here; empty if it can. Tried once for each.
+std::string why_no_device(const std::string& device);
+
 }  // namespace bitale::bench

@@ -90,9 +90,15 @@ void measure_into(StudyOutcome& outcome, const Measure& measure) {
     const Json json = Json::parse(text, nullptr, false);
     if (json.is_object() && json.contains("cannot") && json["cannot"].is_string()) {
       outcome.cannot = json["cannot"].get<std::string>();
+    } else if (outcome.cell.played()) {
+      const std::string found = json.at("found").get<std::string>();
+      if (!json.at("agrees").get<bool>()) throw Error("differs from the CPU: " + found);
+      outcome.played = found;
     } else {
       outcome.figures = figures_from_json(outcome.cell.kind, outcome.cell.title(), text);
     }
+  } catch (const Json::exception& error) {
+    outcome.cannot = fmt::format("failed: no result of a comparison: {}", error.what());
   } catch (const Error& error) {
     outcome.cannot = fmt::format("failed: {}", error.what());
   }
@@ -109,7 +115,7 @@ std::string measure_cell(const StudyCell& cell) {
 
 std::vector<StudyOutcome> run_cells(std::span<const StudyCell> cells, const Machine& machine, StudyResults& results,
                                     StudyEstimate& estimate, const Measure& measure,
-                                    const std::function<void(const std::string&)>& say) {
+                                    const std::function<void(const std::string&)>& say, double within_s) {
   std::vector<StudyOutcome> outcomes;
   std::vector<std::size_t> to_measure;
   for (const StudyCell& cell : cells) {
@@ -125,6 +131,11 @@ std::vector<StudyOutcome> run_cells(std::span<const StudyCell> cells, const Mach
     double left_s = 0;
     for (std::size_t k = i; k < to_measure.size(); ++k) left_s += estimate.seconds(outcomes[to_measure[k]].cell);
     StudyOutcome& outcome = outcomes[to_measure[i]];
+    if (within_s > 0 && seconds_since(start) >= within_s) {
+      outcome.cannot = fmt::format("the {:g} s of the study were over", within_s);
+      say(fmt::format("left out: {}: {}", outcome.cell.title(), outcome.cannot));
+      continue;
+    }
     say(fmt::format("[{}/{}] {}, about {} left: {}", i + 1, to_measure.size(), duration_text(seconds_since(start)),
                     duration_text(left_s), outcome.cell.title()));
     const std::int64_t cell_start = monotonic_ns();
@@ -133,7 +144,7 @@ std::vector<StudyOutcome> run_cells(std::span<const StudyCell> cells, const Mach
       results.add(outcome.cell.key(), outcome.figures->json);
       estimate.learn(outcome.cell, seconds_since(cell_start));
     } else {
-      say("  " + outcome.cannot);
+      say("  " + (outcome.played.empty() ? outcome.cannot : outcome.played));
     }
   }
   return outcomes;

@@ -1,5 +1,7 @@
 #include "bench/study/plan/worker.h"
 
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,11 +12,14 @@
 #include "bench/study/arguments.h"
 #include "bench/study/timing.h"
 #include "frontends/cpp/command.h"
+#include "runtime/device/driver.h"
 
 namespace bitale::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t most_played = 2, played_steps = 3;  // of a batch, and of its sequences
 
 Json to_json(const Statistics& s) { return {{"mean", s.mean}, {"std", s.std}, {"min", s.min}, {"median", s.median}}; }
 
@@ -40,6 +45,9 @@ Json run(const SubjectOptions& options, const Pace& pace) {
   const Work work = work_of(model, options, batches);
   return {{"threads", t.threads},
           {"isa", t.isa},
+          {"device", options.device},
+          {"target", options.device == "cpu" ? t.isa : open_driver(options.device)->target()},
+          {"tf32", options.tf32},
           {"variant", model.variant},
           {"warmup", t.warmup},
           {"iterations", t.forward_ms.size()},
@@ -91,10 +99,19 @@ struct CompileTime {
 std::vector<std::string> worker_command(const StudyCell& cell) {
   const StudySubject& subject = find_subject(cell.subject);
   const bool runs = cell.kind == StudyKind::run;
-  std::vector<std::string> words = {runs ? "study-run" : "study-compile", subject.model, "--threads",
-                                    std::to_string(cell.threads)};
+  std::vector<std::string> words = {cell.played() ? "bench-check"
+                                    : runs        ? "study-run"
+                                                  : "study-compile",
+                                    subject.model, "--threads", std::to_string(cell.threads)};
+  if (cell.device != "cpu") words.insert(words.end(), {"--device", cell.device});
+  if (cell.tf32) words.emplace_back("--tf32");
   if (!subject.variant.empty()) words.insert(words.end(), {"--variant", subject.variant});
   if (!cell.step.empty()) words.insert(words.end(), {"--step", cell.step});
+  if (cell.played()) {
+    words.insert(words.end(), {"--batch", std::to_string(std::min(cell.batch, most_played))});
+    if (subject.batches > 1) words.insert(words.end(), {"--batch-steps", std::to_string(played_steps)});
+    return words;
+  }
   if (!runs) return words;
   words.insert(words.end(),
                {"--batch", std::to_string(cell.batch), "--warmup", std::to_string(cell.pace.warmup), "--iterations",

@@ -58,7 +58,7 @@ class Comparison {
       for (const char* device : {"cpu", "gpu"}) {
         for (const PaperLine& line : lines)
           if (line.subject == &subject && line.row.device == device) add(line);
-        add_ours(subject, our_device(device));
+        for (const std::string& ours : data_.devices_below(device)) add_ours(subject, ours);
       }
     }
     if (std::any_of(grid_.rows.begin(), grid_.rows.end(),
@@ -67,6 +67,11 @@ class Comparison {
           "The last columns divide the paper's figure by Bitale's on this machine: with one thread beside one, with "
           "all "
           "cores beside its 6 threads, with all hardware threads beside its 12. The paper's machine is of 2013.");
+    if (const std::string gpu = data_.device_beside("gpu"); !gpu.empty())
+      grid_.note(fmt::format("Figures of GPUs: the paper's are of a GeForce GTX Titan X, Bitale's on {} of one {}{}{}.",
+                             gpu, data_.gpu_name(gpu).empty() ? "GPU" : data_.gpu_name(gpu),
+                             data_.plan.tf32 ? ", products in TF32" : "",
+                             has_memory() ? "; its memory is what the plans say" : ""));
     return std::move(grid_);
   }
 
@@ -75,6 +80,11 @@ class Comparison {
   bool compared(const StudyColumn& column) const {
     return column.kind != StudyColumn::Kind::memory &&
            !(table_.columns.size() > 4 && column.steps.size() == 1 && column.steps[0].starts_with("ae"));
+  }
+
+  bool has_memory() const {
+    return std::any_of(table_.columns.begin(), table_.columns.end(),
+                       [](const StudyColumn& c) { return c.kind == StudyColumn::Kind::memory; });
   }
 
   std::vector<std::string> lead(const StudySubject& subject, const std::string& device, const std::string& system,
@@ -92,7 +102,7 @@ class Comparison {
     GridRow row{GridRow::Kind::paper, lead(*line.subject, line.row.device, system_of(line.row),
                                            line.row.threads ? std::to_string(*line.row.threads) : "")};
     for (const StudyColumn& column : table_.columns) row.cells.push_back(figure(line, column));
-    const std::string device = our_device(line.row.device);
+    const std::string device = data_.device_beside(line.row.device);
     for (const StudyColumn& column : table_.columns) {
       if (!compared(column)) continue;
       const auto theirs = line.figures.find(column.metric);
@@ -112,20 +122,24 @@ class Comparison {
   }
 
   void add_ours(const StudySubject& subject, const std::string& device) {
-    if (std::find(data_.plan.devices.begin(), data_.plan.devices.end(), device) == data_.plan.devices.end()) return;
     std::vector<int> threads = data_.plan.threads_of(device);
     if (table_.compiles) threads = {data_.plan.compilation(subject, device).threads};
     for (const int count : threads) {
-      GridRow row{GridRow::Kind::ours, lead(subject, device, "Bitale", device == "cpu" ? std::to_string(count) : "")};
+      const char* system = data_.plan.tf32 && device.starts_with("cuda") ? "Bitale, TF32" : "Bitale";
+      GridRow row{GridRow::Kind::ours, lead(subject, device, system, device == "cpu" ? std::to_string(count) : "")};
       row.rest = data_.why_not(table_, subject, count, device);
-      if (row.rest.empty()) {
+      const std::string played = data_.played(table_, subject, device);
+      if (!row.rest.empty()) {
+        row.kind = GridRow::Kind::cannot;
+        row.rest = "cannot run: " + row.rest;
+      } else if (!played.empty()) {
+        row.kind = GridRow::Kind::cannot;
+        row.rest = "not timed, computes what the CPU does: " + played;
+      } else {
         for (const StudyColumn& column : table_.columns) {
           const auto value = data_.value(column, subject, count, device);
           row.cells.push_back(value ? short_number(*value) : "");
         }
-      } else {
-        row.kind = GridRow::Kind::cannot;
-        row.rest = "cannot run: " + row.rest;
       }
       grid_.rows.push_back(std::move(row));
     }

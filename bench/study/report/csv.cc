@@ -17,21 +17,23 @@ PaperRow row_of(const StudyOutcome& outcome, const StudyData& data) {
   const StudyCell& cell = outcome.cell;
   const StudySubject& subject = find_subject(cell.subject);
   PaperRow row{.system = "Bitale",
-               .device = cell.device == "cuda" ? "gpu" : cell.device,
-               .backend = "generated, isa " + data.isa,
+               .device = cell.on_gpu() ? "gpu" : cell.device,
+               .backend = cell.device == "cpu" ? "generated, isa " + data.isa
+                                               : "generated, " + cell.device + (cell.tf32 ? ", TF32" : ""),
                .threads = cell.threads,
                .network = subject.paper_network,
                .variant = subject.paper_variant,
-               .hardware = cell.device == "cuda" ? data.machine.nvidia_gpu : data.machine.cpu};
+               .hardware = cell.on_gpu() ? data.gpu_name(cell.device) : data.machine.cpu};
   if (cell.batch > 0) row.batch = cell.batch;
   return row;
 }
 
 std::string cannot_line(const StudyOutcome& outcome, const StudyData& data) {
   const PaperRow r = row_of(outcome, data);
-  return fmt::format("Bitale,{},,{},,,,{},{},{},{},,cannot_run,{}\n", r.device, *r.threads, csv_field(r.network),
+  const bool played = outcome.cannot.empty();
+  return fmt::format("Bitale,{},,{},,,,{},{},{},{},,{},{}\n", r.device, *r.threads, csv_field(r.network),
                      csv_field(r.variant), r.batch ? std::to_string(*r.batch) : "", csv_field(r.hardware),
-                     csv_field(outcome.cannot));
+                     played ? "not_timed" : "cannot_run", csv_field(played ? outcome.played : outcome.cannot));
 }
 
 std::string lines(const StudyOutcome& outcome, const StudyData& data) {
@@ -61,7 +63,8 @@ std::string lines(const StudyOutcome& outcome, const StudyData& data) {
     add(name + "rate", f.gflops(gradient), "GFLOP/s");
   }
   add(step + "planned_memory", static_cast<double>(f.all_planned_bytes()) * 1e-9, "GB");
-  add(step + "peak_memory", static_cast<double>(f.peak_rss_bytes) * 1e-9, "GB");
+  add(step + (outcome.cell.device == "cpu" ? "peak_memory" : "host_peak_memory"),
+      static_cast<double>(f.peak_rss_bytes) * 1e-9, "GB");
   return text;
 }
 

@@ -23,14 +23,15 @@ std::vector<StudyCell> cells_of(const StudyPlan& plan, const StudySubject& subje
   return cells;
 }
 
-double figure_of(const StudyColumn& column, const StudyFigures& figures) {
+// Memory of a GPU is what the plans say: the process's is the host's.
+double figure_of(const StudyColumn& column, const StudyFigures& figures, bool on_gpu) {
   switch (column.kind) {
     case StudyColumn::Kind::forward:
       return figures.run->forward_ms.mean;
     case StudyColumn::Kind::gradient:
       return figures.run->gradient_ms.mean;
     case StudyColumn::Kind::memory:
-      return static_cast<double>(figures.run->peak_rss_bytes) / gb;
+      return static_cast<double>(on_gpu ? figures.run->all_planned_bytes() : figures.run->peak_rss_bytes) / gb;
     case StudyColumn::Kind::first_compile:
       return figures.compile->first.seconds;
     case StudyColumn::Kind::recompile:
@@ -40,8 +41,6 @@ double figure_of(const StudyColumn& column, const StudyFigures& figures) {
 }
 
 }  // namespace
-
-std::string our_device(const std::string& paper_device) { return paper_device == "gpu" ? "cuda" : paper_device; }
 
 const StudyOutcome* StudyData::find(const StudyCell& cell) const {
   for (const StudyOutcome& outcome : outcomes)
@@ -56,7 +55,7 @@ std::optional<double> StudyData::value(const StudyColumn& column, const StudySub
   for (const StudyCell& cell : cells_of(plan, subject, compiles, threads, device, column.steps)) {
     const StudyOutcome* outcome = find(cell);
     if (outcome == nullptr || !outcome->figures) return std::nullopt;
-    sum += figure_of(column, *outcome->figures);
+    sum += figure_of(column, *outcome->figures, cell.on_gpu());
   }
   return sum;
 }
@@ -70,6 +69,38 @@ std::string StudyData::why_not(const StudyTable& table, const StudySubject& subj
     if (outcome != nullptr && !outcome->cannot.empty()) return outcome->cannot;
   }
   return "";
+}
+
+std::string StudyData::played(const StudyTable& table, const StudySubject& subject, const std::string& device) const {
+  std::string text;
+  if (table.compiles) return text;
+  for (const StudyStep& step : subject.steps) {
+    const StudyOutcome* outcome = find(plan.run(subject, step, subject.batch, 1, device));
+    if (outcome != nullptr && !outcome->played.empty())
+      text += (text.empty() ? "" : "; ") + (step.name.empty() ? "" : step.name + ": ") + outcome->played;
+  }
+  return text;
+}
+
+std::vector<std::string> StudyData::devices_below(const std::string& paper_device) const {
+  std::vector<std::string> devices;
+  for (const std::string& device : plan.devices)
+    if ((device == "cpu") == (paper_device == "cpu")) devices.push_back(device);
+  return devices;
+}
+
+std::string StudyData::device_beside(const std::string& paper_device) const {
+  for (const std::string& device : devices_below(paper_device))
+    for (const StudyOutcome& outcome : outcomes)
+      if (outcome.cell.device == device && outcome.figures) return device;
+  return "";
+}
+
+std::string StudyData::gpu_name(const std::string& device) const {
+  if (!device.starts_with("cuda")) return "";
+  const std::size_t colon = device.find(':');
+  const std::size_t index = colon == std::string::npos ? 0 : std::stoul(device.substr(colon + 1));
+  return index < machine.gpus.all.size() ? machine.gpus.all[index].name : "";
 }
 
 std::vector<int> StudyData::measured_threads() const {

@@ -27,18 +27,23 @@ struct StudyData {
   std::optional<double> value(const StudyColumn& column, const StudySubject& subject, int threads,
                               const std::string& device) const;
   std::string why_not(const StudyTable& table, const StudySubject& subject, int threads,
-                      const std::string& device) const;  // empty: nothing is missing
+                      const std::string& device) const;  // empty: nothing is missing, or it was played
+  // What was found where the row was played, step by step; empty: it was not.
+  std::string played(const StudyTable& table, const StudySubject& subject, const std::string& device) const;
 
   // Which of our numbers of threads stands beside one of the paper: one beside one, all cores beside its 6, all
   // hardware threads beside its 12; where that was not measured, the largest that was. 0: none.
   int partner(std::optional<std::int64_t> paper_threads) const;
 
+  // Our devices that stand below the paper's "cpu" or "gpu", in the order of the plan.
+  std::vector<std::string> devices_below(const std::string& paper_device) const;
+  // The one of them that its rows are divided by: the first that was measured; empty: none.
+  std::string device_beside(const std::string& paper_device) const;
+  std::string gpu_name(const std::string& device) const;  // "NVIDIA H100"; of the CPU and what it plays empty
+
   // Measured FMA peak of so many threads: the best of all measurements. 0: none.
   double peak_gflops(int threads) const;
   std::vector<int> measured_threads() const;  // on the CPU, ascending
 };
-
-// "cpu" and "gpu" of the paper; "cpu" and "cuda" here.
-std::string our_device(const std::string& paper_device);
 
 }  // namespace bitale::bench

@@ -9,10 +9,13 @@ namespace {
 
 std::string mib(std::int64_t bytes) { return short_number(static_cast<double>(bytes) / (1 << 20)); }
 
-std::string place(const StudyCell& cell) { return cell.device == "cpu" ? std::to_string(cell.threads) : cell.device; }
+std::string place(const StudyCell& cell) {
+  return cell.device == "cpu" ? std::to_string(cell.threads) : cell.device + (cell.tf32 ? ", TF32" : "");
+}
 
 GridRow cannot(std::vector<std::string> lead, const StudyOutcome& outcome) {
-  return {GridRow::Kind::cannot, std::move(lead), "cannot run: " + outcome.cannot};
+  return {GridRow::Kind::cannot, std::move(lead),
+          outcome.cannot.empty() ? "not timed: " + outcome.played : "cannot run: " + outcome.cannot};
 }
 
 void add_run(Grid& grid, const std::string& title, const StudyOutcome& outcome) {
@@ -24,7 +27,8 @@ void add_run(Grid& grid, const std::string& title, const StudyOutcome& outcome) 
         {GridRow::Kind::ours,
          {title, place(outcome.cell), gradient ? "gradient" : "forward", short_number(ms.mean), short_number(ms.std),
           short_number(ms.min), short_number(ms.median), std::to_string(f.iterations), short_number(f.gflop(gradient)),
-          short_number(f.gflops(gradient)), fmt::format("{:.0f} %", f.gflops(gradient) / f.peak_gflops * 100),
+          short_number(f.gflops(gradient)),
+          f.peak_gflops > 0 ? fmt::format("{:.0f} %", f.gflops(gradient) / f.peak_gflops * 100) : "",
           mib(f.all_planned_bytes()), mib(f.peak_rss_bytes)}});
   }
 }
@@ -57,7 +61,7 @@ Grid run_details(const StudyTable& table, const StudyData& data) {
       "an "
       "update. timed: calls, of the LSTM epochs, whose figures are of a call on average.",
       "planned: what the plans of both functions say they will take, parameters and batches; measured: the largest "
-      "resident memory of the process, code generator included."};
+      "resident memory of the process, code generator included, on the host also where a GPU is measured."};
   return grid;
 }
 
@@ -75,11 +79,12 @@ std::vector<std::string> phases_of(const std::vector<const StudyOutcome*>& outco
 
 void add_compilation(Grid& grid, const StudyOutcome& outcome, const std::vector<std::string>& phases) {
   const std::string& title = find_subject(outcome.cell.subject).title;
-  if (!outcome.figures) return grid.rows.push_back(cannot({title}, outcome));
+  const std::string place = outcome.cell.device + (outcome.cell.tf32 ? ", TF32" : "");
+  if (!outcome.figures) return grid.rows.push_back(cannot({title, place}, outcome));
   const CompileFigures& f = *outcome.figures->compile;
   for (const auto& [cache, side] : {std::pair{"empty", &f.first}, std::pair{"filled", &f.again}}) {
     GridRow row{GridRow::Kind::ours,
-                {title, std::to_string(side->functions), cache, short_number(side->seconds * 1e3)}};
+                {title, place, std::to_string(side->functions), cache, short_number(side->seconds * 1e3)}};
     for (const std::string& phase : phases) {
       const auto at = std::find_if(side->phases_ms.begin(), side->phases_ms.end(),
                                    [&](const auto& one) { return one.first == phase; });
@@ -97,7 +102,7 @@ Grid compile_details(const StudyTable& table, const StudyData& data) {
       if (const auto* outcome = data.find(data.plan.compilation(find_subject(key), device)))
         outcomes.push_back(outcome);
   const std::vector<std::string> phases = phases_of(outcomes);
-  Grid grid{.columns = {{"network", false}, {"functions"}, {"cache", false}, {"all", true, "ms"}}};
+  Grid grid{.columns = {{"network", false}, {"device", false}, {"functions"}, {"cache", false}, {"all", true, "ms"}}};
   for (const std::string& phase : phases) grid.columns.push_back({phase, true, "ms"});
   grid.columns.push_back({"process start", true, "ms"});
   for (const StudyOutcome* outcome : outcomes) add_compilation(grid, *outcome, phases);
@@ -147,8 +152,7 @@ Grid batches(const StudyFigure& figure, const StudyData& data) {
         for (const bool gradient : {true, false}) row.cells.push_back(short_number(f.gflops(gradient)));
         grid.rows.push_back(std::move(row));
       }
-  grid.notes = {
-      "The paper draws this for a GPU and names no batch sizes; this is the CPU, and the batch sizes are ours."};
+  grid.notes = {"The paper draws this for a GPU and names no batch sizes; the batch sizes are ours."};
   return grid;
 }
 

@@ -36,10 +36,13 @@ Json to_json(const StudyOutcome& outcome) {
             {"variant", subject.variant},
             {"step", cell.step},
             {"device", cell.device},
+            {"tf32", cell.tf32},
             {"threads", cell.threads}};
   if (cell.kind == StudyKind::run) j["batch"] = cell.batch;
   if (outcome.figures) {
     j["result"] = Json::parse(outcome.figures->json);
+  } else if (!outcome.played.empty()) {
+    j["not_timed"] = outcome.played;
   } else {
     j["cannot"] = outcome.cannot;
   }
@@ -56,9 +59,12 @@ std::string study_json(const StudyData& data) {
   j["machine"] = {{"cpu", data.machine.cpu},
                   {"cores", data.machine.cores},
                   {"hardware_threads", data.machine.cpus},
-                  {"gpu", data.machine.nvidia_gpu.empty() ? Json() : Json(data.machine.nvidia_gpu)},
+                  {"gpus", Json::array()},
                   {"isa", data.isa}};
+  for (const Gpu& gpu : data.machine.gpus.all)
+    j["machine"]["gpus"].push_back({{"name", gpu.name}, {"memory_bytes", gpu.memory_bytes}});
   j["versions"] = {{"bitale", data.bitale}, {"code_generator", data.code_generator}, {"compiler", data.compiler}};
+  if (!data.machine.gpus.cuda.empty()) j["versions"]["cuda_driver"] = data.machine.gpus.cuda;
   j["peak_gflops"] = Json::object();
   for (const int threads : data.measured_threads())
     if (data.peak_gflops(threads) > 0) j["peak_gflops"][std::to_string(threads)] = data.peak_gflops(threads);

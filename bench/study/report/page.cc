@@ -1,5 +1,7 @@
 #include "bench/study/report/page.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -154,9 +156,10 @@ std::string escaped(std::string_view text) {
 
 std::string machine_text(const StudyData& data) {
   const Machine& m = data.machine;
+  std::string gpus;
+  for (const Gpu& gpu : m.gpus.all) gpus += (gpus.empty() ? "" : ", ") + gpu.name;
   return fmt::format("{}, {} core{} with {} hardware thread{}, code for {}; {}", m.cpu, m.cores,
-                     m.cores == 1 ? "" : "s", m.cpus, m.cpus == 1 ? "" : "s", data.isa,
-                     m.nvidia_gpu.empty() ? "no GPU" : m.nvidia_gpu);
+                     m.cores == 1 ? "" : "s", m.cpus, m.cpus == 1 ? "" : "s", data.isa, gpus.empty() ? "no GPU" : gpus);
 }
 
 std::string protocol_text(const StudyData& data) {
@@ -171,7 +174,15 @@ std::string protocol_text(const StudyData& data) {
             "epochs.";
   if (data.plan.budget_s > 0)
     text += fmt::format(" A measurement ends after {} s, but not before its third timed call.", data.plan.budget_s);
-  return text + fmt::format(" Threads: {}.", fmt::join(data.plan.threads, ", "));
+  const auto& devices = data.plan.devices;
+  const auto any = [&](auto&& wanted) { return std::any_of(devices.begin(), devices.end(), wanted); };
+  if (any([](const std::string& d) { return d.starts_with("cuda"); }))
+    text += fmt::format(" On GPUs at least 3 calls (epochs) to warm up, batches in the GPU's memory{}.",
+                        data.plan.tf32 ? ", products by cuBLASLt in TF32" : "");
+  if (any([](const std::string& d) { return d == "emulated"; })) text += std::string(" ") + about_played;
+  return any([](const std::string& d) { return d == "cpu"; })
+             ? text + fmt::format(" Threads: {}.", fmt::join(data.plan.threads, ", "))
+             : text;
 }
 
 std::string report_html(const StudyData& data, std::span<const Plot> plots, std::span<const std::string> drawn) {

@@ -24,29 +24,44 @@ std::string threads_text(int threads) { return fmt::format("{} thread{}", thread
 
 // ---- times against batch sizes ----
 
+// Where something was measured: some threads of the CPU, or a GPU.
+struct Place {
+  std::string device;
+  int threads = 0;
+  std::string title;
+};
+
+std::vector<Place> places(const StudyData& data) {
+  std::vector<Place> all;
+  for (const std::string& device : data.plan.devices)
+    for (const int threads : data.plan.threads_of(device))
+      all.push_back({device, threads, device == "cpu" ? threads_text(threads) : device});
+  return all;
+}
+
 std::optional<Plot> of_batches(const StudyFigure& figure, const StudyData& data) {
   const StudySubject& subject = find_subject(figure.subject);
   const std::vector<std::int64_t>& sizes = data.plan.batches_of(figure);
   std::string blocks;
   std::vector<std::string> curves;
-  for (std::size_t i = 0; i < data.plan.threads.size(); ++i) {
-    const int threads = data.plan.threads[i];
+  const std::vector<Place> all = places(data);
+  for (std::size_t i = 0; i < all.size(); ++i) {
     std::string rows;
     for (const std::int64_t batch : sizes) {
-      const auto* outcome = data.find(data.plan.run(subject, subject.steps[0], batch, threads, "cpu"));
+      const auto* outcome = data.find(data.plan.run(subject, subject.steps[0], batch, all[i].threads, all[i].device));
       if (outcome == nullptr || !outcome->figures) continue;
       const RunFigures& f = *outcome->figures->run;
       rows += fmt::format("{} {} {}\n", batch, f.gradient_ms.mean, f.forward_ms.mean);
     }
     if (rows.empty()) continue;
-    blocks += fmt::format("$t{} << EOD\n{}EOD\n", threads, rows);
+    blocks += fmt::format("$t{} << EOD\n{}EOD\n", i, rows);
     // Filled points and others, one after another, so that numbers of threads can be told apart without colours.
     const std::size_t point = 4 + i % 5 * 2 + 1;
     for (const auto& [column, colour, name] :
          {std::tuple{2, gradient_colour, "gradient"}, std::tuple{3, forward_colour, "forward"}})
-      curves.push_back(fmt::format("$t{} using 1:{} with linespoints lw 2 ps 0.7 pt {} dt {} lc rgb \"{}\" title {}",
-                                   threads, column, point, 1 + i % 5, colour,
-                                   quoted(fmt::format("{}, {}", name, threads_text(threads)))));
+      curves.push_back(fmt::format("$t{} using 1:{} with linespoints lw 2 ps 0.7 pt {} dt {} lc rgb \"{}\" title {}", i,
+                                   column, point, 1 + i % 5, colour,
+                                   quoted(fmt::format("{}, {}", name, all[i].title))));
   }
   if (curves.empty()) return std::nullopt;
   return Plot{.id = fmt::format("plot-figure{}", figure.number),

@@ -49,7 +49,8 @@ TEST_CASE("devices, batch sizes and the pace are part of a plan") {
   plan.quick = true;
   const std::vector<StudyCell> cells = plan.cells();
   REQUIRE(cells.size() == 3);  // a GPU is not measured with several numbers of threads
-  for (const StudyCell& cell : cells) CHECK(cell.key().ends_with("calls 2+5 in 20 s"));
+  for (const StudyCell& cell : cells)
+    CHECK_THAT(cell.key(), contains(cell.device == "cpu" ? "calls 2+5 in 20 s" : "calls 3+5 in 20 s"));
   plan.budget_s = 3;
   CHECK(plan.cells()[0].key().ends_with("calls 2+5 in 3 s"));
   CHECK(plan.cells()[0].title() == "LeNet, batch 8, 2 threads");
@@ -66,15 +67,42 @@ TEST_CASE("a measurement's process is told all of it") {
 }
 
 TEST_CASE("what a machine cannot measure, it says") {
-  const Machine machine{.cpu = "x", .cpus = 2, .cores = 1, .nvidia_gpu = ""};
-  const Machine with_gpu{.cpu = "x", .cpus = 2, .cores = 1, .nvidia_gpu = "H1"};
+  const Machine machine{.cpu = "x", .cpus = 2, .cores = 1};
   StudyCell cell{.subject = "lenet", .batch = 64, .threads = 2};
   CHECK(why_not(cell, machine).empty());
   cell.threads = 3;
   CHECK(why_not(cell, machine) == "3 threads on 2 CPUs");
-  cell.device = "cuda";
-  CHECK_THAT(why_not(cell, machine), contains("no NVIDIA GPU"));
-  CHECK_THAT(why_not(cell, with_gpu), contains("runs nothing on GPUs; here is a H1"));
+  cell.device = "cuda:77";
+  CHECK_THAT(why_not(cell, machine), contains("device 'cuda"));
+  cell.device = "emulated";
+  CHECK(why_not(cell, machine).empty());
+  cell.batch = 32;
+  CHECK_THAT(why_not(cell, machine), contains("nothing is timed there"));
+  CHECK_THAT(why_not({.kind = StudyKind::compile, .subject = "lenet", .device = "emulated"}, machine),
+             contains("the host's C++ compiler"));
+}
+
+TEST_CASE("a GPU is measured in TF32 where that is asked for, and the emulated device only compared") {
+  StudyPlan plan = plan_of({3, 5, 6}, {});
+  plan.devices = {"cpu", "cuda:1", "emulated"};
+  plan.tf32 = true;
+  plan.budget_s = 2;
+  const StudySubject &lenet = find_subject("lenet"), &sae = find_subject("sae_large"), &lstm = find_subject("lstm");
+  const StudyCell cpu = plan.run(lenet, lenet.steps[0], 64, 1, "cpu");
+  CHECK_FALSE(cpu.tf32);
+  const StudyCell gpu = plan.run(lenet, lenet.steps[0], 64, 1, "cuda:1");
+  CHECK(gpu.key() == "run lenet cuda:1 tf32 batch 64 threads 1 calls 200+200 in 2 s");
+  CHECK(gpu.title() == "LeNet, batch 64, cuda:1 in TF32");
+  CHECK(joined(worker_command(gpu)) ==
+        "study-run lenet --threads 1 --device cuda:1 --tf32 --batch 64 --warmup 200 "
+        "--iterations 200 --budget 2 ");
+  CHECK(plan.run(lstm, lstm.steps[0], 16, 1, "cuda:1").pace.warmup == 3);  // epochs; the protocol has one
+  CHECK(joined(worker_command(plan.compilation(lenet, "cuda:1"))) ==
+        "study-compile lenet --threads 2 --device cuda:1 --tf32 ");
+  CHECK(joined(worker_command(plan.run(sae, sae.steps[0], 64, 1, "emulated"))) ==
+        "bench-check sae --threads 1 --device emulated --variant large --step ae1 --batch 2 ");
+  CHECK(joined(worker_command(plan.run(lstm, lstm.steps[0], 16, 1, "emulated"))) ==
+        "bench-check lstm --threads 1 --device emulated --batch 2 --batch-steps 3 ");
 }
 
 TEST_CASE("estimates follow work and peak first, then what was measured") {

@@ -51,6 +51,52 @@ TEST_CASE("table 3: the paper's rows with what they are times ours, ours, and wh
   CHECK(none->rest == "cannot run: no GPU <here>");
 }
 
+TEST_CASE("a GPU's figures stand below the paper's, which are divided by them; what was played has no time") {
+  StudyData data = study_of({3, 4}, {1});
+  data.plan.devices = {"cpu", "cuda", "emulated"};
+  data.plan.tf32 = true;
+  data.machine.gpus = {.all = {{.name = "A GPU", .memory_bytes = 1}}, .cuda = "13.0"};
+  data.outcomes.clear();
+  for (const StudyCell& cell : data.plan.cells()) {
+    StudyOutcome outcome{.cell = cell};
+    if (cell.played()) {
+      outcome.played = "loss 1.5";
+    } else {
+      auto json = tests::run_json(0.02, 0.05);
+      if (cell.on_gpu()) json["peak_gflops"] = 0.0;
+      outcome.figures = figures_from_json(cell.kind, cell.title(), json.dump());
+    }
+    data.outcomes.push_back(std::move(outcome));
+  }
+  const Grid grid = comparison(find_table(3), data);
+  const GridRow* theano = find_row(grid, GridRow::Kind::paper, {"gpu", "Theano, cuDNN v3"});
+  REQUIRE(theano != nullptr);
+  CHECK(theano->cells == std::vector<std::string>{"gpu", "Theano, cuDNN v3", "", "1.4", "0.5", "28.0", "25.0"});
+  const GridRow* ours = find_row(grid, GridRow::Kind::ours, {"cuda", "Bitale, TF32"});
+  REQUIRE(ours != nullptr);
+  CHECK(ours->cells == std::vector<std::string>{"cuda", "Bitale, TF32", "", "0.0500", "0.0200"});
+  const GridRow* played = find_row(grid, GridRow::Kind::cannot, {"emulated", "Bitale"});
+  REQUIRE(played != nullptr);
+  CHECK(played->rest == "not timed, computes what the CPU does: loss 1.5");
+  CHECK_THAT(to_text(grid), contains("Bitale's on cuda of one A GPU, products in TF32."));
+  const Grid four = comparison(find_table(4), data), full_rows = details(find_table(3), data);
+  const GridRow* memory = find_row(four, GridRow::Kind::ours, {"AlexNet, exact", "cuda", "Bitale, TF32"});
+  REQUIRE(memory != nullptr);
+  CHECK(memory->cells.back() == "0.0105");  // GB that is planned: 10 MiB
+  const GridRow* full = find_row(full_rows, GridRow::Kind::ours, {"LeNet", "cuda, TF32", "forward"});
+  REQUIRE(full != nullptr);
+  CHECK(full->cells[10].empty());  // no peak was measured
+  CHECK_THAT(table_csv(find_table(3), data), contains("not_timed,loss 1.5"));
+  CHECK_THAT(table_csv(find_table(3), data), contains("Bitale,gpu,\"generated, cuda, TF32\",1,gradient_time,0.05,ms"));
+  const auto json = nlohmann::json::parse(study_json(data));
+  CHECK(json["machine"]["gpus"][0]["name"] == "A GPU");
+  CHECK(json["versions"]["cuda_driver"] == "13.0");
+  const std::vector<Plot> all = plots(data);
+  REQUIRE(all[0].id == "plot-figure1");
+  CHECK_THAT(all[0].commands, contains("\"gradient, cuda\""));
+  CHECK_THAT(protocol_text(data), contains("nothing is timed"));
+}
+
 TEST_CASE("table 5: steps are added up, doubtful figures marked") {
   const Grid grid = comparison(find_table(5), study_of({5}, {}));
   const GridRow* neon = find_row(grid, GridRow::Kind::paper, {"cpu", "Neon", "1"});
@@ -72,9 +118,9 @@ TEST_CASE("table 4 has memory and three variants; table 8 both caches, phase by 
   REQUIRE(theano != nullptr);
   CHECK(theano->cells == std::vector<std::string>{"LSTM", "cpu", "Theano", "", "80.1", "12.7", "400", "3175"});
   const Grid phases = details(find_table(8), data);
-  const GridRow* filled = find_row(phases, GridRow::Kind::ours, {"LeNet", "2", "filled"});
+  const GridRow* filled = find_row(phases, GridRow::Kind::ours, {"LeNet", "cpu", "2", "filled"});
   REQUIRE(filled != nullptr);
-  CHECK(filled->cells == std::vector<std::string>{"LeNet", "2", "filled", "4.00", "", "4.00", "3.00"});
+  CHECK(filled->cells == std::vector<std::string>{"LeNet", "cpu", "2", "filled", "4.00", "", "4.00", "3.00"});
 }
 
 TEST_CASE("rows in full: statistics, rates against the peak, memory planned and measured") {

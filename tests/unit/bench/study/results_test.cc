@@ -1,7 +1,9 @@
 #include "bench/study/plan/results.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "bench/study/plan/run.h"
 #include "runtime/base/error.h"
@@ -17,7 +19,7 @@ using bitale::tests::TempFolder;
 
 namespace {
 
-const Machine two_cpus{.cpu = "x", .cpus = 2, .cores = 2, .nvidia_gpu = ""};
+const Machine two_cpus{.cpu = "x", .cpus = 2, .cores = 2};
 
 struct Ran {
   std::vector<StudyOutcome> outcomes;
@@ -108,6 +110,44 @@ TEST_CASE("a result that lacks figures is measured again") {
              contains("measured again: LeNet, batch 64, 1 thread: no result of a measurement: mean is -1"));
   damaged.erase("gflop");
   CHECK_THROWS_WITH(figures_from_json(StudyKind::run, "it", damaged.dump()), contains("no result of a measurement"));
+}
+
+TEST_CASE("what is played is found to agree, or not, and is no result to be kept") {
+  const TempFolder folder;
+  StudyResults results(folder.path() / "r", "v", false);
+  StudyEstimate estimate([](int) { return 100.0; });
+  const StudyPlan plan{.tables = {3}, .threads = {1}, .devices = {"emulated"}};
+  const auto outcome_of = [&](const std::string& printed) {
+    const auto outcomes = run_cells(
+        plan.cells(), two_cpus, results, estimate, [&](const StudyCell&) { return printed; },
+        [](const std::string&) {});
+    REQUIRE(outcomes.size() == 1);
+    CHECK_FALSE(outcomes[0].figures);
+    return outcomes[0];
+  };
+  CHECK(outcome_of(R"({"agrees":true,"found":"loss 1"})").played == "loss 1");
+  CHECK(outcome_of(R"({"agrees":false,"found":"loss 2"})").cannot == "failed: differs from the CPU: loss 2");
+  CHECK_THAT(outcome_of(R"({"agrees":true})").cannot, contains("failed: no result of a comparison"));
+  CHECK(results.find(plan.cells()[0].key()) == nullptr);
+}
+
+TEST_CASE("when the time of a study is over no other measurement begins") {
+  const TempFolder folder;
+  StudyResults results(folder.path() / "r", "v", false);
+  StudyEstimate estimate([](int) { return 100.0; });
+  int measured = 0;
+  const auto outcomes = run_cells(
+      cells(), two_cpus, results, estimate,
+      [&](const StudyCell& cell) {
+        ++measured;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        return tests::result_of(cell);
+      },
+      [](const std::string&) {}, 0.01);
+  CHECK(measured == 1);
+  CHECK(std::count_if(outcomes.begin(), outcomes.end(), [](const StudyOutcome& outcome) {
+          return outcome.cannot == "the 0.01 s of the study were over";
+        }) >= 1);
 }
 
 TEST_CASE("lines that are no results") {

@@ -48,7 +48,7 @@ inline bench::StudyData study_of(std::vector<int> tables, std::vector<int> figur
                                  .threads = {1, 2},
                                  .devices = {"cpu", "cuda"},
                                  .quick = true},
-                        .machine = {.cpu = "A <CPU> & more", .cpus = 2, .cores = 2, .nvidia_gpu = ""},
+                        .machine = {.cpu = "A <CPU> & more", .cpus = 2, .cores = 2},
                         .date = "2026-01-02 03:04",
                         .isa = "v3",
                         .command = "bitale study --quick",
