@@ -3,7 +3,7 @@
 An error is the norm of the difference of two arrays, relative to that of the array (bench/peers/worker.py).
 """
 
-import sys
+from comparing.programs import Failed
 
 TOLERANCES = {"float32": 1e-4, "float64": 1e-9}
 
@@ -27,4 +27,4 @@ def agrees(name, errors, allowed):
 
 def require(name, errors, allowed):
     if not agrees(name, errors, allowed):
-        sys.exit(f"compare: '{name}' and Bitale disagree.")
+        raise Failed(f"'{name}' and Bitale disagree")

@@ -10,7 +10,7 @@ from comparing.subjects import setting
 
 def measure(subject, options, threads, cpus):
     step = {"step": subject.part} if subject.part else {}
-    result = {**step, "threads": threads, "allowed": {}, "agree": True, "programs": []}
+    result = {**step, "device": subject.options.device, "threads": threads, "allowed": {}, "agree": True, "programs": []}
     with tempfile.TemporaryDirectory() as folder:
         exchange = str(Path(folder) / "exchange.safetensors")
         ours = subject.write(exchange, threads, cpus)
@@ -27,7 +27,7 @@ def measure(subject, options, threads, cpus):
 def print_table(_, result):
     """A line for each result, a column for each peer; what is not allowed is marked."""
     peers = [row for row in result["programs"] if "errors" in row]
-    print(f"\n{setting(result.get('step'), result['threads'])}; error of each array, by its norm; ! is more than allowed")
+    print(f"\n{setting(result.get('step'), result['threads'], result['device'])}; error of each array, by its norm; ! is more than allowed")
     print(f"{'':30}{'allowed':>10}" + "".join(f"{peer['name']:>30}" for peer in peers))
     for of, allowed in result["allowed"].items():
         cells = [f"{peer['errors'][of]:.1e}{' !' if disagreeing({of: peer['errors'][of]}, lambda _: allowed) else ''}"

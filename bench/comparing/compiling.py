@@ -46,7 +46,7 @@ def our_time(subject, function, threads, cpus, cache, state):
 
 def summary(subject, rows, threads):
     step = {"step": subject.part} if subject.part else {}
-    result = {**step, "threads": threads, "programs": []}
+    result = {**step, "device": subject.options.device, "threads": threads, "programs": []}
     ours = rows[0]["times"]
     for row in rows:
         out = {"name": row["name"], "versions": row["versions"], "compile_ms": {}, "ratio": {}}
@@ -59,7 +59,7 @@ def summary(subject, rows, threads):
 
 
 def print_table(_, result):
-    print(f"\n{setting(result.get('step'), result['threads'])}; compile times, median ms, and how many times Bitale's")
+    print(f"\n{setting(result.get('step'), result['threads'], result['device'])}; compile times, median ms, and how many times Bitale's")
     cells = [(function, state) for function in FUNCTIONS for state in CACHES]
     print(f"{'':30}" + "".join(f"{f'{function}, {state} cache':>26}" for function, state in cells))
     for row in result["programs"]:

@@ -17,6 +17,7 @@ class Peer(NamedTuple):
     variant: str = ""
     compiles: bool = True
     default: bool = True  # else only where --peers names it, or all
+    where: str = "cpu gpu"  # it can be measured
 
 
 def peers_folder():
@@ -29,14 +30,20 @@ def folder_of(script):
 
 
 def python(script):
-    return folder_of(script) / "bin" / "python"
+    named = os.environ.get("BITALE_PEERS_PYTHON")
+    return Path(named) if named and not script.startswith("theano") else folder_of(script) / "bin" / "python"
+
+
+class Failed(Exception):
+    """A program ended, or computes something else; the message says which."""
 
 
 def require(scripts):
     for script in scripts:
         if not python(script).exists():
             option = " --theano" if script.startswith("theano") else ""
-            sys.exit(f"compare: there is no {python(script)}; bench/peers/setup.sh{option} makes it.")
+            sys.exit(f"compare: there is no {python(script)}; bench/peers/setup.sh{option} makes it, or $BITALE_PEERS_PYTHON names "
+                     "another Python that has the peers.")
 
 
 def environment(threads, cache=None):
@@ -68,12 +75,17 @@ class Worker:
             ["taskset", "-c", ",".join(map(str, cpus)), *command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(variables or {})})
         self.times = {}
+        self.description = None
+
+    def describe(self):
+        """Waits until it is ready."""
         self.description = self.read()
+        return self
 
     def read(self):
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"compare: '{self.name}' ended with status {self.process.wait()}; its messages are above.")
+            raise Failed(f"'{self.name}' ended with status {self.process.wait()}; its messages are above")
         return json.loads(line)
 
     def ask(self, request):
@@ -92,6 +104,6 @@ class Worker:
 
 def answer_of(name, command, cpus, variables=None):
     """Of a program that describes itself and ends."""
-    worker = Worker(name, command, cpus, variables)
+    worker = Worker(name, command, cpus, variables).describe()
     worker.close()
     return worker.description

@@ -3,28 +3,31 @@
 from pathlib import Path
 
 from comparing.agreement import TOLERANCES, require
-from comparing.programs import Peer, Worker, command_of, environment
+from comparing.programs import Failed, Peer, Worker, command_of, environment
 
 LENET_PEERS = {
     "torch eager": Peer("torch_lenet.py", "eager", compiles=False),
     "torch eager, channels-last": Peer("torch_lenet.py", "eager channels-last", compiles=False),
     "torch.compile": Peer("torch_lenet.py", "compile"),
     "torch.compile, channels-last": Peer("torch_lenet.py", "compile channels-last"),
+    "torch.compile, max-autotune": Peer("torch_lenet.py", "compile max-autotune", where="gpu"),
     "jax.jit NCHW": Peer("jax_lenet.py", "nchw"),
     "jax.jit NHWC": Peer("jax_lenet.py", "nhwc"),
-    "Theano": Peer("theano_lenet.py", default=False),
+    "Theano": Peer("theano_lenet.py", default=False, where="cpu"),
 }
 ALEXNET_PEERS = {
     "torch eager": Peer("torch_alexnet.py", "eager", compiles=False),
     "torch eager, channels-last": Peer("torch_alexnet.py", "eager channels-last", compiles=False),
     "torch.compile": Peer("torch_alexnet.py", "compile"),
     "torch.compile, channels-last": Peer("torch_alexnet.py", "compile channels-last"),
+    "torch.compile, max-autotune": Peer("torch_alexnet.py", "compile max-autotune", where="gpu"),
     "jax.jit NCHW": Peer("jax_alexnet.py", "nchw"),
     "jax.jit NHWC": Peer("jax_alexnet.py", "nhwc"),
 }
 SAE_PEERS = {
     "torch eager": Peer("torch_sae.py", "eager", compiles=False),
     "torch.compile": Peer("torch_sae.py", "compile"),
+    "torch.compile, max-autotune": Peer("torch_sae.py", "compile max-autotune", where="gpu"),
     "jax.jit": Peer("jax_sae.py"),
 }
 LSTM_PEERS = {
@@ -33,7 +36,7 @@ LSTM_PEERS = {
     "torch cell, eager": Peer("torch_lstm.py", "cell, eager", compiles=False),
     "torch cell, compile": Peer("torch_lstm.py", "cell, compile", default=False),  # minutes, for all steps are unrolled
     "jax.jit lax.scan": Peer("jax_lstm.py", "lax.scan"),
-    "Theano": Peer("theano_lstm.py", default=False),
+    "Theano": Peer("theano_lstm.py", default=False, where="cpu"),
 }
 LSTM_LIBRARY = {"plain": "torch nn.LSTM", "gru2": "torch nn.GRU"}
 GEMM_PEERS = {"torch.mm": Peer("torch_gemm.py", compiles=False), "OpenBLAS": Peer("", compiles=False)}
@@ -46,6 +49,7 @@ TOLERANCE_OF_LOSS, TOLERANCE_OF_STEPS = 1e-5, 2e-2
 # As many labels are 0 as are 1, and the LSTM says one half of all: terms of 1/32 add up to b2's gradient of 5e-5, of which
 # float32 has that many digits less. b's are multiplied with these.
 TOLERANCES_OF_SUMS = {"b": 1e-3, "b2": 1e-2}
+TOLERANCE_OF_TF32 = 2e-2  # operands have 10 bits of mantissa
 
 
 class Subject:
@@ -55,12 +59,14 @@ class Subject:
     variants = []  # the first is the default
     parts, part = [None], None  # steps of training: each is measured alone
     rounds, calls, warmup = 15, 20, 20
+    left_out = {}  # peers that failed, and why
 
     def chosen(self):
         names = self.options.peers
         if names is None:
             names = [name for name, peer in self.peers.items() if peer.default]
-        return {name: self.peers[name] for name in (self.peers if names == ["all"] else names)}
+        here = {name: self.peers[name] for name in (self.peers if names == ["all"] else names)}
+        return {name: peer for name, peer in here.items() if ("gpu" if self.options.device.startswith("cuda") else "cpu") in peer.where}
 
 
 class Network(Subject):
@@ -96,31 +102,44 @@ class Network(Subject):
         return [str(o.bitale), command, self.model, "--batch", str(self.batch), "--threads", str(threads), *self.arguments(),
                 *(["--variant", self.variant] if self.variant else []), *(["--step", self.part] if self.part else []),
                 *(["--isa", o.isa[0]] if o.isa else []), *(["--constant-batch"] if o.constant else []),
-                *(["--dtype", self.dtype] if self.dtype != "float32" else [])]
+                *(["--dtype", self.dtype] if self.dtype != "float32" else []),
+                *(["--device", o.device] if o.device != "cpu" else []), *(["--tf32"] if o.tf32 else [])]
 
     def theirs(self, peer, exchange, threads):
-        return command_of(peer.script, " ".join([peer.variant, *self.peer_words()]).strip(), exchange, threads)
+        o = self.options
+        return [*command_of(peer.script, " ".join([peer.variant, *self.peer_words()]).strip(), exchange, threads),
+                *(["--device", o.device] if o.device.startswith("cuda") else []), *(["--tf32"] if o.tf32 else [])]
 
     def allowed(self, of):
         """The largest error of a result: of "loss of forward", "loss", or a parameter's gradient."""
         return TOLERANCES[self.dtype]
 
     def check(self, name, errors):
-        require(name, errors, self.allowed)
+        require(name, errors, (lambda _: TOLERANCE_OF_TF32) if self.options.tf32 else self.allowed)
 
     def write(self, exchange, threads, cpus):
         """Bitale's results. It ends, and says what it was."""
-        bitale = Worker("Bitale", self.ours("bench-worker", threads), cpus)
+        bitale = Worker("Bitale", self.ours("bench-worker", threads), cpus).describe()
         bitale.ask("write " + exchange)
         bitale.close()
         return bitale.description
 
     def start(self, threads, cpus, exchange):
-        workers = [Worker("Bitale", self.ours("bench-worker", threads), cpus)]
+        workers = [Worker("Bitale", self.ours("bench-worker", threads), cpus).describe()]
         workers[0].ask("write " + exchange)
+        begin = lambda name, peer: Worker(name, self.theirs(peer, exchange, threads), cpus, environment(threads))  # noqa: E731
+        self.left_out = {}
+        # Each compiles for itself: those of a GPU at the same time, for they have CPUs enough.
+        begun = {name: begin(name, peer) for name, peer in self.chosen().items()} if self.options.device.startswith("cuda") else {}
         for name, peer in self.chosen().items():
-            workers.append(Worker(name, self.theirs(peer, exchange, threads), cpus, environment(threads)))
-            self.check(name, workers[-1].description["errors"])
+            try:
+                worker = (begun.get(name) or begin(name, peer)).describe()
+                self.check(name, worker.description["errors"])
+                workers.append(worker)
+            except Failed as failure:
+                if not self.options.go_on:
+                    raise
+                self.left_out[name] = str(failure)
         return workers
 
 
@@ -205,14 +224,15 @@ class Gemm(Subject):
 
     def start(self, threads, cpus, exchange):
         o = self.options
-        workers = [Worker("Bitale " + isa, self.ours(threads, "--isa", isa), cpus) for isa in o.isa or executable_isas()]
+        workers = [Worker("Bitale " + isa, self.ours(threads, "--isa", isa), cpus).describe() for isa in o.isa or executable_isas()]
         if "OpenBLAS" in self.chosen():
-            workers.append(Worker("OpenBLAS", self.ours(threads, "--openblas"), cpus))
+            workers.append(Worker("OpenBLAS", self.ours(threads, "--openblas"), cpus).describe())
         workers[0].ask("write " + exchange)
         for worker in workers[1:]:
             require(worker.name, worker.ask("check " + exchange)["errors"], self.allowed)
         if "torch.mm" in self.chosen():
-            workers.append(Worker("torch.mm", command_of("torch_gemm.py", exchange, threads, *o.shape), cpus, environment(threads)))
+            command = command_of("torch_gemm.py", exchange, threads, *o.shape)
+            workers.append(Worker("torch.mm", command, cpus, environment(threads)).describe())
             require("torch.mm", workers[-1].description["errors"], self.allowed)
         return workers
 
@@ -225,5 +245,6 @@ def executable_isas():
 SUBJECTS = {"lenet": Lenet, "alexnet": AlexNet, "sae": Sae, "lstm": Lstm, "gemm": Gemm}
 
 
-def setting(part, threads):
-    return f"{f'step {part}, ' if part else ''}{threads} thread{'s' if threads > 1 else ''}"
+def setting(part, threads, device):
+    where = device if device != "cpu" else f"{threads} thread{'s' if threads > 1 else ''}"
+    return f"{f'step {part}, ' if part else ''}{where}"

@@ -2,15 +2,24 @@
 
 import os
 
-from worker import Worker, arguments
+from worker import Worker, arguments, no_gpu
 
-os.environ["JAX_PLATFORMS"] = "cpu"  # read when JAX is imported, as is the next
-if arguments().threads == 1:
+given = arguments()
+os.environ["JAX_PLATFORMS"] = "cuda" if given.on_gpu() else "cpu"  # read when JAX is imported, as are the next
+os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # other programs need memory of the GPU, too
+if given.threads == 1 and not given.on_gpu():
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+if given.on_gpu():
+    try:
+        jax.config.update("jax_default_device", jax.devices("cuda")[given.gpu()])
+    except (RuntimeError, IndexError, AssertionError) as error:  # the last where it is built for the CPU alone
+        no_gpu(f"JAX {jax.__version__}", (str(error) or "its platform 'cuda' does not start").splitlines()[0])
+    jax.config.update("jax_default_matmul_precision", "tensorfloat32" if given.tf32 else "highest")
 
 
 class JaxWorker(Worker):

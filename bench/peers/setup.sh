@@ -3,6 +3,7 @@
 # in the versions of requirements.txt. About 6 GB, since PyPI's torch for Linux brings its CUDA libraries along.
 #
 #   bench/peers/setup.sh            $BITALE_PEERS, else $XDG_CACHE_HOME/bitale-peers, else ~/.cache/bitale-peers
+#   bench/peers/setup.sh --cuda     JAX with its CUDA libraries, too: for a machine with a GPU
 #   bench/peers/setup.sh --theano   Theano 1.0.5, in an environment of its own below that one: see requirements_theano.txt
 #   PYTHON=python3.12 PYTHON37=python3.7 bench/peers/setup.sh --theano
 set -euo pipefail
@@ -34,11 +35,12 @@ install() {
   "$1/bin/python" -m pip install --quiet --requirement "$3"
 }
 
+# setup_peers REQUIREMENTS
 setup_peers() {
   local python
   python=$(find_python "(3, 12) <= v < (3, 14)" ${PYTHON:-} python3.12 python3.13 python3 "$HOME"/.pyenv/versions/3.1[23]*/bin/python3) ||
     fail "the peers need Python 3.12 or 3.13 with venv; name one in PYTHON."
-  install "$target" "$python" "$here/requirements.txt"
+  install "$target" "$python" "$here/$1"
   "$target/bin/python" - <<'PYTHON'
 import jax, numpy, torch
 print(f"PyTorch {torch.__version__}, JAX {jax.__version__}, NumPy {numpy.__version__}")
@@ -56,8 +58,9 @@ setup_theano() {
 }
 
 case ${1:-} in
-  "") setup_peers ;;
+  "") setup_peers requirements.txt ;;
+  --cuda) setup_peers requirements_cuda.txt ;;
   --theano) setup_theano ;;
-  *) fail "there is no option $1; there is --theano." ;;
+  *) fail "there is no option $1; there are --cuda and --theano." ;;
 esac
 echo "The peers are in $target"

@@ -1,4 +1,4 @@
-"""AlexNet in PyTorch: eager or compiled, channels first or last. VARIANT: those words, and "lrn" where it has the two layers.
+"""AlexNet in PyTorch: eager or compiled, channels first or last. VARIANT: the words of torch_worker.py, and "lrn" where it has the two layers.
 
 Dropout is drawn in every call that is timed, and off (one half) where results are compared.
 """

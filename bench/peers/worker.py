@@ -1,12 +1,16 @@
 """What the peers' workers share: reading the exchanged arrays, answering one request per line (see worker_command.cc).
 
-    python WORKER.py VARIANT EXCHANGE_FILE THREADS [FUNCTION]
+    python WORKER.py VARIANT EXCHANGE_FILE THREADS [FUNCTION] [--device cuda:1] [--tf32]
 
 A worker makes the same network from the arrays of the exchange file, checks its loss and gradients against Bitale's, says
 what it is, and then serves requests. With FUNCTION, forward or gradient, it says how long that function took to compile,
 checks what it computes, and ends.
+
+On a GPU float32 is float32 in all products, unless TF32 is asked for; parameters and batches are in its memory before anything
+is timed, and a call is over when its results are there.
 """
 
+import argparse
 import json
 import os
 import struct
@@ -24,11 +28,31 @@ class Arguments(NamedTuple):
     path: str
     threads: int
     function: str
+    device: str  # "cpu", "cuda", "cuda:1"
+    tf32: bool
+
+    def on_gpu(self):
+        return self.device != "cpu"
+
+    def gpu(self):
+        """Its number."""
+        return int(self.device.partition(":")[2] or 0)
 
 
 def arguments():
-    variant, path, threads, *function = sys.argv[1:]
-    return Arguments(variant, path, int(threads), *function or [""])
+    p = argparse.ArgumentParser()
+    p.add_argument("variant")
+    p.add_argument("path")
+    p.add_argument("threads", type=int)
+    p.add_argument("function", nargs="?", default="", choices=["", "forward", "gradient"])
+    p.add_argument("--device", default="cpu")
+    p.add_argument("--tf32", action="store_true")
+    return Arguments(**vars(p.parse_args()))
+
+
+def no_gpu(framework, reason):
+    """Ends the worker."""
+    sys.exit(f"{framework} finds no GPU here: {reason}")
 
 
 def read_safetensors(path):
@@ -68,7 +92,9 @@ class Worker:
     """A network of one framework, whose class says how to call it:
 
     forward(batch)     the loss
-    gradient(batch)    the loss, and the gradients by name; both wait for the result
+    gradient(batch)    the loss, and the gradients by name
+    wait()             until results are there
+    fetched(result)    a result as an array of NumPy
     set_parameters()   as if training had changed them
 
     The network's class has network(parameters, *batch), the loss in the framework's words, and says where its arrays
@@ -100,16 +126,22 @@ class Worker:
     def restored(self, gradients):
         return gradients
 
+    def wait(self):
+        pass
+
+    def fetched(self, result):
+        return np.asarray(result)
+
     def errors(self, verb):
         """Of the losses; of gradient() also of the gradients, summed over the batches."""
         losses, sums = [], {}
         for batch in self.batches:
             if verb == "forward":
-                losses.append(float(self.forward(batch)))
+                losses.append(float(self.fetched(self.forward(batch))))
                 continue
             loss, gradients = self.gradient(batch)
-            losses.append(float(loss))
-            for name, gradient in self.restored({name: np.asarray(g) for name, g in gradients.items()}).items():
+            losses.append(float(self.fetched(loss)))
+            for name, gradient in self.restored({name: self.fetched(g) for name, g in gradients.items()}).items():
                 sums[name] = sums.get(name, 0) + gradient.astype(np.float64)
         errors = {"loss": distance(losses, self.arrays["loss"])}
         if verb == "gradient":
@@ -124,8 +156,10 @@ class Worker:
             for batch in self.batches:
                 if change:
                     self.set_parameters()
+                    self.wait()
                 start = time.perf_counter()
                 call(batch)
+                self.wait()
                 seconds += time.perf_counter() - start
             times.append(seconds * 1e3 / len(self.batches))
         return times
