@@ -29,7 +29,7 @@ def measure(subject, options, threads, cpus):
                             if name == "Bitale":
                                 ms = our_time(subject, function, threads, cpus, cache, state)
                             else:
-                                answer = answer_of(name, [*subject.theirs(peers[name], exchange, threads), function], cpus,
+                                answer = answer_of(name, subject.theirs(peers[name], exchange, threads, function), cpus,
                                                    environment(threads, cache))
                                 subject.check(f"{name}, {function}, {state} cache", answer["errors"])
                                 ms, row["versions"] = answer["compile_ms"], answer["versions"]

@@ -105,9 +105,9 @@ class Network(Subject):
                 *(["--dtype", self.dtype] if self.dtype != "float32" else []),
                 *(["--device", o.device] if o.device != "cpu" else []), *(["--tf32"] if o.tf32 else [])]
 
-    def theirs(self, peer, exchange, threads):
+    def theirs(self, peer, exchange, threads, *function):
         o = self.options
-        return [*command_of(peer.script, " ".join([peer.variant, *self.peer_words()]).strip(), exchange, threads),
+        return [*command_of(peer.script, " ".join([peer.variant, *self.peer_words()]).strip(), exchange, threads, *function),
                 *(["--device", o.device] if o.device.startswith("cuda") else []), *(["--tf32"] if o.tf32 else [])]
 
     def allowed(self, of):

@@ -63,7 +63,7 @@ class Bundle(unittest.TestCase):
         outcomes = {(part["part"], part["outcome"]) for part in report["parts"]}
         self.assertEqual(outcomes, {("tests", "passed"), ("study", "passed"), ("peers", "left out"), ("sanitizer", "left out")})
         summary = (out / "summary.txt").read_text()
-        self.assertIn("not timed, computes what the CPU does: loss", summary)
+        self.assertIn("not timed, computes what the CPU does: batch 2: loss ", summary)
         self.assertLessEqual(len(list(out.iterdir())), 8)
 
     def test_without_a_gpu_it_says_so_and_fails(self):
