@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -20,6 +21,9 @@ namespace {
 // is 0 or a pool's maxima are equal but for rounding, two that are right send a gradient on or do not, of which AlexNet
 // has many; operands in TF32 have 10 bits of mantissa.
 constexpr double tolerance = 1e-3, tolerance_of_steps = 2e-2;
+// Relative to the longest gradient: one whose terms cancel (of a bias, where as many labels are 0 as are 1) is compared
+// with this.
+constexpr double least_length = 1e-3;
 
 struct Values {
   double loss = 0;
@@ -34,24 +38,43 @@ Values values_of(const models::BuiltModel& model, SubjectOptions options, const 
           compile_gradient(model, options).call(batch.arguments)};
 }
 
-double distance(const Array& got, const Array& expected) {
+// Norms of an array's error, and of the array.
+struct Distance {
   double difference = 0, length = 0;
+};
+
+Distance distance(const Array& got, const Array& expected) {
+  Distance d;
   for (std::int64_t i = 0; i < expected.size(); ++i) {
-    difference += std::pow(got.at(i) - expected.at(i), 2);
-    length += std::pow(expected.at(i), 2);
+    d.difference += std::pow(got.at(i) - expected.at(i), 2);
+    d.length += std::pow(expected.at(i), 2);
   }
-  return std::sqrt(difference) / std::max(std::sqrt(length), 1e-20);
+  return {std::sqrt(d.difference), std::sqrt(d.length)};
+}
+
+// NaN is farther off than anything.
+double known(double error) { return std::isnan(error) ? std::numeric_limits<double>::infinity() : error; }
+
+// The largest relative error, and of what.
+std::pair<double, std::string> worst_of(const models::BuiltModel& model, const Values& got, const Values& cpu) {
+  std::vector<Distance> distances;
+  double longest = 0;
+  for (std::size_t i = 0; i < cpu.gradients.size(); ++i) {
+    distances.push_back(distance(got.gradients[i], cpu.gradients[i]));
+    longest = std::max(longest, distances.back().length);
+  }
+  std::pair<double, std::string> worst{known(std::abs(got.loss - cpu.loss) / std::abs(cpu.loss)), "the loss"};
+  for (std::size_t i = 0; i < distances.size(); ++i) {
+    const double error = known(distances[i].difference / std::max(distances[i].length, least_length * longest));
+    if (error > worst.first) worst = {error, "the gradient of " + model.parameters[i].name()};
+  }
+  return worst;
 }
 
 nlohmann::ordered_json compared(const models::BuiltModel& model, const SubjectOptions& options) {
   const SampleBatch batch = sample(options).front();
   const Values got = values_of(model, options, options.device, batch), cpu = values_of(model, options, "cpu", batch);
-  std::pair<double, std::string> worst{std::abs(got.loss - cpu.loss) / std::abs(cpu.loss), "the loss"};
-  for (std::size_t i = 0; i < cpu.gradients.size(); ++i) {
-    const double error = distance(got.gradients[i], cpu.gradients[i]);
-    // A NaN is the worst of all.
-    if (!(error <= worst.first)) worst = {error, "the gradient of " + model.parameters[i].name()};
-  }
+  const std::pair<double, std::string> worst = worst_of(model, got, cpu);
   const bool steps = models::find_model(options.model).fading_weights;
   const double allowed = steps || options.tf32 ? tolerance_of_steps : tolerance;
   const bool agrees = worst.first <= allowed;

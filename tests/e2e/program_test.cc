@@ -24,11 +24,15 @@ std::set<std::string> keys(const Json& json) {
   return out;
 }
 
-const std::set<std::string> network_keys = {"model",        "variant",          "device",         "threads",
-                                            "batch",        "forward_ms",       "gradient_ms",    "first_compile_ms",
-                                            "recompile_ms", "process_start_ms", "gflop",          "gflops",
-                                            "peak_gflops",  "planned_bytes",    "peak_rss_bytes", "loss",
-                                            "versions",     "tf32"};
+const std::set<std::string> network_keys = {"model",          "variant",
+                                            "device",         "threads",
+                                            "batch",          "forward_ms",
+                                            "gradient_ms",    "first_compile_ms",
+                                            "recompile_ms",   "process_start_ms",
+                                            "gflop",          "gflops",
+                                            "peak_gflops",    "planned_bytes",
+                                            "peak_rss_bytes", "loss",
+                                            "versions",       "tf32"};
 const std::set<std::string> parts = {"forward", "gradient"}, figures = {"mean", "std", "min", "median"};
 
 }  // namespace
