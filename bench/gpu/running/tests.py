@@ -7,17 +7,16 @@ import time
 from running.setting import Outcome
 
 PART = "tests"
+PRODUCTS = "dot,einsum,multi_dot,matmul,tensordot,outer,vdot,conv,conv_backward_data,conv_backward_filters"
 # Files of tests/gpu, or an expression of Catch2, with what stands in the environment, and seconds.
 FILES = [
     ("kernels", "gpu", "[#emulate_test]", {}, 120),
     ("contractions", "gpu", "[#contraction_test]", {}, 180),
     ("calls", "gpu", "[#calls_test],[#costs_test]", {}, 120),
     ("networks, small", "gpu", "[#models_test]", {}, 180),
-    ("ops, even numbers", "gpu", "[#ops_test][part0]", {}, 240),
-    ("ops, odd numbers", "gpu", "[#ops_test]~[part0]", {}, 240),
+    *[(f"ops, share {n} of 6", "gpu", "[#ops_test]", {"BITALE_TEST_SHARE": f"{n}/6"}, 240) for n in range(6)],
     ("networks, small, by cuBLASLt", "gpu", "[#models_test]", {"BITALE_CONTRACTION": "cublaslt"}, 180),
-    ("ops, even numbers, by cuBLASLt", "gpu", "[#ops_test][part0]", {"BITALE_CONTRACTION": "cublaslt"}, 240),
-    ("ops, odd numbers, by cuBLASLt", "gpu", "[#ops_test]~[part0]", {"BITALE_CONTRACTION": "cublaslt"}, 240),
+    ("products among ops, by cuBLASLt", "gpu", "[#ops_test]", {"BITALE_CONTRACTION": "cublaslt", "BITALE_TEST_OPS": PRODUCTS}, 240),
     ("networks, small, by cuDNN", "gpu", "[#models_test]", {"BITALE_TEST_CONV": "cudnn"}, 180),
     ("networks, small, scattered in order", "gpu", "[#models_test]", {"BITALE_ORDERED": "1"}, 180),
     ("the text of kernels", "gpu", "[#nvrtc_test]", {}, 120),
