@@ -66,6 +66,26 @@ class Bundle(unittest.TestCase):
         self.assertIn("not timed, computes what the CPU does: batch 2: loss ", summary)
         self.assertLessEqual(len(list(out.iterdir())), 8)
 
+    def test_programs_understand_what_they_are_asked_on_a_gpu(self):
+        if shutil.which("nvidia-smi"):
+            self.skipTest("there may be a GPU here")
+        sys.path.insert(0, str(self.root / "bench/gpu"))
+        from running import peers, sanitizer, study, tests
+        ask = lambda *command: subprocess.run(list(map(str, command)), env=self.environment, capture_output=True, text=True)  # noqa: E731
+        for model, words in tests.NETWORKS:
+            done = ask(self.root / "bin/bitale", "bench-check", model, "--device", "cuda", *words)
+            self.assertEqual(done.returncode, 1, done.stderr)  # not a usage error
+            self.assertIn("driver library is not there", done.stderr)
+        for _, words, *_ in study.STUDIES:
+            done = ask(self.root / "bin/bitale", "study", "--plan", "--device", "cuda", "--within", "9", "--budget", "1", *words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for words, names, _ in peers.RUNS:
+            done = ask(sys.executable, self.root / "bench/compare", *words, "--device", "cuda", "--go-on", "--peers", *names, "--bitale", "/nowhere")
+            self.assertIn("there is no /nowhere", done.stderr)
+        for tags in [row[2] for row in tests.FILES] + [row[1] for row in sanitizer.RUNS]:
+            done = ask(self.root / "bin/bitale_tests_gpu", "--filenames-as-tags", "--list-tests", tags)
+            self.assertRegex(done.stdout, r"[1-9]\d* (matching )?test case")
+
     def test_without_a_gpu_it_says_so_and_fails(self):
         if shutil.which("nvidia-smi"):
             self.skipTest("there may be a GPU here")
@@ -77,4 +97,5 @@ class Bundle(unittest.TestCase):
 
 if __name__ == "__main__":
     os.environ.pop("OUT", None)
+    sys.dont_write_bytecode = True
     unittest.main()

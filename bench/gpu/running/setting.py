@@ -16,6 +16,7 @@ from pathlib import Path
 
 FULL_BUDGET = 540  # seconds that the parts' own are shares of
 RESERVE = 5  # seconds of the budget for writing results
+KILL_SECONDS = 5  # that a program has to end when it is killed
 LOG_BYTES = 256 * 1024  # that are kept of a program's output: its end
 
 
@@ -114,7 +115,10 @@ class Setting:
             outcome.outcome = "passed" if outcome.status in good else "failed"
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # its own session: what it started ends, too
-            output, _ = process.communicate()
+            try:
+                output, _ = process.communicate(timeout=KILL_SECONDS)
+            except subprocess.TimeoutExpired as error:  # it hangs in the driver
+                output = error.output or b""
             outcome.status, outcome.outcome = -signal.SIGKILL, "timed out"
         outcome.seconds = time.monotonic() - start
         outcome.output = output[-LOG_BYTES:].decode(errors="replace")
