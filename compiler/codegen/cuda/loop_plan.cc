@@ -16,8 +16,9 @@ using namespace program;
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-constexpr std::int64_t most_shared = 48 << 10;       // of a block, without asking for more
-constexpr std::int64_t of_reductions = 3 * 32 * 16;  // at most: what block_reduce() has for each type
+constexpr std::int64_t most_shared = 48 << 10;   // of a block, without asking for more
+constexpr std::int64_t of_reductions = 4 << 10;  // at most: what block_reduce() has for each operation and type
+constexpr std::size_t most_parameters = 500;     // of 8 bytes each, in 4 KB
 constexpr int threads_without_products = 256;
 constexpr std::int64_t longest_row = 1024;  // of what one block computes alone
 
@@ -132,6 +133,8 @@ std::string why_no_kernel(const LoopStep& loop) {
     return "it goes in blocks of rows";
   for (const Step& step : loop.body->steps)
     if (const std::string kind = kind_of(step); !kind.empty()) return kind + " in its body";
+  const std::size_t parameters = 2 * loop.bindings.size() + loop.body->buffers.size() + loop.body->extents.size();
+  if (parameters > most_parameters) return "it may need more parameters than a kernel has";
   if (has_unusual_extents(*loop.body)) return "an extent of its body is a root that changes";
   return "";
 }
