@@ -44,9 +44,10 @@ TEST_CASE("a device's program comes back from its bytes, and prints what does it
   REQUIRE(to_string(back) == to_string(p));
   REQUIRE(serialize(back) == bytes);
   for (const char* part :
-       {"code for sm_90: 4 bytes, 2 entries", "by @1 g", "1, 0.5) by @1 g",
+       {"code for sm_90: 4 bytes, 3 entries", "by @1 g", "1, 0.5) by @1 g",
         "by cuBLASLt in TF32 where the operands are plain matrices of enough work, finished by @0 f in "
-        "workspace "})
+        "workspace ",
+        "as one kernel @2 h: steps in groups of 1, barriers in an iteration: 2"})
     REQUIRE_THAT(to_string(p), contains(part));
   const auto payload = unseal(bytes, "test");
   for (std::size_t n = 0; n < payload.size(); ++n) rejected(seal(payload.first(n)));
