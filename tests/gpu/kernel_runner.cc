@@ -47,8 +47,13 @@ void KernelRunner::run(std::size_t number, std::span<const HostBuffer> buffers, 
   std::vector<std::int64_t> values(extents.begin(), extents.end());
   for (void*& p : pointers) parameters.push_back(&p);
   for (std::int64_t& v : values) parameters.push_back(&v);
-  for (const program::Launch& launch : launches_[number])
-    driver_->launch(module_->function(launch.function), blocks, launch.threads, parameters);
+  for (const program::Launch& launch : launches_[number]) {
+    void* const function = module_->function(launch.function);
+    if (launch.together.empty())
+      driver_->launch(function, blocks, launch.threads, parameters);
+    else
+      driver_->launch_together(function, blocks, launch.threads, parameters);
+  }
   for (std::size_t i = 0; i < memory.size(); ++i)
     driver_->to_host(buffers[i].begin, memory[i].data(), buffers[i].bytes);
 }
