@@ -1,9 +1,10 @@
-// Loops as one kernel of device "emulated": the values and gradients of the CPU, whatever a loop binds.
+// Loops as one kernel of the tests' device: the values and gradients of the CPU, whatever a loop binds.
 #include <bitale/bitale.h>
 
 #include "runtime/base/flags.h"
 #include "tests/gpu/stub.h"
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 #include "tests/support/op_cases.h"
 
 using namespace bitale;
@@ -57,14 +58,14 @@ void check(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs
   const Function expected = function(inputs, outputs, {.name = "on_cpu", .threads = 1});
   {
     const Loops as("kernels");
-    const Function f = function(inputs, outputs, {.name = "as_kernels", .device = "emulated"});
+    const Function f = function(inputs, outputs, {.name = "as_kernels", .device = tests::tested_device()});
     CAPTURE(f.compile_report());
     CHECK(kernels_of(f) == (kernels < 0 ? loops_of(f) : static_cast<std::size_t>(kernels)));
     CHECK(loops_of(f) > 0);
     check_same(f, expected, calls, tolerance);
   }
   const Loops as("launches");
-  const Function f = function(inputs, outputs, {.name = "as_launches", .device = "emulated"});
+  const Function f = function(inputs, outputs, {.name = "as_launches", .device = tests::tested_device()});
   check_same(f, expected, calls, tolerance);
 }
 
@@ -212,7 +213,7 @@ TEST_CASE("what does not fit is launched step by step, and the compile report sa
        {Part{sorted, "a call of", 0}, Part{either, "a branch in its body", 0}, Part{inner, "a loop in its body", 1}}) {
     const Tensor last = foldl([&](const Tensor& h, const Tensor& row) { return part.step(row, h); }, x, h0);
     check({x, h0}, {last}, {values()}, part.kernels);
-    const Function f = function({x, h0}, {last}, {.name = "why", .device = "emulated"});
+    const Function f = function({x, h0}, {last}, {.name = "why", .device = tests::tested_device()});
     CHECK_THAT(f.compile_report(), contains(part.why));
   }
 }
@@ -226,7 +227,7 @@ TEST_CASE("scans in a gradient that keeps segments") {
   std::vector<Tensor> outputs = grad(sum(square(r.carries[0])), {x, h0, u});
   const Loops as("kernels");
   const Function expected = function({x, h0, u}, outputs, {.name = "on_cpu", .threads = 1});
-  const Function f = function({x, h0, u}, outputs, {.name = "segments", .device = "emulated"});
+  const Function f = function({x, h0, u}, outputs, {.name = "segments", .device = tests::tested_device()});
   CHECK(kernels_of(f) > 0);
   CHECK(kernels_of(f) < loops_of(f));
   std::vector<Values> calls;
@@ -236,7 +237,7 @@ TEST_CASE("scans in a gradient that keeps segments") {
 
 TEST_CASE("a Shared that steps update, in place") {
   std::vector<Array> after[2];
-  for (const char* device : {"cpu", "emulated"}) {
+  for (const std::string& device : {std::string("cpu"), tests::tested_device()}) {
     const Loops as("kernels");
     Shared s("s", random({2, 3}, 5));
     const Tensor x = input("x", float64, {Dim("steps"), 2, 3});
@@ -246,12 +247,12 @@ TEST_CASE("a Shared that steps update, in place") {
     FunctionOptions options{.name = "updates", .device = device, .threads = 1};
     options.updates = r.updates;
     const Function f = function({x}, {r.outputs[0]}, options);
-    std::vector<Array>& results = after[device == std::string("emulated")];
+    std::vector<Array>& results = after[device != "cpu"];
     for (const std::int64_t n : {1, 0, 4, 4}) {
       results.push_back(run(f, {random({n, 2, 3}, 7)})[0]);
       results.push_back(s.get().clone());
     }
-    if (device == std::string("emulated")) CHECK(kernels_of(f) == 1);
+    if (device != "cpu") CHECK(kernels_of(f) == 1);
   }
   for (std::size_t i = 0; i < after[0].size(); ++i) CHECK(difference(after[1][i], after[0][i], 100) == "");
 }
@@ -260,6 +261,6 @@ TEST_CASE("what loops are to be is kernels or launches") {
   const Loops as("one");
   const Tensor x = input("x", float64, {3, 2});
   const Tensor last = foldl([](const Tensor& h, const Tensor& row) { return tanh(row + h); }, x, zeros(float64, {2}));
-  const Function f = function({x}, {last}, {.name = "asked", .device = "emulated"});
+  const Function f = function({x}, {last}, {.name = "asked", .device = tests::tested_device()});
   CHECK_THROWS_WITH(f(random({3, 2}, 1)), contains("BITALE_LOOPS is 'one', expected kernels or launches"));
 }

@@ -13,6 +13,8 @@ FILES = [
     ("kernels", "gpu", "[#emulate_test]", {}, 120),
     ("contractions", "gpu", "[#contraction_test]", {}, 180),
     ("calls", "gpu", "[#calls_test],[#costs_test]", {}, 120),
+    ("loops", "gpu", "[#loops_test]", {}, 120),
+    ("loops as launches", "gpu", "[#models_test]", {"BITALE_LOOPS": "launches"}, 180),
     ("networks, small", "gpu", "[#models_test]", {}, 180),
     *[(f"ops, share {n} of 6", "gpu", "[#ops_test]", {"BITALE_TEST_SHARE": f"{n}/6"}, 240) for n in range(6)],
     ("networks, small, by cuBLASLt", "gpu", "[#models_test]", {"BITALE_CONTRACTION": "cublaslt"}, 180),
