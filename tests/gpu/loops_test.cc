@@ -180,6 +180,21 @@ TEST_CASE("reductions in a step, numbers of steps, and no rows that are computed
   check_with_gradients({x, h0}, {r.last[0], r.outputs[0], r.outputs[1]}, calls, -1, 1000);
 }
 
+TEST_CASE("reductions of rows, which blocks do at the same time") {
+  const Dim steps("steps"), batch("batch");
+  const Tensor x = input("x", float32, {steps, batch, 40}), h0 = input("h0", float32, {batch, 40});
+  const Tensor u = input("u", float32, {40, 40});
+  const ScanResult r = scan({.sequences = {x}, .carries = {h0}}, [&](const ScanStep& t) {
+    const Tensor a = dot(t.carry(0), u) + t.row(0), centred = a - mean(a, {1}, true);
+    return StepResult{.carries = {softmax(centred / sqrt(mean(centred * centred, {1}, true) + 0.1)) * 3.0}};
+  });
+  std::vector<Values> calls;
+  for (const std::uint64_t seed : {1u, 2u, 3u})
+    calls.push_back(
+        {random({7, 5, 40}, seed, float32), random({5, 40}, seed + 5, float32), random({40, 40}, 9, float32)});
+  check_with_gradients({x, h0, u}, {r.carries[0]}, calls, -1, 1000);
+}
+
 TEST_CASE("rows that are too long for one block, and products whose sums are in parts") {
   const Tensor x = input("x", float32, {Dim("steps"), 2, 1500}), h0 = input("h0", float32, {2, 1500});
   const Tensor u = input("u", float32, {1500, 7}), v = input("v", float32, {7, 1500});

@@ -29,7 +29,8 @@ namespace {
 // places for each other fail the launch.
 //
 // Blocks follow each other, but for those of a function that has barriers of the grid: then all of them are there, each
-// with its threads and its shared memory, which lies in one place for the block that runs. Which of them goes on is
+// with its threads and its shared memory, which lies in one section of the object for the block that runs (compilers do
+// not put variables of templates there, so these have none). Which of them goes on is
 // drawn; in half of the launches a block goes as far as the next barrier of the grid, else to that of its threads.
 constexpr const char* definitions = R"(
 #define _GLIBCXX_INCLUDE_NEXT_C_HEADERS  // C's own headers compile faster

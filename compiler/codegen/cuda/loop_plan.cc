@@ -17,7 +17,7 @@ using namespace program;
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr std::int64_t most_shared = 48 << 10;   // of a block, without asking for more
-constexpr std::int64_t of_reductions = 4 << 10;  // at most: what block_reduce() has for each operation and type
+constexpr std::int64_t of_reductions = 1 << 10;  // and what else the prelude has, at most
 constexpr std::size_t most_parameters = 500;     // of 8 bytes each, in 4 KB
 constexpr int threads_without_products = 256;
 constexpr std::int64_t longest_row = 1024;  // of what one block computes alone

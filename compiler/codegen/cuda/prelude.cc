@@ -6,7 +6,8 @@
 namespace bitale::codegen::cuda {
 namespace {
 
-// The semantics are those of compiler/kernel/scalar_ops.def.
+// The semantics are those of compiler/kernel/scalar_ops.def. No template has shared memory of its own: the emulator
+// would not find it (emulate.cc).
 struct Piece {
   std::string_view name;
   std::string_view text;
@@ -205,6 +206,11 @@ COPY_ASYNC(double2, "16")
 __device__ inline void copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #endif
 )"},
+    {"last_of_group", R"(__device__ inline bool& last_of_group() {
+  __shared__ bool last;
+  return last;
+}
+)"},
     {"parts_meet",
      R"(// Sums of parts of k: a block adds those of its threads to the other parts of the tile. Parts meet in groups of 16, then
 // those groups; whoever comes last adds up the group, in order. True in the block that has the whole sum afterwards.
@@ -213,7 +219,7 @@ template <int most, class Run, class T, int high, int wide>
 __device__ bool parts_meet(T (&sum)[high][wide], Run* slots, unsigned* arrived, long long tile, long long part,
                            long long parts) {
   constexpr int runs = high * wide * sizeof(T) / sizeof(Run);
-  __shared__ bool last;
+  bool& last = last_of_group();
   Run* const mine = (Run*)sum;
   slots += tile * parts * runs * blockDim.x + threadIdx.x;
   arrived += tile * parts;
@@ -295,11 +301,17 @@ template <class T> __device__ inline void copy_rows(T* to, const T* from, long l
   for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) to[i] = T(0);
 }
 )"},
+    {"values_of_warps", R"(// 16 bytes for each warp.
+__device__ inline char* values_of_warps() {
+  __shared__ __align__(16) char values[32 * 16];
+  return values;
+}
+)"},
     {"block_reduce",
      R"(// Combines the values of all threads of the block and gives every thread the result: first within warps, then the warps in
 // order. The number of threads is a multiple of 32.
 template <class Op, class T> __device__ T block_reduce(T v) {
-  __shared__ T of_warp[32];
+  T* const of_warp = (T*)values_of_warps();
   for (int mask = 16; mask > 0; mask /= 2) v = Op::of(v, from_lane(v, mask));
   if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = v;
   __syncthreads();

@@ -18,10 +18,15 @@ struct Max {
 template <class T> __device__ inline T from_lane(T v, int mask) {
   return (T)__shfl_xor_sync(0xffffffffu, v, mask);
 }
+// 16 bytes for each warp.
+__device__ inline char* values_of_warps() {
+  __shared__ __align__(16) char values[32 * 16];
+  return values;
+}
 // Combines the values of all threads of the block and gives every thread the result: first within warps, then the warps in
 // order. The number of threads is a multiple of 32.
 template <class Op, class T> __device__ T block_reduce(T v) {
-  __shared__ T of_warp[32];
+  T* const of_warp = (T*)values_of_warps();
   for (int mask = 16; mask > 0; mask /= 2) v = Op::of(v, from_lane(v, mask));
   if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = v;
   __syncthreads();
