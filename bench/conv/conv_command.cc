@@ -134,11 +134,15 @@ struct Choice {
 Choice choice_of(const Function& f) {
   const Json report = Json::parse(f.compile_report_json());
   const std::string line = report.at("chosen").at(0);
-  for (const ConvAlgorithm a : all_algorithms) {
-    const std::string name = to_string(a);
-    const std::size_t at = line.find(": " + name);
-    if (at == std::string::npos) continue;
-    const std::size_t open = line.find('(', at + name.size());
+  std::string name;
+  std::size_t first = std::string::npos;  // why may name others
+  for (const ConvAlgorithm a : all_algorithms)
+    if (const std::size_t at = line.find(std::string(": ") + to_string(a)); at < first) {
+      first = at;
+      name = to_string(a);
+    }
+  if (!name.empty()) {
+    const std::size_t open = line.find('(', first + name.size());
     return {name, open == std::string::npos ? "" : line.substr(open + 1, line.rfind(')') - open - 1)};
   }
   throw Error("bench conv: the compile report says nothing of the convolution: " + line);
