@@ -204,7 +204,7 @@ class Winograd {
   std::int64_t images_of_block(std::int64_t least, const Dim& channels) const {
     if (c_.block > 0) return c_.block;
     const Dim tiles = tiles_[0] * tiles_[1], all = groups_ * channels;
-    if (!tiles.is_constant() || tiles.is(0)) return 4;
+    if (!tiles.is_constant() || tiles.is(0) || !all.is_constant()) return 4;
     const std::int64_t for_products = (least + tiles.value() - 1) / tiles.value();
     const std::int64_t bytes = points_[0] * points_[1] * tiles.value() * std::max<std::int64_t>(all.value(), 1) *
                                static_cast<std::int64_t>(size_of(c_.dtype));
