@@ -332,16 +332,21 @@ Dim Dim::substitute(const std::function<std::optional<Dim>(const DimSymbol&)>& f
 
 int Dim::fold(const Visitor& v) const {
   if (!expr_) return v.constant(value_);
+  // In this order: that of arguments of a call is the compiler's, and hashes follow the visits.
+  const auto binary = [&](char op, const DimAtom& a) {
+    const int first = a.a.fold(v), second = a.b.fold(v);
+    return v.binary(op, first, second);
+  };
   auto atom = [&](const DimAtom& a) {
     switch (a.kind) {
       case Kind::symbol:
         return v.symbol(*a.symbol);
       case Kind::floordiv:
-        return v.binary('/', a.a.fold(v), a.b.fold(v));
+        return binary('/', a);
       case Kind::min:
-        return v.binary('<', a.a.fold(v), a.b.fold(v));
+        return binary('<', a);
       case Kind::max:
-        return v.binary('>', a.a.fold(v), a.b.fold(v));
+        return binary('>', a);
       case Kind::isqrt:
         return v.isqrt(a.a.fold(v));
     }
