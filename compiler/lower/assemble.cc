@@ -7,7 +7,7 @@
 #include "compiler/lower/contract.h"
 #include "compiler/lower/schedule.h"
 #include "compiler/prim/prim.h"
-#include "compiler/scan/loop.h"
+#include "compiler/scan/cond.h"
 #include "runtime/base/error.h"
 #include "runtime/base/hash.h"
 
@@ -183,7 +183,7 @@ void Assembly::emit(const Group& g) {
       return emit_library(g);
     case Group::Kind::control: {
       const ir::Node& node = g.roots[0].node();
-      return loops::is_scan(node) || loops::in_blocks(node) ? emit_loop(node) : emit_branch(node);
+      return loops::is_cond(node) ? emit_branch(node) : emit_loop(node);
     }
   }
 }

@@ -11,9 +11,7 @@ namespace bitale::loops {
 
 using namespace ir;
 
-bool is_scan(const Node& node) { return &node.op() == &scan_op && !in_blocks(node); }
-
-bool in_blocks(const Node& node) { return &node.op() == &scan_op && node.params_as<ScanParams>().in_blocks(); }
+bool is_scan(const Node& node) { return &node.op() == &scan_op && !node.params_as<ScanParams>().in_blocks(); }
 
 Tensor Loop::placeholder(const std::string& name, TensorType type, SourceLine line) {
   return input(name, std::move(type), line);

@@ -66,8 +66,7 @@ struct ScanParams {
   ir::TensorType stacked(const ir::TensorType& given) const;
 };
 
-bool is_scan(const ir::Node& node);    // with a row a step: passes leave others alone
-bool in_blocks(const ir::Node& node);  // one that goes in blocks
+bool is_scan(const ir::Node& node);  // with a row a step: passes leave those in blocks alone
 
 struct Loop {
   struct Sequence {

@@ -12,7 +12,7 @@
 #include "runtime/program/groups.h"
 #include "runtime/program/in_place.h"
 #include "runtime/program/kept.h"
-#include "runtime/program/loop_kernel.h"
+#include "runtime/program/loop_rules.h"
 #include "runtime/program/require.h"
 #include "runtime/program/rows.h"
 
@@ -487,7 +487,6 @@ class Verifier {
     }
     if (b.kind == BindingKind::sequence) rows(b.outer_in);
     if (b.kind == BindingKind::stacked) rows(b.outer_out);
-    if (b.blocks) block(body, b);
     if (b.kind != BindingKind::carry) return;
     require(body.buffers[at(b.inner_in)].storage == body.buffers[at(b.inner_out)].storage,
             "loop '{}' carries '{}' to '{}', which has another dtype", label_, body.buffers[at(b.inner_out)].name,
@@ -497,15 +496,6 @@ class Verifier {
       require(b.outer_out >= 0, "loop '{}' updates a carry in place without an outer buffer", label_);
       require(inner.writable_inputs.insert(b.inner_in).second, "loop '{}' binds a carry twice", label_);
     }
-  }
-
-  void block(const Program& body, const LoopBinding& b) const {
-    const bool sequence = b.kind == BindingKind::sequence;
-    require((sequence || b.kind == BindingKind::stacked) && !b.backwards,
-            "loop '{}' has a block that is neither a sequence's nor stacked, or goes backwards", label_);
-    const int outer = sequence ? b.outer_in : b.outer_out, inner = sequence ? b.inner_in : b.inner_out;
-    require(body.buffers[at(inner)].dims.size() == p_.buffers[at(outer)].dims.size(),
-            "'{}' of loop '{}' is no block of {}", body.buffers[at(inner)].name, label_, name(outer));
   }
 
   void rows(int b) const { require(!p_.buffers[at(b)].dims.empty(), "{} of loop '{}' has no rows", name(b), label_); }
@@ -551,25 +541,6 @@ class Verifier {
   }
   bool carried_in_place(int r) const { return in_place_.count(r) != 0; }
 
-  void loop_kernel(const LoopStep& s) const {
-    entry(s.kernel.entry, "the kernel");
-    std::size_t extents = 0;
-    for (const LoopKernel::Argument& a : s.kernel.arguments) {
-      using Kind = LoopKernel::Argument::Kind;
-      require(a.kind <= Kind::bytes, "the kernel of loop '{}' has an argument of no known kind", label_);
-      const bool inside = a.kind == Kind::own || a.kind == Kind::extent;
-      const Program& of = inside ? *s.body : p_;
-      const bool is_slot = a.kind == Kind::extent || a.kind == Kind::outer_extent;
-      const std::size_t count = is_slot ? of.extents.size() : of.buffers.size();
-      require(a.index >= 0 && at(a.index) < count, "the kernel of loop '{}' has an argument that does not exist",
-              label_);
-      extents += a.kind == Kind::extent ? 1 : 0;
-    }
-    check_launches(*place_.outermost, s.kernel.entry, extents, label_, true);
-    const std::string fault = fault_of_groups(s);
-    require(fault.empty(), "the kernel of loop '{}' {}", label_, fault);
-  }
-
   void rule(const LoopStep& s) {
     require(s.body != nullptr, "loop '{}' has no body", label_);
     fixed(s.trips, "the number of trips");
@@ -589,18 +560,18 @@ class Verifier {
     }
     Place inner{place_.outermost, &p_, &varying_, true, {}, {}, place_.depth + 1};
     std::set<int> bound;
-    for (const LoopBinding& b : s.bindings) {
-      binding(*s.body, b, inner, bound);
-      require(!b.blocks || (s.until == -1 && s.first == -1 && s.ended == -1),
-              "loop '{}' goes by blocks and may leave out iterations", label_);
-    }
+    for (const LoopBinding& b : s.bindings) binding(*s.body, b, inner, bound);
+    check_blocks(s, p_, label_);
     in_place_ = inner.writable_inputs;
     for (const LoopBinding& b : s.bindings) made_here(*s.body, b);
     unbound(*s.body, bound);
     require(Carries(s).order().size() == s.bindings.size(), "loop '{}' passes carries on in a circle", label_);
     memory_of(s);
     Verifier(*s.body, inner).run();
-    if (s.kernel.entry != -1) loop_kernel(s);
+    if (s.kernel.entry != -1) {
+      entry(s.kernel.entry, "the kernel");
+      check_loop_kernel(s, p_, *place_.outermost, label_);
+    }
     if (s.rows != -1) check_rows(s, label_);
     if (s.until == -1) return;
     inner_buffer(*s.body, s.until, Role::output, "the end condition");
