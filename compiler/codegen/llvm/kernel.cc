@@ -58,6 +58,7 @@ class Emitter {
   void each_access(const Region& region, F visit) const;  // visit(access, whether it is a store)
   int cost_of(const Region& region) const;
   int width_of(const Loop& loop) const;
+  bool goes_in_pairs(const Loop& loop, int width) const;
   bool masks_are_cheap(const Region& region) const;
   bool unrolls(const Loop& loop) const;
   bool holds_vector_loop(const Region& region) const;
@@ -143,6 +144,17 @@ int Emitter::width_of(const Loop& loop) const {
   if (!loop.extent.is_constant() || loop.extent.value >= lanes) return lanes;
   const int needed = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(loop.extent.value)));
   return std::max(needed, lanes_of(Isa::v2, bytes));  // of the smallest registers
+}
+
+// Whether two vectors of the loop go side by side. An expansion is a chain of instructions that wait for each other,
+// and the CPU looks for others no further ahead than such a chain is long.
+bool Emitter::goes_in_pairs(const Loop& loop, int width) const {
+  bool expands = false;
+  each_statement(loop.body, [&](const Stmt& s) {
+    const Let* let = std::get_if<Let>(&s.node);
+    expands = expands || (let && kernel::expands(value(let->value).op) && is_floating(value(let->value).type));
+  });
+  return expands && (!loop.extent.is_constant() || loop.extent.value >= 2 * width);
 }
 
 bool Emitter::masks_are_cheap(const Region& region) const {
@@ -334,14 +346,15 @@ void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
   const std::int64_t extent = l.extent.is_constant() ? l.extent.value : 0;
   const bool latency_bound = !l.reductions.empty() && cost_of(l.body) <= latency_bound_cost;
   const int unroll = latency_bound && (extent == 0 || extent >= 2 * reduction_unroll * width) ? reduction_unroll : 1;
-  const bool masked = masks_are_cheap(l.body);
+  const bool masked = masks_are_cheap(l.body), pairs = goes_in_pairs(l, width);
+  const int each_step = (pairs ? 2 : 1) * width;
   Ir& ir = f_.ir;
   // Where the last whole step of n elements ends.
   const auto whole = [&](Value* from, int n) {
     return ir.CreateAdd(from, ir.CreateAnd(ir.CreateSub(end, from), f_.number(-std::int64_t{n})));
   };
 
-  f_.width = width;
+  f_.width = each_step;
   Carried partial = identities(l);
   const std::size_t each = partial.size();
   Carried unrolled;
@@ -356,15 +369,15 @@ void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
   {  // Bounds that no loop changes are worked out before all of them.
     const llvm::IRBuilderBase::InsertPointGuard here(ir);
     if (llvm::isa<llvm::Constant>(begin) && !f_.before_loop.empty()) ir.SetInsertPoint(f_.before_loop[0]);
-    main_end = whole(begin, width * unroll);
-    if (masked && unroll == 1) rest_mask = lanes_below(ir, ir.CreateSub(end, main_end), width);
+    main_end = whole(begin, each_step * unroll);
+    if (masked && unroll == 1 && !pairs) rest_mask = lanes_below(ir, ir.CreateSub(end, main_end), width);
   }
-  unrolled = emit_loop(ir, begin, main_end, width * unroll, unrolled, [&](Value* i, Carried& c) {
+  unrolled = emit_loop(ir, begin, main_end, each_step * unroll, unrolled, [&](Value* i, Carried& c) {
     inside_loop(i, [&] {
       for (int u = 0; u < unroll; ++u) {
         const auto first = c.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(u) * each);
         Carried own(first, first + static_cast<std::ptrdiff_t>(each));
-        step(u == 0 ? i : ir.CreateAdd(i, f_.number(u * width)), own);
+        step(u == 0 ? i : ir.CreateAdd(i, f_.number(u * each_step)), own);
         std::copy(own.begin(), own.end(), first);
       }
     });
@@ -379,15 +392,21 @@ void Emitter::vector(const Loop& l, Value* begin, Value* end, int width) {
     }
   unrolled.resize(each);
   partial = unrolled;
+  if (pairs) {
+    const auto [low, high] = f_.scalars.halves(partial);
+    partial = merge(l, low, high);
+  }
+  f_.width = width;
 
   if (masked) {
-    partial = unroll == 1 ? single_rest(l, main_end, end, rest_mask, partial) : rest(l, main_end, end, partial);
+    partial =
+        rest_mask != nullptr ? single_rest(l, main_end, end, rest_mask, partial) : rest(l, main_end, end, partial);
     f_.width = 1;
     return finish(l, partial, width);
   }
 
   Value* vectors_end = main_end;
-  if (unroll > 1) {
+  if (each_step * unroll > width) {
     vectors_end = whole(main_end, width);
     partial = emit_loop(ir, main_end, vectors_end, width, partial,
                         [&](Value* i, Carried& c) { inside_loop(i, [&] { step(i, c); }); });

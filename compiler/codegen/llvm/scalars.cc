@@ -443,16 +443,22 @@ Carried Scalars::combine(Combiner combiner, DType dtype, const Carried& a, const
   return {pick(replaces, b[0], a[0]), pick(replaces, b[1], a[1])};
 }
 
-Carried Scalars::across_lanes(Combiner combiner, DType dtype, Carried partial, int width) {
-  for (int half = width / 2; half > 0; half /= 2) {
+std::pair<Carried, Carried> Scalars::halves(const Carried& vectors) {
+  Carried below, above;
+  for (Value* v : vectors) {
+    const int half = static_cast<int>(llvm::cast<llvm::FixedVectorType>(v->getType())->getNumElements()) / 2;
     std::vector<int> low, high;
     for (int l = 0; l < half; ++l) low.push_back(l), high.push_back(half + l);
-    Carried a, b;
-    for (Value* v : partial) {
-      a.push_back(ir_.CreateShuffleVector(v, low));
-      b.push_back(ir_.CreateShuffleVector(v, high));
-    }
-    partial = combine(combiner, dtype, a, b);
+    below.push_back(ir_.CreateShuffleVector(v, low));
+    above.push_back(ir_.CreateShuffleVector(v, high));
+  }
+  return {below, above};
+}
+
+Carried Scalars::across_lanes(Combiner combiner, DType dtype, Carried partial, int width) {
+  for (int left = width; left > 1; left /= 2) {
+    const auto [low, high] = halves(partial);
+    partial = combine(combiner, dtype, low, high);
   }
   if (width > 1)
     for (Value*& v : partial) v = ir_.CreateExtractElement(v, std::uint64_t{0});

@@ -36,6 +36,7 @@ class Scalars {
 
   // Combines two partial results (pairs for arg_max and arg_min) of one width; see scalar_op.h for ties and NaN.
   Carried combine(kernel::Combiner combiner, DType dtype, const Carried& a, const Carried& b);
+  std::pair<Carried, Carried> halves(const Carried& vectors);  // their lower and their upper lanes
   // The lanes of a partial result, combined in a fixed order: halves, then halves of those.
   Carried across_lanes(kernel::Combiner combiner, DType dtype, Carried partial, int width);
 
