@@ -1,6 +1,7 @@
 #include "compiler/driver/generate.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,15 +18,28 @@
 namespace bitale::driver {
 namespace {
 
-// The number of elements of a group of dims where all are constant; 0 if unknown.
-std::int64_t constant_product(const program::Program& p, const std::vector<program::ContractionDim>& dims) {
-  std::int64_t n = 1;
-  for (const auto& d : dims) {
-    const program::ExtentDef& e = p.extents[static_cast<std::size_t>(d.extent)];
-    if (e.op != program::ExtentOp::constant) return 0;
-    n *= e.a;
+// A number of elements: the product of what is constant, and how many factors are not.
+struct Count {
+  std::int64_t known = 1;
+  int unknown = 0;
+
+  void multiply(const program::Program& p, std::int64_t extent) {
+    const program::ExtentDef& e = p.extents[static_cast<std::size_t>(extent)];
+    if (e.op == program::ExtentOp::mul) {
+      multiply(p, e.a);
+      multiply(p, e.b);
+    } else if (e.op == program::ExtentOp::constant) {
+      known *= e.a;
+    } else {
+      ++unknown;
+    }
   }
-  return n;
+};
+
+Count count_of(const program::Program& p, const std::vector<program::ContractionDim>& dims) {
+  Count count;
+  for (const auto& d : dims) count.multiply(p, d.extent);
+  return count;
 }
 
 // Picks the tile of every contraction, those of bodies included, and collects the leaves they need, each once.
@@ -36,7 +50,7 @@ class TileChoice {
       return std::holds_alternative<program::LoopStep>(s.node);
     });
     if (loops) batch_ = 16;
-    visit(p);
+    for (const bool known : {true, false}) visit(p, known);
   }
 
   std::vector<codegen::Leaf> leaves() && {
@@ -45,34 +59,47 @@ class TileChoice {
   }
 
  private:
-  void visit(program::Program& part) {
+  // Contractions whose rows are known come first, as they are less free to take a tile that is there already.
+  void visit(program::Program& part, bool known) {
     for (program::Step& step : part.steps) {
-      if (auto* c = std::get_if<program::ContractionStep>(&step.node)) choose(part, *c);
+      if (auto* c = std::get_if<program::ContractionStep>(&step.node)) choose(part, *c, known);
       if (auto* loop = std::get_if<program::LoopStep>(&step.node)) {
         const std::int64_t around = batch_;
         if (loop->rows >= 0) batch_ = 8;  // what a thread gets of a small one
-        loop->body = visited(*loop->body);
+        loop->body = visited(*loop->body, known);
         batch_ = around;
       }
       if (auto* branch = std::get_if<program::BranchStep>(&step.node)) {
-        branch->then = visited(*branch->then);
-        branch->otherwise = visited(*branch->otherwise);
+        branch->then = visited(*branch->then, known);
+        branch->otherwise = visited(*branch->otherwise, known);
       }
     }
   }
 
-  std::shared_ptr<const program::Program> visited(const program::Program& body) {
+  std::shared_ptr<const program::Program> visited(const program::Program& body, bool known) {
     auto copy = std::make_shared<program::Program>(body);
-    visit(*copy);
+    visit(*copy, known);
     return copy;
   }
 
-  void choose(const program::Program& part, program::ContractionStep& c) {
-    const codegen::TileShape t =
-        codegen::choose_tile(isa_, c.dtype, constant_product(part, c.m), constant_product(part, c.n), batch_);
+  void choose(const program::Program& part, program::ContractionStep& c, bool known) {
+    const Count m = count_of(part, c.m), n = count_of(part, c.n);
+    if ((m.unknown == 0) != known) return;
+    const std::int64_t columns = n.unknown == 0 ? n.known : 0;
+    codegen::TileShape t =
+        codegen::choose_tile(isa_, c.dtype, known ? m.known : 0, columns,
+                             std::max<std::int64_t>(1, m.known) * (m.unknown > 1 ? many_rows : batch_));
+    if (!known) t = shared(c.dtype, t);
     c.tile.mr = t.mr;
     c.tile.nr = t.nr;
     c.tile.micro = entry({c.dtype, t.mr, t.nr});
+  }
+
+  // A tile that another contraction has, if it is hardly another: one less to compile.
+  codegen::TileShape shared(DType dtype, codegen::TileShape t) const {
+    for (const codegen::Leaf& l : leaves_)
+      if (l.dtype == dtype && l.nr == t.nr && l.mr > 8 && std::abs(l.mr - t.mr) <= 1) return {l.mr, l.nr};
+    return t;
   }
 
   int entry(const codegen::Leaf& leaf) {
@@ -84,6 +111,7 @@ class TileChoice {
 
   program::Program& p_;
   Isa isa_;
+  static constexpr std::int64_t many_rows = 4096;  // of all steps of a batch, say
   std::int64_t batch_ = 64;  // what batches of unknown size are like; recurrent networks have small ones
   std::vector<codegen::Leaf> leaves_;
 };
