@@ -322,6 +322,9 @@ class Driver {
     if (!in_place_) b_held_ = b;
     const std::int64_t* lanes = table(w_.columns, nc_, 0);
     const std::int64_t* offsets = table(w_.depth, kc_, 1);
+    // All rows of a panel pass before the next panel comes; or only some do, and then it has time until the next sweep.
+    const bool at_once = together >= panels_m;
+    const Sweep present{is_far_ && (kept_b_.data || in_place_ || pack), k0_, depth, n0_, kept_batch_[1], b_};
     for (std::int64_t from = 0; from < panels_m && code_ == 0; from += together) {
       const std::int64_t to = std::min(panels_m, from + together);
       for (std::int64_t j = 0; j < panels_n; ++j) {
@@ -329,7 +332,9 @@ class Driver {
         const bool direct = in_place_ && width == nr_;
         if (!direct && pack && from == 0) pack_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth), nr_);
         const void* panel = direct ? b_ + (lanes[j * nr_] + offsets[0]) * element_ : packed_b(j, depth);
-        Ahead ahead = ahead_of(next, j, panel);
+        Ahead ahead = !at_once           ? ahead_of(next, j, panel)
+                      : j + 1 < panels_n ? ahead_of(present, j + 1, panel)
+                                         : ahead_of(next, 0, panel);
         for (std::int64_t i = from; i < to; ++i) {
           if (ahead.step != 0) ahead.next = (i * depth << 32) / panels_m;
           micro_(depth, packed_a(i, depth), panel, direct ? ldb_ : nr_, acc(i * mr_, j * nr_), w_.ld, accumulate,

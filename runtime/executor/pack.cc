@@ -83,13 +83,16 @@ bool reads_in_place(const ContractionStep& step, std::int64_t rows, std::uintptr
                     std::span<const std::int64_t> columns, std::span<const std::int64_t> depth) {
   const std::int64_t mr = step.tile.mr, nr = step.tile.nr, element = element_of(step);
   const std::int64_t stride = depth.size() > 1 ? depth[1] - depth[0] : nr, row = stride * element;
-  // More rows repay a copy. They do so sooner where rows of B lie on other pages but in the same cache sets, or where
-  // vectors straddle cache lines.
+  // More rows repay a copy. They do so later where a row is two cache lines, which L2 delivers as fast as a tile of
+  // AVX-512 takes them; and sooner where rows of B lie on other pages but in the same cache sets, or where vectors
+  // straddle cache lines.
   const auto most_rows = [&] {
-    if (row % 4096 == 0) return mr;
     const std::uintptr_t start = base + static_cast<std::uintptr_t>((columns[0] + depth[0]) * element);
-    const bool straddles = nr * element % 64 == 0 && (start % 64 != 0 || row % 64 != 0);
-    return straddles ? 2 * mr : std::max<std::int64_t>(64, mr);
+    if (nr * element % 64 == 0 && (start % 64 != 0 || row % 64 != 0)) return row % 4096 == 0 ? mr : 2 * mr;
+    const std::int64_t apart = row & -row;  // so far apart, rows share sets of L2
+    if (nr * element >= 128 && 4 * apart * static_cast<std::int64_t>(depth.size()) <= 3 * cpu_info().l2_bytes)
+      return std::max<std::int64_t>(256, mr);
+    return row % 4096 == 0 ? mr : std::max<std::int64_t>(64, mr);
   };
   return rows <= most_rows() && uniform(columns, 1) && uniform(depth, stride);
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 
 #include "runtime/device/cpu.h"
@@ -20,30 +21,29 @@ constexpr double output_cost = 8;         // of one element of the epilogue, or 
 constexpr double block_cost = 2000;       // tables and calls of one block
 constexpr double meeting_cost = 30000;    // of a barrier in the middle
 constexpr std::int64_t least_share = 64;  // of k, for one thread
-constexpr std::int64_t most_cuts = 64;    // tried per dimension
+constexpr std::int64_t least_chunk = 64;  // of k: accumulators pass once for each
+constexpr std::int64_t page = 4096;
+constexpr std::int64_t few_rows = 256;
+constexpr std::int64_t most_cuts = 64;  // tried per dimension
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 std::int64_t round_down(std::int64_t a, std::int64_t b) { return std::max(b, a / b * b); }
 
-// k in chunks of equal size, such that a panel of B takes at most three quarters of L1. A panel up to twice as large is
-// not cut: it streams from L2, which costs less than another pass over the accumulators.
-std::int64_t chunk(std::int64_t k, std::int64_t nr, std::int64_t element) {
-  const std::int64_t most = std::max<std::int64_t>(64, cpu_info().l1d_bytes * 3 / 4 / (nr * element));
-  if (k <= 2 * most) return std::max<std::int64_t>(k, 1);
-  return round_up(ceil_div(k, ceil_div(k, most)), 16);  // packing works along k in blocks of at most 16
-}
-
 class Planner {
  public:
-  Planner(const ContractionStep& step, const ContractionBlocking& sizes, int threads)
-      : step_(step), s_(sizes), threads_(threads), mr_(step.tile.mr), nr_(step.tile.nr) {}
+  Planner(const ContractionStep& step, const ContractionBlocking& sizes, std::span<const std::int64_t> extents,
+          int threads)
+      : step_(step), s_(sizes), threads_(threads), mr_(step.tile.mr), nr_(step.tile.nr) {
+    if (step.k.size() == 1 && step.k[0].b >= 0)
+      b_step_ = std::abs(extents[static_cast<std::size_t>(step.k[0].b)]) * element();
+  }
 
   ContractionBlocking plan() {
     const auto most = all_rows();
     if (!most || near_columns() == 0) search(square());
     if (most) search(*most);
-    best_.kc = chunk(ceil_div(s_.k, best_.k_split), nr_, element());
+    best_.kc = chunk(ceil_div(s_.k, best_.k_split));
     return best_;
   }
 
@@ -77,11 +77,23 @@ class Planner {
 
   std::int64_t element() const { return static_cast<std::int64_t>(size_of(step_.dtype)); }
 
+  // k in chunks of equal size, such that a panel of B takes at most three quarters of L1. A panel up to twice as large
+  // is not cut: it streams from L2, which costs less than another pass over the accumulators. But rows of B that are
+  // pages apart share few sets of the caches, and what is fetched of them ahead of time must find room there: chunks
+  // are short where there are not rows enough to repay that.
+  std::int64_t chunk(std::int64_t k) const {
+    const bool is_far = b_step_ >= page && s_.m <= few_rows;
+    const std::int64_t most =
+        is_far ? least_chunk : std::max(least_chunk, cpu_info().l1d_bytes * 3 / 4 / (nr_ * element()));
+    if (k <= 2 * most) return std::max<std::int64_t>(k, 1);
+    return round_up(ceil_div(k, ceil_div(k, most)), 16);  // packing works along k in blocks of at most 16
+  }
+
   std::int64_t room() const { return cpu_info().l2_bytes * 3 / 4 / element(); }
 
   // mc * nc + kc * (mc + nc) elements fill three quarters of L2, as a square unless one side is short.
   Block square() const {
-    const std::int64_t kc = chunk(s_.k, nr_, element());
+    const std::int64_t kc = chunk(s_.k);
     const std::int64_t side = static_cast<std::int64_t>(std::sqrt(static_cast<double>(kc * kc + room()))) - kc;
     const std::int64_t m = round_up(s_.m, mr_), n = round_up(s_.n, nr_);
     const auto other = [&](std::int64_t short_side) { return (room() - kc * short_side) / (short_side + kc); };
@@ -94,12 +106,12 @@ class Planner {
   // one chunk, and that is enough of them for a block. 0: it is not.
   std::int64_t near_columns() const {
     const std::int64_t columns = 2 * cpu_info().l1d_bytes / element() / round_up(s_.m, mr_);
-    return chunk(s_.k, nr_, element()) >= s_.k && columns >= 2 * nr_ ? columns : 0;
+    return chunk(s_.k) >= s_.k && columns >= 2 * nr_ ? columns : 0;
   }
 
   // kc * mc + mc * nc elements and two panels of B, where that leaves columns.
   std::optional<Block> all_rows() const {
-    const std::int64_t kc = chunk(s_.k, nr_, element()), rows = round_up(s_.m, mr_);
+    const std::int64_t kc = chunk(s_.k), rows = round_up(s_.m, mr_);
     if (rows > room() / kc) return std::nullopt;
     std::int64_t columns = (room() - kc * (rows + 2 * nr_)) / rows;
     if (columns < nr_) return std::nullopt;
@@ -141,6 +153,7 @@ class Planner {
   const ContractionStep& step_;
   const ContractionBlocking s_;
   const std::int64_t threads_, mr_, nr_;
+  std::int64_t b_step_ = 0;  // bytes between two rows of B, if one dim is all of k
   ContractionBlocking best_;
   double best_cost_ = -1;
 };
@@ -201,7 +214,7 @@ ContractionBlocking plan_contraction(const ContractionStep& step, std::span<cons
   plan.mc = step.tile.mr;
   plan.nc = step.tile.nr;
   plan.kc = 1;
-  if (sizes.batch > 0 && sizes.m > 0 && sizes.n > 0) plan = Planner(step, sizes, threads).plan();
+  if (sizes.batch > 0 && sizes.m > 0 && sizes.n > 0) plan = Planner(step, sizes, extents, threads).plan();
   plan.workspace_bytes = workspace_of(step, plan).bytes;
   return plan;
 }
