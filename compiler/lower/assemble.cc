@@ -1,6 +1,7 @@
 #include "compiler/lower/assemble.h"
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <cstring>
 
@@ -165,8 +166,11 @@ void Assembly::assemble(const std::vector<Tensor>& roots, bool in_loop) {
     program::Step step;
     step.label = "copy";
     step.node = program::CopyStep{buffer_of(t), to};
+    add_fills_of(step);
     program_.steps.push_back(std::move(step));
   }
+  for (program::Step& fill : fills_) program_.steps.push_back(std::move(fill));
+  fills_.clear();
 }
 
 int Assembly::rows() { return rows_ && rows_->fit() ? slots_.slot(rows_->extent()) : -1; }
@@ -176,7 +180,7 @@ void Assembly::emit(const Group& g) {
   if (rows_ && !may_go_by_rows) rows_->other();
   switch (g.kind) {
     case Group::Kind::kernel:
-      return emit_kernel(g);
+      return emit_fill(g) ? void() : emit_kernel(g);
     case Group::Kind::contraction:
       return emit_contraction(g);
     case Group::Kind::library:
@@ -191,10 +195,33 @@ void Assembly::emit(const Group& g) {
 void Assembly::add(program::Step step, const std::vector<ir::NodePtr>& nodes) {
   if (step.label.empty()) step.label = label_of(nodes);
   step.origins = lines_of(nodes);
+  add_fills_of(step);
   program_.steps.push_back(std::move(step));
 }
 
+int Assembly::base_of(int buffer) const {
+  while (program_.buffers[static_cast<std::size_t>(buffer)].alias_of >= 0)
+    buffer = program_.buffers[static_cast<std::size_t>(buffer)].alias_of;
+  return buffer;
+}
+
+void Assembly::add_fills_of(const program::Step& step) {
+  std::erase_if(fills_, [&](program::Step& fill) {
+    const int filled = base_of(std::get<program::LibraryStep>(fill.node).buffers[0]);
+    bool needed = false;
+    for_each_buffer(step, [&](int buffer, bool) { needed = needed || base_of(buffer) == filled; });
+    if (needed) program_.steps.push_back(std::move(fill));
+    return needed;
+  });
+}
+
 namespace {
+
+// As the element lies in memory.
+std::int64_t element_bits(const ir::Literal& value) {
+  if (value.dtype == DType::f32) return std::bit_cast<std::uint32_t>(static_cast<float>(value.as_double()));
+  return value.bits;
+}
 
 template <class S>
 void argument(S& step, int buffer, bool written) {
@@ -203,6 +230,24 @@ void argument(S& step, int buffer, bool written) {
 }
 
 }  // namespace
+
+// One value everywhere needs no code of its own. It waits until something needs it: memory that is written long before
+// is out of the caches by then.
+bool Assembly::emit_fill(const Group& g) {
+  const std::optional<ir::Literal> value = ir::splat_value(g.roots[0]);
+  if (!value || g.roots.size() > 1 || rows_ || table_.for_device) return false;
+  program::LibraryStep s;
+  s.function = "fill";
+  argument(s, buffer_of(g.roots[0]), true);
+  s.extents = dims(g.roots[0].shape());
+  s.integers = {static_cast<std::int64_t>(value->dtype), element_bits(*value)};
+  program::Step step;
+  step.label = label_of({g.roots[0].node_ptr()});
+  step.origins = lines_of({g.roots[0].node_ptr()});
+  step.node = std::move(s);
+  fills_.push_back(std::move(step));
+  return true;
+}
 
 void Assembly::emit_kernel(const Group& g) {
   Composed c;
@@ -297,6 +342,7 @@ void Assembly::emit_library(const Group& g) {
   step.label = n.op().label ? n.op().label(n) : n.op().name;
   if (n.op().library_flops) step.flops = slots_.slot(n.op().library_flops(n));
   step.node = std::move(s);
+  add_fills_of(step);
   library_nodes_.emplace(static_cast<int>(program_.steps.size()), g.roots[0].node_ptr());
   add(std::move(step), {g.roots[0].node_ptr()});
 }

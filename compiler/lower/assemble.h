@@ -67,6 +67,7 @@ class Assembly {
   int optional_slot(const ir::Dim& d) { return d.is(0) ? -1 : slots_.slot(d); }
 
   void emit(const Group& g);
+  bool emit_fill(const Group& g);
   void emit_kernel(const Group& g);
   void emit_contraction(const Group& g);
   void emit_library(const Group& g);
@@ -74,6 +75,8 @@ class Assembly {
   void emit_branch(const ir::Node& node);
   void clear(const ir::Tensor& t);
   void add(program::Step step, const std::vector<ir::NodePtr>& nodes);
+  void add_fills_of(const program::Step& step);
+  int base_of(int buffer) const;
 
   program::Program& program_;
   ExtentSlots& slots_;
@@ -83,6 +86,7 @@ class Assembly {
   std::map<std::pair<std::uint64_t, int>, int> buffers_;
   std::map<std::pair<std::uint64_t, int>, ir::Tensor> overwritten_;  // what a library call writes over, and its result
   std::vector<std::pair<ir::Tensor, int>> copies_;
+  std::vector<program::Step> fills_;  // not needed yet: they come right before the step that needs them
   std::optional<Rows> rows_;
   std::map<int, ir::NodePtr> library_nodes_;  // what a library call computes, by step
 };

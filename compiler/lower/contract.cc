@@ -159,7 +159,22 @@ class ContractionLowering {
       }
     }
     result_.flops = all;
+    order_depth();
     if (result_.accumulating) spread_rows();
+  }
+
+  // Sums go over both operands as they lie in memory, wherever the product got its order of dims from.
+  void order_depth() {
+    const auto goes_around = [](const LoweredContraction::LoopDim& x, const LoweredContraction::LoopDim& y) {
+      const auto multiple = [](const Dim& of_x, const Dim& of_y) {
+        const auto times = exact_quotient(of_x, of_y);
+        return times && !times->is(0) && !times->is(1) && times->lower_bound().value_or(-1) >= 0;
+      };
+      return multiple(x.a, y.a) && multiple(x.b, y.b);
+    };
+    for (std::size_t i = 1; i < result_.k.size(); ++i)
+      for (std::size_t j = i; j > 0 && goes_around(result_.k[j], result_.k[j - 1]); --j)
+        std::swap(result_.k[j], result_.k[j - 1]);
   }
 
   // Rows that follow each other ought to add to places far apart: a load close behind a store to a place that overlaps

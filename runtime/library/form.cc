@@ -87,6 +87,14 @@ class Check {
     matrix(2, type, m, n, extent(5), true);
   }
 
+  void fill() {
+    counts(1, form_.extents.size(), 2);
+    type_ = dtype(form_.integers[0]);
+    std::int64_t size = 1;
+    for (const std::int64_t e : form_.extents) size = times(size, e);
+    buffer(0, type_, size, true);
+  }
+
   // im2col.h lists what the numbers are; conv_cudnn has no scratch.
   void convolution(bool scratch) {
     counts(scratch ? 4 : 3, scratch ? 11 : 10, 7);
@@ -219,6 +227,7 @@ void check_form(const std::string& function, const CallForm& form) {
   Check check(function, form);
   if (function == "sgemm" || function == "dgemm") return check.gemm(function == "sgemm" ? DType::f32 : DType::f64);
   if (function == "callback") return check.callback();
+  if (function == "fill") return check.fill();
   if (function == "conv_im2col" || function == "conv_cudnn") return check.convolution(function == "conv_im2col");
   if (function == "fft2" || function == "ifft2") return check.fft(function == "ifft2");
   const auto* row = std::ranges::find(rows, function, &Row::function);

@@ -37,8 +37,11 @@ LibraryFn find(const std::string& name);
 // it; 0 for the calls of one thread.
 double shared_work(const std::string& name, std::span<const std::int64_t> extents);
 
-// Shared by threads: the scatters, argsort, searchsorted, conv_im2col (im2col.h), fft2 and ifft2 (fft.h). Results do
+// Shared by threads: fill, the scatters, argsort, searchsorted, conv_im2col (im2col.h), fft2 and ifft2 (fft.h). Results do
 // not depend on their number.
+//
+// fill: every element of out has the same bits. Buffers out; extents: those of out, any number of them; integers: the
+// DType, an element's bits.
 //
 // scatter_add: out = x, then out[o, indices[k], i] += updates[o, k, i] for k = 0, 1... in this order, so that results
 // do not depend on how the work is split (by destination). Buffers x [outer, rows, inner], int64 indices [count],
