@@ -1,4 +1,5 @@
-// Everything goes through one stream, so that it happens in the order of the calls.
+// Everything goes through one stream, so that it happens in the order of the calls; a recording, too, as a whole. Only
+// what is inside a recording may go to several.
 #include "runtime/device/cuda.h"
 
 #include <algorithm>
@@ -36,6 +37,10 @@ using Handle = void*;
   F(cuStreamCreate, (Handle*, unsigned))                                                            \
   F(cuStreamSynchronize, (Handle))                                                                  \
   F(cuStreamDestroy_v2, (Handle))                                                                   \
+  F(cuStreamWaitEvent, (Handle, Handle, unsigned))                                                  \
+  F(cuEventCreate, (Handle*, unsigned))                                                             \
+  F(cuEventRecord, (Handle, Handle))                                                                \
+  F(cuEventDestroy_v2, (Handle))                                                                    \
   F(cuStreamBeginCapture_v2, (Handle, int))                                                         \
   F(cuStreamEndCapture, (Handle, Handle*))                                                          \
   F(cuGraphInstantiateWithFlags, (Handle*, Handle, unsigned long long))                             \
@@ -67,7 +72,8 @@ constexpr Result success = 0, out_of_memory = 2, stub_library = 34, no_device = 
 constexpr int least_version = 12000;
 constexpr int capability_major = 75, capability_minor = 76, multiprocessors = 16;  // attributes of a device
 constexpr int of_this_thread = 1;                                                  // what is captured
-constexpr unsigned non_blocking = 1;  // a stream that does not wait for the default one
+constexpr unsigned non_blocking = 1;    // a stream that does not wait for the default one
+constexpr unsigned without_timing = 2;  // an event
 
 constexpr const char* help =
     "; the GPU needs NVIDIA's driver (nvidia-smi shows it), the rest of Bitale works without. Folders to look in "
@@ -228,7 +234,8 @@ class CudaDriver final : public Driver {
     if (!asked_for_cublaslt_) open_cublaslt();
     return cublaslt_ ? cublaslt_->plan(product) : nullptr;
   }
-  // The workspace is one for all: products follow each other in the stream, and in what is recorded and replayed there.
+  // The workspace is one for all: products follow each other in the stream, and in what is recorded and replayed there,
+  // whose planner sees to it.
   void multiply(const Product& plan, const void* a, const void* b, void* c) override {
     enter();
     cublaslt_->multiply(plan, a, b, c, workspace_, stream());
@@ -244,23 +251,35 @@ class CudaDriver final : public Driver {
     cudnn().run(plan, memory, stream());
   }
 
-  // A stream of its own is captured, so that others can go on meanwhile.
-  void record() override {
+  // Streams of its own are captured, so that others can go on meanwhile; all but the first as soon as they wait for an
+  // event of one that is.
+  void record(int streams) override {
     enter();
-    Handle stream = nullptr;
-    check(api().cuStreamCreate(&stream, non_blocking), "making a stream");
-    const Result begun = api().cuStreamBeginCapture_v2(stream, of_this_thread);
-    if (begun != success) api().cuStreamDestroy_v2(stream);
-    check(begun, "recording");
-    captured_ = stream;
+    auto capture = std::make_unique<Capture>();
+    for (int i = 0; i < streams; ++i)
+      check(api().cuStreamCreate(&capture->streams.emplace_back(), non_blocking), "making a stream");
+    check(api().cuStreamBeginCapture_v2(capture->streams[0], of_this_thread), "recording");
+    capture_ = std::move(capture);
+  }
+  void choose_stream(int stream) override { capture_->chosen = static_cast<std::size_t>(stream); }
+  int event() override {
+    enter();
+    Handle& event = capture_->events.emplace_back();
+    check(api().cuEventCreate(&event, without_timing), "making an event");
+    check(api().cuEventRecord(event, stream()), "recording an event");
+    return static_cast<int>(capture_->events.size()) - 1;
+  }
+  void wait_for(int event) override {
+    enter();
+    check(api().cuStreamWaitEvent(stream(), capture_->events[static_cast<std::size_t>(event)], 0),
+          "waiting for an event");
   }
   std::shared_ptr<const Recording> recorded() override {
-    const Handle stream = std::exchange(captured_, nullptr);
+    const auto capture = std::exchange(capture_, nullptr);
     Handle graph = nullptr, executable = nullptr;
-    Result result = api().cuStreamEndCapture(stream, &graph);
+    Result result = api().cuStreamEndCapture(capture->streams[0], &graph);
     if (result == success) result = api().cuGraphInstantiateWithFlags(&executable, graph, 0);
     if (graph) api().cuGraphDestroy(graph);
-    api().cuStreamDestroy_v2(stream);
     check(result, "recording");
     return std::make_shared<const Graph>(executable);
   }
@@ -287,8 +306,22 @@ class CudaDriver final : public Driver {
     const Handle executable;
   };
 
+  struct Capture {
+    Capture() = default;
+    Capture(const Capture&) = delete;
+    Capture& operator=(const Capture&) = delete;
+    ~Capture() {
+      for (const Handle e : events)
+        if (e) api().cuEventDestroy_v2(e);
+      for (const Handle s : streams)
+        if (s) api().cuStreamDestroy_v2(s);
+    }
+    std::vector<Handle> streams, events;
+    std::size_t chosen = 0;
+  };
+
   static Address address_of(const void* memory) { return reinterpret_cast<Address>(memory); }
-  Handle stream() const { return captured_ ? captured_ : stream_; }
+  Handle stream() const { return capture_ ? capture_->streams[capture_->chosen] : stream_; }
 
   cudnn::Session& cudnn() {
     const std::lock_guard lock(mutex_);
@@ -345,10 +378,10 @@ class CudaDriver final : public Driver {
   std::string target_;
   int multiprocessors_ = 0;
   Handle context_ = nullptr, stream_ = nullptr;
-  static thread_local Handle captured_;  // null: nothing is recorded
+  static thread_local std::unique_ptr<Capture> capture_;  // null: nothing is recorded
 };
 
-thread_local Handle CudaDriver::captured_ = nullptr;
+thread_local std::unique_ptr<CudaDriver::Capture> CudaDriver::capture_;
 
 CudaModule::CudaModule(const CudaDriver& driver, std::span<const std::uint8_t> image) : driver_(driver) {
   driver_.enter();

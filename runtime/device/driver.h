@@ -37,6 +37,7 @@ class Driver {
 
   // 256-byte aligned. Having none left is an Error that says how much was asked for.
   virtual void* allocate(std::size_t bytes) = 0;
+  // What was asked for before may still use it; nothing that is asked for later may, nor a recording that is replayed.
   virtual void release(void* memory) noexcept = 0;
 
   virtual void to_device(void* to, const void* from, std::size_t bytes) = 0;  // `from` may change afterwards
@@ -69,11 +70,20 @@ class Driver {
   // What this thread asks for between record() and recorded() is not done but recorded, to be done as a whole, any
   // number of times: copies within the device, fills, launches, products and convolutions; nothing else may be asked
   // for meanwhile.
+  //
+  // Recorded requests go to streams, which are numbered from 0; the first is chosen to begin with. Those of one stream
+  // are done in their order; those of different streams in any, or at the same time, but for what events say. An event
+  // has happened when all is done that its stream was asked for before; a stream that waits for it does what it is
+  // asked for later after that. Every other stream has to begin by waiting for an event, and the first to wait in the
+  // end, maybe by way of others, for all that was asked of them: else recorded() is an Error.
   class Recording {
    public:
     virtual ~Recording() = default;
   };
-  virtual void record() = 0;
+  virtual void record(int streams) = 0;
+  virtual void choose_stream(int stream) = 0;
+  virtual int event() = 0;               // of the chosen stream; events are numbered from 0
+  virtual void wait_for(int event) = 0;  // the chosen stream does
   virtual std::shared_ptr<const Recording> recorded() = 0;
   virtual void replay(const Recording& recording) = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -13,7 +14,9 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/flags.h"
 #include "runtime/base/hash.h"
+#include "runtime/device/emulated_streams.h"
 
 namespace bitale {
 namespace {
@@ -22,9 +25,198 @@ constexpr std::size_t alignment = 256;
 
 std::size_t round_up(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
 
+// What is asked for is done when somebody waits for it, in order but for what a recording leaves open.
+class EmulatedDriver final : public Driver, public std::enable_shared_from_this<EmulatedDriver> {
+ public:
+  ~EmulatedDriver() override {
+    for (const auto* all : {&mappings_, &given_back_})
+      for (const auto& [address, mapping] : *all) munmap(mapping.begin, mapping.bytes);
+  }
+
+  std::string target() const override { return "emulated"; }
+  std::shared_ptr<const Module> load(std::span<const std::uint8_t> image) override;
+
+  void* allocate(std::size_t bytes) override {
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const std::size_t usable = round_up(std::max<std::size_t>(bytes, 1), page);
+    void* begin = mmap(nullptr, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    auto* end = static_cast<std::uint8_t*>(begin) + usable;
+    if (begin == MAP_FAILED || mprotect(end, page, PROT_NONE) != 0)
+      throw Error("cannot allocate " + std::to_string(bytes) + " bytes of memory of device 'emulated'");
+    std::memset(begin, 0xFF, usable);
+    void* address = end - round_up(bytes, alignment);
+    const std::lock_guard lock(mutex_);
+    mappings_[address] = {begin, usable + page, bytes};
+    return address;
+  }
+  // What is pending may still use it. Its addresses are not used again for a while, so that what uses it later is
+  // found.
+  void release(void* memory) noexcept override {
+    const std::lock_guard lock(mutex_);
+    const auto found = mappings_.find(memory);
+    if (found == mappings_.end()) return;
+    given_back_[found->second.begin] = found->second;
+    unused_.push_back(found->second);
+    mappings_.erase(found);
+  }
+
+  void to_device(void* to, const void* from, std::size_t bytes) override {
+    across({to});
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void to_host(void* to, const void* from, std::size_t bytes) override {
+    across({from});
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void wait() override {
+    const std::lock_guard running(running_);
+    if (!failure_.empty()) throw InternalError(std::exchange(failure_, ""));
+    do_pending();
+  }
+  // Where nobody can be told now that something failed: the next to wait is.
+  void wait_quietly() noexcept {
+    const std::lock_guard running(running_);
+    try {
+      do_pending();
+    } catch (const std::exception& e) {
+      failure_ = e.what();
+    }
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) ask({[=] { std::memcpy(to, from, bytes); }, {to, from}});
+  }
+  void fill(void* to, std::uint8_t byte, std::size_t bytes) override {
+    if (bytes > 0) ask({[=] { std::memset(to, byte, bytes); }, {to}});
+  }
+  void launch(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
+    std::vector<std::uint64_t> values(parameters.size());
+    for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&values[i], parameters[i], sizeof values[i]);
+    std::vector<const void*> touched;
+    for (const std::uint64_t v : values) touched.push_back(reinterpret_cast<const void*>(v));
+    ask({[=, this]() mutable {
+           std::vector<void*> addresses;
+           for (std::uint64_t& v : values) addresses.push_back(&v);
+           run(function, blocks, threads, addresses);
+         },
+         std::move(touched)});
+  }
+  void launch_together(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
+    launch(function, std::min(blocks, emulated_together(threads)), threads, parameters);
+  }
+
+  void record(int streams) override { recording_ = std::make_shared<EmulatedStreams>(streams); }
+  void choose_stream(int stream) override { recording_->choose_stream(stream); }
+  int event() override { return recording_->event(); }
+  void wait_for(int event) override { recording_->wait_for(event); }
+  std::shared_ptr<const Recording> recorded() override {
+    const auto recording = std::exchange(recording_, nullptr);
+    recording->finish();
+    return recording;
+  }
+  void replay(const Recording& recording) override {
+    const auto streams = static_cast<const EmulatedStreams&>(recording).shared_from_this();
+    for (const EmulatedStreams::Request& r : streams->requests()) check(r, "a recording that is replayed");
+    pend([=, this] {
+      const std::vector<int> order =
+          streams->order(hash_combine(static_cast<std::uint64_t>(flags().emulated_seed), ++replays_));
+      for (const int i : order) streams->requests()[static_cast<std::size_t>(i)].run();
+    });
+  }
+
+ private:
+  struct Mapping {
+    void* begin = nullptr;
+    std::size_t bytes = 0, asked = 0;  // with its last page, and without what was not asked for
+  };
+
+  static constexpr std::size_t most_pending = 4096;  // of requests that nobody waits for
+  static constexpr std::size_t most_given_back = 256;
+
+  void ask(EmulatedStreams::Request request) {
+    if (recording_) return recording_->add(std::move(request));
+    check(request, "a request");
+    pend(std::move(request.run));
+  }
+  void pend(std::function<void()> request) {
+    std::unique_lock lock(mutex_);
+    pending_.push_back(std::move(request));
+    const bool many = pending_.size() >= most_pending;
+    lock.unlock();
+    if (many) wait();
+  }
+  void across(std::vector<const void*> touched) {
+    BITALE_ASSERT(!recording_, "a copy between host and device is recorded");
+    check({nullptr, std::move(touched)}, "a copy between host and device");
+    wait();
+  }
+
+  void check(const EmulatedStreams::Request& request, const char* what) {
+    const std::lock_guard lock(mutex_);
+    for (const void* address : request.touched) {
+      auto found = given_back_.upper_bound(const_cast<void*>(address));
+      if (found == given_back_.begin()) continue;
+      const Mapping& m = (--found)->second;
+      if (static_cast<const std::uint8_t*>(address) < static_cast<const std::uint8_t*>(m.begin) + m.bytes)
+        throw InternalError("device 'emulated': " + std::string(what) + " uses " + std::to_string(m.asked) +
+                            " bytes of memory that were given back before");
+    }
+  }
+
+  // With running_ held. What is not done because something failed is dropped.
+  void do_pending() {
+    std::vector<std::function<void()>> requests;
+    std::vector<Mapping> unused;
+    {
+      const std::lock_guard lock(mutex_);
+      requests.swap(pending_);
+      unused.swap(unused_);
+    }
+    try {
+      for (const auto& request : requests) request();
+    } catch (...) {
+      close(unused);
+      throw;
+    }
+    close(unused);
+  }
+
+  void close(const std::vector<Mapping>& unused) {
+    const std::lock_guard lock(mutex_);
+    for (const Mapping& m : unused)
+      mmap(m.begin, m.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    closed_.insert(closed_.end(), unused.begin(), unused.end());
+    for (; closed_.size() > most_given_back; closed_.pop_front()) {
+      munmap(closed_.front().begin, closed_.front().bytes);
+      given_back_.erase(closed_.front().begin);
+    }
+  }
+
+  void run(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) {
+    const auto seed = static_cast<std::uint64_t>(19 + flags().emulated_seed);
+    const char* failed =
+        reinterpret_cast<EmulatedLaunch>(function)(parameters.data(), blocks, threads, hash_combine(seed, ++launches_));
+    if (failed) throw InternalError(std::string("device 'emulated': ") + failed);
+  }
+
+  std::mutex running_;  // what is asked for is done by one thread at a time: blocks live in their module's memory
+  std::uint64_t launches_ = 0, replays_ = 0;
+  std::string failure_;  // empty: none that nobody was told
+
+  std::mutex mutex_;                     // of what follows; taken after the other
+  std::map<void*, Mapping> mappings_;    // by address
+  std::map<void*, Mapping> given_back_;  // by begin
+  std::vector<Mapping> unused_;          // given back, and may be used by what is pending
+  std::deque<Mapping> closed_;           // given back, and can be accessed no more
+  std::vector<std::function<void()>> pending_;
+  static thread_local std::shared_ptr<EmulatedStreams> recording_;  // null: requests are not recorded
+};
+
+thread_local std::shared_ptr<EmulatedStreams> EmulatedDriver::recording_;
+
 class EmulatedModule final : public Driver::Module {
  public:
-  explicit EmulatedModule(std::span<const std::uint8_t> image) {
+  EmulatedModule(std::shared_ptr<EmulatedDriver> driver, std::span<const std::uint8_t> image)
+      : driver_(std::move(driver)) {
     const int file = memfd_create("bitale-emulated", MFD_CLOEXEC);
     if (file < 0) throw Error(std::string("device 'emulated': memfd_create: ") + std::strerror(errno));
     for (std::size_t done = 0; done < image.size();) {
@@ -46,6 +238,7 @@ class EmulatedModule final : public Driver::Module {
     throw Error(std::string("device 'emulated': cannot load a module: ") + (why ? why : "no reason"));
   }
   ~EmulatedModule() override {
+    driver_->wait_quietly();  // launches of its functions may be pending
     dlclose(library_);
     close(file_);
   }
@@ -57,121 +250,19 @@ class EmulatedModule final : public Driver::Module {
   }
 
  private:
+  const std::shared_ptr<EmulatedDriver> driver_;
   void* library_ = nullptr;
   int file_ = -1;
 };
 
-class EmulatedDriver final : public Driver {
- public:
-  ~EmulatedDriver() override {
-    for (const auto& [address, mapping] : mappings_) munmap(mapping.begin, mapping.bytes);
-  }
-
-  std::string target() const override { return "emulated"; }
-
-  std::shared_ptr<const Module> load(std::span<const std::uint8_t> image) override {
-    return std::make_shared<EmulatedModule>(image);
-  }
-
-  void* allocate(std::size_t bytes) override {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    const std::size_t usable = round_up(std::max<std::size_t>(bytes, 1), page);
-    void* begin = mmap(nullptr, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    auto* end = static_cast<std::uint8_t*>(begin) + usable;
-    if (begin == MAP_FAILED || mprotect(end, page, PROT_NONE) != 0)
-      throw Error("cannot allocate " + std::to_string(bytes) + " bytes of memory of device 'emulated'");
-    std::memset(begin, 0xFF, usable);
-    void* address = end - round_up(bytes, alignment);
-    const std::lock_guard lock(mutex_);
-    mappings_[address] = {begin, usable + page};
-    return address;
-  }
-  void release(void* memory) noexcept override {
-    const std::lock_guard lock(mutex_);
-    const auto found = mappings_.find(memory);
-    if (found == mappings_.end()) return;
-    munmap(found->second.begin, found->second.bytes);
-    mappings_.erase(found);
-  }
-
-  void to_device(void* to, const void* from, std::size_t bytes) override { across(to, from, bytes); }
-  void to_host(void* to, const void* from, std::size_t bytes) override { across(to, from, bytes); }
-  void wait() override {}
-  void copy(void* to, const void* from, std::size_t bytes) override {
-    ask([=] {
-      if (bytes > 0) std::memcpy(to, from, bytes);
-    });
-  }
-  void fill(void* to, std::uint8_t byte, std::size_t bytes) override {
-    ask([=] {
-      if (bytes > 0) std::memset(to, byte, bytes);
-    });
-  }
-  void launch(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
-    if (!recording_) return run(function, blocks, threads, parameters);
-    keep(function, blocks, threads, parameters);
-  }
-  void launch_together(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) override {
-    launch(function, std::min(blocks, emulated_together(threads)), threads, parameters);
-  }
-
-  void record() override { recording_ = std::make_shared<Requests>(); }
-  std::shared_ptr<const Recording> recorded() override { return std::exchange(recording_, nullptr); }
-  void replay(const Recording& recording) override {
-    for (const auto& request : static_cast<const Requests&>(recording).requests) request();
-  }
-
- private:
-  struct Requests final : Recording {
-    std::vector<std::function<void()>> requests;
-  };
-
-  void keep(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) {
-    std::vector<std::uint64_t> values(parameters.size());
-    for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&values[i], parameters[i], sizeof values[i]);
-    recording_->requests.push_back([=, this]() mutable {
-      std::vector<void*> addresses;
-      for (std::uint64_t& v : values) addresses.push_back(&v);
-      run(function, blocks, threads, addresses);
-    });
-  }
-
-  template <class F>
-  static void ask(F request) {
-    if (recording_)
-      recording_->requests.push_back(request);
-    else
-      request();
-  }
-  static void across(void* to, const void* from, std::size_t bytes) {
-    BITALE_ASSERT(!recording_, "a copy between host and device is recorded");
-    if (bytes > 0) std::memcpy(to, from, bytes);
-  }
-
-  // Blocks and threads of a module live in its static memory: one launch at a time.
-  void run(void* function, std::int64_t blocks, int threads, std::span<void* const> parameters) {
-    const std::lock_guard lock(launching_);
-    const char* failed =
-        reinterpret_cast<EmulatedLaunch>(function)(parameters.data(), blocks, threads, hash_combine(19, ++launches_));
-    if (failed) throw InternalError(std::string("device 'emulated': ") + failed);
-  }
-
-  struct Mapping {
-    void* begin = nullptr;
-    std::size_t bytes = 0;
-  };
-  std::mutex mutex_, launching_;
-  std::map<void*, Mapping> mappings_;
-  std::uint64_t launches_ = 0;
-  static thread_local std::shared_ptr<Requests> recording_;  // null: requests are done at once
-};
-
-thread_local std::shared_ptr<EmulatedDriver::Requests> EmulatedDriver::recording_;
+std::shared_ptr<const Driver::Module> EmulatedDriver::load(std::span<const std::uint8_t> image) {
+  return std::make_shared<EmulatedModule>(shared_from_this(), image);
+}
 
 }  // namespace
 
 std::shared_ptr<Driver> emulated_driver() {
-  static const std::shared_ptr<Driver> driver = std::make_shared<EmulatedDriver>();
+  static const auto driver = std::make_shared<EmulatedDriver>();
   return driver;
 }
 

@@ -1,7 +1,9 @@
 // A device that the host plays: kernels are CUDA text that the host's compiler has made into a shared object
 // (compiler/codegen/cuda/emulate.h). It is slow, and strict: memory is its own, of NaN until it is written, and ends at
 // a page that cannot be accessed; the threads of a block take turns in an order that is drawn anew for every launch,
-// and so do the blocks of functions that need all of them at once.
+// and so do the blocks of functions that need all of them at once, and the streams of a recording
+// (emulated_streams.h). What is asked for is done when somebody waits, and what uses memory that was given back before
+// it was asked for is an InternalError.
 #pragma once
 
 #include <algorithm>

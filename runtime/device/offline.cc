@@ -29,7 +29,10 @@ class OfflineDriver final : public Driver {
   void launch_together(void*, std::int64_t, int, std::span<void* const>) override { refuse(); }
   bool may_multiply() const override { return true; }
   std::string why_not_convolve() const override { return ""; }
-  void record() override { refuse(); }
+  void record(int) override { refuse(); }
+  void choose_stream(int) override { refuse(); }
+  int event() override { refuse(); }
+  void wait_for(int) override { refuse(); }
   std::shared_ptr<const Recording> recorded() override { refuse(); }
   void replay(const Recording&) override { refuse(); }
 

@@ -1,7 +1,6 @@
 #include "runtime/executor/device.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 #include "runtime/device/cudnn/convolution.h"
+#include "runtime/executor/recording.h"
 #include "runtime/executor/report.h"
 #include "runtime/library/convolution.h"
 
@@ -100,12 +100,7 @@ void DeviceWalker::launch(int entry, std::span<void* const> parameters, std::spa
   }
 }
 
-namespace {
-
-// What looks at every step has to walk them.
 bool is_watched(const Frame& frame) { return frame.guard || frame.nan_guard || frame.checker || !frame.costs.empty(); }
-
-}  // namespace
 
 // A loop that runs not even once only copies, which needs no kernel.
 bool DeviceWalker::loop(const Scope& scope, const StepLayout& s, const StepFacts& facts, bool alone) {
@@ -139,6 +134,26 @@ bool DeviceWalker::loop(const Scope& scope, const StepLayout& s, const StepFacts
   std::vector<void*> parameters;
   for (std::uint64_t& v : values) parameters.push_back(&v);
   launch(l.kernel.entry, parameters, extents);
+  return true;
+}
+
+bool DeviceWalker::run_planned(const StreamPlan& plan) {
+  const Scope scope{frame_.layout, frame_.prepared->facts, state_.tables, frame_.prepared->placement};
+  Driver& driver = *code_.driver;
+  const bool begins =
+      std::any_of(plan.steps.begin(), plan.steps.end(), [](const auto& s) { return s.waits_for_begin; });
+  const int begin = begins ? driver.event() : -1;
+  std::vector<int> events(plan.steps.size(), -1);
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const StreamPlan::Step& planned = plan.steps[i];
+    driver.choose_stream(planned.stream);
+    if (planned.waits_for_begin) driver.wait_for(begin);
+    for (const int before : planned.waits) driver.wait_for(events[at(before)]);
+    if (!step(scope, scope.layout.steps[i], scope.facts.steps[i], true) || frame_.failure()) return false;
+    if (planned.awaited) events[i] = driver.event();
+  }
+  driver.choose_stream(0);
+  for (const int before : plan.waits_at_end) driver.wait_for(events[at(before)]);
   return true;
 }
 
@@ -344,75 +359,6 @@ std::vector<void*> DevicePorts::addresses() const {
 
 namespace {
 
-constexpr double most_recorded = 20000;     // requests of a recording: of a loop, all of its steps are
-constexpr std::size_t most_recordings = 8;  // of a frame
-
-// How many requests the steps are; infinitely many if one of them cannot be recorded.
-double requests_of(const Layout& layout, const Facts& facts, const Tables& tables, const Driver& driver) {
-  constexpr double never = std::numeric_limits<double>::infinity();
-  double requests = 0;
-  for (std::size_t i = 0; i < layout.steps.size(); ++i) {
-    const StepLayout& s = layout.steps[i];
-    const auto* loop = std::get_if<LoopStep>(&s.step->node);
-    if (facts.steps[i].as_kernel && tables.extents[at(loop->trips)] > 0) {
-      ++requests;
-    } else if (std::holds_alternative<KernelStep>(s.step->node) || std::holds_alternative<CopyStep>(s.step->node)) {
-      ++requests;
-    } else if (std::holds_alternative<ContractionStep>(s.step->node)) {
-      requests += 2;  // a product and what finishes it
-    } else if (const auto* call = std::get_if<LibraryStep>(&s.step->node); call && call->entry >= 0) {
-      requests += 2;
-    } else if (call && call->function == "conv_cudnn" && driver.why_not_convolve().empty()) {
-      ++requests;
-    } else if (loop && loop->until < 0 && loop->first < 0 && loop->ended < 0 && loop->trips_taken < 0) {
-      const auto body = at(s.bodies[0]);
-      const double trips = static_cast<double>(tables.extents[at(loop->trips)]),
-                   inner = requests_of(layout.bodies[body], facts.bodies[body], tables.bodies[body], driver);
-      requests += inner == never ? never : trips * (inner + static_cast<double>(loop->bindings.size()));
-    } else {
-      return never;
-    }
-  }
-  return requests;
-}
-
-bool is_recordable(const Frame& frame) {
-  if (is_watched(frame)) return false;
-  return requests_of(frame.layout, frame.prepared->facts, frame.states[0].tables, *frame.device->driver) <=
-         most_recorded;
-}
-
-std::shared_ptr<const Driver::Recording> record(Frame& frame) {
-  Driver& driver = *frame.device->driver;
-  driver.record();
-  try {
-    DeviceWalker(frame.states[0]).run_all();
-  } catch (...) {
-    driver.recorded();
-    throw;
-  }
-  return driver.recorded();
-}
-
-// By recording if these addresses were met before; the first call with them may be the only one.
-void run(Frame& frame, const std::vector<void*>& addresses) {
-  if (!is_recordable(frame)) return void(DeviceWalker(frame.states[0]).run_all());
-  auto& known = frame.recordings;
-  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& r) { return r.first == addresses; });
-  if (found == known.end()) {
-    if (known.size() == most_recordings) known.erase(known.begin());
-    known.emplace_back(addresses, nullptr);
-    DeviceWalker(frame.states[0]).run_all();
-    return;
-  }
-  if (!found->second) found->second = record(frame);
-  if (!frame.failure()) frame.device->driver->replay(*found->second);
-}
-
-}  // namespace
-
-namespace {
-
 // What the device's checks found, as a failure of the one thread that walked.
 void look_for_failure(Frame& frame) {
   std::int64_t word[4] = {};
@@ -432,7 +378,7 @@ void run_on_device(Frame& frame, const std::vector<Array>& arrays) {
     if (!frame.error_word.data()) frame.error_word = DeviceMemory(frame.device->driver, 4 * sizeof(std::int64_t));
     frame.device->driver->fill(frame.error_word.data(), 0, 4 * sizeof(std::int64_t));
   }
-  run(frame, ports.addresses());
+  run_or_replay(frame, ports.addresses());
   if (checks && !frame.failure()) look_for_failure(frame);
   if (!frame.failure()) ports.finish();
 }

@@ -1,8 +1,8 @@
 // Running a Program on a device: one thread of the host walks it and hands every step to the driver. What the walk
 // itself has to know (a condition, whether a loop ends) it copies to the host, and waits for it. Library calls run on
 // the host, between copies of their operands. Where there is none of this, a call with the extents and the memory of an
-// earlier one is recorded, and done as a whole from then on. A loop that is one kernel is one launch, which is given
-// where everything lies that its steps touch.
+// earlier one is recorded, and done as a whole from then on (recording.h). A loop that is one kernel is one launch,
+// which is given where everything lies that its steps touch.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/device/driver.h"
+#include "runtime/executor/streams.h"
 #include "runtime/executor/walk.h"
 
 namespace bitale::executor {
@@ -32,6 +33,10 @@ bool checks_on_device(const program::Program& program);
 class DeviceWalker final : public Walker {
  public:
   explicit DeviceWalker(ThreadState& state) : Walker(state), code_(*state.frame->device) {}
+
+  // As run_all(), while the driver records as many streams as the plan has, which is of the outermost program's steps.
+  // If it returns false or throws, streams have not met.
+  bool run_planned(const StreamPlan& plan);
 
  protected:
   void kernel(const Scope& scope, const StepLayout& step, const program::KernelStep& s, int thread,
@@ -56,6 +61,8 @@ class DeviceWalker final : public Walker {
   const DeviceCode& code_;
   mutable std::vector<std::uint8_t> seen_;  // the latest look
 };
+
+bool is_watched(const Frame& frame);  // by what looks at every step, and has to walk them
 
 // Bytes in a device's memory, as a Storage knows them.
 class DeviceValue final : public Remote {

@@ -42,6 +42,8 @@ class Walker {
   // False: as run_all().
   virtual bool loop(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone);
 
+  // False: as run_all(). alone: this thread walks without the others.
+  bool step(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone);
   Scope scope_of(const Scope& outer, int body) const;
   bool body_extents(const Scope& outer, const Scope& body, const StepLayout& step, std::int64_t iteration);
   void fail(const StepLayout& step, int code, std::int64_t value, std::int64_t limit, std::string detail = {});
@@ -59,7 +61,6 @@ class Walker {
   // barrier also follows the last step.
   bool run(const Scope& scope, bool alone, bool meet_after);
   bool run_rows(const Scope& scope);  // this thread's rows; false if a step failed
-  bool step(const Scope& scope, const StepLayout& step, const StepFacts& facts, bool alone);
   using Clock = std::chrono::steady_clock;
   void count(const Scope& scope, const StepLayout& step, Clock::time_point start);  // what it cost
   bool barrier();                                                                   // false if a step before it failed

@@ -6,6 +6,7 @@
 // cuInit returns. CUDA_STUB_FAIL: "cuMemAlloc_v2=2" makes that function fail so.
 #include "tests/cuda_stub/cuda_stub.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -33,18 +34,35 @@ struct Function {
   std::string name;
   const char* (*run)(void* const*, std::int64_t, int, std::uint64_t) = nullptr;
 };
-// What was asked for of the stream that is captured; null: none is. What is asked of others is done at once.
+// What was asked for of streams that are captured; null: none is. What is asked of others is done at once.
 using Graph = std::vector<std::function<int()>>;
 Graph* captured = nullptr;
-void* captured_stream = nullptr;
+void* captured_stream = nullptr;  // the one with which it began
+// How many requests of each captured stream come before what a stream is asked for next, or before an event. Streams
+// are captured that are here.
+using Known = std::map<void*, int>;
+std::map<void*, Known> known_by_stream, known_by_event;
+std::map<void*, std::string> stream_names;
 
-bool is_captured(void* stream) { return captured && stream == captured_stream; }
+bool is_captured(void* stream) { return captured && known_by_stream.count(stream) > 0; }
 
 template <class F>
 int ask(void* stream, F request) {
   if (!is_captured(stream)) return request();
   captured->push_back(request);
+  ++known_by_stream[stream][stream];
   return 0;
+}
+
+bool is_joined() {
+  for (const auto& [stream, known] : known_by_stream)
+    if (known.at(stream) > known_by_stream[captured_stream][stream]) return false;
+  return true;
+}
+
+// In the order in which they joined what is captured: "s0" is the one with which it began.
+std::string name_of(void* stream) {
+  return stream_names.try_emplace(stream, "s" + std::to_string(stream_names.size())).first->second;
 }
 
 struct Module {
@@ -177,12 +195,40 @@ int cuStreamBeginCapture_v2(void* stream, int) {
   if (const int failed = note("cuStreamBeginCapture_v2")) return failed;
   captured_stream = stream;
   captured = new Graph;
+  known_by_stream = {{stream, {{stream, 0}}}};
+  known_by_event.clear();
+  stream_names.clear();
+  name_of(stream);
   return 0;
 }
 int cuStreamEndCapture(void*, void** graph) {
-  *graph = captured;
+  const bool joined = is_joined();
+  if (!joined) delete captured;
+  *graph = joined ? captured : nullptr;
   captured = nullptr;
-  return note("cuStreamEndCapture");
+  known_by_stream.clear();
+  const int failed = note("cuStreamEndCapture");
+  return joined ? failed : 904;
+}
+int cuEventCreate(void** event, unsigned) {
+  *event = new char;
+  return note("cuEventCreate");
+}
+int cuEventDestroy_v2(void* event) {
+  delete static_cast<char*>(event);
+  return 0;
+}
+int cuEventRecord(void* event, void* stream) {
+  if (!is_captured(stream)) return note("cuEventRecord", "(of a stream that is not captured)"), 1;
+  known_by_event[event] = known_by_stream[stream];
+  return note("cuEventRecord", name_of(stream));
+}
+int cuStreamWaitEvent(void* stream, void* event, unsigned) {
+  if (!captured || !known_by_event.count(event)) return note("cuStreamWaitEvent", "(an event that is not captured)"), 1;
+  Known& known = known_by_stream[stream];
+  known.try_emplace(stream, 0);
+  for (const auto& [of, requests] : known_by_event[event]) known[of] = std::max(known[of], requests);
+  return note("cuStreamWaitEvent", name_of(stream));
 }
 int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
   *executable = new Graph(*static_cast<Graph*>(graph));

@@ -74,7 +74,7 @@ bool agrees(Driver& driver, const MatrixProduct& asked, const MatrixProduct& mea
   driver.to_device(on_a.data(), a.data(), a.size() * sizeof(T));
   driver.to_device(on_b.data(), b.data(), b.size() * sizeof(T));
   const auto plan = driver.plan(asked);
-  if (record) driver.record();
+  if (record) driver.record(1);
   if (!record) driver.to_device(on_c.data(), got.data(), got.size() * sizeof(T));
   driver.multiply(*plan, on_a.data(), on_b.data(), on_c.data());
   if (record) {

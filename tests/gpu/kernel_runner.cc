@@ -56,6 +56,7 @@ void KernelRunner::run(std::size_t number, std::span<const HostBuffer> buffers, 
   }
   for (std::size_t i = 0; i < memory.size(); ++i)
     driver_->to_host(buffers[i].begin, memory[i].data(), buffers[i].bytes);
+  driver_->wait();
 }
 
 }  // namespace bitale::tests

@@ -16,6 +16,7 @@ FILES = [
     ("loops", "gpu", "[#loops_test]", {}, 120),
     ("loops as launches", "gpu", "[#models_test]", {"BITALE_LOOPS": "launches"}, 180),
     ("networks, small", "gpu", "[#models_test]", {}, 180),
+    ("networks, small, on several streams", "gpu", "[#streams_test]", {}, 180),
     *[(f"ops, share {n} of 6", "gpu", "[#ops_test]", {"BITALE_TEST_SHARE": f"{n}/6"}, 240) for n in range(6)],
     ("networks, small, by cuBLASLt", "gpu", "[#models_test]", {"BITALE_CONTRACTION": "cublaslt"}, 180),
     ("products among ops, by cuBLASLt", "gpu", "[#ops_test]", {"BITALE_CONTRACTION": "cublaslt", "BITALE_TEST_OPS": PRODUCTS}, 240),

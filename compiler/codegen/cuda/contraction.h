@@ -72,7 +72,8 @@ SharedBytes shared_bytes(const Contraction& contraction);
 program::Launch launch_of(const Contraction& contraction);
 
 // The definition of the memory in which parts meet, for all contractions of a module; nothing if they have no parts.
-// Launches that use it follow each other.
+// Launches that use it follow each other: those with `least` above 1, and those of loops, whose blocks are together
+// (runtime/executor/recording.cc keeps their order).
 std::string memory_of(std::span<const Contraction* const> contractions);
 
 }  // namespace bitale::codegen::cuda

@@ -93,8 +93,12 @@ class Texts {
     }
     contractions_[i].insert(contractions_[i].end(), entry.contractions.begin(), entry.contractions.end());
     append(*shortest, entry.text);
-    for (const Launch& l : entry.launches)
+    const bool uses_memory = mentions(entry.text, "contraction_parts");
+    for (const Launch& l : entry.launches) {
+      BITALE_ASSERT(!uses_memory || l.least > 1 || !l.together.empty(),
+                    l.function + " shares memory and does not say so");
       modules_[i].functions.push_back({l.function, meets(entry.text), !l.together.empty()});
+    }
     return static_cast<int>(i);
   }
 
