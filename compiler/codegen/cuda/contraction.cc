@@ -311,12 +311,24 @@ class Printer {
     out_.close();
   }
 
+  // Of a thread's sums, the steps of k that are one piece of code: twice as many multiply for hardly a percent fewer
+  // other instructions, and are compiled for half as long again. Where sums go from registers straight to the epilogue,
+  // there are fewer registers to spare.
+  int steps_at_once() const {
+    const int sums = tile_.high * tile_.wide;
+    return std::min(tile_.depth, (sums < 64 || parts_ ? 256 : 128) / sums);
+  }
+
   void multiply() {
-    out_.line("const {}* const x_from = memory + buffer * {} + {} * row;", type_, a_.elements(), run_);
-    out_.line("const {}* const y_from = memory + {} + buffer * {} + {} * column;", type_, 2 * a_.elements(),
-              b_.elements(), run_);
+    const int steps = steps_at_once();
+    out_.line("const {}* x_from = memory + buffer * {} + {} * row;", type_, a_.elements(), run_);
+    out_.line("const {}* y_from = memory + {} + buffer * {} + {} * column;", type_, 2 * a_.elements(), b_.elements(),
+              run_);
+    out_.line("#pragma unroll 1");
+    out_.open("for (int steps = {0}; steps > 0; steps -= {1}, x_from += {1} * {2}, y_from += {1} * {3})", tile_.depth,
+              steps, a_.line, b_.line);
     out_.line("#pragma unroll");
-    out_.open("for (int k = 0; k < {}; ++k)", tile_.depth);
+    out_.open("for (int k = 0; k < {}; ++k)", steps);
     out_.line("__align__(16) {} x[{}], y[{}];", type_, tile_.high, tile_.wide);
     const auto read = [&](const char* name, int count, const Slices& s, int apart) {
       out_.unroll("i", count, run_);
@@ -329,6 +341,7 @@ class Printer {
     out_.unroll("j", tile_.wide);
     out_.line("sum[i][j] += x[i] * y[j];");
     out_.unrolled(2);
+    out_.close();
     out_.close();
   }
 

@@ -43,6 +43,7 @@ constexpr const char* definitions = R"(
 #define __global__
 #define __device__
 #define __forceinline__ inline
+#define __noinline__ __attribute__((noinline))
 #define __shared__ static __attribute__((section("shared_memory")))
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))

@@ -5,6 +5,7 @@
 #include "compiler/codegen/cuda/finish.h"
 #include "compiler/codegen/cuda/prelude.h"
 #include "compiler/codegen/cuda/print.h"
+#include "compiler/codegen/cuda/tile.h"
 #include "runtime/base/error.h"
 
 namespace bitale::codegen::cuda {
@@ -40,6 +41,16 @@ struct Entry {
   std::vector<Launch> launches;
   std::vector<const kernel::Kernel*> epilogues{};  // that the text calls
   std::vector<const Contraction*> contractions{};
+
+  // About how long it takes to compile, in bytes of a kernel's text: a function costs something however short it is,
+  // and half of a contraction's time goes to its sums, of which a thread has up to 64.
+  double cost() const {
+    constexpr double of_function = 400, most_sums = 64;
+    double cost = static_cast<double>(text.size()) + of_function * static_cast<double>(launches.size());
+    if (contractions.size() != 1) return cost;
+    const Tile tile = choose_tile(*contractions[0]);
+    return cost * (0.5 + 0.5 * tile.high * tile.wide / most_sums);
+  }
 };
 
 std::vector<Entry> entries_of(const ModuleParts& parts) {
@@ -77,29 +88,40 @@ std::vector<Entry> entries_of(const ModuleParts& parts) {
 
 constexpr std::size_t least_entries = 6;  // of a module: what NVRTC does at the beginning takes as long as two kernels
 
+// Of each entry, which of so many modules has it: the longest first, each to the module that is the shortest so far.
+std::vector<std::size_t> spread(const std::vector<Entry>& entries, std::size_t modules) {
+  std::vector<std::size_t> longest_first, module_of(entries.size());
+  std::vector<double> costs, sums(modules);
+  for (std::size_t i = 0; i < entries.size(); ++i) longest_first.push_back(i);
+  for (const Entry& e : entries) costs.push_back(e.cost());
+  std::stable_sort(longest_first.begin(), longest_first.end(),
+                   [&](std::size_t a, std::size_t b) { return costs[a] > costs[b]; });
+  for (const std::size_t i : longest_first) {
+    const auto shortest = std::min_element(sums.begin(), sums.end());
+    *shortest += costs[i];
+    module_of[i] = static_cast<std::size_t>(shortest - sums.begin());
+  }
+  return module_of;
+}
+
 class Texts {
  public:
   explicit Texts(std::size_t count) : functions_(count), epilogues_(count), contractions_(count), modules_(count) {}
 
-  // To the module that is the shortest so far, which it returns.
-  int add(const Entry& entry) {
-    const auto shortest = std::min_element(functions_.begin(), functions_.end(),
-                                           [](const auto& a, const auto& b) { return a.size() < b.size(); });
-    const auto i = static_cast<std::size_t>(shortest - functions_.begin());
+  void add(const Entry& entry, std::size_t i) {
     for (const kernel::Kernel* epilogue : entry.epilogues) {
       if (std::find(epilogues_[i].begin(), epilogues_[i].end(), epilogue) != epilogues_[i].end()) continue;
       epilogues_[i].push_back(epilogue);
-      append(*shortest, print_inline(*epilogue));
+      append(functions_[i], print_inline(*epilogue));
     }
     contractions_[i].insert(contractions_[i].end(), entry.contractions.begin(), entry.contractions.end());
-    append(*shortest, entry.text);
+    append(functions_[i], entry.text);
     const bool uses_memory = mentions(entry.text, "contraction_parts");
     for (const Launch& l : entry.launches) {
       BITALE_ASSERT(!uses_memory || l.least > 1 || !l.together.empty(),
                     l.function + " shares memory and does not say so");
       modules_[i].functions.push_back({l.function, meets(entry.text), !l.together.empty()});
     }
-    return static_cast<int>(i);
   }
 
   std::vector<Module> modules() && {
@@ -127,13 +149,15 @@ Modules print_modules(const ModuleParts& parts, int most) {
   std::vector<Entry> entries = entries_of(parts);
   const auto launched = static_cast<std::size_t>(
       std::count_if(entries.begin(), entries.end(), [](const Entry& e) { return !e.launches.empty(); }));
-  Texts texts(std::clamp<std::size_t>(launched / least_entries, 1, static_cast<std::size_t>(std::max(most, 1))));
+  const std::size_t count =
+      std::clamp<std::size_t>(launched / least_entries, 1, static_cast<std::size_t>(std::max(most, 1)));
+  const std::vector<std::size_t> module_of = spread(entries, count);
+  Texts texts(count);
   Modules out;
-  for (Entry& e : entries) {
-    if (!e.launches.empty()) {
-      const int image = texts.add(e);
-      for (Launch& l : e.launches) l.image = image;
-    }
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    Entry& e = entries[i];
+    if (!e.launches.empty()) texts.add(e, module_of[i]);
+    for (Launch& l : e.launches) l.image = static_cast<int>(module_of[i]);
     out.launches.push_back(std::move(e.launches));
   }
   out.modules = std::move(texts).modules();

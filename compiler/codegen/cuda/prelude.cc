@@ -211,24 +211,19 @@ __device__ inline void copies_done() { asm volatile("cp.async.wait_all;" ::: "me
   return last;
 }
 )"},
-    {"parts_meet",
-     R"(// Sums of parts of k: a block adds those of its threads to the other parts of the tile. Parts meet in groups of 16, then
-// those groups; whoever comes last adds up the group, in order. True in the block that has the whole sum afterwards.
-// No tile's parts begin elsewhere than at tile * parts, of `most` in all; what has `arrived` is 0 before and after.
-template <int most, class Run, class T, int high, int wide>
-__device__ bool parts_meet(T (&sum)[high][wide], Run* slots, unsigned* arrived, long long tile, long long part,
-                           long long parts) {
-  constexpr int runs = high * wide * sizeof(T) / sizeof(Run);
+    {"add_parts",
+     R"(// Of the parts of a tile, whose sums lie in `slots`, `runs` of every thread: whoever comes last in a group of 16 adds up the
+// group, in order, and groups meet as parts do. True in the block that added up all: they lie in the first slot. A function
+// of its own, which tiles share: it is compiled once, and takes about as many registers as they have, by the number of parts
+// of which it reads something `at_once`.
+template <class T, int at_once, class Run>
+__device__ __noinline__ bool add_parts(Run* slots, int runs, unsigned* arrived, int most, int part, int parts) {
+  const int threads = blockDim.x;
   bool& last = last_of_group();
-  Run* const mine = (Run*)sum;
-  slots += tile * parts * runs * blockDim.x + threadIdx.x;
-  arrived += tile * parts;
-  for (long long apart = 1; parts > 1; apart *= 16, arrived += most) {
-    #pragma unroll
-    for (int r = 0; r < runs; ++r) slots[(part * apart * runs + r) * blockDim.x] = mine[r];
+  for (int apart = 1; parts > 1; apart *= 16, arrived += most) {
     __threadfence();
     __syncthreads();
-    const long long group = part / 16, members = parts - group * 16 < 16 ? parts - group * 16 : 16;
+    const int group = part / 16, members = parts - group * 16 < 16 ? parts - group * 16 : 16;
     if (threadIdx.x == 0) {
       last = atomicAdd(arrived + group, 1u) + 1 == members;
       if (last) arrived[group] = 0;
@@ -236,20 +231,44 @@ __device__ bool parts_meet(T (&sum)[high][wide], Run* slots, unsigned* arrived, 
     __syncthreads();
     if (!last) return false;
     __threadfence();
-    for (int p = 0; p < members; ++p) {
+    const int next = apart * runs * threads;
+    for (int r = 0; r < runs; r += 4) {
+      Run* const first = slots + group * 16 * next + r * threads;
+      Run sum[4];
       #pragma unroll
-      for (int r = 0; r < runs; ++r) {
-        const Run of_part = slots[((group * 16 + p) * apart * runs + r) * blockDim.x];
+      for (int i = 0; i < 4; ++i) sum[i] = first[i * threads];
+      #pragma unroll at_once
+      for (int p = 1; p < members; ++p)
         #pragma unroll
-        for (int i = 0; i < (int)(sizeof(Run) / sizeof(T)); ++i) {
-          T& to = sum[0][r * sizeof(Run) / sizeof(T) + i];
-          to = p == 0 ? ((const T*)&of_part)[i] : to + ((const T*)&of_part)[i];
+        for (int i = 0; i < 4; ++i) {
+          const Run of_part = first[p * next + i * threads];
+          #pragma unroll
+          for (int e = 0; e < (int)(sizeof(Run) / sizeof(T)); ++e) ((T*)&sum[i])[e] += ((const T*)&of_part)[e];
         }
-      }
+      #pragma unroll
+      for (int i = 0; i < 4; ++i) first[i * threads] = sum[i];
     }
     part = group;
     parts = (parts + 15) / 16;
   }
+  return true;
+}
+)"},
+    {"parts_meet",
+     R"(// Sums of parts of k: true in the one block of the tile that has the sum of all parts afterwards. No tile's parts begin
+// elsewhere than at tile * parts, of `most` in all; what has `arrived` is 0 before and after.
+template <int most, class Run, class T, int high, int wide>
+__device__ inline bool parts_meet(T (&sum)[high][wide], Run* slots, unsigned* arrived, int tile, int part, int parts) {
+  if (parts == 1) return true;
+  constexpr int runs = high * wide * sizeof(T) / sizeof(Run);
+  static_assert(runs % 4 == 0, "add_parts() takes four at a time");
+  slots += tile * parts * runs * (int)blockDim.x + threadIdx.x;
+  #pragma unroll
+  for (int r = 0; r < runs; ++r) slots[(part * runs + r) * (int)blockDim.x] = ((const Run*)sum)[r];
+  constexpr int at_once = runs > 8 ? 3 : runs > 4 ? 2 : 1;
+  if (!add_parts<T, at_once>(slots, runs, arrived + tile * parts, most, part, parts)) return false;
+  #pragma unroll
+  for (int r = 0; r < runs; ++r) ((Run*)sum)[r] = slots[r * (int)blockDim.x];
   return true;
 }
 )"},
