@@ -165,10 +165,9 @@ TEST_CASE("AlexNet, small, is the same in whatever order the streams go on") {
 
 namespace {
 
-// Chains that meet in the end, and whose temporaries take each other's memory.
+// Chains that meet in the end, and whose temporaries take each other's memory. No sums are long enough to be cut.
 Case chains() {
-  Dim n("n");
-  const Tensor x = input("x", float32, {n, 6});
+  const Tensor x = input("x", float32, {7, 6});
   Shared w("w", tests::random_array(float32, {6, 5}, -1, 1, 1)), v("v", tests::random_array(float32, {5, 4}, -1, 1, 2));
   const Tensor h = tanh(dot(x, w)), y = tanh(dot(h, v)), loss = mean(square(y)) + mean(square(dot(h, transpose(h))));
   Case c{{x}, grad(loss, {w, v}), {}};
@@ -178,14 +177,16 @@ Case chains() {
   return c;
 }
 
+constexpr int calls_of_seed = 5;
+
 // Whether calls in some of the orders differ, or are errors.
 bool is_found(const Case& c, const std::vector<std::vector<Array>>& expected) {
   const Function f = c.compiled("watched");
   try {
     for (int call = 0; call < 2; ++call) f.call(c.given[0]);
-    for (int seed = 1; seed <= seeds; ++seed) {
-      flags().emulated_seed = seed;
-      const std::size_t which = seed % 2;
+    for (int call = 0; call < seeds * calls_of_seed; ++call) {
+      flags().emulated_seed = 1 + call / calls_of_seed;
+      const std::size_t which = call % 2;
       if (!same(f.call(c.given[which]), expected[which])) return true;
     }
   } catch (const std::exception&) {
