@@ -10,9 +10,10 @@ namespace {
 
 constexpr int threads = 256;
 
-std::string filled(const char* pattern, DType type, const std::string& name, const std::string& more = "") {
+std::string filled(const char* pattern, DType type, const std::string& name, const std::string& more = "",
+                   int bounds = threads) {
   return fmt::format(fmt::runtime(pattern), fmt::arg("T", type == DType::bool_ ? "unsigned char" : type_name(type)),
-                     fmt::arg("name", name), fmt::arg("bounds", launch_bounds(threads)), fmt::arg("more", more));
+                     fmt::arg("name", name), fmt::arg("bounds", launch_bounds(bounds)), fmt::arg("more", more));
 }
 
 // One block, so that the first index that is wrong is found; the rest of the program clamps its rows.
@@ -105,12 +106,61 @@ LibraryKernel scatter(const std::string& function, DType type, const std::string
            {name + "_put", 0, threads, threads, any_order ? updates : columns}}};
 }
 
+constexpr int sorting_threads = 512;
+
+// A block for each row; entries of a row that is not longer than 1024 never leave shared memory.
+constexpr const char* argsort_text = R"(// argsort
+extern "C" __global__ void {bounds}
+{name}(const {T}* x, long long* out, long long* error, long long outer, long long n, long long inner, long long count,
+    long long step) {{
+  __shared__ SortEntry tile[1024];
+  for (long long r = blockIdx.x; r < outer * inner; r += gridDim.x) {{
+    const long long o = r / inner, i = r % inner;
+    const SortRow<{T}, {more}> row = {{x + o * n * inner + i, out + o * count * inner + i, n, inner, count}};
+    sort_row<1024>(row, tile);
+  }}
+}}
+)";
+
+LibraryKernel argsort(DType type, bool descending, const std::string& name) {
+  return {filled(argsort_text, type, name, descending ? "true" : "false", sorting_threads),
+          {{name, 0, sorting_threads, 1, {{1, 0}, {1, 2}}}}};
+}
+
+// One thread for each value.
+constexpr const char* searchsorted_text = R"(// searchsorted
+extern "C" __global__ void {bounds}
+{name}(const {T}* sorted, const {T}* values, long long* out, long long* error, long long outer, long long n,
+    long long count, long long step) {{
+  const long long stride = (long long)gridDim.x * blockDim.x;
+  for (long long at = (long long)blockIdx.x * blockDim.x + threadIdx.x; at < outer * count; at += stride) {{
+    const {T}* const row = sorted + at / count * n;
+    const unsigned long long key = sort_key(values[at]);
+    long long begin = 0;
+    for (long long end = n; begin < end;) {{
+      const long long middle = begin + (end - begin) / 2;
+      if (sort_key(row[middle]) {more} key)
+        begin = middle + 1;
+      else
+        end = middle;
+    }}
+    out[at] = begin;
+  }}
+}}
+)";
+
+LibraryKernel searchsorted(DType type, bool right, const std::string& name) {
+  return {filled(searchsorted_text, type, name, right ? "<=" : "<"), {{name, 0, threads, threads, {{1, 0}, {1, 2}}}}};
+}
+
 }  // namespace
 
 std::optional<LibraryKernel> library_kernel(const std::string& function, std::span<const std::int64_t> integers,
                                             const std::string& name, bool ordered) {
   const auto type = integers.empty() ? DType::f32 : static_cast<DType>(integers[0]);
   if (function == "checked_rows") return rows(type, integers[1] != 0, name);
+  if (function == "argsort") return argsort(type, integers[1] != 0, name);
+  if (function == "searchsorted") return searchsorted(type, integers[1] != 0, name);
   if (function.starts_with("scatter_")) return scatter(function, type, name, ordered);
   return std::nullopt;
 }

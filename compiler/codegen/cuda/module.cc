@@ -1,6 +1,8 @@
 #include "compiler/codegen/cuda/module.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 
 #include "compiler/codegen/cuda/finish.h"
 #include "compiler/codegen/cuda/prelude.h"
@@ -32,7 +34,8 @@ Launch launch_of_finish(const Contraction& c) {
 
 // Where kernels have several phases, all are said to meet if one does.
 bool meets(const std::string& text) {
-  return mentions(text, "__syncthreads") || mentions(text, "block_reduce") || mentions(text, "grid_barrier");
+  constexpr std::string_view words[] = {"__syncthreads", "block_reduce", "grid_barrier", "sort_row"};
+  return std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return mentions(text, word); });
 }
 
 // What an entry consists of; nothing if it is not launched.

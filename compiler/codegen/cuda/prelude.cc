@@ -340,6 +340,169 @@ template <class Op, class T> __device__ T block_reduce(T v) {
   return v;
 }
 )"},
+    {"SortEntry", R"(// An element of a row that is sorted. Places decide among equal keys: the order is a total one.
+struct SortEntry {
+  unsigned long long key;
+  long long place;
+};
+__device__ inline bool sort_before(const SortEntry& a, const SortEntry& b) {
+  return a.key != b.key ? a.key < b.key : a.place < b.place;
+}
+)"},
+    {"sort_key",
+     R"(// Unsigned integers in the order of the values: -0 equals 0, and all NaN are one value above the others. In as many bits as
+// sort_bits() says.
+__device__ inline unsigned long long sort_key(float v) {
+  if (v != v) return 0xffffffffull;
+  const unsigned bits = (unsigned)__float_as_int(v + 0.0f);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+__device__ inline unsigned long long sort_key(double v) {
+  if (v != v) return ~0ull;
+  const unsigned long long bits = (unsigned long long)__double_as_longlong(v + 0.0);
+  return bits >> 63 ? ~bits : bits | 1ull << 63;
+}
+__device__ inline unsigned long long sort_key(int v) { return (unsigned)v ^ 0x80000000u; }
+__device__ inline unsigned long long sort_key(long long v) { return (unsigned long long)v ^ 1ull << 63; }
+template <class T> constexpr int sort_bits() { return sizeof(T) <= 4 ? 32 : 64; }
+)"},
+    {"SortRow", R"(// One row: n elements, and the places of the first `count` in its order, each `inner` apart.
+template <class T, bool descending> struct SortRow {
+  const T* from;
+  long long* to;
+  long long n, inner, count;
+
+  __device__ SortEntry at(long long place) const {
+    const unsigned long long key = sort_key(from[place * inner]);
+    return {descending ? key ^ ~0ull >> (64 - sort_bits<T>()) : key, place};
+  }
+};
+)"},
+    {"sort_exchange", R"(__device__ inline void sort_exchange(SortEntry& a, SortEntry& b) {
+  if (!sort_before(b, a)) return;
+  const SortEntry first = b;
+  b = a;
+  a = first;
+}
+template <class Row> __device__ inline void sort_exchange(const Row& row, long long a, long long b) {
+  if (b >= row.count) return;
+  const long long first = row.to[a * row.inner], second = row.to[b * row.inner];
+  if (!sort_before(row.at(second), row.at(first))) return;
+  row.to[a * row.inner] = second;
+  row.to[b * row.inner] = first;
+}
+)"},
+    {"sort_tile",
+     R"(// A bitonic network over `size` entries, a power of two. What begins to merge two runs compares mirror images, so that all
+// smaller entries move to the front: those that are not there, beyond the last, would stay where they are.
+__device__ inline void sort_halves(SortEntry* tile, int size, int half) {
+  for (; half > 0; half /= 2) {
+    for (int p = threadIdx.x; p < size / 2; p += blockDim.x) {
+      const int a = p / half * 2 * half + p % half;
+      sort_exchange(tile[a], tile[a + half]);
+    }
+    __syncthreads();
+  }
+}
+__device__ inline void sort_tile(SortEntry* tile, int size) {
+  __syncthreads();
+  for (int run = 2; run <= size; run *= 2) {
+    for (int p = threadIdx.x; p < size / 2; p += blockDim.x) {
+      const int half = run / 2, a = p / half * run + p % half;
+      sort_exchange(tile[a], tile[a ^ (run - 1)]);
+    }
+    __syncthreads();
+    sort_halves(tile, size, run / 4);
+  }
+}
+)"},
+    {"sort_choose",
+     R"(// Writes the places of the first `count` of the order, in any order. The last of them is found digit by digit: of those
+// elements that agree with it in the digits before, `counts` says how many have which next one.
+template <class T, bool descending>
+__device__ inline void sort_choose(const SortRow<T, descending>& row, unsigned long long* counts) {
+  SortEntry last = {0, 0};
+  unsigned long long wanted = row.count;  // of those that agree: the last one's rank among them
+  for (int shift = 64 + sort_bits<T>() - 8; shift >= 0; shift -= 8) {
+    const bool of_key = shift >= 64;
+    const int by = shift % 64;
+    if (!of_key && (row.n - 1) >> by == 0) continue;
+    for (int d = threadIdx.x; d < 256; d += blockDim.x) counts[d] = 0;
+    __syncthreads();
+    for (long long k = threadIdx.x; k < row.n; k += blockDim.x) {
+      const SortEntry e = row.at(k);
+      const bool agrees = of_key ? e.key >> by >> 8 == last.key >> by >> 8
+                                 : e.key == last.key && e.place >> by >> 8 == last.place >> by >> 8;
+      if (agrees) atomicAdd(&counts[(of_key ? e.key : (unsigned long long)e.place) >> by & 255], 1ull);
+    }
+    __syncthreads();
+    unsigned long long digit = 0;
+    for (; counts[digit] < wanted; ++digit) wanted -= counts[digit];
+    if (of_key)
+      last.key |= digit << by;
+    else
+      last.place |= (long long)(digit << by);
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) counts[0] = 0;
+  __syncthreads();
+  for (long long k = threadIdx.x; k < row.n; k += blockDim.x)
+    if (!sort_before(last, row.at(k))) row.to[(long long)atomicAdd(&counts[0], 1ull) * row.inner] = k;
+}
+)"},
+    {"sort_row",
+     R"(// By one block, for which `tile` has room for `room` entries, a power of two. A row that does not fit is sorted where the
+// places are written, in tiles and then, by the same network, between them.
+template <int room, class T, bool descending>
+__device__ void sort_row(const SortRow<T, descending>& row, SortEntry* tile) {
+  if (row.count == 0) return;
+  const SortEntry none = {~0ull, 9223372036854775807ll};  // behind all others
+  if (row.n <= room) {
+    int size = 1;
+    while (size < row.n) size *= 2;
+    for (int k = threadIdx.x; k < size; k += blockDim.x) tile[k] = k < row.n ? row.at(k) : none;
+    sort_tile(tile, size);
+    for (int k = threadIdx.x; k < row.count; k += blockDim.x) row.to[k * row.inner] = tile[k].place;
+    __syncthreads();
+    return;
+  }
+  if (row.count < row.n)
+    sort_choose(row, (unsigned long long*)tile);
+  else
+    for (long long k = threadIdx.x; k < row.n; k += blockDim.x) row.to[k * row.inner] = k;
+  __syncthreads();
+  for (long long run = room; run == room || run / 2 < row.count; run *= 2) {
+    if (run > room) {
+      const long long half = run / 2, pairs = (row.count + run - 1) / run * half;
+      for (long long p = threadIdx.x; p < pairs; p += blockDim.x) {
+        const long long a = p / half * run + p % half;
+        sort_exchange(row, a, a ^ (run - 1));
+      }
+      __syncthreads();
+    }
+    for (long long half = run / 4; half >= room; half /= 2) {
+      const long long pairs = (row.count + 2 * half - 1) / (2 * half) * half;
+      for (long long p = threadIdx.x; p < pairs; p += blockDim.x) {
+        const long long a = p / half * 2 * half + p % half;
+        sort_exchange(row, a, a + half);
+      }
+      __syncthreads();
+    }
+    for (long long begin = 0; begin < row.count; begin += room) {
+      for (int k = threadIdx.x; k < room; k += blockDim.x)
+        tile[k] = begin + k < row.count ? row.at(row.to[(begin + k) * row.inner]) : none;
+      if (run == room) sort_tile(tile, room);
+      else {
+        __syncthreads();
+        sort_halves(tile, room, room / 2);
+      }
+      for (int k = threadIdx.x; k < room && begin + k < row.count; k += blockDim.x)
+        row.to[(begin + k) * row.inner] = tile[k].place;
+      __syncthreads();
+    }
+  }
+}
+)"},
 };
 
 }  // namespace
