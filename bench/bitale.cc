@@ -14,6 +14,7 @@
 #include "bench/gpu/commands.h"
 #include "bench/harness/process.h"
 #include "bench/micro/contraction_leaves.h"
+#include "bench/micro/loops_command.h"
 #include "bench/study/commands.h"
 #include "bench/study/plan/worker.h"
 #include "frontends/cpp/command.h"
@@ -36,6 +37,7 @@ const Command subjects[] = {
     {"data", "what loading pictures costs a training step", bench::bench_data_command},
     {"gemm", "matrix products against OpenBLAS", bench::bench_gemm_command},
     {"graphs", "the compilation of graphs of many nodes", bench::bench_graphs_command},
+    {"loops", "a step of a loop, and what it costs beside its body", bench::bench_loops_command},
     {"leaves", "the micro-kernels and packing routines of contractions alone", bench::bench_leaves_command},
 };
 
@@ -48,8 +50,8 @@ int bench_command(std::span<const std::string> arguments) {
 const Command commands[] = {
     {"train", "train a network, on MNIST or on reviews", models::train_command},
     {"bench",
-     "measure a network, matrix products (gemm), the loading of pictures (data), large graphs (graphs) or "
-     "micro-kernels (leaves)",
+     "measure a network, matrix products (gemm), the loading of pictures (data), large graphs (graphs), "
+     "steps of loops (loops) or micro-kernels (leaves)",
      bench_command},
     {"data", "make a database of pictures to train on (convert), or look at one (info)", models::data_command},
     {"study", "the tables and figures of the 2015 study of deep-learning software, beside this machine's",

@@ -60,6 +60,7 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
       "  bitale bench conv      the convolutions of a network, layer by layer, by every algorithm\n"
       "  bitale bench gemm      matrix products against OpenBLAS\n"
       "  bitale bench gpu       what a network would cost on a GPU, by a model\n"
+      "  bitale bench loops     a step of a loop, and what it costs beside its body\n"
       "  bitale bench leaves    the generated micro-kernels, and packing, alone");
   if (!parse_command_line(app, arguments)) return false;
   finish_subject_options(s.subject);

@@ -211,6 +211,15 @@ TEST_CASE("bench leaves measures each micro-kernel of an instruction set") {
   for (const Json& row : isa["packing"]) CHECK(row["ns_per_element"].size() == 5);
 }
 
+TEST_CASE("bench loops measures a step of every body") {
+  const Ran ran = run_bitale({"bench", "loops", "--steps", "50", "--calls", "2", "--json", "-"});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  const Json json = Json::parse(ran.out);
+  REQUIRE(json["loops"].size() == 3);
+  for (const Json& row : json["loops"]) CHECK(row["ns_per_step"].get<double>() > 0);
+}
+
 TEST_CASE("bench writes its figures to a file beside the table") {
   const TempFolder folder;
   const std::string file = folder.path() / "b.json";
