@@ -104,6 +104,12 @@ std::vector<ShapeView> shapes_of(std::span<const Array> arrays) {
   return shapes;
 }
 
+bool keeps_contents(const Layout& layout) {
+  const auto keeps = [](const Buffer& b) { return b.keep; };
+  return std::any_of(layout.program->buffers.begin(), layout.program->buffers.end(), keeps) ||
+         std::any_of(layout.bodies.begin(), layout.bodies.end(), keeps_contents);
+}
+
 Packing packing_of(const std::string& target) {
   for (const Isa isa : {Isa::v4, Isa::v3})
     if (target_of(isa) == target) return packing_for(isa);
@@ -116,6 +122,7 @@ struct Runnable::State {
   State(std::shared_ptr<const Program> p, Functions f, std::shared_ptr<const LoadedCode> c)
       : program(consistent(std::move(p))), functions(std::move(f)), code(std::move(c)), layout(Layout::of(*program)) {
     flatten(layout, steps);
+    keeps = keeps_contents(layout);
     profile.resize(steps.size());
   }
 
@@ -131,11 +138,13 @@ struct Runnable::State {
   std::vector<const Step*> steps;  // by id
   std::shared_ptr<const StepChecker> checker;
   std::unique_ptr<const DeviceCode> device;  // null: the CPU
+  bool keeps = false;                        // some temporary keeps its contents between calls
 
-  std::mutex mutex;                  // of what follows
-  std::list<Remembered> remembered;  // latest first
-  std::vector<Cost> profile;         // by id
-  std::string target;                // of the code; empty for functions of this process
+  std::mutex mutex;                              // of what follows
+  std::list<Remembered> remembered;              // latest first
+  std::vector<std::shared_ptr<Storage>> arenas;  // that no call uses now; the latest last
+  std::vector<Cost> profile;                     // by id
+  std::string target;                            // of the code; empty for functions of this process
   std::shared_ptr<TuningRecords> records = std::make_shared<TuningRecords>();
   std::vector<TuningChoice> choices;
 
@@ -143,6 +152,8 @@ struct Runnable::State {
   std::shared_ptr<const Prepared> prepare(std::vector<std::int64_t> extents, int threads);
   std::unique_ptr<Frame> take_frame(std::vector<std::int64_t> extents, int threads);
   void give_back(std::unique_ptr<Frame> frame);
+  bool shares_arenas() const { return !device && !keeps && !flags().guard; }
+  std::shared_ptr<Storage> take_arena(std::int64_t bytes);
   Packs::Held take_packs(Frame& frame, std::span<const Array> shareds, const std::vector<std::int64_t>& versions) const;
   bool is_kept(const KeptPack& kept, const std::vector<std::int64_t>& versions) const;
   CallMemory memory_of(const Prepared& prepared, std::span<const Array> inputs, std::span<const Array> shareds,
@@ -181,21 +192,38 @@ std::shared_ptr<const Prepared> Runnable::State::prepare(std::vector<std::int64_
   return prepared;
 }
 
+// Calls of any extents follow each other in the same memory, which then is in the caches. What is too small for this
+// one is so for most, and goes. With the mutex held; null: there is none.
+std::shared_ptr<Storage> Runnable::State::take_arena(std::int64_t bytes) {
+  std::shared_ptr<Storage> arena;
+  while (!arena && !arenas.empty()) {
+    if (static_cast<std::int64_t>(arenas.back()->size()) >= bytes) arena = std::move(arenas.back());
+    arenas.pop_back();
+  }
+  return arena;
+}
+
 std::unique_ptr<Frame> Runnable::State::take_frame(std::vector<std::int64_t> extents, int threads) {
   std::shared_ptr<const Prepared> prepared;
+  std::unique_ptr<Frame> frame;
+  std::shared_ptr<Storage> arena;
+  const bool shares = shares_arenas();
   {
     const std::lock_guard lock(mutex);
     prepared = prepare(std::move(extents), threads);
     auto& idle = remembered.front().idle;
-    while (!idle.empty()) {
-      std::unique_ptr<Frame> frame = std::move(idle.back());
+    while (!idle.empty() && !frame) {
+      if (idle.back()->guard == flags().guard) frame = std::move(idle.back());
       idle.pop_back();
-      if (frame->guard == flags().guard) return frame;
     }
+    if (shares) arena = take_arena(prepared->placement.arena_bytes);
   }
   const std::int64_t bytes = prepared->placement.arena_bytes;
   try {
-    return std::make_unique<Frame>(layout, std::move(prepared), functions, device.get());
+    if (shares && !arena) arena = Storage::allocate(at(bytes));
+    if (!frame) return std::make_unique<Frame>(layout, std::move(prepared), functions, device.get(), std::move(arena));
+    if (shares) frame->move_to(std::move(arena));
+    return frame;
   } catch (const Error& e) {
     no_memory(*program, "its temporaries", e.what());
   } catch (const std::bad_alloc&) {
@@ -212,6 +240,7 @@ void Runnable::State::give_back(std::unique_ptr<Frame> frame) {
     profile[i].bytes += frame->costs[i].bytes;
   }
   frame->costs.clear();
+  if (frame->arena) arenas.push_back(std::move(frame->arena));
   const auto home = std::find_if(remembered.begin(), remembered.end(),
                                  [&](const Remembered& r) { return r.prepared == frame->prepared; });
   if (home != remembered.end()) home->idle.push_back(std::move(frame));

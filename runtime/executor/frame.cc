@@ -208,7 +208,7 @@ void Prepared::run_by_matrix_call(std::size_t step, MatrixForm form, library::Li
 }
 
 Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const Functions& functions_,
-             const DeviceCode* device_)
+             const DeviceCode* device_, std::shared_ptr<Storage> arena_given)
     : layout(l),
       prepared(std::move(prepared_)),
       functions(functions_),
@@ -216,17 +216,33 @@ Frame::Frame(const Layout& l, std::shared_ptr<const Prepared> prepared_, const F
       threads(prepared->serial ? 1 : prepared->placement.threads),
       states(at(threads)),
       guard(flags().guard) {
-  if (!guard) arena_ = take(prepared->placement.arena_bytes);
+  if (arena_given) {
+    arena = std::move(arena_given);
+    arena_ = arena->data();
+  } else if (!guard) {
+    arena_ = take(prepared->placement.arena_bytes);
+  }
   if (prepared->loop_pack_bytes > 0) loop_packs = Storage::allocate(at(prepared->loop_pack_bytes));
-  std::vector<Tables*> tables;
   for (std::size_t i = 0; i < states.size(); ++i) {
     states[i].frame = this;
     states[i].thread = static_cast<int>(i);
     states[i].context.barrier = meet;
     states[i].context.runtime = &states[i];
     size_tables(layout, prepared->placement, states[i].tables);
-    tables.push_back(&states[i].tables);
   }
+  place_all();
+}
+
+void Frame::move_to(std::shared_ptr<Storage> there) {
+  arena = std::move(there);
+  if (arena->data() == arena_) return;
+  arena_ = arena->data();
+  place_all();
+}
+
+void Frame::place_all() {
+  std::vector<Tables*> tables;
+  for (ThreadState& s : states) tables.push_back(&s.tables);
   place(layout, prepared->placement, std::move(tables));
 }
 

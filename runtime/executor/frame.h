@@ -131,16 +131,17 @@ struct Functions {
 };
 
 struct Frame {
-  // Without `device` buffers lie in the host's memory.
+  // Without `device` buffers lie in the host's memory: in `arena`, if there is one (not in guard mode).
   Frame(const Layout& layout, std::shared_ptr<const Prepared> prepared, const Functions& functions,
-        const DeviceCode* device);
+        const DeviceCode* device, std::shared_ptr<Storage> arena = nullptr);
 
   const Layout& layout;
   const std::shared_ptr<const Prepared> prepared;
   const Functions& functions;
   const DeviceCode* const device;
   const int threads;
-  std::vector<std::shared_ptr<Storage>> memory;  // the arena; in guard mode one piece per buffer
+  std::vector<std::shared_ptr<Storage>> memory;  // the frame's own: the arena; in guard mode one piece per buffer
+  std::shared_ptr<Storage> arena;                // or one that frames use in turn; null between calls
   std::vector<DeviceMemory> device_memory;       // the same on a device, with its constants; `memory` is empty then
   // On a device: what calls with these addresses of ports ask for; null: there was one such call.
   std::vector<std::pair<std::vector<void*>, std::shared_ptr<const Driver::Recording>>> recordings;
@@ -162,10 +163,14 @@ struct Frame {
   KeptOperand kept(const Facts& all, const StepFacts& facts, Side side) const;
   void* memory_of(const LoopPack& pack) const { return static_cast<std::uint8_t*>(loop_packs->data()) + pack.offset; }
 
+  // Of a frame that was made with an arena: it lies there now, as large as the one before.
+  void move_to(std::shared_ptr<Storage> there);
+
   void begin(bool guard_values);   // before a call: no failure
   const Failure* failure() const;  // the first one, after a call
 
  private:
+  void place_all();
   void place(const Layout& l, const program::Placement& p, std::vector<Tables*> tables);
   void* take(std::int64_t bytes);
   void* constant(const Array& value);
