@@ -1,5 +1,6 @@
 #include "runtime/library/fill.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <emmintrin.h>
@@ -36,18 +37,22 @@ void fill_lines(std::uint8_t* to, std::int64_t size, __m128i pattern, bool past_
   if (past_caches) _mm_sfence();
 }
 
+void fill_elements(std::uint8_t* to, std::int64_t size, __m128i pattern, std::int64_t bytes) {
+  for (std::int64_t at = 0; at < size; at += bytes) std::memcpy(to + at, &pattern, static_cast<std::size_t>(bytes));
+}
+
 int fill(Context*, const Arguments& a) {
   const auto bytes = static_cast<std::int64_t>(size_of(static_cast<DType>(a.integers[0]))),
              size = count_of(a.extents) * bytes;
   const __m128i pattern = pattern_of(bytes, a.integers[1]);
-  auto* out = static_cast<std::uint8_t*>(a.buffers[0]);
   const Range part = share(size, a.thread, a.threads, line);
-  std::uint8_t* to = out + part.begin;
-  const auto misaligned = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(to) % line);
-  const std::int64_t lines = misaligned == 0 ? part.size() / line * line : 0;
-  fill_lines(to, lines, pattern, size > cpu_info().l2_bytes);
-  for (std::int64_t at = lines; at < part.size(); at += bytes)
-    std::memcpy(to + at, &pattern, static_cast<std::size_t>(bytes));
+  std::uint8_t* to = static_cast<std::uint8_t*>(a.buffers[0]) + part.begin;
+  const auto beyond = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(to) % line);
+  const std::int64_t before = std::min(part.size(), (line - beyond) % line),
+                     lines = (part.size() - before) / line * line;
+  fill_elements(to, before, pattern, bytes);
+  fill_lines(to + before, lines, pattern, size > cpu_info().l2_bytes);
+  fill_elements(to + before + lines, part.size() - before - lines, pattern, bytes);
   return 0;
 }
 
