@@ -37,8 +37,8 @@ LibraryFn find(const std::string& name);
 // it; 0 for the calls of one thread.
 double shared_work(const std::string& name, std::span<const std::int64_t> extents);
 
-// Shared by threads: fill, the scatters, argsort, searchsorted, conv_im2col (im2col.h), fft2 and ifft2 (fft.h). Results do
-// not depend on their number.
+// Shared by threads: fill, the scatters, argsort, searchsorted, conv_im2col (im2col.h), fft2 and ifft2 (fft.h). Results
+// do not depend on their number.
 //
 // fill: every element of out has the same bits. Buffers out; extents: those of out, any number of them; integers: the
 // DType, an element's bits.
