@@ -22,9 +22,9 @@ constexpr double block_cost = 2000;       // tables and calls of one block
 constexpr double meeting_cost = 30000;    // of a barrier in the middle
 constexpr std::int64_t least_share = 64;  // of k, for one thread
 constexpr std::int64_t least_chunk = 64;  // of k: accumulators pass once for each
-constexpr std::int64_t page = 4096;
-constexpr std::int64_t few_rows = 256;
-constexpr std::int64_t most_cuts = 64;  // tried per dimension
+constexpr std::int64_t page = 4096;       // bytes
+constexpr std::int64_t few_rows = 256;    // of A: with more, passes over accumulators cost more
+constexpr std::int64_t most_cuts = 64;    // tried per dimension
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }

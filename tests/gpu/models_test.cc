@@ -1,27 +1,16 @@
 // The four networks, small, on the device of the tests against the CPU: forward, gradients, and some steps of training.
-#include <cmath>
 
 #include "models/zoo/alexnet.h"
 #include "models/zoo/lenet.h"
 #include "tests/support/catch.h"
 #include "tests/support/device.h"
 #include "tests/support/op_cases.h"
+#include "tests/support/relative_error.h"
 
 using namespace bitale;
 using namespace bitale::models;
 
 namespace {
-
-// |a - b| / |b|, by the norm over all elements.
-double off(const Array& a, const Array& b) {
-  REQUIRE(a.shape() == b.shape());
-  double difference = 0, length = 0;
-  for (std::int64_t i = 0; i < a.size(); ++i) {
-    difference += (a.at(i) - b.at(i)) * (a.at(i) - b.at(i));
-    length += b.at(i) * b.at(i);
-  }
-  return std::sqrt(difference) / std::max(std::sqrt(length), 1e-12);
-}
 
 std::vector<Array> call(const BuiltModel& model, const std::vector<Array>& inputs, const FunctionOptions& options) {
   std::vector<Tensor> outputs = grad(model.loss, model.parameter_tensors());
@@ -53,7 +42,7 @@ void check_same(const std::vector<Array>& got, const std::vector<Array>& expecte
   REQUIRE(got.size() == expected.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     INFO("result " << i << " of " << got.size());
-    CHECK(off(got[i], expected[i]) < tolerance);
+    CHECK(tests::relative_error(got[i], expected[i]) < tolerance);
   }
 }
 

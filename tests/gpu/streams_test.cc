@@ -1,6 +1,5 @@
 // Independent steps on several streams: recorded calls give what they give on one stream, whatever order the device
 // finds; waits that are left out and memory that is given back too early are found.
-#include <cmath>
 #include <set>
 
 #include <bitale/bitale.h>
@@ -14,6 +13,7 @@
 #include "tests/support/device.h"
 #include "tests/support/message_of.h"
 #include "tests/support/op_cases.h"
+#include "tests/support/relative_error.h"
 
 using namespace bitale;
 using bitale::tests::contains;
@@ -65,19 +65,9 @@ std::shared_ptr<Watched> watched() {
   return driver;
 }
 
-double off(const Array& a, const Array& b) {
-  REQUIRE(a.shape() == b.shape());
-  double difference = 0, length = 0;
-  for (std::int64_t i = 0; i < a.size(); ++i) {
-    difference += (a.at(i) - b.at(i)) * (a.at(i) - b.at(i));
-    length += b.at(i) * b.at(i);
-  }
-  return std::sqrt(difference) / std::max(std::sqrt(length), 1e-12);
-}
-
 bool same(const std::vector<Array>& got, const std::vector<Array>& expected) {
   for (std::size_t i = 0; i < got.size(); ++i)
-    if (!(off(got[i], expected[i]) < 1e-5)) return false;  // elements are scattered in any order
+    if (!(tests::relative_error(got[i], expected[i]) < 1e-5)) return false;  // elements are scattered in any order
   return got.size() == expected.size();
 }
 
