@@ -16,10 +16,11 @@ namespace bitale::program {
 namespace {
 
 // Costs in multiply-adds at full speed.
-constexpr double pack_cost = 16;          // of one packed element
-constexpr double output_cost = 8;         // of one element of the epilogue, or of one share added to it
-constexpr double block_cost = 2000;       // tables and calls of one block
-constexpr double meeting_cost = 30000;    // of a barrier in the middle
+constexpr double pack_cost = 16;        // of one packed element
+constexpr double output_cost = 8;       // of one element of the epilogue, or of one share added to it
+constexpr double block_cost = 2000;     // tables and calls of one block
+constexpr double meeting_cost = 30000;  // of a barrier in the middle
+
 constexpr std::int64_t least_share = 64;  // of k, for one thread
 constexpr std::int64_t least_chunk = 64;  // of k: accumulators pass once for each
 constexpr std::int64_t page = 4096;       // bytes
