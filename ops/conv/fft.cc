@@ -3,10 +3,12 @@
 // around, and that have small prime factors only. Per frequency and group, with X and W the spectra of image and
 // filters,
 //     result[f, n] = sum over c of conj(W[f, c]) * X[n, c],
-// which is one real product of matrices if (real, imaginary) is an axis that is summed over with c. Gradients are the
-// convolutions that they are (as_forward).
+// which is one real product of matrices if (real, imaginary) is an axis that is summed over with c. The gradient in the
+// image is such a convolution (as_forward). That in the filters has cotangents for W, and sums over n in place of c.
+// Spectra are several times as large as images, so there are those of some images at a time.
 #include "ops/conv/algorithm.h"
 #include "ops/conv/algorithm_cost.h"
+#include "ops/conv/image_blocks.h"
 #include "ops/conv/spectra.h"
 
 namespace bitale::ops {
@@ -14,6 +16,8 @@ namespace bitale::ops {
 using namespace ir;
 
 namespace {
+
+constexpr std::int64_t cache_bytes = 4 << 20;  // of spectra, in the caches of two cores
 
 std::int64_t without_small_factors(std::int64_t n) {
   for (const std::int64_t p : {2, 3, 5})
@@ -28,9 +32,9 @@ std::int64_t smooth(std::int64_t n, std::int64_t step) {
   return s;
 }
 
-// W as the matrices that give (real, imaginary) of conj(W) * X from those of X: [.., out part, in part, f, c].
+// Spectra as the matrices that give (real, imaginary) of conj(W) * X from those of X: [.., out part, in part, r, c].
 Tensor as_real_matrices(const Tensor& w) {
-  const Shape& s = w.shape();  // [s0, bins, g, 2, f, c]
+  const Shape& s = w.shape();  // [s0, bins, g, 2, r, c]
   const auto part = [&](std::int64_t number) {
     Shape starts(6, 0), extents = s;
     starts[3] = number;
@@ -42,28 +46,81 @@ Tensor as_real_matrices(const Tensor& w) {
   return concat({reshape(concat({real, imaginary}, 3), one), reshape(concat({neg(imaginary), real}, 3), one)}, 3);
 }
 
-Tensor forward(const ConvCall& c) {
-  const auto [s0, s1] = fft_extents(c);
-  const Dim &groups = c.params.groups, &images = c.image_shape[0], &channels = c.filters_shape[1];
-  const Dim filters = c.filters_per_group(), bins = s1 / 2 + 1;
-  const auto plane = [](const Shape& shape, Shape lead) { return with_spatial(std::move(lead), spatial(shape)); };
+class Fft {
+ public:
+  explicit Fft(const ConvCall& call)
+      : c_(call),
+        extents_(fft_extents(call)),
+        bins_(extents_[1] / 2 + 1),
+        groups_(call.params.groups),
+        channels_(call.image_channels()),
+        filters_(call.filters_per_group()) {}
 
-  const Tensor turned = c.params.flip ? ir::flip(c.filters, {2, 3}) : c.filters;
-  const Tensor w = reshape(fft2(reshape(turned, plane(c.filters_shape, {groups, filters * channels})), s0, s1),
-                           {s0, bins, groups, 2, filters, channels});
-  const Tensor by_group =
-      groups.is(1) ? c.image
-                   : transpose(reshape(c.image, plane(c.image_shape, {images, groups, channels})), {1, 0, 2, 3, 4});
-  const Tensor x = reshape(fft2(reshape(by_group, plane(c.image_shape, {groups, images * channels})), s0, s1),
-                           {s0, bins, groups, 2, images, channels});
-  // [s0, bins, g, out part, f, n]
-  const Tensor y = dot_general(as_real_matrices(w), x, {{0, 1, 2}, {0, 1, 2}, {4, 6}, {3, 5}});
-  const Tensor planes = ifft2(reshape(y, {s0, bins, groups, 2, filters * images}), s1, c.result_shape[2].value(),
-                              c.result_shape[3].value());
-  const Tensor scaled = planes * (1.0 / static_cast<double>(s0 * s1));
-  const Tensor ordered = transpose(reshape(scaled, plane(c.result_shape, {groups, filters, images})), {2, 0, 1, 3, 4});
-  return reshape(ordered, c.result_shape);
-}
+  Tensor result() const {
+    const Tensor turned = c_.params.flip ? ir::flip(c_.filters, {2, 3}) : c_.filters;
+    const Tensor w = as_real_matrices(spectra(reshape(turned, planes(turned, {groups_, filters_, channels_}))));
+    return blocks().each([&](const Tensor& images) {
+      const Tensor x = spectra_by_group(images, channels_);
+      // [s0, bins, g, out part, f, n]
+      const Tensor y = dot_general(w, x, {{0, 1, 2}, {0, 1, 2}, {4, 6}, {3, 5}});
+      const Tensor all = planes_of(y, filters_, images.dim(0), c_.result_shape);  // [g, f, n, height, width]
+      Shape shape = c_.result_shape;
+      shape[0] = images.dim(0);
+      return reshape(transpose(all, {2, 0, 1, 3, 4}), shape);
+    });
+  }
+
+  // Images by their cotangents, summed over images before the way back.
+  Tensor filters() const {
+    const Tensor y = blocks().sum([&](const Tensor& images, const Tensor& results) {
+      const Tensor dy = as_real_matrices(spectra_by_group(results, filters_));  // [s0, bins, g, 2, 2, n, f]
+      return dot_general(dy, spectra_by_group(images, channels_), {{0, 1, 2}, {0, 1, 2}, {4, 5}, {3, 4}});
+    });  // [s0, bins, g, part, f, c]
+    const Tensor taps = reshape(planes_of(y, filters_, channels_, c_.filters_shape), c_.filters_shape);
+    return c_.params.flip ? ir::flip(taps, {2, 3}) : taps;
+  }
+
+ private:
+  static Shape planes(const Tensor& t, Shape lead) { return with_spatial(std::move(lead), spatial(t.shape())); }
+
+  // [g, r, c, height, width] -> [s0, bins, g, part, r, c]
+  Tensor spectra(const Tensor& t) const {
+    const Dim rows = t.dim(1), columns = t.dim(2);
+    const Tensor flat = reshape(t, with_spatial({groups_, rows * columns}, {t.dim(3), t.dim(4)}));
+    return reshape(fft2(flat, extents_[0], extents_[1]), {extents_[0], bins_, groups_, 2, rows, columns});
+  }
+
+  // [n, g * c, height, width] -> [s0, bins, g, part, n, c]
+  Tensor spectra_by_group(const Tensor& t, const Dim& channels) const {
+    const Tensor grouped = reshape(t, planes(t, {t.dim(0), groups_, channels}));
+    return spectra(transpose(grouped, {1, 0, 2, 3, 4}));
+  }
+
+  // [s0, bins, g, part, r, c] -> [g, r, c, height, width] with the spatial extents of `like`.
+  Tensor planes_of(const Tensor& t, const Dim& rows, const Dim& columns, const Shape& like) const {
+    const Tensor flat = reshape(t, {extents_[0], bins_, groups_, 2, rows * columns});
+    const Tensor back = ifft2(flat, extents_[1], like[2].value(), like[3].value());
+    const Tensor scaled = back * (1.0 / static_cast<double>(extents_[0] * extents_[1]));
+    return reshape(scaled, with_spatial({groups_, rows, columns}, spatial(like)));
+  }
+
+  // Every block reads all spectra of filters, or adds to them, so its images have twice as many of their own at least.
+  ImageBlocks blocks() const {
+    const Dim of_image = groups_ * (channels_ + filters_), of_filters = groups_ * channels_ * filters_ * 2;  // matrices
+    std::int64_t suited = 64;
+    if (of_image.is_constant() && of_image.value() > 0 && of_filters.is_constant()) {
+      const std::int64_t bytes =
+          extents_[0] * bins_ * 2 * of_image.value() * static_cast<std::int64_t>(size_of(c_.dtype));
+      suited = (std::max(2 * of_filters.value() / of_image.value(), cache_bytes / bytes) + 1) / 2 * 2;
+    }
+    return ImageBlocks(c_, "fft", std::max<std::int64_t>(suited, 2));
+  }
+
+  const ConvCall& c_;
+  const std::array<std::int64_t, 2> extents_;
+  const std::int64_t bins_;  // frequencies along the second axis
+  Dim groups_, channels_, filters_;
+};
 
 }  // namespace
 
@@ -85,8 +142,10 @@ std::array<std::int64_t, 2> fft_extents(const ConvCall& c) {
 }
 
 Tensor fft(const ConvCall& c) {
-  const AsForward f = as_forward(c);
-  return f.finish(forward(f.call));
+  if (c.computed == ConvRole::filters) return Fft(c).filters();
+  AsForward f = as_forward(c);
+  f.call.block = c.block;
+  return f.finish(Fft(f.call).result());
 }
 
 }  // namespace bitale::ops

@@ -14,12 +14,10 @@
 // result exchanged: its "filters" are the tiles of the cotangent, its outputs the taps, and M sums over images and
 // tiles, block by block.
 #include <algorithm>
-#include <limits>
-#include <optional>
 
-#include "compiler/scan/loop.h"
 #include "ops/conv/algorithm.h"
 #include "ops/conv/algorithm_cost.h"
+#include "ops/conv/image_blocks.h"
 #include "ops/conv/winograd_matrices.h"
 
 namespace bitale::ops {
@@ -98,27 +96,6 @@ Tensor channels_last(const Tensor& t, const Dim& height, const Dim& width) {
   return in_memory(transpose(whole, {0, 2, 3, 1}));
 }
 
-// An image before it was padded, and what pads some of its rows.
-struct Unpadded {
-  Tensor image;
-  std::optional<PadParams> padding;
-
-  static Unpadded of(const Tensor& t) {
-    if (t.node().op().name != "pad") return {t, {}};
-    const auto& p = t.node().params_as<PadParams>();
-    const Tensor& x = t.node().input(0);
-    const bool alone = std::all_of(p.steps.begin(), p.steps.end(), [](std::int64_t s) { return s == 1; });
-    if (!alone || p.starts[0] != Dim(0) || x.dim(0) != t.dim(0)) return {t, {}};
-    return {x, p};
-  }
-  Tensor pad_rows(const Tensor& rows) const {
-    if (!padding) return rows;
-    Shape shape = padding->shape;
-    shape[0] = rows.dim(0);
-    return pad(rows, padding->starts, shape, padding->steps);
-  }
-};
-
 class Winograd {
  public:
   explicit Winograd(const ConvCall& call)
@@ -126,9 +103,7 @@ class Winograd {
         tile_(winograd_tile(call)),
         groups_(call.params.groups),
         channels_(call.image_channels()),
-        filters_(call.filters_per_group()),
-        images_(call.image_shape[0]),
-        image_(Unpadded::of(call.image)) {
+        filters_(call.filters_per_group()) {
     for (std::size_t k = 0; k < 2; ++k) {
       taps_[k] = c_.filters_shape[2 + k].value();
       points_[k] = tile_[k] + taps_[k] - 1;
@@ -142,19 +117,14 @@ class Winograd {
         kronecker(y.filter, x.filter, c_.dtype, {points_[0] * points_[1], taps_[0] * taps_[1]}, c_.params.flip);
     const Tensor w = reshape(c_.filters, {groups_, filters_, channels_, taps_[0] * taps_[1]});
     const Tensor u = dot_general(filter, w, {{}, {}, {1}, {3}});  // [points, g, f, c]
-    const std::int64_t most = images_of_block(least_tiles, channels_ + filters_);
-    if (!in_blocks(most)) return of_images(image_.image, u, y, x);
-    loops::Loop loop = blocks(most);
-    const Tensor rows = block_of(loop, image_.image);
-    loop.stacked.push_back({of_images(rows, u, y, x), false});
-    return loop.build().stacked[0];
+    return blocks(least_tiles).each([&](const Tensor& images) { return of_images(images, u, y, x); });
   }
 
   Tensor filters() const {
     const WinogradMatrices y = winograd_matrices(taps_[0], tile_[0]), x = winograd_matrices(taps_[1], tile_[1]);
-    const std::int64_t most = images_of_block(least_tiles_summed, channels_ + filters_);
-    const Tensor m = in_blocks(most) ? summed_in_blocks(most, y, x)
-                                     : products_of_tiles(image_.image, c_.result, y, x);  // [points, g, c, f]
+    const Tensor m = blocks(least_tiles_summed).sum([&](const Tensor& images, const Tensor& results) {
+      return products_of_tiles(images, results, y, x);
+    });  // [points, g, c, f]
     const bool flip = c_.params.flip;
     const Tensor points = reshape(m, {points_[0], points_[1], groups_, channels_, filters_});
     const Tensor along_x = transformed(flip ? rows_reversed(x.output) : x.output, points, 1, 1);
@@ -163,8 +133,6 @@ class Winograd {
   }
 
  private:
-  // ---- what is computed of some images ----
-
   Tensor of_images(const Tensor& rows, const Tensor& u, const WinogradMatrices& y, const WinogradMatrices& x) const {
     const Dim images = rows.dim(0);
     const Tensor v = image_tiles(rows, y, x);                        // [points, n, tiles, g, c]
@@ -189,7 +157,7 @@ class Winograd {
 
   Tensor image_tiles(const Tensor& rows, const WinogradMatrices& y, const WinogradMatrices& x) const {
     const Tensor image =
-        channels_last(image_.pad_rows(rows), tiles_[0] * tile_[0] + taps_[0] - 1, tiles_[1] * tile_[1] + taps_[1] - 1);
+        channels_last(rows, tiles_[0] * tile_[0] + taps_[0] - 1, tiles_[1] * tile_[1] + taps_[1] - 1);
     return in_tiles(image, y.input, x.input, channels_);
   }
 
@@ -199,62 +167,24 @@ class Winograd {
     return reshape(both, {points_[0] * points_[1], t.dim(0), tiles_[0], tiles_[1], groups_, channels});
   }
 
-  // ---- blocks of images ----
-
-  std::int64_t images_of_block(std::int64_t least, const Dim& channels) const {
-    if (c_.block > 0) return c_.block;
-    const Dim tiles = tiles_[0] * tiles_[1], all = groups_ * channels;
-    if (!tiles.is_constant() || tiles.is(0) || !all.is_constant()) return 4;
-    const std::int64_t for_products = (least + tiles.value() - 1) / tiles.value();
-    const std::int64_t bytes = points_[0] * points_[1] * tiles.value() * std::max<std::int64_t>(all.value(), 1) *
-                               static_cast<std::int64_t>(size_of(c_.dtype));
-    return (std::max(for_products, cache_bytes / bytes) + 1) / 2 * 2;  // even: two threads share them
-  }
-
-  bool in_blocks(std::int64_t most) const {
-    return most != std::numeric_limits<std::int64_t>::max() && !(images_.is_constant() && images_.value() <= most);
-  }
-
-  loops::Loop blocks(std::int64_t most) const {
-    loops::Loop loop{};
-    loop.name = "winograd";
-    loop.rows = images_;
-    loop.block = max(Dim(1), min(images_, Dim(most)));
-    loop.trips = floordiv(images_ + loop.block - 1, loop.block);
-    return loop;
-  }
-
-  static Tensor block_of(loops::Loop& loop, const Tensor& rows) {
-    TensorType type = rows.type();
-    type.shape[0] = loop.block;
-    const Tensor block = loops::Loop::placeholder("block", type);
-    loop.sequences.push_back({rows, block, false});
-    return block;
-  }
-
-  // Rows that the last block shares with the one before do not count twice.
-  Tensor summed_in_blocks(std::int64_t most, const WinogradMatrices& y, const WinogradMatrices& x) const {
-    loops::Loop loop = blocks(most);
-    const Tensor image = block_of(loop, image_.image), dy = block_of(loop, c_.result);
-    const Tensor done = loops::Loop::placeholder("done", {DType::i64, {}});
-    const Tensor first = minimum(done, extent(images_ - loop.block));
-    const Tensor row = iota(DType::i64, dy.shape(), 0);
-    const Tensor fresh =
-        where(less(broadcast_to(add(row, broadcast_to(first, dy.shape())), dy.shape()), broadcast_to(done, dy.shape())),
-              zeros_like(dy), dy);
-    const Tensor made = products_of_tiles(image, fresh, y, x);
-    const Tensor before = loops::Loop::placeholder("sum", made.type());
-    loop.carries.push_back({zeros(c_.dtype, made.shape()), before, add(before, made)});
-    loop.carries.push_back({zeros(DType::i64, {}), done, add(first, extent(loop.block))});
-    return loop.build().last[0];
+  ImageBlocks blocks(std::int64_t least) const {
+    const Dim tiles = tiles_[0] * tiles_[1], channels = groups_ * (channels_ + filters_);
+    std::int64_t suited = 4;
+    if (tiles.is_constant() && !tiles.is(0) && channels.is_constant()) {
+      const std::int64_t for_products = (least + tiles.value() - 1) / tiles.value();
+      const std::int64_t bytes = points_[0] * points_[1] * tiles.value() *
+                                 std::max<std::int64_t>(channels.value(), 1) *
+                                 static_cast<std::int64_t>(size_of(c_.dtype));
+      suited = (std::max(for_products, cache_bytes / bytes) + 1) / 2 * 2;  // even: two threads share them
+    }
+    return ImageBlocks(c_, "winograd", suited);
   }
 
   const ConvCall& c_;
   const std::array<std::int64_t, 2> tile_;
   std::array<std::int64_t, 2> taps_{}, points_{};
   std::array<Dim, 2> tiles_;
-  Dim groups_, channels_, filters_, images_;
-  Unpadded image_;
+  Dim groups_, channels_, filters_;
 };
 
 }  // namespace

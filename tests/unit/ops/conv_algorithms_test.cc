@@ -190,7 +190,7 @@ TEST_CASE("algorithms compute what the convolutions are, compiled") {
 
 // Of 5 images, blocks of 2 and 3 end with one that shares images with the one before; a block of 7 is that of all, and
 // nothing is left of a block where there are no images.
-TEST_CASE("Winograd computes the same in blocks of images") {
+TEST_CASE("Winograd and FFT compute the same in blocks of images") {
   const std::string isa = to_string(executable_isas().back());
   const tests::Backend alone = tests::compiled(isa, 2, 1), shared = tests::compiled(isa, 2, 3);
   for (const std::int64_t images : {0, 1, 5, 6})
@@ -198,19 +198,20 @@ TEST_CASE("Winograd computes the same in blocks of images") {
                               ConvCase{"groups", images, 4, {9, 6}, 6, {5, 3}, {.groups = 2, .flip = true}}}) {
       const Forms f = forms_of(c, DType::f64), symbolic = forms_of(c, DType::f64, true);
       const auto expected = eval::evaluate(f.outputs, f.bindings());
-      for (const std::int64_t block : {1, 2, 3, 7})
-        for (const Forms* forms : {&f, &symbolic}) {
-          const std::vector<Tensor> got = by(ConvAlgorithm::winograd, forms->outputs, block);
-          const auto check = [&](const std::vector<Array>& values) {
-            for (std::size_t i = 0; i < values.size(); ++i) {
-              INFO(text(c, ConvAlgorithm::winograd, DType::f64, i) << ", " << images << " images by " << block);
-              CHECK(error_of(values[i], expected[i]) < tolerance(DType::f64));
-            }
-          };
-          check(eval::evaluate(got, forms->bindings(), false));
-          check(alone.run(got, forms->bindings()));
-          check(shared.run(got, forms->bindings()));
-        }
+      for (const ConvAlgorithm algorithm : {ConvAlgorithm::winograd, ConvAlgorithm::fft})
+        for (const std::int64_t block : {1, 2, 3, 7})
+          for (const Forms* forms : {&f, &symbolic}) {
+            const std::vector<Tensor> got = by(algorithm, forms->outputs, block);
+            const auto check = [&](const std::vector<Array>& values) {
+              for (std::size_t i = 0; i < values.size(); ++i) {
+                INFO(text(c, algorithm, DType::f64, i) << ", " << images << " images by " << block);
+                CHECK(error_of(values[i], expected[i]) < tolerance(DType::f64));
+              }
+            };
+            check(eval::evaluate(got, forms->bindings(), false));
+            check(alone.run(got, forms->bindings()));
+            check(shared.run(got, forms->bindings()));
+          }
     }
 }
 
