@@ -60,19 +60,6 @@ void prefetch(const T* row, const Range& columns) {
   for (std::int64_t i = columns.begin; i < last; i += step) __builtin_prefetch(row + i, 1);
 }
 
-template <class T, class Put>
-void put_part(const Extents& e, const Part& p, const std::int64_t* indices, const T* updates, T* out, Put put) {
-  for (std::int64_t o = p.outer.begin; o < p.outer.end; ++o)
-    for (std::int64_t k = 0; k < e.count; ++k) {
-      if (k + ahead < e.count) prefetch(out + (o * e.rows + row_of(indices[k + ahead], e.rows)) * e.inner, p.inner);
-      const std::int64_t row = row_of(indices[k], e.rows);
-      if (row < p.rows.begin || row >= p.rows.end) continue;
-      T* to = out + (o * e.rows + row) * e.inner;
-      const T* from = updates + (o * e.count + k) * e.inner;
-      for (std::int64_t i = p.inner.begin; i < p.inner.end; ++i) put(to[i], from[i]);
-    }
-}
-
 enum class Write : std::uint8_t { add, set, max, min };
 
 // Integers wrap; of max and min NaN wins and stays.
@@ -92,6 +79,23 @@ void put(T& to, T from) {
   }
 }
 
+template <Write write, class T>
+void put_row(T* __restrict to, const T* __restrict from, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) put<write>(to[i], from[i]);
+}
+
+template <Write write, class T>
+void put_part(const Extents& e, const Part& p, const std::int64_t* indices, const T* updates, T* out) {
+  for (std::int64_t o = p.outer.begin; o < p.outer.end; ++o)
+    for (std::int64_t k = 0; k < e.count; ++k) {
+      if (k + ahead < e.count) prefetch(out + (o * e.rows + row_of(indices[k + ahead], e.rows)) * e.inner, p.inner);
+      const std::int64_t row = row_of(indices[k], e.rows);
+      if (row < p.rows.begin || row >= p.rows.end) continue;
+      put_row<write>(out + (o * e.rows + row) * e.inner + p.inner.begin,
+                     updates + (o * e.count + k) * e.inner + p.inner.begin, p.inner.size());
+    }
+}
+
 template <Write write>
 int scatter(Context* context, const Arguments& a) {
   const Extents e{a.extents[0], a.extents[1], a.extents[2], a.extents[3]};
@@ -105,7 +109,7 @@ int scatter(Context* context, const Arguments& a) {
     const auto* updates = static_cast<const T*>(a.buffers[2]);
     auto* out = static_cast<T*>(a.buffers[3]);
     copy_part(e, part, static_cast<const T*>(a.buffers[0]), out);
-    put_part(e, part, indices, updates, out, put<write, T>);
+    put_part<write>(e, part, indices, updates, out);
   });
   return 0;
 }
