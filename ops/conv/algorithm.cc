@@ -81,9 +81,7 @@ Tensor compute(const ConvCall& call, ConvAlgorithm algorithm) {
 
 namespace {
 
-std::vector<Tensor> choose(const rewrite::Choose& c) {
-  ConvCall call = conv_call(c.node);
-  if (!c.blocks) call.block = std::numeric_limits<std::int64_t>::max();
+ConvAlgorithm chosen(const rewrite::Choose& c, const ConvCall& call) {
   ConvAlgorithm algorithm = asked_for(c, call);
   if (const std::string why = c.refusal ? c.refusal(to_string(algorithm)) : ""; !why.empty())
     throw Error(text_of(c.node, call) + ": the algorithm '" + to_string(algorithm) + "' cannot be had: " + why +
@@ -103,15 +101,35 @@ std::vector<Tensor> choose(const rewrite::Choose& c) {
     reason += (reason.empty() ? "" : "; ") + best.text;
   }
   c.notes.push_back(text_of(c.node, call) + ": " + to_string(algorithm) + (reason.empty() ? "" : " (" + reason + ")"));
+  return algorithm;
+}
+
+// Winograd and FFT compute a part as they compute the whole.
+bool gives_part(ConvAlgorithm algorithm) {
+  return algorithm == ConvAlgorithm::winograd || algorithm == ConvAlgorithm::fft;
+}
+
+std::vector<Tensor> choose(const rewrite::Choose& c) {
+  ConvCall call = conv_call(c.node);
+  if (!c.blocks) call.block = std::numeric_limits<std::int64_t>::max();
+  if (c.slice) call.part = part_of(call, c.slice->params_as<SliceParams>());
+  const ConvAlgorithm algorithm = chosen(c, call);
+  if (algorithm == ConvAlgorithm::implicit_gemm && is_convolution_of_part(call)) {
+    const AsForward f = as_forward(call);
+    return {f.finish(implicit_gemm(f.call.image, f.call.filters, f.call.params))};
+  }
   if (!row_of(algorithm).compute) return {};
-  return {compute(call, algorithm)};
+  if (call.part && gives_part(algorithm)) return {compute(call, algorithm)};
+  call.part.reset();
+  const Tensor whole = compute(call, algorithm);
+  return {c.slice ? apply1(c.slice->op(), c.slice->params(), {whole}) : whole};
 }
 
 }  // namespace
 
 std::span<const rewrite::ChoiceRow> conv_choices() {
   static const rewrite::ChoiceRow choices[] = {
-      {&conv_op, choose}, {&conv_backward_data_op, choose}, {&conv_backward_filters_op, choose}};
+      {&conv_op, choose}, {&conv_backward_data_op, choose, true}, {&conv_backward_filters_op, choose}};
   return choices;
 }
 

@@ -26,6 +26,11 @@ struct ConvCall {
   Shape image_shape, filters_shape, result_shape;
   DType dtype = DType::f32;
   ConvParams params;
+  // Of an image that is computed, what alone is wanted: the first element along each spatial axis, and how many.
+  struct Part {
+    Shape starts, extents;
+  };
+  std::optional<Part> part;
   // Images at a time, by algorithms whose intermediate tensors are large: at most so many, 0: as many as suit the
   // caches.
   std::int64_t block = 0;
@@ -33,19 +38,27 @@ struct ConvCall {
   bool strided() const;                                    // any stride or dilation but 1
   Dim image_channels() const { return filters_shape[1]; }  // per group
   Dim filters_per_group() const;
+  Shape image_extents() const;  // spatial, of the part alone if there is one
 };
 ConvCall conv_call(const ir::Node& node);
 // A node that the algorithm of its parameters alone tells from the call's, for algorithms that are made of others.
 Tensor implicit_gemm(const Tensor& image, const Tensor& filters, ConvParams params);
 
 // A gradient as the convolution that it is: of the cotangent, spread by the strides and padded, with filters turned
-// around and transposed (`image`); of images and cotangents with batch and channels swapped, strides and dilations too
+// around and transposed (`image`; a part of it only without strides); of images and cotangents with batch and channels
+// swapped, strides and dilations too
 // (`filters`). `finish` gives the gradient from the convolution's result.
 struct AsForward {
   ConvCall call;
   std::function<Tensor(const Tensor&)> finish;
 };
 AsForward as_forward(const ConvCall& call);
+// What a slice takes of a computed image, if as_forward can give that alone: constant extents, neither strides nor
+// elements that are further outside than the margin of the cotangent.
+std::optional<ConvCall::Part> part_of(const ConvCall& call, const ir::SliceParams& slice);
+// Whether implicit GEMM takes the part of an image from as_forward: its products are hardly more, and sums stay in
+// registers, while those of the gradient as it stands are added to the image in memory.
+bool is_convolution_of_part(const ConvCall& call);
 
 // Why the algorithm cannot compute it; empty if it can.
 std::string why_not(const ConvCall& call, ConvAlgorithm algorithm);

@@ -14,7 +14,9 @@ bool all_one(const std::vector<std::int64_t>& values) {
   return std::all_of(values.begin(), values.end(), [](std::int64_t v) { return v == 1; });
 }
 
-Dim part(const Dim& total, const Dim& parts) { return exact_quotient(total, parts).value_or(floordiv(total, parts)); }
+Dim share_of(const Dim& total, const Dim& parts) {
+  return exact_quotient(total, parts).value_or(floordiv(total, parts));
+}
 
 // The axes of a tensor whose leading ones are those of a tensor with an axis more or less, and whose last ones stay.
 std::vector<std::int64_t> with_last(std::vector<std::int64_t> lead, std::size_t axes) {
@@ -31,7 +33,7 @@ std::vector<std::int64_t> spatial_axes(std::size_t axes) {
 
 // [G*A, B, ...] -> [G*B, A, ...].
 Tensor swap_in_groups(const Tensor& t, const Dim& groups) {
-  const Dim a = part(t.dim(0), groups), b = t.dim(1);
+  const Dim a = share_of(t.dim(0), groups), b = t.dim(1);
   const Shape last = spatial(t.shape());
   const Tensor parts = reshape(t, with_spatial({groups, a, b}, last));
   return reshape(transpose(parts, with_last({0, 2, 1}, last.size())), with_spatial({groups * b, a}, last));
@@ -47,11 +49,12 @@ AsForward image_as_forward(const ConvCall& c) {
   const std::size_t axes = c.params.axes();
   ConvParams p = c.params;
   Shape starts{0, 0}, shape{c.result_shape[0], c.result_shape[1]};
+  const Shape extents = c.image_extents();
   std::vector<std::int64_t> steps{1, 1};
   for (std::size_t k = 0; k < axes; ++k) {
     const Dim margin = window_reach(c.filters_shape[2 + k], p.dilation[k]) - 1;
-    starts.push_back(margin);
-    shape.push_back(c.image_shape[2 + k] + margin);
+    starts.push_back(c.part ? margin - c.part->starts[k] : margin);
+    shape.push_back(extents[k] + margin);
     steps.push_back(std::exchange(p.stride[k], 1));
   }
   p.flip = !p.flip;
@@ -85,7 +88,9 @@ AsForward filters_as_forward(const ConvCall& c) {
 
 bool ConvCall::strided() const { return !all_one(params.stride) || !all_one(params.dilation); }
 
-Dim ConvCall::filters_per_group() const { return part(filters_shape[0], params.groups); }
+Dim ConvCall::filters_per_group() const { return share_of(filters_shape[0], params.groups); }
+
+Shape ConvCall::image_extents() const { return part ? part->extents : spatial(image_shape); }
 
 ConvCall conv_call(const Node& node) {
   ConvCall c;
@@ -108,6 +113,33 @@ ConvCall conv_call(const Node& node) {
 Tensor implicit_gemm(const Tensor& image, const Tensor& filters, ConvParams params) {
   params.algorithm = to_string(ConvAlgorithm::implicit_gemm);
   return conv_unpadded(image, filters, std::move(params));
+}
+
+std::optional<ConvCall::Part> part_of(const ConvCall& c, const SliceParams& slice) {
+  if (c.computed != ConvRole::image || c.strided() || !all_one(slice.steps)) return {};
+  for (std::size_t k = 0; k < 2; ++k)
+    if (!slice.starts[k].is(0) || !(slice.extents[k] == c.image_shape[k])) return {};
+  const ConvCall::Part part{spatial(slice.starts), spatial(slice.extents)};
+  for (std::size_t k = 0; k < c.params.axes(); ++k) {
+    const Dim &start = part.starts[k], &extent = part.extents[k], &taps = c.filters_shape[2 + k],
+              &positions = c.result_shape[2 + k];
+    if (!start.is_constant() || !extent.is_constant() || !taps.is_constant() || !positions.is_constant()) return {};
+    const std::int64_t before = taps.value() - 1 - start.value(),
+                       behind = start.value() + extent.value() - positions.value();
+    if (before < 0 || behind < 0) return {};
+  }
+  return part;
+}
+
+bool is_convolution_of_part(const ConvCall& c) {
+  constexpr double most = 1.25;  // times the products
+  if (!c.part) return false;
+  double of_part = 1, of_cotangent = 1;
+  for (std::size_t k = 0; k < c.params.axes(); ++k) {
+    of_part *= static_cast<double>(c.part->extents[k].value());
+    of_cotangent *= static_cast<double>(c.result_shape[2 + k].value());
+  }
+  return of_part <= most * of_cotangent;
 }
 
 AsForward as_forward(const ConvCall& c) {

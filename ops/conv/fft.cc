@@ -136,7 +136,7 @@ std::string why_not_fft(const ConvCall& c) {
 std::array<std::int64_t, 2> fft_extents(const ConvCall& c) {
   const auto extent = [&](std::size_t axis) {  // the gradient in the image is of a cotangent with a margin
     const std::int64_t margin = c.computed == ConvRole::image ? c.filters_shape[axis].value() - 1 : 0;
-    return c.image_shape[axis].value() + margin;
+    return c.image_extents()[axis - 2].value() + margin;
   };
   return {smooth(extent(2), 1), smooth(extent(3), 4)};
 }

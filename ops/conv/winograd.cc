@@ -156,8 +156,7 @@ class Winograd {
   }
 
   Tensor image_tiles(const Tensor& rows, const WinogradMatrices& y, const WinogradMatrices& x) const {
-    const Tensor image =
-        channels_last(rows, tiles_[0] * tile_[0] + taps_[0] - 1, tiles_[1] * tile_[1] + taps_[1] - 1);
+    const Tensor image = channels_last(rows, tiles_[0] * tile_[0] + taps_[0] - 1, tiles_[1] * tile_[1] + taps_[1] - 1);
     return in_tiles(image, y.input, x.input, channels_);
   }
 
@@ -172,8 +171,7 @@ class Winograd {
     std::int64_t suited = 4;
     if (tiles.is_constant() && !tiles.is(0) && channels.is_constant()) {
       const std::int64_t for_products = (least + tiles.value() - 1) / tiles.value();
-      const std::int64_t bytes = points_[0] * points_[1] * tiles.value() *
-                                 std::max<std::int64_t>(channels.value(), 1) *
+      const std::int64_t bytes = points_[0] * points_[1] * tiles.value() * std::max<std::int64_t>(channels.value(), 1) *
                                  static_cast<std::int64_t>(size_of(c_.dtype));
       suited = (std::max(for_products, cache_bytes / bytes) + 1) / 2 * 2;  // even: two threads share them
     }
@@ -202,9 +200,9 @@ std::string why_not_winograd(const ConvCall& c) {
 // Of 2 and 4, the one with fewer products; 4 if that is not known.
 std::array<std::int64_t, 2> winograd_tile(const ConvCall& c) {
   std::array<std::int64_t, 2> tile{4, 4};
-  const Shape& tiled = c.computed == ConvRole::image ? c.image_shape : c.result_shape;
+  const Shape tiled = c.computed == ConvRole::image ? c.image_extents() : spatial(c.result_shape);
   for (std::size_t k = 0; k < 2; ++k) {
-    const Dim& extent = tiled[2 + k];
+    const Dim& extent = tiled[k];
     const std::int64_t taps = c.filters_shape[2 + k].value();
     if (!extent.is_constant()) continue;
     const auto products = [&](std::int64_t m) { return (extent.value() + m - 1) / m * (m + taps - 1); };

@@ -8,6 +8,7 @@
 #include "compiler/grad/check.h"
 #include "compiler/grad/grad.h"
 #include "compiler/ir/graph.h"
+#include "compiler/passes/choose_algorithms.h"
 #include "ops/api/ops.h"
 #include "ops/conv/algorithm.h"
 #include "ops/conv/algorithm_cost.h"
@@ -213,6 +214,48 @@ TEST_CASE("Winograd and FFT compute the same in blocks of images") {
             check(shared.run(got, forms->bindings()));
           }
     }
+}
+
+// The gradient in a padded image, of which the margins are cut off, as the pass leaves it for a function that asks for
+// the algorithm.
+TEST_CASE("of an image that is computed, algorithms leave out what is cut off") {
+  const auto chosen = [](ConvAlgorithm algorithm, const std::vector<Tensor>& outputs) {
+    rewrite::PassContext context;
+    context.algorithms["conv"] = to_string(algorithm);
+    return passes::choose_algorithms({{}, outputs}, context, conv_choices()).outputs;
+  };
+  const auto has = [](const std::vector<Tensor>& outputs, const std::string& op) {
+    const std::vector<NodePtr> nodes = ir::topological(outputs);
+    return std::any_of(nodes.begin(), nodes.end(), [&](const NodePtr& n) { return n->op().name == op; });
+  };
+  for (const ConvCase& c :
+       {ConvCase{"3", 3, 3, {7, 9}, 4, {3, 3}, {.padding = 1}}, ConvCase{"5", 2, 2, {9, 8}, 3, {5, 5}, {.padding = 2}},
+        ConvCase{"uneven", 2, 2, {9, 8}, 3, {3, 5}, {.padding = {1, 3}}},
+        ConvCase{"groups", 2, 4, {9, 6}, 6, {3, 5}, {.padding = {1, 2}, .groups = 2, .flip = true}}}) {
+    const Forms f = forms_of(c, DType::f64);
+    const std::vector<Tensor> image{f.outputs[1]};
+    REQUIRE(image[0].node().op().name == "slice");
+    const auto expected = eval::evaluate(image, f.bindings());
+    for (const ConvAlgorithm a : {ConvAlgorithm::automatic, ConvAlgorithm::implicit_gemm, ConvAlgorithm::im2col,
+                                  ConvAlgorithm::direct, ConvAlgorithm::winograd, ConvAlgorithm::fft}) {
+      INFO(text(c, a, DType::f64, 1));
+      const std::vector<Tensor> got = chosen(a, image);
+      CHECK(got[0].type() == image[0].type());
+      CHECK(error_of(eval::evaluate(got, f.bindings(), false)[0], expected[0]) < tolerance(DType::f64));
+      CHECK_FALSE(has(got, "conv_backward_data"));
+    }
+    // What others read, too, is computed as a whole.
+    CHECK(has(chosen(ConvAlgorithm::implicit_gemm, {image[0], image[0].node().input(0)}), "conv_backward_data"));
+  }
+}
+
+TEST_CASE("what is cut off and much larger than the cotangent stays with the gradient") {
+  const Tensor w = ir::input("w", {DType::f64, {4, 3, 5, 5}}), y = ir::input("y", {DType::f64, {2, 4, 6, 6}});
+  const Tensor image = conv_backward_data(y, w, {8, 8}, {.padding = 1});
+  rewrite::PassContext context;
+  const std::vector<Tensor> got = passes::choose_algorithms({{}, {image}}, context, conv_choices()).outputs;
+  CHECK(got[0].node().op().name == "slice");
+  CHECK(got[0].node().input(0).node().op().name == "conv_backward_data");
 }
 
 TEST_CASE("what algorithms cannot compute, and why") {
