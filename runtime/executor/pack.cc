@@ -89,8 +89,7 @@ bool reads_in_place(const ContractionStep& step, std::int64_t rows, std::uintptr
   const auto most_rows = [&] {
     const std::uintptr_t start = base + static_cast<std::uintptr_t>((columns[0] + depth[0]) * element);
     if (nr * element % 64 == 0 && (start % 64 != 0 || row % 64 != 0)) return row % 4096 == 0 ? mr : 2 * mr;
-    const std::int64_t apart = row & -row;  // so far apart, rows share sets of L2
-    if (nr * element >= 128 && 4 * apart * static_cast<std::int64_t>(depth.size()) <= 3 * cpu_info().l2_bytes)
+    if (program::reads_from_l2(step.tile, element) && std::ssize(depth) <= program::rows_in_l2(row))
       return std::max<std::int64_t>(256, mr);
     return row % 4096 == 0 ? mr : std::max<std::int64_t>(64, mr);
   };

@@ -21,11 +21,12 @@ constexpr double output_cost = 8;       // of one element of the epilogue, or of
 constexpr double block_cost = 2000;     // tables and calls of one block
 constexpr double meeting_cost = 30000;  // of a barrier in the middle
 
-constexpr std::int64_t least_share = 64;  // of k, for one thread
-constexpr std::int64_t least_chunk = 64;  // of k: accumulators pass once for each
-constexpr std::int64_t page = 4096;       // bytes
-constexpr std::int64_t few_rows = 256;    // of A: with more, passes over accumulators cost more
-constexpr std::int64_t most_cuts = 64;    // tried per dimension
+constexpr std::int64_t least_share = 64;      // of k, for one thread
+constexpr std::int64_t least_chunk = 64;      // of k: accumulators pass once for each
+constexpr std::int64_t packed_together = 16;  // along k, at most
+constexpr std::int64_t page = 4096;           // bytes
+constexpr std::int64_t few_rows = 256;        // of A: with more, passes over accumulators cost more
+constexpr std::int64_t most_cuts = 64;        // tried per dimension
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
@@ -85,9 +86,15 @@ class Planner {
   std::int64_t chunk(std::int64_t k) const {
     const bool is_far = b_step_ >= page && s_.m <= few_rows;
     const std::int64_t most =
-        is_far ? least_chunk : std::max(least_chunk, cpu_info().l1d_bytes * 3 / 4 / (nr_ * element()));
+        is_far ? far_chunk() : std::max(least_chunk, cpu_info().l1d_bytes * 3 / 4 / (nr_ * element()));
     if (k <= 2 * most) return std::max<std::int64_t>(k, 1);
-    return round_up(ceil_div(k, ceil_div(k, most)), 16);  // packing works along k in blocks of at most 16
+    return round_up(ceil_div(k, ceil_div(k, most)), packed_together);
+  }
+
+  // Shorter than others where B can be read in place then.
+  std::int64_t far_chunk() const {
+    const std::int64_t rows = rows_in_l2(b_step_) / packed_together * packed_together;
+    return reads_from_l2(step_.tile, element()) && rows > 0 ? std::min(rows, least_chunk) : least_chunk;
   }
 
   std::int64_t room() const { return cpu_info().l2_bytes * 3 / 4 / element(); }
@@ -219,5 +226,12 @@ ContractionBlocking plan_contraction(const ContractionStep& step, std::span<cons
   plan.workspace_bytes = workspace_of(step, plan).bytes;
   return plan;
 }
+
+std::int64_t rows_in_l2(std::int64_t bytes_apart) {
+  const std::int64_t apart = std::max<std::int64_t>(bytes_apart & -bytes_apart, 1);
+  return cpu_info().l2_bytes * 3 / 4 / apart;
+}
+
+bool reads_from_l2(const ContractionTile& tile, std::int64_t element_bytes) { return tile.nr * element_bytes >= 128; }
 
 }  // namespace bitale::program

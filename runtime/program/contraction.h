@@ -101,4 +101,9 @@ struct ContractionBlocking {
 ContractionBlocking plan_contraction(const ContractionStep& step, std::span<const std::int64_t> extents, int threads,
                                      int shares = 1);
 
+// Of rows of B this many bytes apart, how many find room in three quarters of L2: those a power of two apart share its
+// sets. And whether tiles read them there as fast as from a copy, which takes rows of two cache lines.
+std::int64_t rows_in_l2(std::int64_t bytes_apart);
+bool reads_from_l2(const ContractionTile& tile, std::int64_t element_bytes);
+
 }  // namespace bitale::program
