@@ -40,6 +40,7 @@ using Handle = void*;
   F(cuStreamWaitEvent, (Handle, Handle, unsigned))                                                  \
   F(cuEventCreate, (Handle*, unsigned))                                                             \
   F(cuEventRecord, (Handle, Handle))                                                                \
+  F(cuEventSynchronize, (Handle))                                                                   \
   F(cuEventDestroy_v2, (Handle))                                                                    \
   F(cuStreamBeginCapture_v2, (Handle, int))                                                         \
   F(cuStreamEndCapture, (Handle, Handle*))                                                          \
@@ -52,6 +53,8 @@ using Handle = void*;
   F(cuModuleGetFunction, (Handle*, Handle, const char*))                                            \
   F(cuMemAlloc_v2, (Address*, std::size_t))                                                         \
   F(cuMemFree_v2, (Address))                                                                        \
+  F(cuMemHostAlloc, (void**, std::size_t, unsigned))                                                \
+  F(cuMemFreeHost, (void*))                                                                         \
   F(cuMemcpyHtoDAsync_v2, (Address, const void*, std::size_t, Handle))                              \
   F(cuMemcpyDtoHAsync_v2, (void*, Address, std::size_t, Handle))                                    \
   F(cuMemcpyDtoDAsync_v2, (Address, Address, std::size_t, Handle))                                  \
@@ -186,16 +189,45 @@ class CudaDriver final : public Driver {
     sizes_.erase(found);
   }
 
-  // From memory that is not pinned the function returns when it has been read.
-  void to_device(void* to, const void* from, std::size_t bytes) override {
+  void* allocate_pinned(std::size_t bytes) override {
+    enter();
+    void* memory = nullptr;
+    check(api().cuMemHostAlloc(&memory, bytes, 0), "allocating " + std::to_string(bytes) + " bytes of pinned memory");
+    return memory;
+  }
+  // That the stream fails is for whoever waits for what it was asked for.
+  void release_pinned(void* memory) noexcept override {
+    api().cuCtxSetCurrent(context_);
+    api().cuStreamSynchronize(stream_);
+    api().cuMemFreeHost(memory);
+  }
+  void send(void* to, const void* pinned, std::size_t bytes) override {
     if (bytes == 0) return;
     enter();
-    check(api().cuMemcpyHtoDAsync_v2(address_of(to), from, bytes, stream_), "copying to it");
+    check(api().cuMemcpyHtoDAsync_v2(address_of(to), pinned, bytes, stream_), "copying to it");
   }
+  void receive(void* pinned, const void* from, std::size_t bytes) override {
+    if (bytes == 0) return;
+    enter();
+    check(api().cuMemcpyDtoHAsync_v2(pinned, address_of(from), bytes, stream_), "copying from it");
+  }
+  std::shared_ptr<const Mark> mark() override {
+    enter();
+    auto event = std::make_shared<Event>();
+    check(api().cuEventCreate(&event->handle, without_timing), "making an event");
+    check(api().cuEventRecord(event->handle, stream_), "recording an event");
+    return event;
+  }
+  void wait_until(const Mark& mark) override {
+    enter();
+    check(api().cuEventSynchronize(static_cast<const Event&>(mark).handle), "running");
+  }
+
+  // From memory that is not pinned the function returns when it has been read: send() is the one that does not wait.
+  void to_device(void* to, const void* from, std::size_t bytes) override { send(to, from, bytes); }
   void to_host(void* to, const void* from, std::size_t bytes) override {
     if (bytes == 0) return;
-    enter();
-    check(api().cuMemcpyDtoHAsync_v2(to, address_of(from), bytes, stream_), "copying from it");
+    receive(to, from, bytes);
     wait();
   }
   void wait() override {
@@ -304,6 +336,13 @@ class CudaDriver final : public Driver {
     explicit Graph(Handle e) : executable(e) {}
     ~Graph() override { api().cuGraphExecDestroy(executable); }
     const Handle executable;
+  };
+
+  struct Event final : Mark {
+    ~Event() override {
+      if (handle) api().cuEventDestroy_v2(handle);
+    }
+    Handle handle = nullptr;
   };
 
   struct Capture {

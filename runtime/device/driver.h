@@ -42,6 +42,23 @@ class Driver {
 
   virtual void to_device(void* to, const void* from, std::size_t bytes) = 0;  // `from` may change afterwards
   virtual void to_host(void* to, const void* from, std::size_t bytes) = 0;
+
+  // Memory of the host that is locked in place, so that the device reads and writes it by itself: what goes between the
+  // two is asked for like all else, and happens later. None to have is an Error.
+  virtual void* allocate_pinned(std::size_t bytes) = 0;
+  virtual void release_pinned(void* memory) noexcept = 0;  // as release()
+  // The pinned memory is the device's until this has happened. Never while something is recorded.
+  virtual void send(void* to, const void* pinned, std::size_t bytes) = 0;
+  virtual void receive(void* pinned, const void* from, std::size_t bytes) = 0;
+
+  // All that was asked for before the mark was made; it is never made while something is recorded.
+  class Mark {
+   public:
+    virtual ~Mark() = default;
+  };
+  virtual std::shared_ptr<const Mark> mark() = 0;
+  virtual void wait_until(const Mark& mark) = 0;  // until all of it has happened
+
   virtual void wait() = 0;                                               // until all that was asked for has happened
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;  // within the device, not overlapping
   virtual void fill(void* to, std::uint8_t byte, std::size_t bytes) = 0;

@@ -1,9 +1,12 @@
 #include "runtime/device/emulated.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <iterator>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -36,19 +39,7 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
   std::string target() const override { return "emulated"; }
   std::shared_ptr<const Module> load(std::span<const std::uint8_t> image) override;
 
-  void* allocate(std::size_t bytes) override {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    const std::size_t usable = round_up(std::max<std::size_t>(bytes, 1), page);
-    void* begin = mmap(nullptr, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    auto* end = static_cast<std::uint8_t*>(begin) + usable;
-    if (begin == MAP_FAILED || mprotect(end, page, PROT_NONE) != 0)
-      throw Error("cannot allocate " + std::to_string(bytes) + " bytes of memory of device 'emulated'");
-    std::memset(begin, 0xFF, usable);
-    void* address = end - round_up(bytes, alignment);
-    const std::lock_guard lock(mutex_);
-    mappings_[address] = {begin, usable + page, bytes};
-    return address;
-  }
+  void* allocate(std::size_t bytes) override { return map(bytes, false); }
   // What is pending may still use it. Its addresses are not used again for a while, so that what uses it later is
   // found.
   void release(void* memory) noexcept override {
@@ -58,6 +49,27 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
     given_back_[found->second.begin] = found->second;
     unused_.push_back(found->second);
     mappings_.erase(found);
+  }
+
+  void* allocate_pinned(std::size_t bytes) override { return map(bytes, true); }
+  void release_pinned(void* memory) noexcept override { release(memory); }
+  void send(void* to, const void* pinned, std::size_t bytes) override {
+    if (bytes > 0) ask_between({[=] { std::memcpy(to, pinned, bytes); }, {to, pinned}}, pinned, bytes);
+  }
+  void receive(void* pinned, const void* from, std::size_t bytes) override {
+    if (bytes > 0) ask_between({[=] { std::memcpy(pinned, from, bytes); }, {from, pinned}}, pinned, bytes);
+  }
+  std::shared_ptr<const Mark> mark() override {
+    BITALE_ASSERT(!recording_, "a mark is made while something is recorded");
+    const std::lock_guard lock(mutex_);
+    return std::make_shared<const Count>(asked_);
+  }
+  // What was asked for later may have happened, too, or not.
+  void wait_until(const Mark& mark) override {
+    const std::lock_guard running(running_);
+    const std::uint64_t drawn = hash_combine(static_cast<std::uint64_t>(flags().emulated_seed), ++waits_);
+    tell();
+    do_pending(drawn >> 33 & 1 ? everything : static_cast<const Count&>(mark).requests);
   }
 
   void to_device(void* to, const void* from, std::size_t bytes) override {
@@ -70,7 +82,7 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
   }
   void wait() override {
     const std::lock_guard running(running_);
-    if (!failure_.empty()) throw InternalError(std::exchange(failure_, ""));
+    tell();
     do_pending();
   }
   // Where nobody can be told now that something failed: the next to wait is.
@@ -127,10 +139,31 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
   struct Mapping {
     void* begin = nullptr;
     std::size_t bytes = 0, asked = 0;  // with its last page, and without what was not asked for
+    bool pinned = false;
+  };
+  struct Count final : Mark {
+    explicit Count(std::uint64_t n) : requests(n) {}
+    const std::uint64_t requests;  // that were asked for before
   };
 
   static constexpr std::size_t most_pending = 4096;  // of requests that nobody waits for
   static constexpr std::size_t most_given_back = 256;
+  static constexpr std::uint64_t everything = std::numeric_limits<std::uint64_t>::max();
+
+  void* map(std::size_t bytes, bool pinned) {
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const std::size_t usable = round_up(std::max<std::size_t>(bytes, 1), page);
+    void* begin = mmap(nullptr, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    auto* end = static_cast<std::uint8_t*>(begin) + usable;
+    if (begin == MAP_FAILED || mprotect(end, page, PROT_NONE) != 0)
+      throw Error("cannot allocate " + std::to_string(bytes) + " bytes of " + (pinned ? "pinned " : "") +
+                  "memory of device 'emulated'");
+    std::memset(begin, 0xFF, usable);
+    void* address = end - round_up(bytes, alignment);
+    const std::lock_guard lock(mutex_);
+    mappings_[address] = {begin, usable + page, bytes, pinned};
+    return address;
+  }
 
   void ask(EmulatedStreams::Request request) {
     if (recording_) return recording_->add(std::move(request));
@@ -140,6 +173,7 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
   void pend(std::function<void()> request) {
     std::unique_lock lock(mutex_);
     pending_.push_back(std::move(request));
+    ++asked_;
     const bool many = pending_.size() >= most_pending;
     lock.unlock();
     if (many) wait();
@@ -148,6 +182,22 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
     BITALE_ASSERT(!recording_, "a copy between host and device is recorded");
     check({nullptr, std::move(touched)}, "a copy between host and device");
     wait();
+  }
+
+  // Memory that is not pinned is the host's, or the device's: a GPU would wait, or do something else.
+  void ask_between(EmulatedStreams::Request request, const void* pinned, std::size_t bytes) {
+    BITALE_ASSERT(!recording_, "a copy between host and device is recorded");
+    check(request, "a copy between host and device");
+    {
+      const std::lock_guard lock(mutex_);
+      auto found = mappings_.upper_bound(const_cast<void*>(pinned));
+      const bool known = found != mappings_.begin() && (--found)->second.pinned;
+      if (!known || static_cast<const std::uint8_t*>(pinned) + bytes >
+                        static_cast<const std::uint8_t*>(found->first) + found->second.asked)
+        throw InternalError("device 'emulated': " + std::to_string(bytes) +
+                            " bytes are to go to or from memory of the host that is not pinned");
+    }
+    pend(std::move(request.run));
   }
 
   void check(const EmulatedStreams::Request& request, const char* what) {
@@ -162,14 +212,24 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
     }
   }
 
-  // With running_ held. What is not done because something failed is dropped.
-  void do_pending() {
-    std::vector<std::function<void()>> requests;
+  // With running_ held: of what failed before, when nobody could be told.
+  void tell() {
+    if (!failure_.empty()) throw InternalError(std::exchange(failure_, ""));
+  }
+
+  // With running_ held: of all requests that there ever were, the first so many. If one fails, those that were pending
+  // with it are dropped.
+  void do_pending(std::uint64_t last = everything) {
+    std::deque<std::function<void()>> requests;
     std::vector<Mapping> unused;
     {
       const std::lock_guard lock(mutex_);
-      requests.swap(pending_);
-      unused.swap(unused_);
+      const std::uint64_t before = asked_ - pending_.size();
+      const auto count =
+          static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(pending_.size(), last > before ? last - before : 0));
+      std::move(pending_.begin(), pending_.begin() + count, std::back_inserter(requests));
+      pending_.erase(pending_.begin(), pending_.begin() + count);
+      if (pending_.empty()) unused.swap(unused_);  // else what is pending may use it
     }
     try {
       for (const auto& request : requests) request();
@@ -199,7 +259,7 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
   }
 
   std::mutex running_;  // what is asked for is done by one thread at a time: blocks live in their module's memory
-  std::uint64_t launches_ = 0, replays_ = 0;
+  std::uint64_t launches_ = 0, replays_ = 0, waits_ = 0;
   std::string failure_;  // empty: none that nobody was told
 
   std::mutex mutex_;                     // of what follows; taken after the other
@@ -207,7 +267,8 @@ class EmulatedDriver final : public Driver, public std::enable_shared_from_this<
   std::map<void*, Mapping> given_back_;  // by begin
   std::vector<Mapping> unused_;          // given back, and may be used by what is pending
   std::deque<Mapping> closed_;           // given back, and can be accessed no more
-  std::vector<std::function<void()>> pending_;
+  std::deque<std::function<void()>> pending_;
+  std::uint64_t asked_ = 0;                                         // requests, with those that are done
   static thread_local std::shared_ptr<EmulatedStreams> recording_;  // null: requests are not recorded
 };
 

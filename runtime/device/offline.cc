@@ -22,6 +22,12 @@ class OfflineDriver final : public Driver {
   void release(void*) noexcept override {}
   void to_device(void*, const void*, std::size_t) override { refuse(); }
   void to_host(void*, const void*, std::size_t) override { refuse(); }
+  void* allocate_pinned(std::size_t) override { refuse(); }
+  void release_pinned(void*) noexcept override {}
+  void send(void*, const void*, std::size_t) override { refuse(); }
+  void receive(void*, const void*, std::size_t) override { refuse(); }
+  std::shared_ptr<const Mark> mark() override { refuse(); }
+  void wait_until(const Mark&) override {}
   void wait() override {}
   void copy(void*, const void*, std::size_t) override { refuse(); }
   void fill(void*, std::uint8_t, std::size_t) override { refuse(); }

@@ -38,7 +38,7 @@ std::int64_t blocks_of(const L& launch, std::span<const std::int64_t> extents) {
 }  // namespace
 
 DeviceCode::DeviceCode(std::shared_ptr<Driver> d, const Program& program, const Blob& blob)
-    : driver(std::move(d)), checks(checks_on_device(program)), launches(blob.launches) {
+    : driver(std::move(d)), staging(Staging::of(driver)), checks(checks_on_device(program)), launches(blob.launches) {
   if (launches.size() != program.entries.size())
     throw Error(fmt::format("program '{}': its code for {} is not a device's", program.name, blob.target));
   for (std::size_t i = 0; i < blob.offsets.size(); ++i) {
@@ -246,7 +246,7 @@ void DeviceWalker::library_on_host(const Scope& scope, const StepLayout& s, cons
     void* const device = scope.tables.args[at(s.args) + i];
     const std::size_t bytes = at(scope.placement.bytes[at(l.buffers[i])]);
     auto [copy, fresh] = copies.try_emplace(device, std::max<std::size_t>(bytes, 1));
-    if (fresh) code_.driver->to_host(copy->second.data(), device, bytes);
+    if (fresh) code_.staging->to_host(copy->second.data(), device, bytes);
     buffers.push_back(copy->second.data());
   }
   const library::Arguments arguments{
@@ -261,18 +261,18 @@ void DeviceWalker::library_on_host(const Scope& scope, const StepLayout& s, cons
   if (code != 0) return fail(s, code, state_.context.error_value, state_.context.error_limit, l.function);
   for (std::size_t i = 0; i < l.buffers.size(); ++i)
     if (l.writes[i])
-      code_.driver->to_device(scope.tables.args[at(s.args) + i], buffers[i],
-                              at(scope.placement.bytes[at(l.buffers[i])]));
+      code_.staging->to_device(scope.tables.args[at(s.args) + i], buffers[i],
+                               at(scope.placement.bytes[at(l.buffers[i])]));
 }
 
 const void* DeviceWalker::look(const void* memory, std::int64_t bytes) const {
   seen_.resize(std::max<std::size_t>(at(bytes), 1));
-  code_.driver->to_host(seen_.data(), memory, at(bytes));
+  code_.staging->to_host(seen_.data(), memory, at(bytes));
   return seen_.data();
 }
 
 void DeviceWalker::put(void* to, const void* from, std::int64_t bytes) const {
-  code_.driver->to_device(to, from, at(bytes));
+  code_.staging->to_device(to, from, at(bytes));
 }
 void DeviceWalker::move(void* to, const void* from, std::int64_t bytes) const {
   code_.driver->copy(to, from, at(bytes));
@@ -286,7 +286,7 @@ std::shared_ptr<Storage> new_on_device(Frame& frame, int root, std::size_t bytes
   auto& kept = frame.made[root];
   for (const std::shared_ptr<const Remote>& memory : kept)
     if (memory.use_count() == 1) return Storage::elsewhere(bytes, memory);
-  const auto memory = std::make_shared<const DeviceValue>(frame.device->driver, bytes);
+  const auto memory = std::make_shared<const DeviceValue>(frame.device->staging, bytes);
   if (kept.size() < most_kept) kept.push_back(memory);
   return Storage::elsewhere(bytes, memory);
 }
@@ -313,24 +313,24 @@ const DeviceValue* DevicePorts::value_of(const Array& array) {
 }
 
 void* DevicePorts::place(int root, const Array& array, bool given) {
-  const std::shared_ptr<Driver>& driver = frame_.device->driver;
+  const DeviceCode& device = *frame_.device;
   const DeviceValue* value = value_of(array);
   void* memory = nullptr;
   if (value) {
     memory = value->data();
   } else if (frame_.layout.groups.role[static_cast<std::size_t>(root)] == Role::shared) {
-    auto copy = std::make_shared<const DeviceValue>(driver, array.bytes());
-    driver->to_device(copy->data(), array.data(), array.bytes());
+    auto copy = std::make_shared<const DeviceValue>(device.staging, array.bytes());
+    device.staging->to_device(copy->data(), array.data(), array.bytes());
     array.storage()->mirror(copy);
     held_.push_back(copy);
     return copy->data();
   } else {
     DeviceMemory& own = frame_.ports[root];
-    if (!own.data()) own = DeviceMemory(driver, array.bytes());
+    if (!own.data()) own = DeviceMemory(device.driver, array.bytes());
     memory = own.data();
-    if (given) driver->to_device(memory, array.data(), array.bytes());
+    if (given) device.staging->to_device(memory, array.data(), array.bytes());
   }
-  if (!given && frame_.nan_guard) driver->fill(memory, 0, array.bytes());
+  if (!given && frame_.nan_guard) device.driver->fill(memory, 0, array.bytes());
   return memory;
 }
 
@@ -346,7 +346,7 @@ void DevicePorts::finish() const {
     if (stays)
       storage.leave();
     else
-      frame_.device->driver->to_host(storage.data(), home, arrays_[i].bytes());
+      frame_.device->staging->to_host(storage.data(), home, arrays_[i].bytes());
   }
 }
 
@@ -362,7 +362,7 @@ namespace {
 // What the device's checks found, as a failure of the one thread that walked.
 void look_for_failure(Frame& frame) {
   std::int64_t word[4] = {};
-  frame.device->driver->to_host(word, frame.error_word.data(), sizeof word);
+  frame.device->staging->to_host(word, frame.error_word.data(), sizeof word);
   if (word[0] == 0) return;
   Failure& f = frame.states[0].failure;
   f = {0, static_cast<int>(word[0]), step_of(frame.layout, word[1]), word[2], word[3], {}, 0, 0};

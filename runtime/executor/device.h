@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/device/driver.h"
+#include "runtime/executor/staging.h"
 #include "runtime/executor/streams.h"
 #include "runtime/executor/walk.h"
 
@@ -20,6 +21,7 @@ struct DeviceCode {
   DeviceCode(std::shared_ptr<Driver> driver, const program::Program& program, const program::Blob& blob);
 
   const std::shared_ptr<Driver> driver;
+  const std::shared_ptr<Staging> staging;                      // the driver's
   const bool checks;                                           // checks_on_device()
   const std::vector<std::vector<program::Launch>>& launches;   // of the blob
   std::vector<std::shared_ptr<const Driver::Module>> modules;  // by image
@@ -67,14 +69,14 @@ bool is_watched(const Frame& frame);  // by what looks at every step, and has to
 // Bytes in a device's memory, as a Storage knows them.
 class DeviceValue final : public Remote {
  public:
-  DeviceValue(std::shared_ptr<Driver> driver, std::size_t bytes)
-      : driver_(std::move(driver)), memory_(driver_, bytes) {}
-  void fetch(void* to, std::size_t bytes) const override { driver_->to_host(to, memory_.data(), bytes); }
+  DeviceValue(std::shared_ptr<Staging> staging, std::size_t bytes)
+      : staging_(std::move(staging)), memory_(staging_->driver(), bytes) {}
+  void fetch(void* to, std::size_t bytes) const override { staging_->to_host(to, memory_.data(), bytes); }
   void* data() const { return memory_.data(); }
-  const Driver* driver() const { return driver_.get(); }
+  const Driver* driver() const { return staging_->driver().get(); }
 
  private:
-  const std::shared_ptr<Driver> driver_;
+  const std::shared_ptr<Staging> staging_;
   const DeviceMemory memory_;
 };
 

@@ -255,7 +255,7 @@ void* Frame::take(std::int64_t bytes) {
 void* Frame::constant(const Array& value) {
   if (!device) return const_cast<void*>(value.data());
   void* copy = take(static_cast<std::int64_t>(value.bytes()));
-  device->driver->to_device(copy, value.data(), value.bytes());
+  device->staging->to_device(copy, value.data(), value.bytes());
   return copy;
 }
 

@@ -219,10 +219,12 @@ int cuEventDestroy_v2(void* event) {
   return 0;
 }
 int cuEventRecord(void* event, void* stream) {
+  if (!captured) return note("cuEventRecord");
   if (!is_captured(stream)) return note("cuEventRecord", "(of a stream that is not captured)"), 1;
   known_by_event[event] = known_by_stream[stream];
   return note("cuEventRecord", name_of(stream));
 }
+int cuEventSynchronize(void*) { return note("cuEventSynchronize"); }
 int cuStreamWaitEvent(void* stream, void* event, unsigned) {
   if (!captured || !known_by_event.count(event)) return note("cuStreamWaitEvent", "(an event that is not captured)"), 1;
   Known& known = known_by_stream[stream];
@@ -288,6 +290,15 @@ int cuMemFree_v2(Address address) {
   sizes.erase(address);
   std::free(reinterpret_cast<void*>(address));
   return result;
+}
+int cuMemHostAlloc(void** memory, std::size_t bytes, unsigned) {
+  if (const int failed = note("cuMemHostAlloc", std::to_string(bytes))) return failed;
+  *memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  return 0;
+}
+int cuMemFreeHost(void* memory) {
+  std::free(memory);
+  return note("cuMemFreeHost");
 }
 int cuMemcpyHtoDAsync_v2(Address to, const void* from, std::size_t bytes, void*) {
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);

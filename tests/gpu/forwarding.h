@@ -19,6 +19,12 @@ class Forwarding : public Driver {
   void release(void* memory) noexcept override { to_->release(memory); }
   void to_device(void* to, const void* from, std::size_t bytes) override { to_->to_device(to, from, bytes); }
   void to_host(void* to, const void* from, std::size_t bytes) override { to_->to_host(to, from, bytes); }
+  void* allocate_pinned(std::size_t bytes) override { return to_->allocate_pinned(bytes); }
+  void release_pinned(void* memory) noexcept override { to_->release_pinned(memory); }
+  void send(void* to, const void* pinned, std::size_t bytes) override { to_->send(to, pinned, bytes); }
+  void receive(void* pinned, const void* from, std::size_t bytes) override { to_->receive(pinned, from, bytes); }
+  std::shared_ptr<const Mark> mark() override { return to_->mark(); }
+  void wait_until(const Mark& mark) override { to_->wait_until(mark); }
   void wait() override { to_->wait(); }
   void copy(void* to, const void* from, std::size_t bytes) override { to_->copy(to, from, bytes); }
   void fill(void* to, std::uint8_t byte, std::size_t bytes) override { to_->fill(to, byte, bytes); }

@@ -78,6 +78,12 @@ class HostDriver final : public Driver {
   void release(void* memory) noexcept override { std::free(memory); }
   void to_device(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void to_host(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void* allocate_pinned(std::size_t bytes) override { return allocate(bytes); }
+  void release_pinned(void* memory) noexcept override { release(memory); }
+  void send(void* to, const void* pinned, std::size_t bytes) override { std::memcpy(to, pinned, bytes); }
+  void receive(void* pinned, const void* from, std::size_t bytes) override { std::memcpy(pinned, from, bytes); }
+  std::shared_ptr<const Mark> mark() override { return nullptr; }
+  void wait_until(const Mark&) override {}
   void wait() override {}
   void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void fill(void* to, std::uint8_t byte, std::size_t bytes) override { std::memset(to, byte, bytes); }
