@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/codegen/cuda/nest.h"
 #include "runtime/base/error.h"
 
 namespace bitale::codegen::cuda {
@@ -26,13 +27,17 @@ void collect_vectors(const Region& region, std::vector<const Loop*>& out) {
   }
 }
 
-// The vector loop that is all of the region but for the Lets before it, if it reduces nothing.
 const Loop* only_vector(const Region& region) {
-  if (region.empty()) return nullptr;
-  const Loop* last = std::get_if<Loop>(&region.back().node);
-  const bool lets_before = std::all_of(region.begin(), region.end() - 1,
-                                       [](const Stmt& s) { return std::holds_alternative<kernel::Let>(s.node); });
-  return last && lets_before && last->kind == LoopKind::vector && last->reductions.empty() ? last : nullptr;
+  const Loop* loop = only_loop(region);
+  return loop && loop->kind == LoopKind::vector ? loop : nullptr;
+}
+
+// Whether none of the region's vector loops is worth a block's threads.
+bool is_for_one_thread(const Region& region) {
+  std::vector<const Loop*> vectors;
+  collect_vectors(region, vectors);
+  return std::all_of(vectors.begin(), vectors.end(),
+                     [](const Loop* l) { return l->extent.is_constant() && l->extent.value <= few_lanes; });
 }
 
 int threads_for(const std::vector<const Loop*>& vectors) {
@@ -42,34 +47,43 @@ int threads_for(const std::vector<const Loop*>& vectors) {
   return static_cast<int>(std::clamp<std::int64_t>((most + 31) / 32 * 32, 32, most_threads));
 }
 
-void map_body(Mapping& m, const Region& body) {
+void add_statements(std::vector<const Stmt*>& list, const Region& region) {
+  for (const Stmt& stmt : region) list.push_back(&stmt);
+}
+
+// As many loops as are independent become one, if what each iteration does is for one thread.
+bool flatten(Mapping& m, const kernel::Kernel& kernel) {
+  m.inner = independent_nest(kernel, *m.outer);
+  if (m.inner.empty() || !is_for_one_thread(m.inner.back()->body)) return m.inner.clear(), false;
+  const Region* region = &m.outer->body;
+  for (const Loop* loop : m.inner) {
+    for (std::size_t i = 0; i + 1 < region->size(); ++i) m.between.push_back(&(*region)[i]);
+    m.phase.work.push_back(loop->extent);
+    region = &loop->body;
+  }
+  add_statements(m.rest, *region);
+  return true;
+}
+
+void map_body(Mapping& m, const kernel::Kernel& kernel, const Region& body) {
+  if (m.outer && flatten(m, kernel)) return;
+  add_statements(m.rest, body);
   std::vector<const Loop*> vectors;
   collect_vectors(body, vectors);
-  const bool small = std::all_of(vectors.begin(), vectors.end(),
-                                 [](const Loop* l) { return l->extent.is_constant() && l->extent.value <= few_lanes; });
-  m.inner = m.outer && !small ? only_vector(body) : nullptr;
-  if (m.inner) {
-    m.phase.work.push_back(m.inner->extent);
-    for (const Stmt& stmt : m.inner->body) m.rest.push_back(&stmt);
-    for (std::size_t i = 0; i + 1 < body.size(); ++i) m.between.push_back(&body[i]);
-    return;
-  }
-  for (const Stmt& stmt : body) m.rest.push_back(&stmt);
   if (vectors.empty() && !m.outer) m.phase.threads = 1;
-  if (vectors.empty() || (small && m.outer)) return;
+  if (vectors.empty() || (m.outer && is_for_one_thread(body))) return;
   m.phase.each_block = true;
   m.phase.threads = threads_for(vectors);
 }
 
 // A parallel loop, or a vector loop without reductions that is alone, is spread over threads or blocks.
-void map_loop(Mapping& m, const Loop& loop) {
+void map_loop(Mapping& m, const kernel::Kernel& kernel, const Loop& loop) {
   m.outer = &loop;
   m.phase.work.push_back(loop.extent);
-  if (loop.kind == LoopKind::parallel) {
-    map_body(m, loop.body);
-  } else {
-    for (const Stmt& stmt : loop.body) m.rest.push_back(&stmt);
-  }
+  if (loop.kind == LoopKind::parallel)
+    map_body(m, kernel, loop.body);
+  else
+    add_statements(m.rest, loop.body);
 }
 
 }  // namespace
@@ -85,9 +99,9 @@ std::vector<Mapping> map_phases(const kernel::Kernel& kernel) {
     Mapping& m = all.emplace_back();
     if (const Loop* loop = only_vector(body)) {
       for (std::size_t i = 0; i + 1 < body.size(); ++i) m.before.push_back(&body[i]);
-      map_loop(m, *loop);
+      map_loop(m, kernel, *loop);
     } else {
-      map_body(m, body);
+      map_body(m, kernel, body);
     }
   }
   std::vector<const Stmt*> lets;
@@ -101,7 +115,7 @@ std::vector<Mapping> map_phases(const kernel::Kernel& kernel) {
     Mapping& m = all.emplace_back();
     m.before = lets;
     if (loop->kind == LoopKind::parallel || (loop->kind == LoopKind::vector && loop->reductions.empty())) {
-      map_loop(m, *loop);
+      map_loop(m, kernel, *loop);
     } else {
       std::vector<const Loop*> vectors;
       collect_vectors(loop->body, vectors);

@@ -14,7 +14,8 @@ struct Mapping {
   std::vector<const kernel::Stmt*> before;  // Lets that the function computes first
   std::vector<const kernel::Stmt*> rest;    // what it then runs, inside `outer` if there is one
   const kernel::Loop* outer = nullptr;      // its iterations are given to threads, or to blocks
-  const kernel::Loop* inner = nullptr;      // a vector loop in it that is flattened with it; `between` comes first
+  // Loops in it that are flattened with it, outermost first (nest.h); `between`, their Lets, come first.
+  std::vector<const kernel::Loop*> inner;
   std::vector<const kernel::Stmt*> between;
 };
 

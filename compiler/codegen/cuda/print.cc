@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "compiler/codegen/cuda/mapping.h"
+#include "compiler/codegen/cuda/nest.h"
 #include "compiler/codegen/cuda/prelude.h"
 #include "compiler/codegen/cuda/scalar_text.h"
 
@@ -47,7 +51,8 @@ constexpr std::string_view keywords[] = {
     "true",         "try",      "typedef",   "typeid",   "typename",   "union",
     "unsigned",     "using",    "virtual",   "void",     "volatile",   "while",
     "xor",          "xor_eq"};
-constexpr std::string_view own_names[] = {"at", "begin", "step", "threadIdx", "blockIdx", "blockDim", "gridDim"};
+constexpr std::string_view own_names[] = {"at",        "rest",     "begin",    "step",
+                                          "threadIdx", "blockIdx", "blockDim", "gridDim"};
 
 std::string_view combiner_struct(Combiner c) {
   constexpr std::string_view names[] = {"Sum", "Product", "Max", "Min", "Any", "All", "ArgMax", "ArgMin"};
@@ -97,7 +102,7 @@ class Printer {
       statements(m_.rest, unit);
     }
     out_ += "}\n";
-    if (m_.inner) declare_flat();
+    if (!flat_.empty()) declare_flat();
     return std::move(out_);
   }
 
@@ -283,28 +288,40 @@ class Printer {
     line("const long long step = (long long)gridDim.x * blockDim.x;");
     const std::string i = loop_name();
     name(m_.outer->var) = {i};
-    if (!m_.inner) {
+    // Loads do not move over the stores of the iteration before, to memory that may be the same: several iterations at
+    // once would only be more code, which takes as long again to compile.
+    line("#pragma unroll 1");
+    if (m_.inner.empty()) {
       open("for (long long " + i + " = begin; " + i + " < " + n + "; " + i + " += step)");
       return;
     }
-    const std::string j = loop_name(), inner = text(m_.inner->extent).text;
-    name(m_.inner->var) = {j};
-    open("for (long long at = begin; at < " + n + " * " + inner + "; at += step)");
-    flat_line_ = out_.size();  // row and column are declared there if they turn out to be used
+    for (const Loop* inner : m_.inner) name(inner->var) = {loop_name()};
+    flat_ = flattened(*m_.outer, m_.inner);
+    open("for (long long at = begin; at < " + n + " * " + text(flat_[0].below).text + "; at += step)");
+    flat_line_ = out_.size();  // the indices are declared there if they turn out to be used
+  }
+
+  // Those that the loop uses. Where int holds what is in one iteration of the outermost, `rest` of it is what is
+  // divided further: 32 bits take a fraction of the time that 64 do, and of the code.
+  void declare_flat() {
+    const std::string body = out_.substr(flat_line_);
+    const Extent& below = flat_[0].below;
+    const bool small = flat_.size() > 2 && below.is_constant() && below.value < std::int64_t{1} << 31;
+    const std::string from = small ? "rest" : "at";
+    std::string lines;
+    if (small) lines += "    const int rest = (int)(at % " + text(below).text + ");\n";
+    for (std::size_t l = 0; l < flat_.size(); ++l) {
+      const std::string& own = name(flat_[l].var).text;
+      if (!mentions(body, own)) continue;
+      lines += "    const long long " + own + " = " + (l == 0 ? "at" : from);
+      if (l + 1 < flat_.size()) lines += " / " + text(flat_[l].below).text;
+      if (l > (small ? 1 : 0)) lines += " % " + text(flat_[l].extent).text;
+      lines += ";\n";
+    }
+    out_.insert(flat_line_, lines);
   }
 
   // --- accesses
-  void declare_flat() {
-    const std::string inner = text(m_.inner->extent).text, body = out_.substr(flat_line_);
-    std::string lines;
-    const auto declare = [&](ValueId var, const char* sign) {
-      const std::string& own = name(var).text;
-      if (mentions(body, own)) lines += "    const long long " + own + " = at " + sign + " " + inner + ";\n";
-    };
-    declare(m_.outer->var, "/");
-    declare(m_.inner->var, "%");
-    out_.insert(flat_line_, lines);
-  }
 
   static Text text(const Extent& e) {
     return e.is_constant() ? Text{std::to_string(e.value), e.value >= 0} : Text{"e" + std::to_string(e.slot)};
@@ -312,28 +329,27 @@ class Printer {
 
   static std::string operand(const Text& t) { return t.closed ? t.text : "(" + t.text + ")"; }
 
-  // Of flattened loops, the index i * extent + j is the flat one.
-  const kernel::Term* flat_partner(const Index& index) const {
-    if (!m_.inner) return nullptr;
-    const kernel::Term *row = nullptr, *column = nullptr;
-    for (const kernel::Term& term : index.terms) {
-      if (term.value == m_.outer->var && term.stride == m_.inner->extent) row = &term;
-      if (term.value == m_.inner->var && term.stride == Extent::constant(1)) column = &term;
-    }
-    return column ? row : nullptr;
+  // Whether the term is one of the flattened loops', and walks them as if they were one.
+  bool is_flat(const kernel::Term& term) const {
+    return std::any_of(flat_.begin(), flat_.end(),
+                       [&](const FlatLoop& l) { return l.var == term.value && l.below == term.stride; });
   }
 
   std::string text(const Index& index) {
     std::string sum;
-    const kernel::Term* row = flat_partner(index);
+    const bool all_flat = !flat_.empty() && std::count_if(index.terms.begin(), index.terms.end(),
+                                                          [&](const kernel::Term& term) { return is_flat(term); }) ==
+                                                static_cast<std::ptrdiff_t>(flat_.size());
+    bool has_flat = false;
     for (const kernel::Term& term : index.terms) {
-      if (row && term.value == m_.inner->var) continue;
+      const bool flat = all_flat && is_flat(term);
+      if (flat && std::exchange(has_flat, true)) continue;
       const bool back = term.stride == Extent::constant(-1);
       if (back)
         sum += sum.empty() ? "-" : " - ";
       else if (!sum.empty())
         sum += " + ";
-      if (&term == row)
+      if (flat)
         sum += "at";
       else if (back || term.stride == Extent::constant(1))
         sum += operand(name(term.value));
@@ -493,6 +509,7 @@ class Printer {
   std::vector<std::string> buffers_;
   std::set<std::string> taken_;
   std::set<int> exchanged_;
+  std::vector<FlatLoop> flat_;  // outermost first, where several loops are one
   std::string out_;
   std::size_t depth_ = 0;
   std::size_t flat_line_ = 0;
@@ -511,7 +528,8 @@ std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
     else if (m.phase.each_block)
       text += "one block for each iteration of the outer loop, its threads for the inner loops";
     else
-      text += m.inner ? "one thread for each iteration of two loops" : "one thread for each iteration";
+      text += m.inner.empty() ? "one thread for each iteration"
+                              : fmt::format("one thread for each iteration of {} loops", 1 + m.inner.size());
     text += ".\n";
   }
   return text + "\n";

@@ -2,7 +2,7 @@
 // and their source lines. The text is what NVRTC and the emulator compile.
 //
 // How loops are mapped. A phase is a top-level loop, or all of a kernel that has no parallel loop. Where iterations are
-// only independent of each other, each is one thread's: a parallel loop, or a parallel and a vector loop flattened.
+// only independent of each other, each is one thread's: a parallel loop, or one flattened with loops below it (nest.h).
 // Where lanes of a vector loop meet again (in a reduction, or because the loop is one of several), an iteration of the
 // parallel loop is one block's: its vector loops are spread over the threads, reductions go through shuffles and shared
 // memory in an order that is fixed by the number of threads, all else is computed by every thread and stored by thread
