@@ -103,8 +103,8 @@ std::vector<Code> code_of(const models::BuiltModel& model, const SubjectOptions&
   std::vector<Code> all;
   for (const auto& [name, outputs] :
        {std::pair("forward", forward_outputs(model, options)), std::pair("gradient", gradient_outputs(model, options))})
-    all.push_back({name, contraction_code(stages(model.inputs, outputs, {.unused_inputs = true}).cuda, options.device,
-                                          disassembler)});
+    all.push_back({name, contraction_code(stages(model.inputs, outputs, function_options(options, name)).cuda,
+                                          options.device, disassembler)});
   return all;
 }
 

@@ -12,16 +12,6 @@ namespace {
 
 constexpr std::uint32_t data_seed = 1;
 
-FunctionOptions function_options(const SubjectOptions& options, const char* part) {
-  return {.name = options.model + "_" + (options.step.empty() ? "" : options.step + "_") + part,
-          .device = options.device,
-          .threads = options.threads,
-          .isa = options.isa,
-          .unused_inputs = true,
-          .conv = options.conv,
-          .tf32 = options.tf32};
-}
-
 SampleBatch sample_batch(std::vector<Array> arrays, std::int64_t size, std::int64_t steps, DType dtype) {
   for (Array& array : arrays)
     if (is_floating(array.dtype()) && array.dtype() != dtype) array = array.cast(dtype);
@@ -45,6 +35,16 @@ const Tensor& loss_of(const models::BuiltModel& model, const SubjectOptions& opt
 }
 
 }  // namespace
+
+FunctionOptions function_options(const SubjectOptions& options, const char* part) {
+  return {.name = options.model + "_" + (options.step.empty() ? "" : options.step + "_") + part,
+          .device = options.device,
+          .threads = options.threads,
+          .isa = options.isa,
+          .unused_inputs = true,
+          .conv = options.conv,
+          .tf32 = options.tf32};
+}
 
 std::vector<Tensor> forward_outputs(const models::BuiltModel& model, const SubjectOptions& options) {
   if (options.loss_in_forward) return {loss_of(model, options)};

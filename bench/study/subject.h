@@ -43,6 +43,8 @@ models::BuiltModel build(const SubjectOptions& options, bool graph_only = false)
 // What the two functions compute.
 std::vector<Tensor> forward_outputs(const models::BuiltModel& model, const SubjectOptions& options);
 std::vector<Tensor> gradient_outputs(const models::BuiltModel& model, const SubjectOptions& options);
+// How they are compiled: `part` is of their names, "forward" or "gradient".
+FunctionOptions function_options(const SubjectOptions& options, const char* part);
 
 // From the built model to the callable function; differentiation is part of the second.
 Function compile_forward(const models::BuiltModel& model, const SubjectOptions& options);

@@ -198,15 +198,16 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   CompileReport ignored;
   s.input = ir::to_string(as_graph(graph), true);
   s.input_dot = ir::to_dot(as_graph(graph));
-  const lower::FunctionGraph optimised = optimise(graph, options, {}, true, ignored);
+  const std::shared_ptr<Driver> device = options.device == "cpu" ? nullptr : open_driver(options.device);
+  const lower::FunctionGraph optimised = optimise(graph, options, refusal_of(device.get()), device == nullptr, ignored);
   s.optimised = ir::to_string(as_graph(optimised), true);
   s.optimised_dot = ir::to_dot(as_graph(optimised));
-  lower::Lowered l = lower::lower(optimised);
+  lower::Lowered l = lower::lower(optimised, device != nullptr);
   leave_to_tuner(l.program, options.level);
   s.kernels = text_of(l.kernels);
   s.program = program::to_string(l.program);
-  lower::Lowered for_device = lower::lower(optimised, true);
-  s.cuda = cuda_text(for_device);
+  lower::Lowered on_gpu = device ? std::move(l) : lower::lower(optimise(graph, options, {}, false, ignored), true);
+  s.cuda = cuda_text(on_gpu);
   return s;
 }
 
