@@ -65,6 +65,14 @@ std::int64_t known(const std::vector<Dim>& dims) {
   return product;
 }
 
+// How many indices there are, unless there are none: an extent that is not known is 1 or more.
+std::int64_t at_least(const std::vector<Dim>& dims) {
+  std::int64_t product = 1;
+  for (const Dim& d : dims)
+    if (d.extent.is_constant()) product = std::min(largest, product * std::min(d.extent.value, largest));
+  return product;
+}
+
 // Whether a tile's columns are the same ones of all slices.
 bool suits(const Contraction& c, const Tile& tile) {
   if (c.slices == 1) return true;
@@ -111,10 +119,9 @@ std::optional<ExpectedTile> choose_tile(const Contraction& c, int threads) {
 bool may_split(const Contraction& c, const Tile& tile) {
   const Sizes s = sizes_of(c);
   if (s.k >= 0 && s.k < 2 * least_depth(c)) return false;
-  std::int64_t tiles = 1;  // at least
-  if (s.batch >= 0) tiles *= std::min(s.batch, largest);
-  if (s.m >= 0) tiles *= std::min((s.m + tile.rows - 1) / tile.rows, largest);
-  if (tiles <= largest && s.n >= 0) tiles *= std::min((s.n + tile.columns - 1) / tile.columns, largest);
+  std::int64_t tiles = at_least(c.batch);
+  tiles *= (at_least(c.m) + tile.rows - 1) / tile.rows;
+  if (tiles <= largest) tiles *= (at_least(c.n) + tile.columns - 1) / tile.columns;
   return 2 * tiles <= enough_blocks;
 }
 
