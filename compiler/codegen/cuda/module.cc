@@ -7,7 +7,6 @@
 #include "compiler/codegen/cuda/finish.h"
 #include "compiler/codegen/cuda/prelude.h"
 #include "compiler/codegen/cuda/print.h"
-#include "compiler/codegen/cuda/tile.h"
 #include "runtime/base/error.h"
 
 namespace bitale::codegen::cuda {
@@ -46,13 +45,11 @@ struct Entry {
   std::vector<const Contraction*> contractions{};
 
   // About how long it takes to compile, in bytes of a kernel's text: a function costs something however short it is,
-  // and half of a contraction's time goes to its sums, of which a thread has up to 64.
+  // and the text of a contraction is mostly loops that are unrolled.
   double cost() const {
-    constexpr double of_function = 400, most_sums = 64;
-    double cost = static_cast<double>(text.size()) + of_function * static_cast<double>(launches.size());
-    if (contractions.size() != 1) return cost;
-    const Tile tile = choose_tile(*contractions[0]);
-    return cost * (0.5 + 0.5 * tile.high * tile.wide / most_sums);
+    constexpr double of_function = 400, of_contraction = 2.5;
+    const double size = static_cast<double>(text.size()) * (contractions.empty() ? 1 : of_contraction);
+    return size + of_function * static_cast<double>(launches.size());
   }
 };
 
