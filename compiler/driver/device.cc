@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include "compiler/codegen/cuda/finish.h"
 #include "compiler/codegen/cuda/module.h"
 #include "compiler/codegen/cuda/nvrtc.h"
+#include "compiler/codegen/cuda/share.h"
 #include "compiler/driver/dump.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
@@ -38,6 +40,7 @@ class Functions {
  public:
   Functions(lower::Lowered& l, const DeviceProducts& products) : l_(l), products_(products) {
     visit(l.program);
+    share_functions();
     for (LibraryStep* call : calls_) give_kernel(*call);               // whose entries are behind those of contractions
     for (auto& [form, loop] : whole_loops_) give_kernel(form, *loop);  // and these are the last
   }
@@ -59,6 +62,7 @@ class Functions {
 
  private:
   void visit(Program& part) {
+    parts_.push_back(&part);
     for (Step& step : part.steps) {
       if (auto* k = std::get_if<KernelStep>(&step.node)) launched_.insert(k->entry);
       if (auto* c = std::get_if<ContractionStep>(&step.node)) give_function(part, step, *c);
@@ -119,19 +123,70 @@ class Functions {
     form.epilogue = epilogue.name;
     form.extents = static_cast<int>(c.whole.extents.size());
     if (c.sliced) form.slices = static_cast<int>(form.n[0].extent.value);
-    c.whole.entry = entry(form, step);
-    give_product(part, step, c, std::move(form));
+    form.comments.push_back(about(step));
+    c.whole.entry = static_cast<int>(wanted_.size());  // share_functions() gives it one of the program's
+    wanted_.push_back(form);
+    give_product(part, c, std::move(form));
+  }
+
+  // Contractions whose texts differ in numbers only are one function, which is given them behind the extents.
+  void share_functions() {
+    std::vector<std::vector<std::size_t>> alike;
+    std::map<std::string, std::size_t> known;  // by key
+    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+      const auto [found, fresh] = known.try_emplace(codegen::cuda::key_of(wanted_[i]), alike.size());
+      if (fresh) alike.emplace_back();
+      alike[found->second].push_back(i);
+    }
+    struct Given {
+      int entry = -1;
+      std::vector<std::int64_t> arguments;
+    };
+    std::vector<Given> given(wanted_.size());
+    for (const std::vector<std::size_t>& some : alike) {
+      std::vector<const Contraction*> contractions;
+      for (const std::size_t i : some) contractions.push_back(&wanted_[i]);
+      codegen::cuda::Shared shared = codegen::cuda::share(contractions);
+      shared.function.comments = comments_of(contractions);
+      const int e = entry(std::move(shared.function));
+      for (std::size_t i = 0; i < some.size(); ++i) given[some[i]] = {e, std::move(shared.arguments[i])};
+    }
+    for (Program* part : parts_)
+      for (Step& step : part->steps) {
+        auto* c = std::get_if<ContractionStep>(&step.node);
+        if (!c) continue;
+        const Given& g = given[at(c->whole.entry)];
+        c->whole.entry = g.entry;
+        for (const std::int64_t number : g.arguments) c->whole.extents.push_back(slot_of(*part, number));
+      }
+  }
+
+  static std::vector<std::string> comments_of(const std::vector<const Contraction*>& contractions) {
+    std::vector<std::string> comments;
+    for (const Contraction* c : contractions)
+      for (const std::string& comment : c->comments)
+        if (std::find(comments.begin(), comments.end(), comment) == comments.end()) comments.push_back(comment);
+    return comments;
+  }
+
+  // Of a constant among the program's extents.
+  static int slot_of(Program& part, std::int64_t number) {
+    const auto found = std::find_if(part.extents.begin(), part.extents.end(),
+                                    [&](const ExtentDef& e) { return e.op == ExtentOp::constant && e.a == number; });
+    const auto slot = static_cast<int>(found - part.extents.begin());
+    if (found == part.extents.end()) part.extents.push_back({ExtentOp::constant, number, 0});
+    return slot;
   }
 
   // Where a library may multiply, and what then follows.
-  void give_product(const Program& part, const Step& step, ContractionStep& c, Contraction form) {
+  void give_product(const Program& part, ContractionStep& c, Contraction form) {
     const bool possible = products_.possible && may_be_device_product(part, c);
     c.candidate = possible ? ContractionCandidate::cublaslt : ContractionCandidate::generated;
     if (!possible) return;
     c.whole.tf32 = products_.tf32 && c.dtype == DType::f32;
     if (codegen::cuda::stores_only(l_.kernels[at(c.epilogue)])) return;
     form.finish = true;
-    c.whole.finish = entry(std::move(form), step);
+    c.whole.finish = entry(std::move(form));
   }
 
   // Whether a buffer begins at a multiple of 16 bytes: what a body is given may be a row of another buffer.
@@ -146,18 +201,22 @@ class Functions {
   }
 
   // Equal texts are one function.
-  int entry(Contraction form, const Step& step) {
+  int entry(Contraction form) {
+    const std::vector<std::string> comments = std::exchange(form.comments, {});
     const std::string structure = form.finish ? codegen::cuda::print_finish(form) : codegen::cuda::print(form);
     const auto [found, fresh] = entries_.try_emplace(structure, static_cast<int>(l_.program.entries.size()));
     if (!fresh) return found->second;
     form.name = fmt::format("{}_{}", form.finish ? "finish" : "contraction", named_[form.finish]++);
-    std::string comment = step.label;
-    for (const SourceLine& line : step.origins) comment += "  " + to_string(line);
-    form.comments.push_back(std::move(comment));
+    form.comments = comments;
     l_.program.entries.push_back({form.name, structure});
-    form_of_[found->second] = contractions_.size();
     contractions_.push_back(std::move(form));
     return found->second;
+  }
+
+  static std::string about(const Step& step) {
+    std::string text = step.label;
+    for (const SourceLine& line : step.origins) text += "  " + to_string(line);
+    return text;
   }
 
   void give_kernel(LibraryStep& call) {
@@ -192,25 +251,32 @@ class Functions {
         form.threads = plan.threads;
       }
     }
-    std::string about = step.label;
-    for (const SourceLine& line : step.origins) about += "  " + to_string(line);
-    what_loops_are_.push_back(about + (why_not.empty() ? ": one kernel" : ": launches (" + why_not + ")"));
+    what_loops_are_.push_back(about(step) + (why_not.empty() ? ": one kernel" : ": launches (" + why_not + ")"));
     if (!why_not.empty()) return;
     form.outer = &part;
     form.step = &loop;
-    form.comments.push_back(std::move(about));
+    form.comments.push_back(about(step));
     whole_loops_.emplace_back(std::move(form), &loop);
   }
 
-  codegen::cuda::LoopPart part_of(const Step& step) const {
+  // As part of a loop's kernel: with numbers of its own, and equal ones have the same name.
+  Contraction in_loop(Contraction form) {
+    form.in_loop = true;
+    const std::vector<std::string> comments = std::exchange(form.comments, {});
+    const std::string text = codegen::cuda::print(form);
+    form.comments = comments;
+    form.name = fmt::format("contraction_{}", in_loops_.try_emplace(text, in_loops_.size()).first->second);
+    return form;
+  }
+
+  codegen::cuda::LoopPart part_of(const Step& step) {
     codegen::cuda::LoopPart part;
     if (const auto* k = std::get_if<KernelStep>(&step.node)) {
       part.kernel = &l_.kernels[at(k->entry)];
       part.buffers = k->buffers;
       part.extents = k->extents;
     } else if (const auto* c = std::get_if<ContractionStep>(&step.node)) {
-      part.contraction = contractions_[form_of_.at(c->whole.entry)];
-      part.contraction->in_loop = true;
+      part.contraction = in_loop(wanted_[at(c->whole.entry)]);
       part.buffers = {c->a, c->b};
       for (const ContractionOperand& o : c->operands) part.buffers.push_back(o.buffer);
       part.extents = c->whole.extents;
@@ -246,12 +312,13 @@ class Functions {
   std::vector<codegen::cuda::LibraryKernel> library_;
   std::set<std::string> on_host_;
   std::set<int> launched_, epilogues_;
-  std::vector<Contraction> contractions_;
-  std::map<int, std::size_t> form_of_;  // in these, by entry
+  std::vector<Program*> parts_;                     // the program and the copies of its bodies
+  std::vector<Contraction> wanted_, contractions_;  // of every step, and the functions
   std::vector<std::pair<codegen::cuda::LoopForm, LoopStep*>> whole_loops_;
   std::vector<codegen::cuda::LoopForm> loops_;
   std::vector<std::string> what_loops_are_;
-  std::map<std::string, int> entries_;  // by text without name
+  std::map<std::string, int> entries_;           // by text without name
+  std::map<std::string, std::size_t> in_loops_;  // numbers of contractions in loops' kernels, by text
 };
 
 // Of each kind of call once in a process.

@@ -115,6 +115,35 @@ TEST_CASE("launches count the tiles, and have blocks for parts of k") {
   CHECK(launch_of(c).least == 1);
 }
 
+// Of three forms: plain matrices, whose sums are in parts; convolutions, whose dims are divided; and batches.
+TEST_CASE("contractions that differ in numbers are one function") {
+  const Tile tile{32, 32, 16, 64, 4, 4};
+  std::vector<std::vector<ContractionCase>> alike{
+      {product(40, 36, 160, false, true), product(70, 44, 320, false, true), product(40, 52, 480, false, true)},
+      {convolution(2, 4, 33, 6, 5), convolution(3, 7, 20, 5, 6)},
+      {filters_gradient(3, 3, 5, 4, 7), filters_gradient(2, 5, 6, 4, 9)},
+      {batched(3, 40, 36, 32), batched(5, 20, 44, 64)}};
+  for (std::vector<ContractionCase>& cases : alike) {
+    for (ContractionCase& c : cases) c = with_tile(std::move(c), tile);
+    const codegen::cuda::Modules modules = tests::shared_module_of(cases);
+    CHECK(modules.modules[0].functions.size() == 1);
+    CHECK(cases[0].parameters != cases[1].parameters);
+    CHECK(fault_of(modules, cases, {1, 5}) == "");
+  }
+}
+
+TEST_CASE("of a function that several share, parameters say how many blocks have something to do") {
+  std::vector<ContractionCase> cases{with_tile(product(40, 36, 160, false, true), {32, 32, 16, 64, 4, 4}),
+                                     with_tile(product(70, 36, 160, false, true), {32, 32, 16, 64, 4, 4})};
+  const codegen::cuda::Modules modules = tests::shared_module_of(cases);
+  CHECK(cases[0].parameters == std::vector<std::int64_t>{40});
+  CHECK(cases[1].parameters == std::vector<std::int64_t>{70});
+  const program::Launch& l = modules.launches[0][0];
+  REQUIRE(l.work.size() == 2);
+  CHECK((l.work[0].value == 1 && l.work[0].argument == 0 && l.work[0].per == 32));
+  CHECK((l.work[1].value == 36 && l.work[1].argument == -1 && l.work[1].per == 32));
+}
+
 TEST_CASE("contractions of floats, at the edges of every tile") {
   for (const Tile& tile : codegen::cuda::tiles_of(DType::f32)) check_edges(DType::f32, tile);
 }

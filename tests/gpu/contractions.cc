@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/codegen/cuda/share.h"
 #include "compiler/kernel/builder.h"
 #include "runtime/base/error.h"
 #include "tests/gpu/kernel_runner.h"
@@ -28,6 +29,7 @@ std::vector<std::int64_t> arguments_of(const ContractionCase& c) {
   if (c.symbolic_strides)
     for (const auto* group : groups_of(c))
       for (const Axis& axis : *group) extents.insert(extents.end(), {axis.a, axis.b});
+  extents.insert(extents.end(), c.parameters.begin(), c.parameters.end());
   return extents;
 }
 
@@ -184,15 +186,40 @@ ContractionCase with_tile(ContractionCase c, const codegen::cuda::Tile& tile) {
   return c;
 }
 
-codegen::cuda::Modules modules_of(const std::vector<ContractionCase>& cases) {
+namespace {
+
+codegen::cuda::Modules modules_of(std::vector<Contraction> contractions) {
   std::vector<kernel::Kernel> epilogues;
   for (const DType type : {DType::f32, DType::f64})
     for (const bool accumulating : {false, true}) epilogues.push_back(epilogue_of(type, accumulating));
   codegen::cuda::ModuleParts parts;
   for (const kernel::Kernel& k : epilogues) parts.epilogues.push_back(&k);
-  for (std::size_t i = 0; i < cases.size(); ++i)
-    parts.contractions.push_back(form_of(cases[i], epilogue_of(cases[i].dtype, cases[i].accumulating).name, i));
+  parts.contractions = std::move(contractions);
   return codegen::cuda::print_modules(parts, 1);
+}
+
+std::vector<Contraction> forms_of(const std::vector<ContractionCase>& cases) {
+  std::vector<Contraction> forms;
+  for (const ContractionCase& c : cases)
+    forms.push_back(form_of(c, epilogue_of(c.dtype, c.accumulating).name, forms.size()));
+  return forms;
+}
+
+}  // namespace
+
+codegen::cuda::Modules modules_of(const std::vector<ContractionCase>& cases) { return modules_of(forms_of(cases)); }
+
+codegen::cuda::Modules shared_module_of(std::vector<ContractionCase>& cases) {
+  const std::vector<Contraction> forms = forms_of(cases);
+  std::vector<const Contraction*> alike;
+  for (const Contraction& c : forms) {
+    BITALE_ASSERT(codegen::cuda::key_of(c) == codegen::cuda::key_of(forms[0]),
+                  "contractions that are not alike: " + forms[0].comments[0]);
+    alike.push_back(&c);
+  }
+  codegen::cuda::Shared shared = codegen::cuda::share(alike);
+  for (std::size_t i = 0; i < cases.size(); ++i) cases[i].parameters = std::move(shared.arguments[i]);
+  return modules_of(std::vector{std::move(shared.function)});
 }
 
 std::string fault_of(const codegen::cuda::Modules& modules, const std::vector<ContractionCase>& cases,
@@ -202,8 +229,10 @@ std::string fault_of(const codegen::cuda::Modules& modules, const std::vector<Co
   for (int launch = 0; launch < launches; ++launch)
     for (std::size_t i = 0; i < cases.size(); ++i)
       for (const std::int64_t n : blocks) {
-        const std::string fault = cases[i].dtype == DType::f32 ? fault_of_one<float>(runner, cases[i], i, n, random)
-                                                               : fault_of_one<double>(runner, cases[i], i, n, random);
+        const std::size_t number = std::min(i, modules.launches.size() - 1);  // of one that is shared, 0
+        const std::string fault = cases[i].dtype == DType::f32
+                                      ? fault_of_one<float>(runner, cases[i], number, n, random)
+                                      : fault_of_one<double>(runner, cases[i], number, n, random);
         if (!fault.empty()) return fault;
       }
   return "";

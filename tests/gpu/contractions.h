@@ -25,6 +25,7 @@ struct ContractionCase {
   std::int64_t a_offset = 0, b_offset = 0;
   bool aligned = false, accumulating = false, symbolic_strides = false;
   std::optional<codegen::cuda::Tile> tile{};
+  std::vector<std::int64_t> parameters{};  // of the function that it shares with others
 };
 
 // a is m x k and b is k x n, each stored so or the other way around; out is m x n.
@@ -34,6 +35,9 @@ ContractionCase with_tile(ContractionCase c, const codegen::cuda::Tile& tile);
 
 // The module of these, in order.
 codegen::cuda::Modules modules_of(const std::vector<ContractionCase>& cases);
+
+// The module of one function that does all of these; they get its parameters. What is not alike is an InternalError.
+codegen::cuda::Modules shared_module_of(std::vector<ContractionCase>& cases);
 
 // Runs contraction `number` of the module of `cases` several times; what differs from the sums in double, or is written
 // elsewhere, as a sentence; nothing if all is right.

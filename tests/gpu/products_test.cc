@@ -248,7 +248,7 @@ TEST_CASE("products of little work stay with the generated function, unless the 
   install_played(stub);
   const Function f = layer(16, "played");
   CHECK_THAT(f.program_text(), contains("by cuBLASLt where the operands are plain matrices of enough work, finished by "
-                                        "@3 finish_0 in workspace %4"));
+                                        "@2 finish_0 in workspace %4"));
   CHECK_THAT(f.program_text(),
              contains("by cuBLASLt where the operands are plain matrices of enough work, straight to its "
                       "operand"));

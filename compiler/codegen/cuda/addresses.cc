@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "compiler/codegen/cuda/form.h"
+
 namespace bitale::codegen::cuda {
 namespace {
 
@@ -24,8 +26,8 @@ std::string product(const std::vector<Extent>& factors) {
     else
       rest += (rest.empty() ? "" : " * ") + text_of(e);
   }
-  if (rest.empty()) return fmt::format("{}", constant);
-  return constant == 1 ? rest : fmt::format("{} * {}", constant, rest);
+  if (rest.empty()) return marked(constant);
+  return constant == 1 ? rest : fmt::format("{} * {}", marked(constant), rest);
 }
 
 // Neighbouring dims along which an operand has one stride: the index in them is one number.
@@ -59,9 +61,7 @@ std::vector<Run> runs_of(const ContractionDims& dims, const StrideOf& stride) {
 
 }  // namespace
 
-std::string text_of(const Extent& e) {
-  return e.is_constant() ? fmt::format("{}", e.value) : fmt::format("e{}", e.slot);
-}
+std::string text_of(const Extent& e) { return e.is_constant() ? marked(e.value) : fmt::format("e{}", e.slot); }
 
 std::string operand_text(const std::string& text) {
   return text.find(' ') == text.npos && text[0] != '-' ? text : "(" + text + ")";

@@ -1,4 +1,5 @@
 // Addresses of contractions as text: flattened indices of a group of dims, and the element offsets that belong to them.
+// Extents and strides that are constants are marked (form.h).
 #pragma once
 
 #include <cstdint>

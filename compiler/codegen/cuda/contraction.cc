@@ -91,8 +91,8 @@ class Printer {
     along_k();
     if (parts_)
       out_.line(
-          "if (!parts_meet<{}>(sum, ({}*)contraction_parts, contraction_arrived, at.tile, at.part, {})) continue;",
-          enough_blocks, run_type_, of_cut("parts"));
+          "if (!parts_meet<{}, {}>(sum, ({}*)contraction_parts, contraction_arrived, at.tile, at.part, {})) continue;",
+          enough_blocks, tile_.threads, run_type_, of_cut("parts"));
     finish();
     out_.close();
     out_.close();
@@ -139,13 +139,19 @@ class Printer {
     for (std::size_t o = 0; o < c_.operands.size(); ++o)
       parameters += fmt::format(",\n    {}{}* operand{}", c_.operands[o].written ? "" : "const ",
                                 type_name(c_.operands[o].storage), o);
-    for (int e = 0; e < c_.extents; ++e) parameters += fmt::format("{}long long e{}", e == 0 ? ",\n    " : ", ", e);
+    const int more = static_cast<int>(c_.parameters.wide.size());
+    for (int e = 0; e < c_.extents + more; ++e)
+      parameters += fmt::format("{}long long e{}", e == 0 ? ",\n    " : ", ", e);
     if (c_.in_loop)
       out_.line("__device__ __forceinline__ void");
     else
       out_.line("extern \"C\" __global__ void __launch_bounds__({}, {})", tile_.threads,
                 resident_threads / tile_.threads);
     out_.open("{}({})", c_.name, parameters);
+    for (int p = 0; p < more; ++p) {
+      const char* const type = c_.parameters.wide[static_cast<std::size_t>(p)] ? "long long" : "int";
+      out_.line("const {0} {1} = ({0})e{2};", type, name_of_parameter(p), c_.extents + p);
+    }
   }
 
   // t is the thread; row and column: of its sums, in runs.
@@ -410,13 +416,16 @@ class Printer {
 
 }  // namespace
 
-std::string print(const Contraction& c) { return Printer(c).text(); }
+std::string print(const Contraction& c) { return filled(Printer(c).text(), c.parameters.of_number); }
+Form form_of(const Contraction& c) { return form_of(Printer(c).text()); }
 SharedBytes shared_bytes(const Contraction& c) { return Printer(c).shared(); }
 
 namespace {
 
-// Constants are multiplied before pieces are counted, and with them one of the extents that are arguments.
-void add_work(program::Launch& launch, const ContractionDims& dims, std::int64_t per) {
+// Constants are multiplied before pieces are counted, and with them one of the extents that are arguments. `parameter`:
+// the argument that is the product of all, if there is one.
+void add_work(program::Launch& launch, const ContractionDims& dims, std::int64_t per, int parameter) {
+  if (parameter >= 0) return void(launch.work.push_back({1, parameter, per}));
   program::Launch::Factor last{1, -1, per};
   for (const Dim& d : dims) {
     if (d.extent.is_constant()) {
@@ -434,9 +443,10 @@ void add_work(program::Launch& launch, const ContractionDims& dims, std::int64_t
 program::Launch launch_of(const Contraction& c) {
   const Tile tile = choose_tile(c);
   program::Launch launch{c.name, 0, tile.threads, 1, {}, may_split(c, tile) ? enough_blocks : 1};
-  if (!c.batch.empty()) add_work(launch, c.batch, 1);
-  add_work(launch, c.m, tile.rows);
-  add_work(launch, c.n, tile.columns);
+  const auto argument = [&](int parameter) { return parameter < 0 ? -1 : c.extents + parameter; };
+  if (!c.batch.empty()) add_work(launch, c.batch, 1, argument(c.parameters.batch));
+  add_work(launch, c.m, tile.rows, argument(c.parameters.m));
+  add_work(launch, c.n, tile.columns, argument(c.parameters.n));
   return launch;
 }
 

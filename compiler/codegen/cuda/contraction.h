@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/codegen/cuda/form.h"
 #include "compiler/kernel/kernel.h"
 #include "runtime/program/program.h"
 
@@ -46,6 +47,13 @@ struct Contraction {
   std::vector<Operand> operands;
   std::string epilogue;  // the function's name; nothing if the contraction has no elements to finish
   int extents = 0;       // number of arguments
+  // Of several contractions that are one function: what differs is given behind the extents (form.h).
+  struct Parameters {
+    std::vector<int> of_number;      // by number of the text; -1: it is the same in all
+    std::vector<bool> wide;          // by parameter: int does not hold all of its values
+    int batch = -1, m = -1, n = -1;  // groups of dims whose number of indices is a parameter
+  };
+  Parameters parameters;
   // Of several, the first dim of n are slices, of which the epilogue reads all; a power of two, and the other dim of n
   // a multiple of what a tile then has of each. Strides along n are constants.
   int slices = 1;
@@ -59,8 +67,11 @@ struct Contraction {
 // All tiles that are chosen from.
 std::vector<Tile> tiles_of(DType dtype);
 
-// Parameters: a, b, the operands, then the extents (long long). The text uses the prelude, and memory_of().
+// Parameters: a, b, the operands, then the extents and what else differs (long long). The text uses the prelude, and
+// memory_of().
 std::string print(const Contraction& contraction);
+// Of contractions that have no parameters: equal texts can be one function.
+Form form_of(const Contraction& contraction);
 
 // Bytes of shared memory: what a function of a loop is given, and what it has of its own.
 struct SharedBytes {

@@ -256,19 +256,20 @@ __device__ __noinline__ bool add_parts(Run* slots, int runs, unsigned* arrived, 
 )"},
     {"parts_meet",
      R"(// Sums of parts of k: true in the one block of the tile that has the sum of all parts afterwards. No tile's parts begin
-// elsewhere than at tile * parts, of `most` in all; what has `arrived` is 0 before and after.
-template <int most, class Run, class T, int high, int wide>
+// elsewhere than at tile * parts, of `most` in all; what has `arrived` is 0 before and after. There are so many threads in
+// a block: a constant here, so that the runs lie at constant distances.
+template <int most, int threads, class Run, class T, int high, int wide>
 __device__ inline bool parts_meet(T (&sum)[high][wide], Run* slots, unsigned* arrived, int tile, int part, int parts) {
   if (parts == 1) return true;
   constexpr int runs = high * wide * sizeof(T) / sizeof(Run);
   static_assert(runs % 4 == 0, "add_parts() takes four at a time");
-  slots += tile * parts * runs * (int)blockDim.x + threadIdx.x;
+  slots += tile * parts * runs * threads + threadIdx.x;
   #pragma unroll
-  for (int r = 0; r < runs; ++r) slots[(part * runs + r) * (int)blockDim.x] = ((const Run*)sum)[r];
+  for (int r = 0; r < runs; ++r) slots[(part * runs + r) * threads] = ((const Run*)sum)[r];
   constexpr int at_once = runs > 8 ? 3 : runs > 4 ? 2 : 1;
   if (!add_parts<T, at_once>(slots, runs, arrived + tile * parts, most, part, parts)) return false;
   #pragma unroll
-  for (int r = 0; r < runs; ++r) ((Run*)sum)[r] = slots[r * (int)blockDim.x];
+  for (int r = 0; r < runs; ++r) ((Run*)sum)[r] = slots[r * threads];
   return true;
 }
 )"},
