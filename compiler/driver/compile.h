@@ -32,7 +32,8 @@ struct Compiled {
 
 Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& options = {});
 
-// The stages as text, for `bitale graph` and the documentation.
+// The stages as text, for `bitale graph` and the documentation. They are those of the device; `cuda` is what a GPU
+// would run, whatever that is.
 struct Stages {
   std::string input, optimised, kernels, program, cuda;
   std::string input_dot, optimised_dot;
