@@ -17,6 +17,7 @@ set(BITALE_OPTIMISED_FOLDERS runtime/memory runtime/executor
   compiler/kernel compiler/ir compiler/eval compiler/rewrite compiler/passes)
 
 # What a folder compiles against besides the standard library and the header-only packages on the default path.
+set(BITALE_PACKAGES_runtime_base Eigen3::Eigen)
 set(BITALE_PACKAGES_runtime_library Eigen3::Eigen)
 
 if(BITALE_SANITIZE)
@@ -28,7 +29,8 @@ endif()
 # behaviour in Eigen's templates make them compile for three times as long. All that uses Eigen is compiled so, for the
 # linker keeps one of equal templates, and it may be the slow one.
 if(BITALE_SANITIZE STREQUAL "address,undefined")
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/library/*.cc")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/library/*.cc"
+    "${PROJECT_SOURCE_DIR}/runtime/base/*.cc")
   foreach(source IN LISTS sources)
     file(STRINGS "${source}" decomposes REGEX "#include .*(Eigen|library/matrices\\.h)")
     if(decomposes)

@@ -32,8 +32,8 @@ struct DTypeName {
   const char* name;
 };
 constexpr DTypeName dtype_names[] = {
-    {DType::bool_, "BOOL"}, {DType::i8, "I8"}, {DType::i16, "I16"}, {DType::i32, "I32"},
-    {DType::i64, "I64"},    {DType::u8, "U8"}, {DType::f32, "F32"}, {DType::f64, "F64"},
+    {DType::bool_, "BOOL"}, {DType::i8, "I8"},   {DType::i16, "I16"}, {DType::i32, "I32"}, {DType::i64, "I64"},
+    {DType::u8, "U8"},      {DType::f32, "F32"}, {DType::f64, "F64"}, {DType::f16, "F16"}, {DType::bf16, "BF16"},
 };
 
 const char* format_name(DType dtype) {

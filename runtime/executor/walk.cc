@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/base/float16.h"
 #include "runtime/executor/contraction.h"
 #include "runtime/executor/matrix_call.h"
 #include "runtime/program/extents.h"
@@ -252,13 +253,17 @@ void Walker::scan(const Scope& scope, const StepLayout& s) {
         std::find(blocked_step->local.begin(), blocked_step->local.end(), b) != blocked_step->local.end())
       return;
     const void* data = look(scope.tables.pointer(scope.layout, b), scope.placement.bytes[at(b)]);
+    const std::int64_t n = scope.placement.bytes[at(b)] / static_cast<std::int64_t>(size_of(buffer.storage));
     const auto find = [&](const auto* values) {
-      const std::int64_t n = scope.placement.bytes[at(b)] / static_cast<std::int64_t>(sizeof *values);
       for (std::int64_t i = 0; i < n; ++i)
         if (!std::isfinite(values[i])) return fail(s, not_finite, i, n, buffer.name);
     };
     if (buffer.storage == DType::f32) find(static_cast<const float*>(data));
     if (buffer.storage == DType::f64) find(static_cast<const double*>(data));
+    if (!is_only_stored(buffer.storage)) return;
+    std::vector<float> wide(at(n));
+    widen(buffer.storage, data, wide.data(), wide.size());
+    find(wide.data());
   });
 }
 

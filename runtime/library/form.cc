@@ -89,7 +89,7 @@ class Check {
 
   void fill() {
     counts(1, form_.extents.size(), 2);
-    type_ = dtype(form_.integers[0]);
+    type_ = known_dtype(form_.integers[0]);
     std::int64_t size = 1;
     for (const std::int64_t e : form_.extents) size = times(size, e);
     buffer(0, type_, size, true);
@@ -168,9 +168,15 @@ class Check {
     require(form_.integers.size() == integers, "it has {} numbers, expected {}", form_.integers.size(), integers);
   }
 
-  DType dtype(std::int64_t number) const {
-    require(number >= 0 && number <= static_cast<std::int64_t>(DType::f64), "there is no dtype {}", number);
+  DType known_dtype(std::int64_t number) const {
+    require(number >= 0 && number <= static_cast<std::int64_t>(last_dtype), "there is no dtype {}", number);
     return static_cast<DType>(number);
+  }
+
+  DType dtype(std::int64_t number) const {
+    const DType dtype = known_dtype(number);
+    require(!is_only_stored(dtype), "nothing computes in {}", name_of(dtype));
+    return dtype;
   }
 
   std::int64_t extent(std::int64_t i) const { return form_.extents[static_cast<std::size_t>(i)]; }

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/base/float16.h"
+
 namespace bitale {
 namespace {
 
@@ -28,7 +30,12 @@ To convert(From v) {
   }
 }
 
+float widened(const Array& array, std::int64_t i) {
+  return widen(array.dtype(), static_cast<const std::uint16_t*>(array.data())[i]);
+}
+
 std::string element_text(const Array& array, std::int64_t i) {
+  if (is_only_stored(array.dtype())) return fmt::format("{}", widened(array, i));
   return dispatch(array.dtype(), [&](auto tag) -> std::string {
     using T = typename decltype(tag)::type;
     Stored<T> v;
@@ -99,7 +106,17 @@ Array Array::reshaped(Extents shape) const {
 Array Array::cast(DType dtype) const {
   if (empty()) throw Error("cast of an array that holds nothing");
   if (dtype == dtype_) return clone();
+  if (is_only_stored(dtype_)) {
+    Array wide(computed_as(dtype_), shape_);
+    widen(dtype_, data(), wide.view<float>().data(), static_cast<std::size_t>(size_));
+    return dtype == wide.dtype() ? wide : wide.cast(dtype);
+  }
   Array out(dtype, shape_);
+  if (is_only_stored(dtype)) {
+    const Array wide = dtype_ == computed_as(dtype) ? *this : cast(computed_as(dtype));
+    narrow(dtype, wide.view<float>().data(), out.data(), static_cast<std::size_t>(size_));
+    return out;
+  }
   dispatch(dtype_, [&](auto from) {
     dispatch(dtype, [&](auto to) {
       using To = typename decltype(to)::type;
@@ -119,6 +136,7 @@ bool Array::same_bits(const Array& other) const {
 double Array::at(std::int64_t flat) const {
   if (empty()) throw Error("element of an array that holds nothing");
   if (flat < 0 || flat >= size_) throw Error(fmt::format("element {} of an array of {} elements", flat, size_));
+  if (is_only_stored(dtype_)) return widened(*this, flat);
   return dispatch(dtype_, [&](auto tag) {
     return static_cast<double>(static_cast<const Stored<typename decltype(tag)::type>*>(data())[flat]);
   });

@@ -93,7 +93,7 @@ void transfer_enum(A& a, E& value, E last) {
 
 template <class A>
 void transfer(A& a, DType& v) {
-  transfer_enum(a, v, DType::f64);
+  transfer_enum(a, v, last_dtype);
 }
 template <class A>
 void transfer(A& a, ExtentOp& v) {

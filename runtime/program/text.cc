@@ -51,7 +51,7 @@ std::string text_of(const ExtentDef& e) {
 }
 
 std::string dtype_text(DType dtype) {
-  return static_cast<std::size_t>(dtype) <= static_cast<std::size_t>(DType::f64) ? std::string(name_of(dtype)) : "?";
+  return static_cast<std::size_t>(dtype) <= static_cast<std::size_t>(last_dtype) ? std::string(name_of(dtype)) : "?";
 }
 
 class Printer {

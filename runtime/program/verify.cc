@@ -21,7 +21,7 @@ namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-bool valid(DType d) { return d <= DType::f64; }
+bool valid(DType d) { return d <= last_dtype; }
 
 // Where a Program stands: what it may refer to outside itself.
 struct Place {
@@ -390,7 +390,8 @@ class Verifier {
   }
 
   void rule(const ContractionStep& s) {
-    require(valid(s.dtype) && is_floating(s.dtype), "contraction '{}' is not in floating point", label_);
+    require(valid(s.dtype) && is_floating(s.dtype) && !is_only_stored(s.dtype),
+            "contraction '{}' is not in floating point", label_);
     for (const auto* group : {&s.batch, &s.m, &s.n, &s.k})
       require(group->size() <= most_contraction_dims, "a group of contraction '{}' has {} dims", label_, group->size());
     require(s.operands.size() <= most_contraction_operands, "contraction '{}' has {} operands", label_,

@@ -73,6 +73,44 @@ template <class T> __device__ inline T shift_right(T a, T n) {
   return (T)(((unsigned long long)a & mask) >> (n & (8 * sizeof(T) - 1)));
 }
 )"},
+    {"widen_half", R"(// float16 by its bits.
+__device__ inline float widen_half(unsigned short bits) {
+#ifndef EMULATED
+  float x;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+  return x;
+#else
+  const int magnitude = (bits & 0x7fff) << 13, sign = (bits & 0x8000) << 16;
+  const float x = __int_as_float(magnitude) * 0x1p112f;
+  return __int_as_float((magnitude < 0x7c00 << 13 ? __float_as_int(x) : magnitude | 0x7f800000) | sign);
+#endif
+}
+)"},
+    {"narrow_half", R"(// To the nearest, halves to the even one.
+__device__ inline unsigned short narrow_half(float x) {
+#ifndef EMULATED
+  unsigned short bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+#else
+  const unsigned all = (unsigned)__float_as_int(x), sign = all >> 16 & 0x8000, magnitude = all & 0x7fffffff;
+  if (magnitude > 0x7f800000) return (unsigned short)(sign | 0x7e00);
+  if (magnitude >= 0x47800000) return (unsigned short)(sign | 0x7c00);
+  if (magnitude < 0x38800000)
+    return (unsigned short)(sign | (unsigned)(__float_as_int(__int_as_float((int)magnitude) + 0.5f) - 0x3f000000));
+  return (unsigned short)(sign | (magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13);
+#endif
+}
+)"},
+    {"widen_bfloat", R"(// bfloat16 by its bits: the upper half of a float.
+__device__ inline float widen_bfloat(unsigned short bits) { return __int_as_float((int)((unsigned)bits << 16)); }
+)"},
+    {"narrow_bfloat", R"(// To the nearest, halves to the even one.
+__device__ inline unsigned short narrow_bfloat(float x) {
+  const unsigned bits = (unsigned)__float_as_int(x);
+  return (unsigned short)(x != x ? bits >> 16 | 0x40 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+)"},
     {"sigmoid", R"(// Of the exponential that does not overflow.
 __device__ inline float sigmoid(float x) {
   const float e = expf(-fabsf(x));

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "runtime/base/float16.h"
+
 namespace bitale::codegen::cuda {
 namespace {
 
@@ -73,12 +75,25 @@ constexpr Row rows[] = {
     {ScalarOp::philox, nullptr, nullptr, "philox($0, $1, $2)", nullptr},
 };
 
+// To and from float.
+struct Conversion {
+  DType stored;
+  const char* widen;
+  const char* narrow;
+};
+
+constexpr Conversion conversions[] = {
+    {DType::f16, "widen_half($0)", "narrow_half($0)"},
+    {DType::bf16, "widen_bfloat($0)", "narrow_bfloat($0)"},
+};
+
 bool is_narrow(DType type) { return !is_floating(type) && size_of(type) < 4; }
 
 const char* pattern_of(ScalarOp op, DType operand) {
   for (const Row& row : rows) {
     if (row.op != op) continue;
-    const char* pattern = operand == DType::f32   ? row.f32
+    const char* pattern = is_only_stored(operand) ? row.narrow
+                          : operand == DType::f32 ? row.f32
                           : operand == DType::f64 ? row.f64
                           : is_narrow(operand)    ? row.narrow
                                                   : row.integer;
@@ -109,6 +124,8 @@ Text cast_to(DType type, const Text& a) {
 
 Text cast(DType to, DType from, const Text& a) {
   if (to == from) return a;
+  for (const Conversion& c : conversions)
+    if (c.stored == from || c.stored == to) return fill(c.stored == from ? c.widen : c.narrow, {&a, 1});
   if (to == DType::bool_) return fill("$0 != $1", std::array{a, number_text(std::int64_t{0}, DType::i32)});
   if (!is_floating(from) || is_floating(to)) return cast_to(to, a);
   const std::int64_t low = integer_identity_of(kernel::Combiner::max, to);
@@ -145,11 +162,18 @@ std::string_view type_name(DType type) {
       return "float";
     case DType::f64:
       return "double";
+    case DType::f16:
+    case DType::bf16:
+      return "unsigned short";
   }
   throw InternalError("cuda: dtype out of range");
 }
 
 Text number_text(double value, DType type) {
+  if (is_only_stored(type)) {
+    const std::uint16_t bits = narrow(type, static_cast<float>(value));
+    return cast_to(type, {std::to_string(bits)});
+  }
   const bool narrow = type == DType::f32;
   if (std::isnan(value)) return {narrow ? "__int_as_float(0x7fc00000)" : "__longlong_as_double(0x7ff8000000000000)"};
   if (std::isinf(value)) {
@@ -189,12 +213,15 @@ Text instruction_text(ScalarOp op, DType result, DType operand, std::span<const 
 
 std::vector<std::string_view> function_names() {
   std::vector<std::string_view> names;
+  const auto add = [&](const char* pattern) {
+    if (!pattern || pattern[0] == '$') return;
+    const std::string_view text(pattern);
+    if (text.find('(') != text.npos) names.push_back(text.substr(0, text.find('(')));
+  };
   for (const Row& row : rows)
-    for (const char* pattern : {row.f32, row.f64, row.integer, row.narrow}) {
-      if (!pattern || pattern[0] == '$') continue;
-      const std::string_view text(pattern);
-      if (text.find('(') != text.npos) names.push_back(text.substr(0, text.find('(')));
-    }
+    for (const char* pattern : {row.f32, row.f64, row.integer, row.narrow}) add(pattern);
+  for (const Conversion& c : conversions)
+    for (const char* pattern : {c.widen, c.narrow}) add(pattern);
   return names;
 }
 

@@ -29,6 +29,8 @@ NamedArrays sample() {
   NamedArrays content;
   content.arrays = {{"w", floats({1, -2, 3.5f, 4, 5, 6}, {2, 3})},
                     {"empty", floats({}, {0, 4})},
+                    {"half", floats({1, -2, 0.1f}, {3}).cast(DType::f16)},
+                    {"brain", floats({1, -2, 0.1f}, {3}).cast(DType::bf16)},
                     {"step", Array::scalar<std::int64_t>(42)},
                     {"flag", Array::scalar<bool>(true)}};
   content.metadata = {{"model", "lenet"}, {"note", "a \"quoted\" text"}};
@@ -137,7 +139,7 @@ TEST_CASE("sizes and offsets are checked") {
   CHECK_THROWS_WITH(read_header(one("F32", "[4611686018427387904,4611686018427387904]", "[0,8]"), 8),
                     contains("takes"));
   CHECK_THROWS_WITH(read_header(one("F32", "[0,4611686018427387904,8]", "[0,8]"), 8), contains("takes"));
-  CHECK_THROWS_WITH(read_header(one("BF16", "[2]", "[0,4]"), 4), contains("\"BF16\", which is not supported"));
+  CHECK_THROWS_WITH(read_header(one("F8_E4M3", "[4]", "[0,4]"), 4), contains("\"F8_E4M3\", which is not supported"));
   CHECK_THROWS_WITH(
       read_header("{\"a\":" + entry("U8", "[4]", "[0,4]") + ",\"b\":" + entry("U8", "[4]", "[2,6]") + "}", 6),
       contains("'b' overlaps"));

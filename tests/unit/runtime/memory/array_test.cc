@@ -83,6 +83,24 @@ TEST_CASE("casts truncate, saturate and wrap") {
   REQUIRE(f.cast(DType::f32).storage() != f.storage());
 }
 
+TEST_CASE("16-bit floats are cast by way of float32, looked at and printed") {
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    const Array a = array<float>({1, -2.5f, 0.1f, 1e30f, 3}, {5}).cast(dtype);
+    REQUIRE(a.bytes() == 10);
+    REQUIRE(a.at(1) == -2.5);
+    REQUIRE(a.at(2) == Approx(0.1).epsilon(epsilon_of(dtype)));
+    REQUIRE(std::isinf(a.at(3)) == (dtype == DType::f16));
+    REQUIRE(a.cast(DType::f32).cast(dtype).same_bits(a));
+    REQUIRE(a.cast(DType::f64).at(2) == a.at(2));
+    REQUIRE(a.cast(DType::i32).at(4) == 3);
+    REQUIRE(array<int>({7, -1}, {2}).cast(dtype).at(0) == 7);
+    REQUIRE_THROWS_WITH(a.view<float>(), contains("viewed as float32"));
+  }
+  REQUIRE(to_string(array<float>({1, 0.1f}, {2}).cast(DType::f16)) == "float16 [2] {1, 0.099975586}");
+  REQUIRE(to_string(array<float>({1, 0.1f}, {2}).cast(DType::bf16)) == "bfloat16 [2] {1, 0.100097656}");
+  REQUIRE(array<float>({0.5f}, {1}).cast(DType::f16).cast(DType::bf16).at(0) == 0.5);
+}
+
 TEST_CASE("arrays print themselves, long ones shortened") {
   REQUIRE(to_string(array<float>({1, 2.5}, {2})) == "float32 [2] {1, 2.5}");
   REQUIRE(to_string(Array()) == "no array");
