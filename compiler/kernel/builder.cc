@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/base/float16.h"
+
 namespace bitale::kernel {
 namespace {
 
@@ -42,18 +44,8 @@ int Builder::scratch(std::string name, DType dtype, std::int64_t elements) {
 }
 
 Scalar Builder::constant(double value, DType type) {
-  Value v{.op = ScalarOp::constant, .type = type};
-  switch (type) {
-    case DType::f32:
-      v.real = static_cast<float>(value);
-      break;
-    case DType::f64:
-      v.real = value;
-      break;
-    default:
-      return integer(static_cast<std::int64_t>(value), type);
-  }
-  return {this, add(v)};
+  if (!is_floating(type)) return integer(static_cast<std::int64_t>(value), type);
+  return {this, add({.op = ScalarOp::constant, .type = type, .real = rounded_to(type, value)})};
 }
 
 Scalar Builder::integer(std::int64_t value, DType type) {

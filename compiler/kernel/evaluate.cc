@@ -5,6 +5,7 @@
 #include "compiler/kernel/interpret.h"
 #include "compiler/kernel/philox.h"
 #include "compiler/kernel/special.h"
+#include "runtime/base/float16.h"
 
 namespace bitale::kernel {
 namespace {
@@ -197,7 +198,7 @@ Lane cast(DType result, DType operand, Lane a) {
   if (result == DType::bool_) return {.integer = from_float ? a.real != 0 : a.integer != 0};
   if (!is_floating(result)) return {.integer = from_float ? saturate(a.real, result) : wrap(a.integer, result)};
   if (result == DType::f64 || result == operand) return {.real = from_float ? a.real : static_cast<double>(a.integer)};
-  return {.real = from_float ? static_cast<float>(a.real) : static_cast<float>(a.integer)};
+  return {.real = rounded_to(result, from_float ? a.real : static_cast<float>(a.integer))};
 }
 
 Lane bitcast(DType result, DType operand, Lane a) {

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "runtime/base/float16.h"
+
 namespace bitale::kernel {
 namespace {
 
@@ -86,6 +88,8 @@ class Interpreter {
   }
 
   Lane read(const Buffer& buffer, const void* base, std::int64_t i) {
+    if (is_only_stored(buffer.storage))
+      return {.real = widen(buffer.storage, static_cast<const std::uint16_t*>(base)[i])};
     return dispatch(buffer.storage, [&](auto t) -> Lane {
       using T = typename decltype(t)::type;
       const T element = static_cast<const T*>(base)[i];
@@ -95,6 +99,10 @@ class Interpreter {
   }
 
   void write(const Buffer& buffer, void* base, std::int64_t i, Lane v) {
+    if (is_only_stored(buffer.storage)) {
+      static_cast<std::uint16_t*>(base)[i] = narrow(buffer.storage, static_cast<float>(v.real));
+      return;
+    }
     dispatch(buffer.storage, [&](auto t) {
       using T = typename decltype(t)::type;
       if constexpr (std::is_floating_point_v<T>)

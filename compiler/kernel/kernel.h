@@ -20,9 +20,11 @@
 //
 // Memory. Buffers are dense; an access's element offset is constant + sum of term.value * term.stride. Offsets are in
 // elements of the buffer's storage dtype; values have the compute dtype (they differ only for bool, stored as one byte
-// 0 or 1, and later for 16-bit floats). A guarded access is performed only where 0 <= bound.index < bound.upper holds
-// for all bounds: else a load gives its fill value (args[0]) and a store does nothing. Buffers never overlap, except
-// that an output may be the same buffer as an input that is read only at the very element that is then stored.
+// 0 or 1). A value of a dtype that is only stored, float16 or bfloat16, is a constant, loaded, stored, selected, or
+// cast to and from the dtype that is computed with, nothing else. A guarded access is performed only where 0 <=
+// bound.index < bound.upper holds for all bounds: else a load gives its fill value (args[0]) and a store does nothing.
+// Buffers never overlap, except that an output may be the same buffer as an input that is read only at the very element
+// that is then stored.
 //
 // Extents are constants or run-time arguments: Extent{slot} refers to extents[slot] of the call.
 #pragma once

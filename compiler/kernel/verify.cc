@@ -9,6 +9,7 @@ namespace {
 
 // Whether `op` takes operands of this type; see scalar_ops.def.
 bool takes(ScalarOp op, DType t) {
+  if (is_only_stored(t)) return op == ScalarOp::cast || op == ScalarOp::select;
   switch (op) {
     case ScalarOp::add:
     case ScalarOp::sub:
@@ -141,6 +142,10 @@ class Verifier {
       case TypeRule::free:
         break;
     }
+    if (v.op == ScalarOp::cast)
+      for (const auto& [stored, other] : {std::pair(v.type, type(0)), std::pair(type(0), v.type)})
+        check(!is_only_stored(stored) || other == stored || other == computed_as(stored), what, " between ",
+              name_of(stored), " and ", name_of(other));
     if (v.op == ScalarOp::bitcast)
       check(v.type != DType::bool_ && size_of(v.type) == size_of(type(0)), what, " between ", name_of(type(0)), " and ",
             name_of(v.type));

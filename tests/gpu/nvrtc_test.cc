@@ -30,8 +30,8 @@ TEST_CASE("printed kernels compile for sm_90 without spills") {
        {tests::bias_gelu(), tests::softmax(), tests::softmax(DType::f64), tests::padded_max(), tests::every_combiner(),
         tests::scatter_add(), tests::sum_all(), tests::reverse_rows(), tests::two_phases(), tests::sums_of_four(),
         tests::integers(DType::i8), tests::integers(DType::u8), tests::integers(DType::i16),
-        tests::integers(DType::i32), tests::integers(DType::i64), tests::floats(DType::f32),
-        tests::floats(DType::f64)}) {
+        tests::integers(DType::i32), tests::integers(DType::i64), tests::floats(DType::f32), tests::floats(DType::f64),
+        tests::sums_in_16_bits()}) {
     const std::string text = codegen::cuda::print(k);
     const auto result = nvrtc->compile(text, "sm_90");
     CAPTURE(text, result.log);

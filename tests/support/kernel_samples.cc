@@ -222,4 +222,17 @@ Kernel floats(DType type) {
       {DType::bool_, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::f64});
 }
 
+Kernel sums_in_16_bits() {
+  Builder b("sums_in_16_bits");
+  const int x = b.buffer("a", DType::f16, false), y = b.buffer("b", DType::bf16, false),
+            half = b.buffer("half", DType::f16, true), brain = b.buffer("brain", DType::bf16, true);
+  b.loop(LoopKind::parallel, b.extent_argument(), [&](Scalar i) {
+    const auto wide = [&](int buffer) { return call(ScalarOp::cast, DType::f32, {b.load(buffer, at(i))}); };
+    const Scalar sum = wide(x) + wide(y);
+    b.store(half, at(i), call(ScalarOp::cast, DType::f16, {sum}));
+    b.store(brain, at(i), call(ScalarOp::cast, DType::bf16, {sum}));
+  });
+  return b.finish();
+}
+
 }  // namespace bitale::tests

@@ -40,4 +40,7 @@ kernel::Kernel integers(DType type);
 // Float instructions on a[e0] and b[e0] that have one meaning everywhere, one buffer of results per instruction.
 kernel::Kernel floats(DType type);
 
+// Of float16 a[e0] and bfloat16 b[e0] the sums, in both.
+kernel::Kernel sums_in_16_bits();
+
 }  // namespace bitale::tests

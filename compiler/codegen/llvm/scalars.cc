@@ -5,7 +5,9 @@
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/IntrinsicsX86.h>
 
+#include "compiler/codegen/llvm/float16.h"
 #include "runtime/base/error.h"
+#include "runtime/base/float16.h"
 
 namespace bitale::codegen::host {
 
@@ -195,6 +197,7 @@ Value* Scalars::scalef(Value* x, Value* n, int width) {
 
 llvm::Constant* Scalars::constant(const kernel::Value& v) {
   llvm::Type* type = type_of(v.type);
+  if (is_only_stored(v.type)) return llvm::ConstantInt::get(type, bitale::narrow(v.type, static_cast<float>(v.real)));
   if (is_floating(v.type)) return llvm::ConstantFP::get(type, v.real);
   return llvm::ConstantInt::get(type, static_cast<std::uint64_t>(v.integer), true);
 }
@@ -392,10 +395,12 @@ Value* Scalars::compare(ScalarOp op, DType operand, Value* a, Value* b) {
 }
 
 Value* Scalars::cast(DType result, DType operand, Value* v) {
+  if (result == operand) return v;
+  if (is_only_stored(operand)) return widen(ir_, isa_, operand, v);
+  if (is_only_stored(result)) return narrow(ir_, isa_, result, v);
   llvm::Type* type = type_of(result);
   if (const auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(v->getType()))
     type = vector_of(type, static_cast<int>(vector->getNumElements()));
-  if (result == operand) return v;
   Value* zero = llvm::Constant::getNullValue(v->getType());
   if (is_floating(operand)) {
     if (result == DType::bool_) return ir_.CreateFCmpUNE(v, zero);

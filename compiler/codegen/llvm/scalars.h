@@ -13,7 +13,7 @@
 
 namespace bitale::codegen::host {
 
-// The type of values (bool is i1) and of elements in memory (bool is stored as u8).
+// The type of values (bool is i1; what is only stored is its bits) and of elements in memory (bool is stored as u8).
 llvm::Type* type_of(llvm::LLVMContext& context, DType dtype);
 
 class Scalars {

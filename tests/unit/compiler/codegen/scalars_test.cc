@@ -1,6 +1,9 @@
 // Every scalar instruction on every legal type, on every instruction set that this machine executes, against the
 // interpreter.
 
+#include <cmath>
+
+#include "runtime/base/float16.h"
 #include "tests/support/catch.h"
 #include "tests/unit/compiler/codegen/harness.h"
 
@@ -131,6 +134,89 @@ TEST_CASE("scalar instructions agree with the interpreter") { check(all_instruct
 
 TEST_CASE("scalar instructions agree with the interpreter when code is generated quickly") {
   check(all_instructions(), true);
+}
+
+// Patterns of 16 bits, and floats around all that there are.
+Data patterns(DType dtype, std::size_t number, std::size_t apart) {
+  std::vector<std::int16_t> bits(number);
+  for (std::size_t i = 0; i < number; ++i) bits[i] = static_cast<std::int16_t>(i * apart);
+  Data d = values(bits);
+  d.storage = dtype;
+  return d;
+}
+
+Data floats_around(DType dtype) {
+  std::vector<float> out;
+  for (unsigned bits = 0; bits < 65536; ++bits) {
+    const float here = widen(dtype, static_cast<std::uint16_t>(bits)),
+                next = widen(dtype, static_cast<std::uint16_t>(bits + 1)),
+                middle = std::isinf(next) ? here * (1 + static_cast<float>(epsilon_of(dtype)) / 4) : (here + next) / 2;
+    for (const float x : {here, std::nextafter(middle, -INFINITY), middle, std::nextafter(middle, INFINITY)})
+      out.push_back(x);
+  }
+  return values(out);
+}
+
+// out[i] = cast(a[i]), in lanes or one by one.
+Case conversion(LoopKind kind, DType from, DType to, const Data& data) {
+  Builder b("k_cast");
+  const int a = b.buffer("a", from, false), out = b.buffer("out", to, true);
+  const auto n = static_cast<std::int64_t>(data.count());
+  b.loop(kind, b.extent_argument(), [&](Scalar i) {
+    const kernel::Index at{kernel::Extent::constant(0), {{i.id, kernel::Extent::constant(1)}}};
+    const Scalar args[] = {b.load(a, at)};
+    b.store(out, at, b.emit(ScalarOp::cast, to, args));
+  });
+  Case c;
+  c.kernel = b.finish();
+  c.buffers = {data, {to, std::vector<std::byte>(data.count() * size_of(to))}};
+  c.extents = {n};
+  return c;
+}
+
+std::vector<Case> conversions() {
+  std::vector<Case> cases;
+  for (const DType dtype : {DType::f16, DType::bf16})
+    for (const LoopKind kind : {LoopKind::vector, LoopKind::sequential}) {
+      cases.push_back(conversion(kind, dtype, DType::f32, patterns(dtype, 65536, 1)));
+      cases.push_back(conversion(kind, DType::f32, dtype, floats_around(dtype)));
+    }
+  return cases;
+}
+
+TEST_CASE("16-bit floats are widened and narrowed as the interpreter does it") {
+  check(conversions());
+  check(conversions(), true);
+}
+
+// A maximum, an expansion in pairs of vectors, strides and a guard, of which LLVM is not to make arithmetic in 16 bits.
+TEST_CASE("arithmetic between 16-bit floats is float32's") {
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    Builder b("k_mixed");
+    const int x = b.buffer("x", dtype, false), y = b.buffer("y", dtype, true), z = b.buffer("z", dtype, true);
+    const auto index = [](Scalar i, std::int64_t step, std::int64_t first) {
+      return kernel::Index{kernel::Extent::constant(first), {{i.id, kernel::Extent::constant(step)}}};
+    };
+    const auto n = b.extent_argument();
+    b.loop(LoopKind::vector, n, [&](Scalar i) {
+      const auto wide = [&](Scalar v) { return call(ScalarOp::cast, DType::f32, {v}); };
+      const Scalar near = wide(b.load(x, index(i, 1, 0))), apart = wide(b.load(x, index(i, 3, 0)));
+      const kernel::Bound bound{index(i, 1, -5), kernel::Extent::constant(100)};
+      const Scalar guarded = wide(b.load(x, index(i, -1, 300), {bound}, b.constant(0.1, dtype)));
+      const Scalar sum = call(ScalarOp::max, {near, b.constant(0, DType::f32)}) + apart;
+      b.store(y, index(i, 1, 0), call(ScalarOp::cast, dtype, {sum}));
+      const Scalar less = call(ScalarOp::lt, {guarded, near});
+      const Scalar picked = call(ScalarOp::select, {less, b.load(x, index(i, 1, 0)), b.constant(-2, dtype)});
+      b.store(z, index(i, 1, 0), picked);
+    });
+    Case c;
+    c.kernel = b.finish();
+    const Data empty{dtype, std::vector<std::byte>(2 * count)};
+    c.buffers = {patterns(dtype, 700, 97), empty, empty};
+    c.extents = {static_cast<std::int64_t>(count)};
+    check({c});
+    check({c}, true);
+  }
 }
 
 }  // namespace

@@ -276,3 +276,32 @@ TEST_CASE("what stands beside a parallel loop") {
     rejects(s.kernel(), "is loaded beside a parallel loop");
   }
 }
+
+TEST_CASE("of 16-bit floats are only casts from and to float32, selects, loads, stores and constants") {
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    Builder b("stored");
+    const int x = b.buffer("x", dtype, false), y = b.buffer("y", dtype, true);
+    Scalar loaded, wide, narrowed;
+    b.loop(LoopKind::vector, ten, [&](Scalar i) {
+      loaded = b.load(x, at(i));
+      wide = call(ScalarOp::cast, DType::f32, {loaded});
+      narrowed = call(ScalarOp::cast, dtype, {wide + wide});
+      const Scalar less = call(ScalarOp::lt, {wide, b.constant(1, DType::f32)});
+      b.store(y, at(i), call(ScalarOp::select, {less, narrowed, b.constant(0, dtype)}));
+    });
+    CHECK_NOTHROW(verify(b.kernel()));
+    const auto value = [&](Scalar s) -> Value& { return b.kernel().values[static_cast<std::size_t>(s.id)]; };
+    SECTION("arithmetic on " + std::string(name_of(dtype))) {
+      value(narrowed) = {.op = ScalarOp::neg, .type = dtype, .args = {loaded.id, no_value, no_value}};
+      rejects(b.kernel(), "neg does not take " + std::string(name_of(dtype)));
+    }
+    SECTION("a cast from " + std::string(name_of(dtype))) {
+      value(wide).type = DType::f64;
+      rejects(b.kernel(), "cast between " + std::string(name_of(dtype)) + " and float64");
+    }
+    SECTION("a cast to " + std::string(name_of(dtype))) {
+      value(narrowed).args[0] = b.kernel().values.empty() ? no_value : 0;
+      rejects(b.kernel(), "cast between " + std::string(name_of(dtype)) + " and int64");
+    }
+  }
+}
