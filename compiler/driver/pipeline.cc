@@ -6,6 +6,7 @@
 #include "compiler/passes/rules.h"
 #include "compiler/passes/simplify.h"
 #include "compiler/passes/sink_movement.h"
+#include "compiler/passes/widen.h"
 #include "compiler/scan/passes.h"
 
 namespace bitale::driver {
@@ -64,6 +65,7 @@ std::span<const Rule* const> rules_of_ops() { return added_rules().all; }
 
 const rewrite::Pipeline& pipeline() {
   static const rewrite::Pipeline rows{
+      {"widen", passes::widen, "nothing computes in 16 bits", 0},
       {"stabilise", stabilise, "forms that lose digits or overflow have their stable ones", 0},
       {"merge_scans", loops::merge_scans, "no two scans carry the same; what scans give is read", 0},
       {"canonicalise", passes::canonicalise, "operands of commutative ops are in one order", 1},

@@ -11,6 +11,7 @@
 #include "compiler/ir/op.h"
 #include "compiler/kernel/interpret.h"
 #include "runtime/base/error.h"
+#include "runtime/base/float16.h"
 #include "runtime/base/hash.h"
 #include "runtime/memory/array.h"
 #include "runtime/program/contraction_workspace.h"
@@ -22,6 +23,8 @@ using namespace program;
 using executor::StepRecord;
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+constexpr double smallest_half = 0x1p-24;  // what subnormal numbers of 16 bits are rounded to a multiple of
 
 // What a step works in: copies of its buffers as they were before it, floats moved by a relative `moved` of a sign that
 // is drawn per element.
@@ -54,7 +57,9 @@ class Memory {
   }
 
  private:
+  // Not what is stored in 16 bits: the least that it could be moved by is what its rounding may be off by (compare()).
   static void move(DType storage, int direction, std::vector<std::uint8_t>& bytes) {
+    if (is_only_stored(storage)) return;
     dispatch(storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (std::is_floating_point_v<T>) {
@@ -156,9 +161,10 @@ class Contraction {
   std::vector<std::vector<std::int64_t>> batches_, rows_, columns_;  // per operand
 };
 
+// `rounding`: what the elements may be off by for being stored in 16 bits, relatively.
 template <class T>
 std::string compare(const std::string& name, std::span<const T> got, std::span<const T> want, std::span<const T> up,
-                    std::span<const T> down) {
+                    std::span<const T> down, double rounding = 0) {
   const auto fail = [&](std::size_t i, const std::string& tolerance) {
     return fmt::format("element {} of the {} of '{}' is {}, and should be {}{}", i, got.size(), name, got[i], want[i],
                        tolerance);
@@ -176,8 +182,8 @@ std::string compare(const std::string& name, std::span<const T> got, std::span<c
         continue;
       }
       const double w = want[i], change = std::max(std::fabs(up[i] - w), std::fabs(down[i] - w));
-      const double allowed =
-          8 * change + (single ? 0x1p-14 : 0x1p-40) * std::fabs(w) + (single ? 0x1p-20 : 0x1p-46) * largest;
+      const double allowed = 8 * change + ((single ? 0x1p-14 : 0x1p-40) + rounding) * std::fabs(w) +
+                             (single ? 0x1p-20 : 0x1p-46) * largest + (rounding > 0 ? smallest_half : 0);
       const double off = std::fabs(static_cast<double>(got[i]) - w);
       if (!(off <= allowed) && std::isfinite(change)) return fail(i, fmt::format(", give or take {:.3g}", allowed));
     }
@@ -202,6 +208,16 @@ class Checker final : public executor::StepChecker {
       if (!written || !text.empty() || r.after[at(b)].empty()) return;
       const Buffer& buffer = r.program.buffers[at(b)];
       const std::size_t bytes = r.after[at(b)].size();
+      if (is_only_stored(buffer.storage)) {
+        const auto wide = [&](const void* p) {
+          std::vector<float> values(bytes / size_of(buffer.storage));
+          widen(buffer.storage, p, values.data(), values.size());
+          return values;
+        };
+        text = compare<float>(buffer.name, wide(r.after[at(b)].data()), wide(want.pointer(b)), wide(up.pointer(b)),
+                              wide(down.pointer(b)), epsilon_of(buffer.storage));
+        return;
+      }
       dispatch(buffer.storage, [&](auto tag) {
         using T = typename decltype(tag)::type;
         using Held = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;

@@ -154,6 +154,24 @@ class Values {
   ir::TensorMap<int> uses_;
 };
 
+std::vector<Array> evaluate_widened(const Node& node, std::span<const Array> inputs, const SymbolValues& symbols,
+                                    bool prefer_reference) {
+  std::vector<Tensor> operands;
+  std::vector<Array> values;
+  for (const Tensor& t : node.inputs()) {
+    const Array& value = inputs[operands.size()];
+    operands.push_back(ir::cast(t, computed_as(t.dtype())));
+    values.push_back(is_only_stored(t.dtype()) ? value.cast(operands.back().dtype()) : value);
+  }
+  const std::vector<Tensor> wide = ir::in_computed_dtypes(node, std::move(operands));
+  std::vector<Array> results = evaluate_node(wide[0].node(), values, symbols, prefer_reference);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const DType dtype = node.type(static_cast<int>(i)).dtype;
+    if (is_only_stored(dtype)) results[i] = results[i].cast(dtype);
+  }
+  return results;
+}
+
 }  // namespace
 
 std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs, const SymbolValues& symbols,
@@ -163,6 +181,7 @@ std::vector<Array> evaluate_node(const Node& node, std::span<const Array> inputs
   BITALE_ASSERT(op.leaf != ir::Leaf::argument, "eval: an argument outside of a body");
   if (op.leaf == ir::Leaf::input) fail_unbound(node, node.params_as<ir::InputParams>().name);
   if (op.leaf == ir::Leaf::shared) fail_unbound(node, node.params_as<ir::SharedParams>().name);
+  if (ir::has_stored_dtypes(node) && !op.has_bodies) return evaluate_widened(node, inputs, symbols, prefer_reference);
   check_equalities(node, symbols);
 
   std::vector<Array> outputs;

@@ -3,7 +3,7 @@
 //
 // Each node is evaluated on whole Arrays: by its `reference` if it has one, else by walking its element formula for
 // every element (float arithmetic in double, rounded to the dtype at every node), contractions by plain loops in
-// double.
+// double. A node with a dtype that is only stored is evaluated on widened operands, and its results are rounded.
 #pragma once
 
 #include <functional>

@@ -6,6 +6,7 @@
 
 #include "compiler/ir/node.h"
 #include "runtime/base/error.h"
+#include "runtime/base/float16.h"
 #include "runtime/base/hash.h"
 
 namespace bitale::ir {
@@ -185,7 +186,7 @@ Expr Formula::constant(double value, DType type) {
   ExprNode n;
   n.type = type;
   if (is_floating(type))
-    n.real = type == DType::f32 ? static_cast<double>(static_cast<float>(value)) : value;
+    n.real = rounded_to(type, value);
   else
     n.integer = static_cast<std::int64_t>(value);
   return {this, intern(std::move(n))};

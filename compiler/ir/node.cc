@@ -183,6 +183,18 @@ NodePtr with_inputs(const NodePtr& node, std::vector<Tensor> inputs, Params para
   return apply(node->op(), std::move(params), std::move(inputs))[0].node_ptr();
 }
 
+bool has_stored_dtypes(const Node& node) {
+  const auto stored = [](const auto& t) { return is_only_stored(t.dtype); };
+  return std::any_of(node.outputs().begin(), node.outputs().end(), stored) ||
+         std::any_of(node.inputs().begin(), node.inputs().end(), [&](const Tensor& t) { return stored(t.type()); });
+}
+
+std::vector<Tensor> in_computed_dtypes(const Node& node, std::vector<Tensor> operands) {
+  std::vector<Tensor> results = apply(node.op(), widened(node.params()), std::move(operands));
+  BITALE_ASSERT(!has_stored_dtypes(results[0].node()), node.op().name + " computes in 16 bits");
+  return results;
+}
+
 std::string describe(const Tensor& tensor) {
   const std::string name = tensor.name().empty() ? tensor.node().op().name : tensor.name();
   std::string s = name + " (" + to_string(tensor.type());

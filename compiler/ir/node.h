@@ -137,6 +137,11 @@ Tensor apply1(const OpDef& op, Params params, std::vector<Tensor> inputs, Source
 // The same node with other inputs (and parameters); the same node again if nothing differs.
 NodePtr with_inputs(const NodePtr& node, std::vector<Tensor> inputs, Params params);
 
+// Whether an operand or a result has a dtype that is only stored (runtime/base/dtype.h); and what such a node is but
+// for the rounding of its results: its op on these operands, with the dtypes that are computed with in its parameters.
+bool has_stored_dtypes(const Node& node);
+std::vector<Tensor> in_computed_dtypes(const Node& node, std::vector<Tensor> operands);
+
 // Number of nodes alive, for leak tests.
 std::int64_t live_nodes();
 

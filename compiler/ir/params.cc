@@ -8,14 +8,14 @@
 
 #include "compiler/ir/body.h"
 #include "runtime/base/error.h"
+#include "runtime/base/float16.h"
 #include "runtime/base/hash.h"
 
 namespace bitale::ir {
 
 Literal Literal::real(double value, DType dtype) {
   BITALE_ASSERT(is_floating(dtype), "real literal of a non-float dtype");
-  if (dtype == DType::f32) value = static_cast<float>(value);
-  return {dtype, std::bit_cast<std::int64_t>(value)};
+  return {dtype, std::bit_cast<std::int64_t>(rounded_to(dtype, value))};
 }
 
 Literal Literal::integer(std::int64_t value, DType dtype) {
@@ -35,7 +35,7 @@ std::string to_string(const Literal& literal) {
   if (literal.dtype == DType::bool_) return literal.bits ? "true" : "false";
   if (!is_floating(literal.dtype)) return std::to_string(literal.bits);
   const double v = literal.as_double();
-  if (literal.dtype == DType::f32) return fmt::format("{}", static_cast<float>(v));
+  if (literal.dtype != DType::f64) return fmt::format("{}", static_cast<float>(v));
   return fmt::format("{}", v);
 }
 
@@ -136,6 +136,13 @@ struct DimMapper : Reader<DimMapper> {
   }
 };
 
+struct DTypeWidener : Reader<DTypeWidener> {
+  template <class T>
+  void on(const char*, T&) {}
+  void on(const char*, DType& v) { v = computed_as(v); }
+  void on(const char*, Literal& v) { v.dtype = computed_as(v.dtype); }  // what 16 bits hold, float32 does
+};
+
 }  // namespace
 
 std::uint64_t ParamsBase::hash() const {
@@ -173,6 +180,14 @@ Params map_dims(const Params& params, const std::function<Dim(const Dim&)>& f) {
   m.f = &f;
   copy->visit(m);
   return m.changed ? Params(copy) : params;
+}
+
+Params widened(const Params& params) {
+  if (!params) return params;
+  auto copy = params->clone();
+  DTypeWidener w;
+  copy->visit(w);
+  return copy;
 }
 
 void for_each_dim(const ParamsBase& params, const std::function<void(const Dim&)>& f) {

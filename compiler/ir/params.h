@@ -103,6 +103,8 @@ Params make_params(P value) {
 // itself.
 Params map_dims(const Params& params, const std::function<Dim(const Dim&)>& f);
 void for_each_dim(const ParamsBase& params, const std::function<void(const Dim&)>& f);
+// With the dtype that is computed with (runtime/base/dtype.h) in place of each; arrays and bodies stay as they are.
+Params widened(const Params& params);
 // "axes=[0, 1], keepdims=true"; array constants abbreviated or whole. parse.h reads it.
 std::string to_string(const ParamsBase& params, bool whole = false);
 std::string quoted(const std::string& text);  // in double quotes, with \" \\ \n and \xNN for what needs it

@@ -276,7 +276,7 @@ class ParamsReader final : public FieldVisitor {
   void operator()(const char* n, DimSymbolPtr& v) override { field(n), v = dims_.symbol(); }
   void operator()(const char* n, Literal& v) override {
     field(n);
-    v = dispatch(dtype_, [&](auto type) {
+    v = dispatch(computed_as(dtype_), [&](auto type) {
       using T = typename decltype(type)::type;
       if constexpr (std::is_floating_point_v<T>)
         return Literal::real(element<T>(), dtype_);
@@ -344,7 +344,7 @@ class ParamsReader final : public FieldVisitor {
       if (!d.is_constant() || d.value() < 0) r_.fail("the shape of an array has whole numbers alone", begin);
       shape.push_back(d.value());
     }
-    return dispatch(dtype, [&](auto type) {
+    const Array wide = dispatch(computed_as(dtype), [&](auto type) {
       using T = typename decltype(type)::type;
       std::vector<T> values;
       r_.expect('{');
@@ -355,6 +355,7 @@ class ParamsReader final : public FieldVisitor {
       }
       return filled<T>(std::move(shape), values, begin);
     });
+    return is_only_stored(dtype) ? wide.cast(dtype) : wide;
   }
 
   template <class T>

@@ -11,16 +11,18 @@ namespace {
 
 // Promotion of every pair, in the order of dtypes.def: the committed table.
 using enum DType;
-constexpr DType table[8][8] = {
-    /*        bool   i8   i16  i32  i64  u8   f32  f64 */
-    /*bool*/ {bool_, i8, i16, i32, i64, u8, f32, f64},
-    /*i8  */ {i8, i8, i16, i32, i64, i16, f32, f64},
-    /*i16 */ {i16, i16, i16, i32, i64, i16, f32, f64},
-    /*i32 */ {i32, i32, i32, i32, i64, i32, f32, f64},
-    /*i64 */ {i64, i64, i64, i64, i64, i64, f32, f64},
-    /*u8  */ {u8, i16, i16, i32, i64, u8, f32, f64},
-    /*f32 */ {f32, f32, f32, f32, f32, f32, f32, f64},
-    /*f64 */ {f64, f64, f64, f64, f64, f64, f64, f64},
+constexpr DType table[10][10] = {
+    /*        bool  i8    i16   i32   i64   u8    f32   f64   f16   bf16 */
+    /*bool*/ {bool_, i8, i16, i32, i64, u8, f32, f64, f16, bf16},
+    /*i8  */ {i8, i8, i16, i32, i64, i16, f32, f64, f16, bf16},
+    /*i16 */ {i16, i16, i16, i32, i64, i16, f32, f64, f16, bf16},
+    /*i32 */ {i32, i32, i32, i32, i64, i32, f32, f64, f16, bf16},
+    /*i64 */ {i64, i64, i64, i64, i64, i64, f32, f64, f16, bf16},
+    /*u8  */ {u8, i16, i16, i32, i64, u8, f32, f64, f16, bf16},
+    /*f32 */ {f32, f32, f32, f32, f32, f32, f32, f64, f32, f32},
+    /*f64 */ {f64, f64, f64, f64, f64, f64, f64, f64, f64, f64},
+    /*f16 */ {f16, f16, f16, f16, f16, f16, f32, f64, f16, f32},
+    /*bf16*/ {bf16, bf16, bf16, bf16, bf16, bf16, f32, f64, f32, bf16},
 };
 
 }  // namespace

@@ -21,7 +21,8 @@ std::string to_string(const TensorType& type);  // "float32[n, 784]"
 inline constexpr DType default_float = DType::f32;
 
 // The dtype of an arithmetic result. Bool gives way to any number, integers to floats; two integers go to the smallest
-// that holds both (uint8 with int8: int16); an integer tensor with a float tensor gives the float's dtype.
+// that holds both (uint8 with int8: int16); an integer tensor with a float tensor gives the float's dtype; float16 with
+// bfloat16, neither of which holds the other, gives float32.
 DType promote(DType a, DType b);
 
 // The same where `weak` came from a C++ scalar: it never widens a tensor of its own kind. An integer tensor with a weak

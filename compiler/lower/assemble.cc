@@ -10,6 +10,7 @@
 #include "compiler/prim/prim.h"
 #include "compiler/scan/cond.h"
 #include "runtime/base/error.h"
+#include "runtime/base/float16.h"
 #include "runtime/base/hash.h"
 
 namespace bitale::lower {
@@ -219,6 +220,7 @@ namespace {
 
 // As the element lies in memory.
 std::int64_t element_bits(const ir::Literal& value) {
+  if (is_only_stored(value.dtype)) return narrow(value.dtype, static_cast<float>(value.as_double()));
   if (value.dtype == DType::f32) return std::bit_cast<std::uint32_t>(static_cast<float>(value.as_double()));
   return value.bits;
 }

@@ -21,6 +21,7 @@ std::vector<Array> run(const Node& node, std::span<const Array> inputs) {
 }
 
 Array scalar_array(const Literal& v) {
+  if (is_only_stored(v.dtype)) return Array::scalar(static_cast<float>(v.as_double())).cast(v.dtype);
   Array a(v.dtype, {});
   dispatch(v.dtype, [&](auto t) {
     using T = typename decltype(t)::type;

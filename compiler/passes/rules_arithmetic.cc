@@ -96,8 +96,8 @@ auto with_constants(DType dtype, Tensor (*build)(const Tensor& x, const Tensor& 
 bool lossless(DType from, DType to) {
   if (from == to || from == DType::bool_) return true;
   if (to == DType::bool_) return false;
-  if (is_floating(from)) return is_floating(to) && size_of(to) >= size_of(from);
-  if (is_floating(to)) return size_of(from) * 8 <= (to == DType::f32 ? 16u : 32u);
+  if (is_floating(from)) return is_floating(to) && size_of(to) > size_of(from);
+  if (is_floating(to)) return size_of(from) * 8 <= (is_only_stored(to) ? 8u : to == DType::f32 ? 16u : 32u);
   if (from == DType::u8) return size_of(to) > 1;
   return to != DType::u8 && size_of(to) >= size_of(from);
 }
@@ -306,12 +306,14 @@ const std::vector<Rule>& arithmetic_rules() {
        .result =
            [](const Match& m) {
              const DType from = m["x"].dtype(), over = m.root().node().input(0).dtype(), to = m.root().dtype();
+             if (from != to && (is_only_stored(from) || is_only_stored(to))) return Tensor();  // by way of float32
              const bool over_all = lossless(from, over) && !saturates(from, over, to);
              return over_all || narrows_twice(from, over, to) ? cast(m["x"], to) : Tensor();
            },
        .left_sides =
            [](const FreshInput& fresh) {
              return std::vector{cast(cast(fresh(DType::f32, {3}), DType::f64), DType::f32),
+                                cast(cast(fresh(DType::f16, {3}), DType::f32), DType::f16),
                                 cast(cast(fresh(DType::i8, {3}), DType::f32), DType::i16),
                                 cast(cast(mul(fresh(DType::f32, {3}), 99), DType::f64), DType::i8),
                                 cast(cast(fresh(DType::bool_, {3}), DType::u8), DType::f64),

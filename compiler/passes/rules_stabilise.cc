@@ -53,8 +53,7 @@ Shifted shifted(const Tensor& x, const Tensor& sum) {
   Shape kept = x.shape();
   for (std::int64_t a : axes) kept[static_cast<std::size_t>(a)] = Dim(1);
   Shifted s;
-  const Tensor shift = minimum(
-      max(x, axes), x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max());
+  const Tensor shift = minimum(max(x, axes), largest_of(x.dtype()));
   // The result does not depend on the shift: neither does its derivative.
   s.exponentials = call("exp", {sub(x, broadcast_to(reshape(stop_gradient(shift), kept), x.shape()))});
   s.total = ir::sum(s.exponentials, axes);

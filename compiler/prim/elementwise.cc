@@ -283,19 +283,19 @@ const OpDef where_op = with_rules(
 // ---- cast, stop_gradient ----
 
 const OpDef cast_op = [] {
-  OpDef def =
-      elementwise({.name = "cast",
-                   .doc = "cast(x, dtype): float to integer truncates and saturates, NaN gives 0; to bool: x != 0",
-                   .type = {},
-                   .body = {},
-                   .partials = {},
-                   .samples = [] {
-                     std::vector<Sample> list;
-                     for (DType to : {DType::f32, DType::f64, DType::i32, DType::bool_, DType::u8})
-                       list.push_back(sample("to " + std::string(name_of(to)), {uniform({3, 4}, -4, 4)},
-                                             [to](auto x) { return cast(x[0], to); }));
-                     return list;
-                   }});
+  OpDef def = elementwise({.name = "cast",
+                           .doc = "cast(x, dtype): float to integer truncates and saturates, NaN gives 0; to bool: x "
+                                  "!= 0; to float16 and bfloat16 by way of float32",
+                           .type = {},
+                           .body = {},
+                           .partials = {},
+                           .samples = [] {
+                             std::vector<Sample> list;
+                             for (DType to : {DType::f32, DType::f64, DType::i32, DType::bool_, DType::u8})
+                               list.push_back(sample("to " + std::string(name_of(to)), {uniform({3, 4}, -4, 4)},
+                                                     [to](auto x) { return cast(x[0], to); }));
+                             return list;
+                           }});
   def.type = [](const TypeArgs& args) {
     args.require_count(1);
     return std::vector<TensorType>{{args.params_as<CastParams>().dtype, args.type(0).shape}};

@@ -86,9 +86,10 @@ std::vector<Tensor> tensors_of(std::span<const Operand> operands) {
 }
 
 bool integer_fits(std::int64_t v, DType dtype) {
+  if (is_floating(dtype)) return std::isfinite(Literal::integer(v, dtype).as_double());
   return dispatch(dtype, [&](auto t) {
     using T = typename decltype(t)::type;
-    if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>)
+    if constexpr (std::is_same_v<T, bool>)
       return true;
     else
       return v >= static_cast<std::int64_t>(std::numeric_limits<T>::lowest()) &&

@@ -57,6 +57,7 @@ bool is_splat(const Array& a) {
 }
 
 Literal first_element(const Array& a) {
+  if (is_only_stored(a.dtype())) return Literal::real(a.size() ? a.at(0) : 0, a.dtype());
   return dispatch(a.dtype(), [&](auto t) {
     using T = typename decltype(t)::type;
     const T v = a.size() ? a.view<T>()[0] : T{};

@@ -199,13 +199,17 @@ class Reverse {
       if (is_row(w)) {
         w.place = backward_.stacked.size();
         backward_.stacked.push_back({w.cotangent, !forward_.sequences[w.operand].backwards});
-      } else if (adds_up()) {
-        const Tensor before = Loop::placeholder("sum", w.cotangent.type());
+        continue;
+      }
+      // Of many steps: a sum is not stored in 16 bits before it is whole.
+      const Tensor term = cast(w.cotangent, computed_as(w.cotangent.dtype()));
+      if (adds_up()) {
+        const Tensor before = Loop::placeholder("sum", term.type());
         w.place = backward_.carries.size();
-        backward_.carries.push_back({zeros_like(w.cotangent), before, before + w.cotangent});
+        backward_.carries.push_back({zeros_like(term), before, before + term});
       } else {
         w.place = backward_.stacked.size();
-        backward_.stacked.push_back({w.cotangent, true});
+        backward_.stacked.push_back({term, true});
       }
     }
     return backward_.build();
@@ -227,10 +231,12 @@ class Reverse {
     std::vector<Tensor> out(v_.node.inputs().size());
     for (const auto& [operand, carry] : carry_of_) out[operand] = of_initial(results.last[carry]);
     for (const Wanted& w : wanted_) {
-      if (is_row(w))
+      if (is_row(w)) {
         out[w.operand] = among_zeros(results.stacked[w.place], forward_.sequences[w.operand].backwards);
-      else
-        out[w.operand] = adds_up() ? results.last[w.place] : sum(results.stacked[w.place], {0});
+        continue;
+      }
+      const Tensor total = adds_up() ? results.last[w.place] : sum(results.stacked[w.place], {0});
+      out[w.operand] = cast(total, v_.in(static_cast<int>(w.operand)).dtype());
     }
     return out;
   }

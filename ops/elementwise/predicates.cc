@@ -122,8 +122,7 @@ Tensor isfinite(const Tensor& x, SourceLine line) {
 Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> high, std::optional<double> low, SourceLine line) {
   ir::require_operand("nan_to_num", x, line);
   if (!is_float(x)) return x;
-  const double largest =
-      x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  const double largest = largest_of(x.dtype());
   const Tensor below = where(equal(x, -infinity, line), low.value_or(-largest), x, line);
   const Tensor inside = where(equal(x, infinity, line), high.value_or(largest), below, line);
   return where(isnan(x, line), nan, inside, line);

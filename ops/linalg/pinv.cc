@@ -43,8 +43,7 @@ std::vector<Tensor> jvp(const Jvp& v) {
 
 void reference(const Reference& r) {
   const double cutoff = r.node.params_as<PinvParams>().cutoff;
-  const double epsilon = r.inputs[0].dtype() == DType::f32 ? std::numeric_limits<float>::epsilon()
-                                                           : std::numeric_limits<double>::epsilon();
+  const double epsilon = epsilon_of(r.inputs[0].dtype());
   for_each_matrix(r, [&](const std::vector<Dense>& in) {
     const ReferenceSvd d = reference_svd(in[0]);
     Dense vs = d.v;

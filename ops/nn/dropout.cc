@@ -110,9 +110,7 @@ Tensor attention(const Tensor& queries, const Tensor& keys, const Tensor& values
   ir::DotParams weighted{scores.batch_a, scores.batch_b, {rank - 1}, {rank - 2}};
   const Tensor width = sqrt(cast(ir::extent(q.shape().back(), line), q.dtype(), line), line);
   Tensor s = dot_general(div(q, width, line), k, scores, line);
-  const double lowest =
-      s.dtype() == DType::f32 ? std::numeric_limits<float>::lowest() : std::numeric_limits<double>::lowest();
-  if (mask) s = where(mask, s, lowest, line);
+  if (mask) s = where(mask, s, -largest_of(s.dtype()), line);
   return dot_general(softmax(s, -1, line), v, weighted, line);
 }
 

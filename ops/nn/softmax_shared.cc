@@ -33,9 +33,8 @@ ShiftedElement shifted_element(Element& e) {
     return e.input(0, at);
   };
   const DType dtype = e.node().type().dtype;
-  const double largest = dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
   const Expr highest = e.reduce(Combiner::max, line, [&](std::span<const Index> at) { return along(at[0]); });
-  const Expr top = call(ScalarOp::min, {highest, e.constant(largest, dtype)});
+  const Expr top = call(ScalarOp::min, {highest, e.constant(largest_of(dtype), dtype)});
   const Expr sum = e.reduce(Combiner::sum, line,
                             [&](std::span<const Index> at) { return call(ScalarOp::exp, {along(at[0]) - top}); });
   return {e.input(0) - top, sum};

@@ -31,7 +31,7 @@ void reference(const Reference& r) {
 // dtype not float (bernoulli: p outside [0, 1]).
 const OpDef random_uniform_op{
     .name = "random_uniform",
-    .doc = "RandomStream::uniform(shape, dtype): uniform in [0, 1), Philox 4x32-10",
+    .doc = "RandomStream::uniform(shape, dtype): uniform in [0, 1), Philox 4x32-10; rounding to 16 bits may make it 1",
     .type = random_float_type,
     .element = element,
     .vjp = zero_vjp,

@@ -23,6 +23,13 @@ DType float_of(const Tensor& x) {
   return ir::float_dtype({&operand, 1});
 }
 
+// f(x). What is only stored is widened before and narrowed behind: a sum may not fit where the mean does.
+template <class F>
+Tensor widened(const Tensor& x, SourceLine line, F f) {
+  const DType dtype = x.dtype();
+  return is_only_stored(dtype) ? cast(f(cast(x, computed_as(dtype), line)), dtype, line) : f(x);
+}
+
 template <class Build>
 std::vector<ir::Sample> samples(Build build) {
   return {
@@ -67,24 +74,28 @@ const OpDef stddev_op{
 
 Tensor mean(const Tensor& x, Axes axes, bool keepdims, SourceLine line) {
   axes = normalised_axes("mean", x, std::move(axes), line);
-  const DType dtype = float_of(x);
-  const Tensor total = cast(ir::sum(x, axes, line), dtype, line);
-  return with_kept_axes(ir::div(total, count_of(x, axes, 0, dtype, line), line), x, axes, keepdims, line);
+  return widened(x, line, [&](const Tensor& wide) {
+    const DType dtype = float_of(wide);
+    const Tensor total = cast(ir::sum(wide, axes, line), dtype, line);
+    return with_kept_axes(ir::div(total, count_of(x, axes, 0, dtype, line), line), x, axes, keepdims, line);
+  });
 }
 
 Tensor var(const Tensor& x, Axes axes, std::int64_t ddof, bool keepdims, SourceLine line) {
   axes = normalised_axes("var", x, std::move(axes), line);
-  const DType dtype = float_of(x);
-  Tensor centre = x;
-  if (!axes.empty()) centre = mean(x, axes, true, line);
-  const Tensor distance = ir::sub(cast(x, dtype, line), centre, line);
-  const Tensor total = ir::sum(ir::square(distance, line), axes, line);
-  return with_kept_axes(ir::div(total, count_of(x, axes, ddof, dtype, line), line), x, axes, keepdims, line);
+  return widened(x, line, [&](const Tensor& wide) {
+    const DType dtype = float_of(wide);
+    Tensor centre = wide;
+    if (!axes.empty()) centre = mean(wide, axes, true, line);
+    const Tensor distance = ir::sub(cast(wide, dtype, line), centre, line);
+    const Tensor total = ir::sum(ir::square(distance, line), axes, line);
+    return with_kept_axes(ir::div(total, count_of(x, axes, ddof, dtype, line), line), x, axes, keepdims, line);
+  });
 }
 
 Tensor stddev(const Tensor& x, Axes axes, std::int64_t ddof, bool keepdims, SourceLine line) {
   ir::require_operand("stddev", x, line);
-  return root(var(x, std::move(axes), ddof, keepdims, line), 2, line);
+  return widened(x, line, [&](const Tensor& wide) { return root(var(wide, axes, ddof, keepdims, line), 2, line); });
 }
 
 }  // namespace bitale::ops

@@ -121,7 +121,7 @@ Tensor linspace(const Operand& start, const Operand& stop, const Dim& count, boo
   if (count.is_constant() && count.value() < 0)
     reject("linspace", "the count is negative", std::span<const Tensor>(), line);
   const bool numbers = !start.tensor() && !stop.tensor();
-  const DType compute = numbers || !is_floating(dtype) ? DType::f64 : dtype;
+  const DType compute = numbers || !is_floating(dtype) ? DType::f64 : computed_as(dtype);
   const auto scalar = [&](const Operand& o) {
     if (!o.tensor()) return ir::add(ir::full(ir::Literal::integer(0, compute), {}, line), o, line);
     ir::require_operand("linspace", *o.tensor(), line);

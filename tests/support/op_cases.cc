@@ -133,6 +133,10 @@ const std::vector<Backend>& backends() {
   return list;
 }
 
+double unit_of(DType floating) {
+  return floating == DType::f64 ? 1e-12 : floating == DType::f32 ? 1e-5 : 4 * epsilon_of(floating);
+}
+
 std::string difference(const Array& got, const Array& expected, double tolerance) {
   if (got.dtype() != expected.dtype() || got.shape() != expected.shape())
     return "got " + std::string(name_of(got.dtype())) + shape_text(got.shape()) + ", expected " +
@@ -141,7 +145,7 @@ std::string difference(const Array& got, const Array& expected, double tolerance
     if (got.same_bits(expected)) return {};
     return "got " + to_string(got) + ", expected " + to_string(expected);
   }
-  const double unit = got.dtype() == DType::f32 ? 1e-5 : 1e-12;
+  const double unit = unit_of(got.dtype());
   double largest = 0;
   for (std::int64_t i = 0; i < expected.size(); ++i)
     if (std::isfinite(expected.at(i))) largest = std::max(largest, std::fabs(expected.at(i)));
@@ -156,6 +160,7 @@ std::string difference(const Array& got, const Array& expected, double tolerance
 }
 
 Array random_array(DType dtype, const Extents& shape, double low, double high, std::uint64_t seed) {
+  if (is_only_stored(dtype)) return random_array(computed_as(dtype), shape, low, high, seed).cast(dtype);
   Array a(dtype, shape);
   Random random(seed);
   dispatch(dtype, [&](auto t) {

@@ -54,6 +54,9 @@ struct Backend {
 };
 const std::vector<Backend>& backends();
 
+// What differences of values of this dtype are measured in, relatively: more than rounding does, less than a fault.
+double unit_of(DType floating);
+
 // An empty string if both are equal to within `tolerance` times what their dtype allows (integers: exactly; NaN equals
 // NaN), else what differs where.
 std::string difference(const Array& got, const Array& expected, double tolerance = 1);

@@ -20,7 +20,8 @@ namespace bitale {
 using Where = std::source_location;
 
 inline constexpr DType boolean = DType::bool_, int8 = DType::i8, int16 = DType::i16, int32 = DType::i32,
-                       int64 = DType::i64, uint8 = DType::u8, float32 = DType::f32, float64 = DType::f64;
+                       int64 = DType::i64, uint8 = DType::u8, float32 = DType::f32, float64 = DType::f64,
+                       float16 = DType::f16, bfloat16 = DType::bf16;  // only stored; computed with as float32
 
 namespace detail {
 struct DimHandle;

@@ -15,6 +15,7 @@ namespace {
 std::vector<DType> all_dtypes() {
   return {
 #define BITALE_DTYPE(id, type, text, kind) DType::id,
+#define BITALE_STORED_DTYPE(id, bits, text, kind, computed) DType::id,
 #include "runtime/base/dtypes.def"
 #undef BITALE_DTYPE
   };
@@ -37,7 +38,7 @@ DType expected(DType a, DType b) {
   if (a == b) return a;
   if (kind_of(a) == DTypeKind::boolean) return b;
   if (kind_of(b) == DTypeKind::boolean) return a;
-  if (is_floating(a) && is_floating(b)) return size_of(a) > size_of(b) ? a : b;
+  if (is_floating(a) && is_floating(b)) return size_of(a) == size_of(b) ? DType::f32 : size_of(a) > size_of(b) ? a : b;
   if (is_floating(a)) return a;
   if (is_floating(b)) return b;
   DType best = DType::i64;

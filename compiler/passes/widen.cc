@@ -1,0 +1,67 @@
+#include "compiler/passes/widen.h"
+
+#include "compiler/passes/building.h"
+#include "compiler/prim/prim.h"
+
+namespace bitale::passes {
+
+using namespace ir;
+
+namespace {
+
+class Widening {
+ public:
+  explicit Widening(bool rounds_each) : rounds_each_(rounds_each) {}
+
+  std::vector<Tensor> replace(const NodePtr& node, const std::vector<Tensor>& inputs) {
+    const OpDef& op = node->op();
+    if (op.leaf != Leaf::none || op.has_bodies || !has_stored_dtypes(*node)) return {};
+    const OriginScope origins(*node);
+    if (op.view) return view(node, inputs);
+    std::vector<Tensor> operands;
+    for (const Tensor& t : inputs) operands.push_back(wide(t));
+    if (is_op(Tensor(node, 0), "cast")) return {converted(operands[0], node->type().dtype)};
+    std::vector<Tensor> results = in_computed_dtypes(*node, std::move(operands));
+    for (std::size_t i = 0; i < results.size(); ++i) results[i] = narrow(results[i], node->type(static_cast<int>(i)));
+    return results;
+  }
+
+ private:
+  Tensor wide(const Tensor& t) const {
+    const auto it = wide_.find(t);
+    return it != wide_.end() ? it->second : cast(t, computed_as(t.dtype()));
+  }
+
+  Tensor narrow(const Tensor& t, const TensorType& type) {
+    if (!is_only_stored(type.dtype)) return t;
+    const Tensor narrowed = cast(t, type.dtype);
+    if (!rounds_each_) wide_.insert_or_assign(narrowed, t);
+    return narrowed;
+  }
+
+  // A user's cast to 16 bits rounds at every level.
+  static Tensor converted(const Tensor& t, DType dtype) { return cast(cast(t, computed_as(dtype)), dtype); }
+
+  // The same memory under another shape.
+  std::vector<Tensor> view(const NodePtr& node, const std::vector<Tensor>& inputs) {
+    const Tensor made(with_inputs(node, inputs, node->params()), 0);
+    if (const auto it = wide_.find(inputs[0]); it != wide_.end())
+      wide_.insert_or_assign(made, apply1(node->op(), node->params(), {it->second}));
+    return {made};
+  }
+
+  bool rounds_each_;
+  TensorMap<Tensor> wide_;  // of what was narrowed, before it was
+};
+
+}  // namespace
+
+Graph widen(const Graph& graph, rewrite::PassContext& context) {
+  Widening widening(context.level == 0);
+  const Rebuild replace = [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    return widening.replace(node, inputs);
+  };
+  return {graph.inputs, rebuild(graph.outputs, replace)};
+}
+
+}  // namespace bitale::passes

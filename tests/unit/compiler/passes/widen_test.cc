@@ -1,0 +1,67 @@
+// The pass that takes 16-bit floats out of arithmetic.
+#include "compiler/passes/widen.h"
+
+#include "compiler/prim/prim.h"
+#include "ops/api/elementwise.h"
+#include "ops/api/ops.h"
+#include "tests/support/catch.h"
+
+using namespace bitale;
+using namespace bitale::tests;
+using ir::Tensor;
+
+namespace {
+
+Tensor input(const char* name, DType dtype, ir::Shape shape = {3}) {
+  ops::register_all();
+  return ir::input(name, {dtype, std::move(shape)});
+}
+
+Tensor widened(const Tensor& t, int level = 2) {
+  rewrite::PassContext context;
+  context.level = level;
+  return passes::widen({{}, {t}}, context).outputs[0];
+}
+
+Tensor up(const Tensor& t) { return ir::cast(t, DType::f32); }
+Tensor half(const Tensor& t) { return ir::cast(t, DType::f16); }
+
+}  // namespace
+
+TEST_CASE("an op on 16 bits is the op on float32 between casts") {
+  const Tensor x = input("x", DType::f16), y = input("y", DType::f16);
+  for (const int level : {0, 2}) CHECK(widened(x * y, level) == half(up(x) * up(y)));
+}
+
+TEST_CASE("what one op hands to another is rounded at level 0 alone") {
+  const Tensor x = input("x", DType::f16);
+  CHECK(widened(ops::exp(x) + x, 0) == half(up(half(ops::exp(up(x)))) + up(x)));
+  CHECK(widened(ops::exp(x) + x, 1) == half(ops::exp(up(x)) + up(x)));
+  CHECK(widened(ir::cast(ops::exp(x), DType::f32), 1) == ops::exp(up(x)));
+}
+
+TEST_CASE("a cast that the user wrote rounds") {
+  const Tensor x = input("x", DType::f32), h = input("h", DType::f16), n = input("n", DType::i32);
+  CHECK(widened(up(half(x)) * 2) == up(half(x)) * 2);
+  CHECK(widened(ir::cast(h, DType::bf16)) == ir::cast(up(h), DType::bf16));
+  CHECK(widened(half(n)) == half(up(n)));
+  CHECK(widened(ir::cast(h, DType::i32)) == ir::cast(up(h), DType::i32));
+  CHECK(widened(up(h)) == up(h));
+}
+
+TEST_CASE("views stay in 16 bits, and are seen through") {
+  const Tensor x = input("x", DType::f16, {2, 3});
+  CHECK(widened(ir::reshape(x, {6})) == ir::reshape(x, {6}));
+  CHECK(widened(ir::neg(ir::reshape(ops::exp(x), {6}))) == half(ir::neg(ir::reshape(ops::exp(up(x)), {6}))));
+}
+
+TEST_CASE("dtypes and numbers in parameters are widened, too") {
+  const Tensor one = ir::full(ir::Literal::real(1.5, DType::bf16), {3}), n = ir::iota(DType::bf16, {3}, 0);
+  const Tensor wide = ir::full(ir::Literal::real(1.5, DType::f32), {3}) + ir::iota(DType::f32, {3}, 0);
+  CHECK(widened(one + n) == ir::cast(wide, DType::bf16));
+}
+
+TEST_CASE("what has no 16-bit floats stays what it is") {
+  const Tensor x = input("x", DType::f32), f = ops::exp(x) + x;
+  CHECK(widened(f) == f);
+}
