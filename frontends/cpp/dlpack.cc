@@ -17,6 +17,7 @@ constexpr int most_axes = 64;
 dlpack::DataType code_of(DType dtype) {
   const auto bits = static_cast<std::uint8_t>(8 * size_of(dtype));
   const auto code = kind_of(dtype) == DTypeKind::boolean ? dlpack::TypeCode::boolean
+                    : dtype == DType::bf16               ? dlpack::TypeCode::bfloat
                     : is_floating(dtype)                 ? dlpack::TypeCode::floating
                     : dtype == DType::u8                 ? dlpack::TypeCode::unsigned_integer
                                                          : dlpack::TypeCode::integer;
@@ -24,8 +25,10 @@ dlpack::DataType code_of(DType dtype) {
 }
 
 std::optional<DType> same_as(dlpack::DataType type) {
-  for (const DType d : {DType::bool_, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::f32, DType::f64})
+  for (int i = 0; i <= static_cast<int>(last_dtype); ++i) {
+    const auto d = static_cast<DType>(i);
     if (const auto code = code_of(d); code.code == type.code && code.bits == type.bits && type.lanes == 1) return d;
+  }
   return std::nullopt;
 }
 
@@ -64,7 +67,7 @@ ArrayView checked(const dlpack::Tensor& t, bool writable) {
   const std::optional<DType> dtype = same_as(t.dtype);
   if (!dtype)
     refuse("elements of " + text_of(t.dtype) +
-           "; there are bool, int8, int16, int32, int64, uint8, float32 and float64, in one lane");
+           "; there are bool, int8, int16, int32, int64, uint8, float16, bfloat16, float32 and float64, in one lane");
   if (t.rank < 0 || t.rank > most_axes) refuse(fmt::format("a rank of {}; 0 to {} is possible", t.rank, most_axes));
   if (t.rank > 0 && !t.shape) refuse(fmt::format("a rank of {} without a shape", t.rank));
   ArrayView view{*dtype, nullptr, Extents(t.shape, t.shape + t.rank), {}, writable};

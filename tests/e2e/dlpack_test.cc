@@ -162,7 +162,7 @@ TEST_CASE("an exported Array lives until both sides are done") {
 }
 
 TEST_CASE("every dtype goes out and comes back as it was") {
-  for (const DType d : {boolean, int8, int16, int32, int64, uint8, float32, float64}) {
+  for (const DType d : {boolean, int8, int16, int32, int64, uint8, float32, float64, float16, bfloat16}) {
     const Array a = function({}, {cast(reshape(arange(4, float32), {4, 1}), d)})()[0];
     CHECK(from_dlpack(to_dlpack(a)).same_bits(a));
     const Array b = from_dlpack(to_dlpack_versioned(a));

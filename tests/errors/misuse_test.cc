@@ -162,7 +162,7 @@ const std::vector<Misuse>& mistakes() {
       ROW("call_into: constant memory",  const std::vector<float> y(6); doubled().call_into({zeros_of(float32, {2, 3})}, {StridedView<const float>(y.data(), {2, 3})}); )
       ROW("call_into: destinations that overlap",  const Tensor x = labels(); std::vector<int> y(6); function({x}, {x + 1, x + 2}, {.cache = false}).call_into({{1, 2, 3, 4}}, {std::span(y).first(4), std::span(y).last(4)}); )
       ROW("from_dlpack: a tensor on a device",  dlpack::ManagedTensor t{{nullptr, {dlpack::DeviceType::cuda, 0}, 0, {dlpack::TypeCode::floating, 16, 1}, nullptr, nullptr, 0}, nullptr, nullptr}; from_dlpack(&t); )
-      ROW("from_dlpack: float16",  dlpack::ManagedTensor t{{nullptr, {dlpack::DeviceType::cpu, 0}, 0, {dlpack::TypeCode::floating, 16, 1}, nullptr, nullptr, 0}, nullptr, nullptr}; from_dlpack(&t); )
+      ROW("from_dlpack: float8",  dlpack::ManagedTensor t{{nullptr, {dlpack::DeviceType::cpu, 0}, 0, {dlpack::TypeCode::floating, 8, 1}, nullptr, nullptr, 0}, nullptr, nullptr}; from_dlpack(&t); )
       // ---- Shared ----
       ROW("set: dtype",  Shared("s", zeros_of(float32, {2})).set(zeros_of(float64, {2})); )
       ROW("set: extent",  Shared("s", zeros_of(float32, {2})).set(zeros_of(float32, {3})); )

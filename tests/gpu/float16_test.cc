@@ -1,0 +1,71 @@
+// float16 and bfloat16 on the device of the tests.
+#include <bitale/bitale.h>
+
+#include "tests/gpu/samples.h"
+#include "tests/support/catch.h"
+#include "tests/support/device.h"
+
+using namespace bitale;
+using namespace bitale::tests;
+
+namespace {
+
+// Samples of these ops that are tested on float32: elementwise, reductions, contractions, movement, library calls.
+std::vector<OpCase> cases_of(const std::string& names, DType dtype) {
+  std::vector<OpCase> cases;
+  for (const ir::OpDef* op : tested_ops())
+    if (names.find(" " + op->name + " ") != std::string::npos)
+      for (const ir::Sample& sample : op->samples()) cases.push_back({op, sample, dtype, "", false});
+  return cases;
+}
+
+}  // namespace
+
+// At level 0, where each op rounds as the interpreter does.
+TEST_CASE("ops in 16 bits have the same values on the device") {
+  const std::string names = " add mul exp tanh where cast sum max mean dot softmax transpose concat pad sort cumsum ";
+  for (const DType dtype : {float16, bfloat16})
+    check_together(cases_of(names, dtype), compiled_for(tested_device(), 0));
+}
+
+TEST_CASE("a layer, a scan and their gradients in 16 bits on the device") {
+  for (const DType dtype : {float16, bfloat16}) {
+    const Tensor x = input("x", dtype, {5, 2, 3}), h = input("h", dtype, {2, 4}), w = input("w", dtype, {3, 4});
+    const Tensor states = scan({.sequences = {x}, .carries = {h}}, [&](const ScanStep& t) {
+                            return StepResult{.carries = {tanh(dot(t.row(0), w) + t.carry(0))}};
+                          }).carries[0];
+    std::vector<Tensor> outputs = grad(sum(states * states), {x, h, w});
+    outputs.push_back(states);
+    const std::vector<Argument> values{random_array(dtype, {5, 2, 3}, -1, 1, 1), random_array(dtype, {2, 4}, -1, 1, 2),
+                                       random_array(dtype, {3, 4}, -1, 1, 3)};
+    const auto run = [&](const std::string& device) {
+      return function({x, h, w}, outputs, {.device = device, .cache = false}).call(values);
+    };
+    const std::vector<Array> expected = run("cpu"), got = run(tested_device());
+    for (std::size_t i = 0; i < got.size(); ++i) CHECK(difference(got[i], expected[i]) == "");
+  }
+}
+
+TEST_CASE("every 16-bit pattern is converted on the device as on the host") {
+  Array patterns(uint8, {2 * 65536});
+  for (std::size_t i = 0; i < 65536; ++i)
+    for (const std::size_t byte : {0, 1})
+      patterns.view<std::uint8_t>()[2 * i + byte] = static_cast<std::uint8_t>(i >> (8 * byte));
+  for (const DType dtype : {float16, bfloat16}) {
+    const Array all(dtype, {65536}, patterns.storage());
+    const Tensor x = input("x", dtype, {65536}), y = input("y", float32, {65536});
+    const auto run = [&](const std::string& device) {
+      return function({x, y}, {cast(x, float32), cast(cast(x, float32) * 1.0003, dtype), cast(y * y, dtype)},
+                      {.device = device, .cache = false})(all, random_array(float32, {65536}, -300, 300, 9));
+    };
+    const std::vector<Array> expected = run("cpu"), got = run(tested_device());
+    for (std::size_t i = 0; i < got.size(); ++i)
+      for (std::int64_t k = 0; k < got[i].size(); ++k) {
+        const double g = got[i].at(k), e = expected[i].at(k);
+        if (g == e || (g != g && e != e)) continue;
+        INFO(name_of(dtype) << ", result " << i << ", element " << k);
+        CHECK(g == e);
+        break;
+      }
+  }
+}
