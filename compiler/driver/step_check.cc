@@ -57,16 +57,21 @@ class Memory {
   }
 
  private:
-  // Not what is stored in 16 bits: the least that it could be moved by is what its rounding may be off by (compare()).
   static void move(DType storage, int direction, std::vector<std::uint8_t>& bytes) {
-    if (is_only_stored(storage)) return;
+    const auto sign = [direction](std::size_t i) { return hash_combine(17, i) & 1 ? direction : -direction; };
+    if (is_only_stored(storage)) {  // by the least that 16 bits can show
+      auto* bits = reinterpret_cast<std::uint16_t*>(bytes.data());
+      const auto by = static_cast<float>(epsilon_of(storage));
+      for (std::size_t i = 0; i < bytes.size() / sizeof *bits; ++i)
+        bits[i] = narrow(storage, widen(storage, bits[i]) * (1 + by * static_cast<float>(sign(i))));
+      return;
+    }
     dispatch(storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (std::is_floating_point_v<T>) {
         auto* values = reinterpret_cast<T*>(bytes.data());
         const T by = std::is_same_v<T, float> ? T(0x1p-20) : T(0x1p-46);
-        for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i)
-          values[i] *= 1 + by * static_cast<T>(hash_combine(17, i) & 1 ? direction : -direction);
+        for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i) values[i] *= 1 + by * static_cast<T>(sign(i));
       }
     });
   }
