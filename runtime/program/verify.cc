@@ -391,7 +391,7 @@ class Verifier {
 
   void rule(const ContractionStep& s) {
     require(valid(s.dtype) && is_floating(s.dtype) && !is_only_stored(s.dtype),
-            "contraction '{}' is not in floating point", label_);
+            "contraction '{}' is not in floating point that is computed with", label_);
     for (const auto* group : {&s.batch, &s.m, &s.n, &s.k})
       require(group->size() <= most_contraction_dims, "a group of contraction '{}' has {} dims", label_, group->size());
     require(s.operands.size() <= most_contraction_operands, "contraction '{}' has {} operands", label_,

@@ -73,8 +73,8 @@ TEST_CASE("dims are read back whatever their symbols are called and in whatever 
 
 TEST_CASE("constants of every dtype are read back to the bit") {
   ops::register_all();
-  for (const DType dtype :
-       {DType::bool_, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::f32, DType::f64}) {
+  for (const DType dtype : {DType::bool_, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::f32,
+                            DType::f64, DType::f16, DType::bf16}) {
     const Array values = random_array(dtype, {5, 7}, -1e9, 1e9, 3);
     const Tensor c = ir::constant(values);
     check_round_trip({{}, {c}});

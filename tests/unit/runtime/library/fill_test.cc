@@ -54,7 +54,7 @@ TEST_CASE("fill of more than the caches hold") {
 
 TEST_CASE("a fill that says other than its buffer is malformed") {
   using Buffer = library::CallForm::Buffer;
-  const std::int64_t integers[] = {static_cast<std::int64_t>(DType::f32), 0};
+  std::int64_t integers[] = {static_cast<std::int64_t>(DType::f32), 0};
   const auto said = [&](Buffer buffer, std::vector<std::int64_t> extents) {
     return message_of([&] { library::check_form("fill", {{&buffer, 1}, extents, integers, {}}); });
   };
@@ -62,4 +62,6 @@ TEST_CASE("a fill that says other than its buffer is malformed") {
   CHECK_THAT(said({DType::f32, 6, true}, {2, 4}), contains("6 elements, expected 8"));
   CHECK_THAT(said({DType::f64, 6, true}, {2, 3}), contains("float64"));
   CHECK_THAT(said({DType::f32, 6, false}, {2, 3}), contains("writes buffer 0"));
+  integers[0] = static_cast<std::int64_t>(DType::bf16);  // bits are bits
+  CHECK(said({DType::bf16, 6, true}, {2, 3}) == "no error");
 }

@@ -103,6 +103,8 @@ TEST_CASE("calls from outside are checked before they run") {
   expect(faulty(scatter(), [](Call& c) { c.extents.pop_back(); }), "has 3 extents, expected 4");
   expect(faulty(scatter(), [](Call& c) { c.integers.clear(); }), "has 0 numbers, expected 1");
   expect(faulty(scatter(), [](Call& c) { c.integers[0] = 99; }), "no dtype 99");
+  expect(faulty(scatter(), [](Call& c) { c.integers[0] = static_cast<std::int64_t>(DType::f16); }),
+         "nothing computes in float16");
   expect(faulty(scatter(), [](Call& c) { c.extents[0] = -2; }), "extent -2 is negative");
   expect(faulty(scatter(), [](Call& c) { c.extents[3] = 6; }), "buffer 1 has 5 elements, expected 6");
   expect(faulty(scatter(), [](Call& c) { c.buffers[1].storage = DType::i32; }), "buffer 1 holds int32, expected int64");
