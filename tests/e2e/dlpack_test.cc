@@ -177,9 +177,9 @@ TEST_CASE("what cannot be imported is refused by name, and deleted once") {
   refused<Old>([](auto& m) { m.tensor.device = {dlpack::DeviceType::cuda, 1}; },
                "lies on cuda:1; only memory of the host");
   refused<Old>([](auto& m) { m.tensor.device.type = dlpack::DeviceType{10}; }, "device type 10, number 0");
-  refused<New>([](auto& m) { m.tensor.dtype = {dlpack::TypeCode::floating, 16, 1}; },
-               "elements of float16; there are bool");
-  refused<Old>([](auto& m) { m.tensor.dtype = {dlpack::TypeCode::bfloat, 16, 1}; }, "elements of bfloat16");
+  refused<New>([](auto& m) { m.tensor.dtype = {dlpack::TypeCode::floating, 8, 1}; },
+               "elements of float8; there are bool");
+  refused<Old>([](auto& m) { m.tensor.dtype = {dlpack::TypeCode::bfloat, 8, 1}; }, "elements of bfloat8");
   refused<Old>([](auto& m) { m.tensor.dtype = {dlpack::TypeCode::unsigned_integer, 32, 1}; }, "elements of uint32");
   refused<Old>([](auto& m) { m.tensor.dtype = {dlpack::TypeCode::complex, 64, 1}; }, "elements of complex64");
   refused<Old>([](auto& m) { m.tensor.dtype.lanes = 4; }, "elements of float32 in 4 lanes");
