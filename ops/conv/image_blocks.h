@@ -31,7 +31,7 @@ class ImageBlocks {
   const std::string name_;
   const std::int64_t most_;
   Dim images_;
-  Tensor image_;                         // before it was padded
+  Tensor image_;                          // before it was padded
   std::optional<ir::PadParams> padding_;  // of axes other than the images'
 };
 
