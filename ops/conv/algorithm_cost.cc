@@ -20,6 +20,7 @@ constexpr double summed_rate = 60e9;  // the same, added up block by block
 constexpr double transform_rate = 30e9;  // sums of 4 to 8 elements, in lanes of channels
 constexpr double spectrum_rate = 40e9;
 constexpr double bandwidth = 6e9;      // bytes per second
+constexpr double lanes = 16;           // of a vector
 constexpr double step_seconds = 5e-6;  // of every step that threads meet behind
 // Another algorithm than the contraction, which needs no memory and rounds least, has to take less than this share of
 // its time.
@@ -57,6 +58,9 @@ double transforms_of(double tiles0, double tiles1, double p0, double w0, double 
   return 2 * (lines * tiles1 * p1 * w1 + p1 * tiles0 * tiles1 * p0 * w0);
 }
 
+// Channels lie in lanes, the last of which are empty where there are not enough.
+double in_lanes(double channels) { return std::ceil(channels / lanes) * lanes; }
+
 Work winograd_work(const ConvCall& c) {
   const std::array<std::int64_t, 2> tile = winograd_tile(c);
   const Shape extents = c.computed == ConvRole::image ? c.image_extents() : spatial(c.result_shape);
@@ -69,8 +73,9 @@ Work winograd_work(const ConvCall& c) {
     plane *= tiles[k] * m[k];
     window *= tiles[k] * m[k] + taps[k] - 1;
   }
-  const double images = number(c.image_shape[0]), pairs = product_of({c.filters_shape[0], c.filters_shape[1]});
-  double in = number(c.image_shape[1]), out = number(c.result_shape[1]);
+  const double images = number(c.image_shape[0]), groups = number(c.params.groups),
+               pairs = groups * in_lanes(number(c.filters_per_group())) * in_lanes(number(c.image_channels()));
+  double in = in_lanes(number(c.image_shape[1])), out = in_lanes(number(c.result_shape[1]));
   const bool summed = c.computed == ConvRole::filters;
   if (c.computed == ConvRole::image) std::swap(in, out);
   Work w;
