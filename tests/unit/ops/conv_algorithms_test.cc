@@ -352,3 +352,23 @@ TEST_CASE("a function's wish is for the convolutions that name no algorithm, and
         std::vector<std::string>{"conv [1, 2, 9, 9] * [2, 2, 3, 3]: winograd"});
   CHECK_THROWS_WITH(chosen(conv2d(x, w), {x, w}, "strassen"), contains("there is no algorithm 'strassen'"));
 }
+
+// Layers of the study, with the batches that were measured (docs/convolutions.md): channels that fill lanes, and not.
+TEST_CASE("automatic takes Winograd for AlexNet's inner layers and not for LeNet's") {
+  struct Layer {
+    std::int64_t images, channels, extent, filters, taps;
+    ConvAlgorithm expected;
+  };
+  for (const Layer& l : {Layer{32, 48, 31, 128, 5, ConvAlgorithm::winograd},
+                         {32, 256, 15, 384, 3, ConvAlgorithm::winograd},
+                         {32, 192, 15, 192, 3, ConvAlgorithm::winograd},
+                         {32, 192, 15, 128, 3, ConvAlgorithm::winograd},
+                         {64, 1, 28, 20, 5, ConvAlgorithm::implicit_gemm},
+                         {64, 20, 12, 50, 5, ConvAlgorithm::implicit_gemm}}) {
+    const Tensor x = ir::input("x", {DType::f32, {l.images, l.channels, l.extent, l.extent}}),
+                 w = ir::input("w", {DType::f32, {l.filters, l.channels, l.taps, l.taps}});
+    const Estimate best = cheapest(conv_call(conv2d(x, w).node()));
+    INFO(l.channels << " channels, " << l.filters << " filters: " << best.text);
+    CHECK(best.algorithm == l.expected);
+  }
+}
