@@ -17,8 +17,6 @@ using namespace ir;
 
 namespace {
 
-constexpr std::int64_t cache_bytes = 4 << 20;  // of spectra, in the caches of two cores
-
 std::int64_t without_small_factors(std::int64_t n) {
   for (const std::int64_t p : {2, 3, 5})
     while (n % p == 0) n /= p;
@@ -111,9 +109,9 @@ class Fft {
     if (of_image.is_constant() && of_image.value() > 0 && of_filters.is_constant()) {
       const std::int64_t bytes =
           extents_[0] * bins_ * 2 * of_image.value() * static_cast<std::int64_t>(size_of(c_.dtype));
-      suited = (std::max(2 * of_filters.value() / of_image.value(), cache_bytes / bytes) + 1) / 2 * 2;
+      suited = std::max(2 * of_filters.value() / of_image.value(), ImageBlocks::cache_bytes / bytes);
     }
-    return ImageBlocks(c_, "fft", std::max<std::int64_t>(suited, 2));
+    return ImageBlocks(c_, "fft", suited);
   }
 
   const ConvCall& c_;

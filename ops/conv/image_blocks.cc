@@ -38,7 +38,7 @@ Tensor without_done(const Tensor& rows, const Tensor& first, const Tensor& done)
 ImageBlocks::ImageBlocks(const ConvCall& call, std::string name, std::int64_t suited)
     : call_(call),
       name_(std::move(name)),
-      most_(call.block > 0 ? call.block : suited),
+      most_(call.block > 0 ? call.block : std::max<std::int64_t>((suited + 1) / 2 * 2, 2)),
       images_(call.image_shape[0]),
       image_(call.image),
       padding_(padding_of_rows(call.image)) {

@@ -13,7 +13,10 @@ namespace bitale::ops {
 
 class ImageBlocks {
  public:
-  // `suited` images in a block, unless the call says how many. The name is the loop's.
+  static constexpr std::int64_t cache_bytes = 4 << 20;  // of intermediate tensors, in the caches of two cores
+
+  // `suited` images in a block or one more, so that two threads can share them, unless the call says how many. The name
+  // is the loop's.
   ImageBlocks(const ConvCall& call, std::string name, std::int64_t suited);
 
   // What f gives for the images [n, ..]: the same number of rows, one after the other.

@@ -28,7 +28,7 @@ namespace {
 
 // Images of a block: at least as many as fill the rows of a product, and as many as keep V and M of two cores in their
 // caches. Sums over images take more, because each block adds to M, which is larger than they are.
-constexpr std::int64_t least_tiles = 64, least_tiles_summed = 256, cache_bytes = 4 << 20;
+constexpr std::int64_t least_tiles = 64, least_tiles_summed = 256;
 
 Tensor numbers(const std::vector<double>& values, DType dtype, Extents shape) {
   if (dtype == DType::f64) return constant(Array::of<double>(values, std::move(shape)));
@@ -173,7 +173,7 @@ class Winograd {
       const std::int64_t for_products = (least + tiles.value() - 1) / tiles.value();
       const std::int64_t bytes = points_[0] * points_[1] * tiles.value() * std::max<std::int64_t>(channels.value(), 1) *
                                  static_cast<std::int64_t>(size_of(c_.dtype));
-      suited = (std::max(for_products, cache_bytes / bytes) + 1) / 2 * 2;  // even: two threads share them
+      suited = std::max(for_products, ImageBlocks::cache_bytes / bytes);
     }
     return ImageBlocks(c_, "winograd", suited);
   }
