@@ -18,9 +18,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Of an H100: what copies and float32 products reach, how far apart two kernels of a graph begin at least, and what a
-// barrier of all blocks of a kernel takes. They are assumed, not measured.
+// barrier takes of all blocks of a kernel, and of a cluster of blocks. They are assumed, not measured.
 struct Gpu {
-  double gb_per_s = 3000, gflops = 50000, launch_us = 2, barrier_us = 1;
+  double gb_per_s = 3000, gflops = 50000, launch_us = 2, barrier_us = 1, cluster_barrier_us = 0.3;
 };
 
 struct Settings {
@@ -44,6 +44,8 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
   app.add_option("--launch-us", s.gpu.launch_us, "microseconds of a launch (2)")->check(CLI::PositiveNumber);
   app.add_option("--barrier-us", s.gpu.barrier_us, "microseconds of a barrier in the kernel of a loop (1)")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--cluster-barrier-us", s.gpu.cluster_barrier_us, "microseconds of one of a cluster of blocks (0.3)")
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--steps", s.steps, "also every step");
   app.add_flag("--sass", s.sass,
                "what the contractions and loops became: registers, shared memory, and of contractions the share of "
@@ -58,13 +60,15 @@ bool parse(Settings& s, std::span<const std::string> arguments) {
 }
 
 double us_of(const StepCost& step, const Gpu& gpu) {
-  const double work = std::max(step.bytes / gpu.gb_per_s, step.flops / gpu.gflops) * 1e-3;
-  return step.times * (std::max(work, step.launches * gpu.launch_us) + step.barriers * gpu.barrier_us);
+  const double work = std::max(step.bytes / gpu.gb_per_s, step.flops / gpu.gflops) / step.share * 1e-3;
+  return step.times * (std::max(work, step.launches * gpu.launch_us) + step.barriers * gpu.barrier_us +
+                       step.cluster_barriers * gpu.cluster_barrier_us);
 }
 
 struct Cost {
   std::string function;
-  double launches = 0, barriers = 0, on_host = 0, mb = 0, gflop = 0, us = 0, compile_ms = 0, floor_us = 0;
+  double launches = 0, barriers = 0, cluster_barriers = 0, on_host = 0, mb = 0, gflop = 0, us = 0, compile_ms = 0,
+         floor_us = 0;
   std::vector<StepCost> steps{};
 };
 
@@ -76,6 +80,7 @@ Cost cost_of(const std::string& name, const Function& f, const SampleBatch& batc
   for (const StepCost& s : c.steps) {
     c.launches += s.times * s.launches * (s.on_host ? 0 : 1);
     c.barriers += s.times * s.barriers;
+    c.cluster_barriers += s.times * s.cluster_barriers;
     c.on_host += s.on_host ? s.times : 0;
     c.mb += s.times * s.bytes * 1e-6;
     c.gflop += s.times * s.flops * 1e-9;
@@ -135,35 +140,33 @@ Json to_json(const ContractionCode& c) {
 }
 
 Json to_json(const Cost& c) {
-  return {{"function", c.function},
-          {"launches", c.launches},
-          {"barriers", c.barriers},
-          {"on_host", c.on_host},
-          {"mb", c.mb},
-          {"gflop", c.gflop},
-          {"model_us", c.us},
-          {"floor_us", c.floor_us},
-          {"compile_ms", c.compile_ms}};
+  return {{"function", c.function}, {"launches", c.launches},
+          {"barriers", c.barriers}, {"cluster_barriers", c.cluster_barriers},
+          {"on_host", c.on_host},   {"mb", c.mb},
+          {"gflop", c.gflop},       {"model_us", c.us},
+          {"floor_us", c.floor_us}, {"compile_ms", c.compile_ms}};
 }
 
 void print(const Settings& s, const models::BuiltModel& model, const std::vector<Cost>& costs) {
   fmt::print(
-      "{}{}, batch {}, {}: a model ({:g} GB/s, {:g} GFLOP/s, {:g} us a launch, {:g} us a barrier), not a "
-      "measurement\n{}\n\n",
+      "{}{}, batch {}, {}: a model ({:g} GB/s, {:g} GFLOP/s, {:g} us a launch, {:g} us a barrier, {:g} in a "
+      "cluster), not a measurement\n{}\n\n",
       model.name, model.step.empty() ? "" : ", step " + model.step, s.subject.batch, s.subject.device, s.gpu.gb_per_s,
-      s.gpu.gflops, s.gpu.launch_us, s.gpu.barrier_us, model.variant + (s.subject.tf32 ? "; TF32" : ""));
-  fmt::print("{:<10}{:>10}{:>10}{:>9}{:>11}{:>10}{:>11}{:>11}{:>13}\n", "", "launches", "barriers", "on host", "MB",
-             "GFLOP", "model, us", "floor, us", "compiled, ms");
+      s.gpu.gflops, s.gpu.launch_us, s.gpu.barrier_us, s.gpu.cluster_barrier_us,
+      model.variant + (s.subject.tf32 ? "; TF32" : ""));
+  fmt::print("{:<10}{:>10}{:>10}{:>12}{:>9}{:>11}{:>10}{:>11}{:>11}{:>13}\n", "", "launches", "barriers", "in clusters",
+             "on host", "MB", "GFLOP", "model, us", "floor, us", "compiled, ms");
   for (const Cost& c : costs)
-    fmt::print("{:<10}{:>10.0f}{:>10.0f}{:>9.0f}{:>11.2f}{:>10.3f}{:>11.1f}{:>11.1f}{:>13.1f}\n", c.function,
-               c.launches, c.barriers, c.on_host, c.mb, c.gflop, c.us, c.floor_us, c.compile_ms);
+    fmt::print("{:<10}{:>10.0f}{:>10.0f}{:>12.0f}{:>9.0f}{:>11.2f}{:>10.3f}{:>11.1f}{:>11.1f}{:>13.1f}\n", c.function,
+               c.launches, c.barriers, c.cluster_barriers, c.on_host, c.mb, c.gflop, c.us, c.floor_us, c.compile_ms);
   if (!s.steps) return;
   for (const Cost& c : costs) {
     fmt::print("\n{}, step by step{:>25}{:>10}{:>10}{:>12}{:>10}\n", c.function, "times", "launches", "barriers",
                "KB each", "us");
     for (const StepCost& step : c.steps)
       fmt::print("  {:<38.38}{:>6.0f}{:>10}{:>10.0f}{:>12.1f}{:>10.2f}\n", step.label, step.times,
-                 step.on_host ? 0 : step.launches, step.barriers, step.bytes * 1e-3, us_of(step, s.gpu));
+                 step.on_host ? 0 : step.launches, step.barriers + step.cluster_barriers, step.bytes * 1e-3,
+                 us_of(step, s.gpu));
   }
 }
 

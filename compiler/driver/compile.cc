@@ -207,7 +207,7 @@ Stages show_stages(const lower::FunctionGraph& graph, const CompileOptions& opti
   s.kernels = text_of(l.kernels);
   s.program = program::to_string(l.program);
   lower::Lowered on_gpu = device ? std::move(l) : lower::lower(optimise(graph, options, {}, false, ignored), true);
-  s.cuda = cuda_text(on_gpu);
+  s.cuda = cuda_text(on_gpu, device.get());
   return s;
 }
 

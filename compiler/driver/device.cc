@@ -38,7 +38,8 @@ struct DeviceProducts {
 // Which kernels are launched and which finish contractions, and the contractions' functions, each once; in bodies, too.
 class Functions {
  public:
-  Functions(lower::Lowered& l, const DeviceProducts& products) : l_(l), products_(products) {
+  Functions(lower::Lowered& l, const DeviceProducts& products, bool has_clusters)
+      : l_(l), products_(products), has_clusters_(has_clusters) {
     visit(l.program);
     share_functions();
     for (LibraryStep* call : calls_) give_kernel(*call);               // whose entries are behind those of contractions
@@ -241,17 +242,19 @@ class Functions {
     std::string why_not = codegen::cuda::why_no_kernel(loop);
     if (why_not.empty()) {
       for (const Step& s : body.steps) form.parts.push_back(part_of(s));
-      codegen::cuda::LoopPlan plan = codegen::cuda::plan_loop(loop, form.parts);
+      codegen::cuda::LoopPlan plan = codegen::cuda::plan_loop(loop, form.parts, has_clusters_);
       why_not = plan.why_not;
       if (why_not.empty()) {
         in_order(body.steps, plan.order);
         in_order(form.parts, plan.order);
         form.groups = std::move(plan.groups);
         form.by_rows = plan.by_rows;
+        form.clusters = plan.clusters;
         form.threads = plan.threads;
       }
     }
-    what_loops_are_.push_back(about(step) + (why_not.empty() ? ": one kernel" : ": launches (" + why_not + ")"));
+    const char* const kernel = form.clusters ? ": one kernel, of clusters" : ": one kernel";
+    what_loops_are_.push_back(about(step) + (why_not.empty() ? kernel : ": launches (" + why_not + ")"));
     if (!why_not.empty()) return;
     form.outer = &part;
     form.step = &loop;
@@ -307,6 +310,7 @@ class Functions {
 
   lower::Lowered& l_;
   const DeviceProducts products_;
+  const bool has_clusters_;          // of blocks, for loops
   int named_[2] = {};                // contractions, and functions that finish
   std::vector<LibraryStep*> calls_;  // of the program and the copies of its bodies
   std::vector<codegen::cuda::LibraryKernel> library_;
@@ -333,6 +337,13 @@ void warn_of(const std::set<std::string>& calls, const std::string& function) {
 }
 
 bool is_emulated(const Driver& driver) { return driver.target() == "emulated"; }
+
+// Whether loops may have clusters of blocks: from compute capability 9.0 on, and unless they are asked to be grids.
+bool may_have_clusters(const Driver* driver) {
+  constexpr int first = 90;
+  if (flags().loops == "grid") return false;
+  return !driver || is_emulated(*driver) || std::stoi(driver->target().substr(std::string_view("sm_").size())) >= first;
+}
 
 std::vector<std::uint8_t> image_of(const codegen::cuda::Module& module, const Driver& driver) {
   if (is_emulated(driver)) return codegen::cuda::emulate(module);
@@ -361,13 +372,13 @@ Blob compiled(const codegen::cuda::Modules& printed, const Driver& driver) {
 std::string device_settings(const Driver& driver, bool tf32) {
   const std::string compiler =
       is_emulated(driver) ? codegen::cuda::host_compiler() : "nvrtc " + codegen::cuda::Nvrtc::get().version();
-  return fmt::format("{} by {} ordered {} products {} tf32 {}", driver.target(), compiler, flags().ordered,
-                     driver.may_multiply(), tf32);
+  return fmt::format("{} by {} ordered {} products {} tf32 {} clusters {}", driver.target(), compiler, flags().ordered,
+                     driver.may_multiply(), tf32, may_have_clusters(&driver));
 }
 
 void generate_for_device(lower::Lowered& l, const Driver& driver, bool tf32, CompileReport& report) {
   const Clock printing;
-  const Functions functions(l, {driver.may_multiply(), tf32});
+  const Functions functions(l, {driver.may_multiply(), tf32}, may_have_clusters(&driver));
   codegen::cuda::Modules printed = codegen::cuda::print_modules(functions.parts(), available_cpus());
   std::string text;
   for (const codegen::cuda::Module& m : printed.modules) text += m.text + "\n";
@@ -384,8 +395,10 @@ void generate_for_device(lower::Lowered& l, const Driver& driver, bool tf32, Com
                            fmt::format("{} modules, as many threads", printed.modules.size())});
 }
 
-std::string cuda_text(lower::Lowered& l) {
-  return codegen::cuda::print_modules(Functions(l, {true, false}).parts(), 1).modules[0].text;
+std::string cuda_text(lower::Lowered& l, const Driver* device) {
+  return codegen::cuda::print_modules(Functions(l, {true, false}, may_have_clusters(device)).parts(), 1)
+      .modules[0]
+      .text;
 }
 
 }  // namespace bitale::driver

@@ -18,7 +18,8 @@ std::string device_settings(const Driver& driver, bool tf32);
 // driver's target.
 void generate_for_device(lower::Lowered& lowered, const Driver& driver, bool tf32, CompileReport& report);
 
-// The text of the one module that a GPU would run.
-std::string cuda_text(lower::Lowered& lowered);
+// The text of the one module that a GPU would run: the device, if there is one, else one that has all that is made use
+// of.
+std::string cuda_text(lower::Lowered& lowered, const Driver* device);
 
 }  // namespace bitale::driver

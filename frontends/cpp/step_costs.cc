@@ -27,7 +27,9 @@ class Costs {
         const std::vector<std::int64_t> inner = evaluate_body_extents(*loop->body, extents);
         const std::size_t first = rows.size();
         visit(*loop->body, inner, times * trips);
-        if (runs_as_kernel(*loop, inner)) as_kernel(*loop, s.label, first, times, trips);
+        if (!runs_as_kernel(*loop, inner)) continue;
+        if (loop->kernel.clusters) in_clusters(*loop, inner, first);
+        as_kernel(*loop, s.label, first, times, trips);
       } else if (const auto* branch = std::get_if<BranchStep>(&s.node)) {
         visit(*branch->then, evaluate_body_extents(*branch->then, extents), times);  // one of the two
       } else {
@@ -45,7 +47,24 @@ class Costs {
   void as_kernel(const LoopStep& loop, const std::string& label, std::size_t first, double times, double trips) {
     for (std::size_t i = first; i < rows.size(); ++i) rows[i].launches = 0;
     const LoopKernel& k = loop.kernel;
-    rows.push_back({label, times, 1, 0, 0, false, trips * k.barriers + k.barriers_once});
+    const double barriers = trips * k.barriers + k.barriers_once;
+    rows.push_back({label, times, 1, weights_, 0, false});
+    (k.clusters ? rows.back().cluster_barriers : rows.back().barriers) = barriers;
+    weights_ = 0;
+  }
+
+  // Steps have a part of the device, and weights are read once, by each cluster.
+  void in_clusters(const LoopStep& loop, const std::vector<std::int64_t>& extents, std::size_t first) {
+    const Program& body = *loop.body;
+    for (std::size_t i = 0; i < body.steps.size(); ++i) {
+      StepCost& row = rows[first + i];
+      row.share = share_of_device(loop, extents);
+      const auto* c = std::get_if<ContractionStep>(&body.steps[i].node);
+      if (!c) continue;
+      const double bytes = bytes_of(body, c->b, extents);
+      row.bytes -= bytes;
+      weights_ += bytes;
+    }
   }
 
   // Of the first device's code; elsewhere one.
@@ -73,6 +92,12 @@ class Costs {
     return l && l->entry < 0 && l->function != "conv_cudnn";
   }
 
+  static double bytes_of(const Program& p, int buffer, const std::vector<std::int64_t>& extents) {
+    auto size = static_cast<double>(size_of(p.buffers[at(buffer)].storage));
+    for (const int slot : p.buffers[at(buffer)].dims) size *= static_cast<double>(extents[at(slot)]);
+    return size;
+  }
+
   // Each buffer once.
   static double bytes_of(const Program& p, const Groups& groups, const Step& s,
                          const std::vector<std::int64_t>& extents) {
@@ -80,16 +105,13 @@ class Costs {
     double bytes = 0;
     for_each_buffer(s, [&](int buffer, bool) {
       const int root = groups.root[at(buffer)];
-      const Buffer& b = p.buffers[at(root)];
-      if (b.role == Role::workspace || !roots.insert(root).second) return;
-      auto size = static_cast<double>(size_of(b.storage));
-      for (const int slot : b.dims) size *= static_cast<double>(extents[at(slot)]);
-      bytes += size;
+      if (p.buffers[at(root)].role != Role::workspace && roots.insert(root).second) bytes += bytes_of(p, root, extents);
     });
     return bytes;
   }
 
   const Program& outermost_;
+  double weights_ = 0;  // that a loop reads once
 };
 
 }  // namespace

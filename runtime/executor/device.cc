@@ -11,6 +11,7 @@
 #include "runtime/executor/recording.h"
 #include "runtime/executor/report.h"
 #include "runtime/library/convolution.h"
+#include "runtime/program/loop_kernel.h"
 
 namespace bitale::executor {
 
@@ -94,7 +95,8 @@ void DeviceWalker::launch(int entry, std::span<void* const> parameters, std::spa
       std::int64_t blocks = 1;
       for (const Launch::Part& part : launches[i].together) blocks = std::max(blocks, blocks_of(part, extents));
       code_.driver->launch_together(function, blocks, launches[i].threads, parameters);
-    } else if (const std::int64_t blocks = blocks_of(launches[i], extents); blocks > 0) {
+    } else if (std::int64_t blocks = blocks_of(launches[i], extents); blocks > 0) {
+      if (launches[i].cluster > 1) blocks = std::min(blocks, most_clusters) * launches[i].cluster;
       code_.driver->launch(function, blocks, launches[i].threads, parameters);
     }
   }

@@ -31,7 +31,8 @@ void check_device_code(const Program& program, const Blob& b) {
   for (const auto& entry : b.launches)
     for (const Launch& l : entry) {
       require(l.image >= 0 && at(l.image) < b.offsets.size(), "a launch of the code for {} is of no image", b.target);
-      require(!l.function.empty() && l.threads >= 1 && l.threads <= 1024 && l.per_block >= 1 && l.least >= 1,
+      require(!l.function.empty() && l.threads >= 1 && l.threads <= 1024 && l.per_block >= 1 && l.least >= 1 &&
+                  l.cluster >= 1 && (l.cluster == 1 || l.together.empty()),
               "a launch of the code for {} is not one", b.target);
       check_work(l, l.work);
       for (const Launch::Part& part : l.together) {
@@ -65,8 +66,9 @@ void check_launches(const Program& outermost, int entry, std::size_t extents, co
     if (at(entry) < b.launches.size()) {
       require(!of_loop || b.launches[at(entry)].size() == 1, "the kernel of loop '{}' is not one launch", label);
       for (const Launch& l : b.launches[at(entry)]) {
-        require(of_loop || l.together.empty(), "{} of step '{}' is launched together", l.function, label);
-        require(!of_loop || !l.together.empty(), "the kernel of loop '{}' is not launched together", label);
+        const bool together = !l.together.empty() || l.cluster > 1;
+        require(of_loop || !together, "{} of step '{}' is launched together", l.function, label);
+        require(!of_loop || together, "the kernel of loop '{}' is not launched together", label);
         check_arguments(l, l.work, extents, label);
         for (const Launch::Part& part : l.together) check_arguments(l, part.work, extents, label);
       }

@@ -14,7 +14,7 @@ bool is_for_device(const Program& program);
 void check_code(const Program& program);
 
 // The launches of an entry depend on extents that a step (`label`) gives it; the entry exists. of_loop: it is the
-// kernel of a loop, which is one launch, and the only kind that is launched together.
+// kernel of a loop, which is one launch, and the only kind that is launched together, or in clusters.
 void check_launches(const Program& outermost, int entry, std::size_t extents, const std::string& label,
                     bool of_loop = false);
 

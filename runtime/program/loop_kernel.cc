@@ -17,21 +17,35 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 // Of the time that a product takes by the generated function: what a tile loses that is chosen among few.
 constexpr double lost_by_tile = 0.1;
 
+constexpr double multiprocessors = 132;  // of an H100
+
+// Of a product in clusters, by the rates that generated functions are assumed to reach on the whole device.
+double lost_by_share(double share) { return 1 / share - 1; }
+
 }  // namespace
+
+double share_of_device(const LoopStep& loop, std::span<const std::int64_t> extents) {
+  if (!loop.kernel.clusters) return 1;
+  const std::int64_t clusters = std::clamp<std::int64_t>(extents[at(loop.rows)], 1, most_clusters);
+  return std::min(static_cast<double>(clusters * cluster_blocks) / multiprocessors, 1.0);
+}
 
 bool runs_as_kernel(const LoopStep& loop, std::span<const std::int64_t> extents) {
   const std::string& asked = flags().loops;
-  if (!asked.empty() && asked != "kernels" && asked != "launches")
-    throw Error(fmt::format("BITALE_LOOPS is '{}', expected kernels or launches", asked));
+  if (!asked.empty() && asked != "kernels" && asked != "grid" && asked != "launches")
+    throw Error(fmt::format("BITALE_LOOPS is '{}', expected kernels, grid or launches", asked));
   if (loop.kernel.entry < 0 || asked == "launches") return false;
-  if (asked == "kernels") return true;
-  double us_saved = us_of_launch * static_cast<double>(loop.body->steps.size()) - us_of_barrier * loop.kernel.barriers;
+  if (!asked.empty()) return true;
+  const bool clusters = loop.kernel.clusters;
+  const double lost = clusters ? lost_by_share(share_of_device(loop, extents)) : lost_by_tile;
+  double us_saved = us_of_launch * static_cast<double>(loop.body->steps.size()) -
+                    (clusters ? us_of_cluster_barrier : us_of_barrier) * loop.kernel.barriers;
   for (const Step& step : loop.body->steps) {
     const auto* c = std::get_if<ContractionStep>(&step.node);
     if (!c) continue;
     const auto product = device_product(*c, extents);
     if (product && flags().contraction == "cublaslt") return false;
-    us_saved -= std::max(product ? product->us_saved : 0, lost_by_tile * us_by_generated(*c, extents));
+    us_saved -= std::max(product ? product->us_saved : 0, lost * us_by_generated(*c, extents));
   }
   return us_saved > 0;
 }
@@ -40,6 +54,7 @@ std::string fault_of_groups(const LoopStep& loop) {
   const Program& body = *loop.body;
   const Groups buffers(body);
   if (loop.kernel.by_rows && loop.rows < 0) return "goes by rows that the loop does not have";
+  if (loop.kernel.clusters && !loop.kernel.by_rows) return "has clusters and does not go by rows";
   std::size_t begin = 0;
   for (const int steps : loop.kernel.groups) {
     if (steps < 1 || at(steps) > body.steps.size() - begin) return "has groups of steps that are not there";

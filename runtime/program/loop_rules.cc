@@ -40,6 +40,10 @@ void check_loop_kernel(const LoopStep& loop, const Program& outer, const Program
     extents += a.kind == Kind::extent ? 1 : 0;
   }
   check_launches(outermost, loop.kernel.entry, extents, label, true);
+  for (const Blob& b : outermost.blobs)
+    if (at(loop.kernel.entry) < b.launches.size())
+      require((b.launches[at(loop.kernel.entry)][0].cluster == cluster_blocks) == loop.kernel.clusters,
+              "the kernel of loop '{}' and its launch differ in clusters", label);
   const std::string fault = fault_of_groups(loop);
   require(fault.empty(), "the kernel of loop '{}' {}", label, fault);
 }

@@ -166,7 +166,8 @@ struct LoopKernel {
   // `rows`, kernels and copies do, but row by row: each row stays with one block, which runs them one after another.
   std::vector<int> groups;
   bool by_rows = false;
-  int barriers = 0;       // of all blocks, in one iteration
+  bool clusters = false;  // then rows stay with clusters of blocks (Launch::cluster)
+  int barriers = 0;       // of all blocks, or of those of a cluster, in one iteration
   int barriers_once = 0;  // before the first and behind the last
 };
 
@@ -249,6 +250,9 @@ struct Launch {
   // Not empty: the function of a loop, whose blocks wait for each other and so have to be there at the same time: as
   // many as the widest of its parts needs, or as the device holds, if that is less. `work` is then of no account.
   std::vector<Part> together{};
+  // Above 1: blocks come in clusters of so many, which are there at the same time and wait for each other; a cluster
+  // has something to do for each `per_block` of the work.
+  int cluster = 1;
 };
 
 // Code for one target; a Program has code of the CPU or of devices. Of the CPU: bytes that run wherever they are

@@ -204,7 +204,7 @@ void transfer(A& a, Launch::Part& v) {
 }
 template <class A>
 void transfer(A& a, Launch& v) {
-  all(a, v.function, v.image, v.threads, v.per_block, v.work, v.least, v.together);
+  all(a, v.function, v.image, v.threads, v.per_block, v.work, v.least, v.together, v.cluster);
 }
 template <class A>
 void transfer(A& a, Blob& v) {
@@ -267,7 +267,7 @@ void transfer(A& a, LoopKernel::Argument& v) {
 }
 template <class A>
 void transfer(A& a, LoopKernel& v) {
-  all(a, v.entry, v.arguments, v.groups, v.by_rows, v.barriers, v.barriers_once);
+  all(a, v.entry, v.arguments, v.groups, v.by_rows, v.clusters, v.barriers, v.barriers_once);
 }
 template <class A>
 void transfer(A& a, LoopStep& v) {

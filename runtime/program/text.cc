@@ -203,8 +203,9 @@ class Printer {
            s.body ? name(*s.body, b.inner_out) : "?", name(b.outer_out), b.backwards ? ", backwards" : "",
            b.blocks ? ", in blocks" : "");
     if (s.kernel.entry >= 0)
-      line("as one kernel {}: steps in groups of {}{}, barriers in an iteration: {}", entry(s.kernel.entry),
-           fmt::join(s.kernel.groups, ", "), s.kernel.by_rows ? ", kernels by rows" : "", s.kernel.barriers);
+      line("as one kernel {}: steps in groups of {}{}, barriers in an iteration: {}{}", entry(s.kernel.entry),
+           fmt::join(s.kernel.groups, ", "), s.kernel.by_rows ? ", kernels by rows" : "", s.kernel.barriers,
+           s.kernel.clusters ? " (of clusters)" : "");
     body(s.body);
     --depth_;
   }

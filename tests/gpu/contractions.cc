@@ -33,6 +33,8 @@ std::vector<std::int64_t> arguments_of(const ContractionCase& c) {
   return extents;
 }
 
+}  // namespace
+
 // Buffers as the lowering makes them: the sums, and of each operand its elements and its rows' offsets.
 kernel::Kernel epilogue_of(DType type, bool accumulating) {
   kernel::Builder b(fmt::format("finish_{}{}", type == DType::f32 ? "f32" : "f64", accumulating ? "_added" : ""));
@@ -76,6 +78,8 @@ Contraction form_of(const ContractionCase& c, const std::string& epilogue, std::
   form.tile = c.tile;
   return form;
 }
+
+namespace {
 
 // The largest offset, if the smallest is 0.
 std::int64_t reach(const ContractionCase& c, std::int64_t Axis::* stride) {

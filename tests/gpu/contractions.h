@@ -33,6 +33,10 @@ ContractionCase product(std::int64_t m, std::int64_t n, std::int64_t k, bool a_t
 ContractionCase symbolic(ContractionCase c);
 ContractionCase with_tile(ContractionCase c, const codegen::cuda::Tile& tile);
 
+// How the compiler has it: out is operand 1, bias is operand 0 of the epilogue, whose name is given.
+codegen::cuda::Contraction form_of(const ContractionCase& c, const std::string& epilogue, std::size_t number);
+kernel::Kernel epilogue_of(DType type, bool accumulating);
+
 // The module of these, in order.
 codegen::cuda::Modules modules_of(const std::vector<ContractionCase>& cases);
 

@@ -40,7 +40,15 @@ TEST_CASE("steps of a loop are counted as often as they run, and what the host d
   CHECK(on_host == 1);
 }
 
-TEST_CASE("the loops of an LSTM are one launch each, and wait at barriers") {
+namespace {
+
+struct Count {
+  double launches = 0, barriers = 0, of_clusters = 0;
+};
+
+}  // namespace
+
+TEST_CASE("the loops of an LSTM are one launch each, and wait at barriers of clusters") {
   const models::ModelRow& row = models::find_model("lstm");
   const models::BuiltModel model = row.build({.hidden = 32});
   const std::vector<Array> arrays = row.sample(4, 9, 1);
@@ -49,23 +57,30 @@ TEST_CASE("the loops of an LSTM are one launch each, and wait at barriers") {
     const std::string before = flags().loops;
     flags().loops = loops;
     const Function f = function(model.inputs, outputs, {.name = "lstm", .device = "emulated", .unused_inputs = true});
-    double launches = 0, barriers = 0;
+    Count all;
     for (const StepCost& c : f.step_costs(arguments)) {
-      launches += c.times * c.launches;
-      barriers += c.times * c.barriers;
+      all.launches += c.times * c.launches;
+      all.barriers += c.times * c.barriers;
+      all.of_clusters += c.times * c.cluster_barriers;
+      if (c.share < 1) CHECK(c.share == 4 * 8 / 132.0);  // a cluster for each row of the batch
     }
     flags().loops = before;
-    return std::pair(launches, barriers);
+    return all;
   };
   const std::vector<Tensor> gradient = grad(model.training_loss, model.parameter_tensors());
-  const auto [forward, of_forward] = count({model.loss}, "");
-  const auto [backward, of_backward] = count(gradient, "");
-  CHECK(forward < 15);
-  CHECK(of_forward == 9);  // gates are the product's epilogue
-  CHECK(backward < 30);
-  CHECK(of_backward == 3 * 9);  // the forward loop, and two of each step back
-  CHECK(count({model.loss}, "launches").first >= 9 + forward - 1);
-  CHECK(count({model.loss}, "launches").second == 0);
+  const Count forward = count({model.loss}, ""), backward = count(gradient, "");
+  CHECK(forward.launches < 15);
+  CHECK(forward.of_clusters == 9);  // gates are the product's epilogue
+  CHECK(forward.barriers == 0);
+  CHECK(backward.launches < 30);
+  CHECK(backward.of_clusters == 3 * 9);  // the forward loop, and two of each step back
+  CHECK(backward.barriers == 0);
+  const Count grid = count(gradient, "grid"), launches = count({model.loss}, "launches");
+  CHECK(grid.launches == backward.launches);
+  CHECK(grid.barriers == backward.of_clusters);
+  CHECK(grid.of_clusters == 0);
+  CHECK(launches.launches >= 9 + forward.launches - 1);
+  CHECK(launches.barriers == 0);
 }
 
 TEST_CASE("a function for an architecture is compiled, and refuses to run") {

@@ -31,6 +31,7 @@ std::vector<Array> run(const Function& f, const Values& values) {
 }
 
 std::size_t kernels_of(const Function& f) { return occurrences(f.program_text(), "as one kernel @"); }
+std::size_t with_clusters(const Function& f) { return occurrences(f.program_text(), "(of clusters)"); }
 std::size_t loops_of(const Function& f) { return occurrences(f.program_text(), ": loop "); }
 
 Array random(const Extents& shape, std::uint64_t seed, DType type = float64) {
@@ -56,17 +57,24 @@ void check_same(const Function& got, const Function& expected, const std::vector
 void check(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, const std::vector<Values>& calls,
            int kernels = -1, double tolerance = 100) {
   const Function expected = function(inputs, outputs, {.name = "on_cpu", .threads = 1});
+  bool clusters = false;
   {
     const Loops as("kernels");
     const Function f = function(inputs, outputs, {.name = "as_kernels", .device = tests::tested_device()});
     CAPTURE(f.compile_report());
     CHECK(kernels_of(f) == (kernels < 0 ? loops_of(f) : static_cast<std::size_t>(kernels)));
     CHECK(loops_of(f) > 0);
+    clusters = with_clusters(f) > 0;
     check_same(f, expected, calls, tolerance);
   }
-  const Loops as("launches");
-  const Function f = function(inputs, outputs, {.name = "as_launches", .device = tests::tested_device()});
-  check_same(f, expected, calls, tolerance);
+  std::vector<const char*> others{"launches"};
+  if (clusters) others.push_back("grid");
+  for (const char* what : others) {
+    const Loops as(what);
+    const Function f = function(inputs, outputs, {.name = "as_asked", .device = tests::tested_device()});
+    if (std::string_view(what) == "grid") CHECK(with_clusters(f) == 0);
+    check_same(f, expected, calls, tolerance);
+  }
 }
 
 void check_with_gradients(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
@@ -250,6 +258,68 @@ TEST_CASE("scans in a gradient that keeps segments") {
   check_same(f, expected, calls, 100);
 }
 
+namespace {
+
+// Whether the loop of h' = body(x, h), by rows of a batch, is a kernel of clusters.
+bool goes_by_clusters(const std::vector<Tensor>& inputs,
+                      const std::function<Tensor(const Tensor&, const Tensor&)>& body, std::optional<Dim> length = {}) {
+  const Tensor& x = inputs[0];
+  const ScanResult r = scan({.sequences = {x}, .carries = {inputs[1]}}, [&](const ScanStep& t) {
+    const Tensor h = body(t.row(0), t.carry(0));
+    return length ? StepResult{.carries = {h}, .until = any(h > 0.9)} : StepResult{.carries = {h}};
+  });
+  return with_clusters(function(inputs, {r.carries[0]}, {.device = tests::tested_device(), .unused_inputs = true})) ==
+         1;
+}
+
+}  // namespace
+
+TEST_CASE("which loops go by clusters") {
+  const auto device = open_driver(tests::tested_device());
+  if (device->target() != "emulated" && device->target() < "sm_90") return void(std::printf("[SKIP] no clusters\n"));
+  const Loops as("kernels");
+  const Dim steps("steps"), batch("batch"), wide("wide");
+  const Tensor x = input("x", float32, {steps, batch, 6}), h0 = input("h0", float32, {batch, 6}),
+               u = input("u", float32, {6, 6}), many = input("many", float32, {steps, 6, 6});
+  const auto step = [](const Tensor& a, const Tensor& h, const Tensor& w) { return tanh(a + dot(h, w)); };
+  CHECK(goes_by_clusters({x, h0, u}, [&](auto& a, auto& h) { return step(a, h, u); }));
+  CHECK(goes_by_clusters({x, h0, u}, [&](auto& a, auto& h) { return step(a, step(a, h, u), transpose(u, {1, 0})); }));
+  // Without products no blocks wait for others; weights that steps make are others in each.
+  CHECK_FALSE(goes_by_clusters({x, h0, u}, [&](auto& a, auto& h) { return tanh(a + h); }));
+  CHECK_FALSE(goes_by_clusters({x, h0, u}, [&](auto& a, auto& h) { return step(a, h, u * mean(a, {0, 1}, true)); }));
+  // All rows end together.
+  CHECK_FALSE(goes_by_clusters({x, h0, u}, [&](auto& a, auto& h) { return step(a, h, u); }, steps));
+  // Rows meet.
+  CHECK_FALSE(goes_by_clusters({x, h0, u}, [&](auto& a, auto& h) { return step(a, h, u) - mean(h, {0}, true); }));
+  // More weights than registers hold; as many as nobody knows.
+  const Tensor large = input("large", float32, {600, 600}), v = input("v", float32, {wide, wide});
+  const auto with = [&](const Dim& width, const Tensor& w) {
+    return goes_by_clusters({input("x", float32, {steps, batch, width}), input("h0", float32, {batch, width}), w},
+                            [&](auto& a, auto& h) { return step(a, h, w); });
+  };
+  CHECK_FALSE(with(600, large));
+  CHECK_FALSE(with(wide, v));
+}
+
+TEST_CASE("rows of clusters: fewer than blocks, more than go through shared memory at a time") {
+  const Dim steps("steps"), batch("batch");
+  for (const DType type : {float32, float64}) {
+    const std::int64_t width = type == float32 ? 33 : 7;
+    const Tensor x = input("x", type, {steps, batch, width}), h0 = input("h0", type, {batch, width}),
+                 u = input("u", type, {width, width}), v = input("v", type, {width, width});
+    const ScanResult r = scan({.sequences = {x}, .carries = {h0}}, [&](const ScanStep& t) {
+      const Tensor reset = sigmoid(dot(t.carry(0), v));
+      return StepResult{.carries = {tanh(t.row(0) + dot(t.carry(0) * reset, u))}};
+    });
+    std::vector<Values> calls;
+    for (const auto& [n, rows] : {std::pair(2, 0), std::pair(3, 1), std::pair(2, 17), std::pair(2, 150)})
+      calls.push_back({random({n, rows, width}, 1, type), random({rows, width}, 2, type),
+                       random({width, width}, 3, type), random({width, width}, 4, type)});
+    check({x, h0, u, v}, {r.carries[0], r.last[0]}, calls, -1, 1000);
+    check({x, h0, u, v}, grad(sum(square(r.last[0])), {x, h0, u, v}), calls, -1, 1000);
+  }
+}
+
 TEST_CASE("a Shared that steps update, in place") {
   std::vector<Array> after[2];
   for (const std::string& device : {std::string("cpu"), tests::tested_device()}) {
@@ -272,10 +342,10 @@ TEST_CASE("a Shared that steps update, in place") {
   for (std::size_t i = 0; i < after[0].size(); ++i) CHECK(difference(after[1][i], after[0][i], 100) == "");
 }
 
-TEST_CASE("what loops are to be is kernels or launches") {
+TEST_CASE("what loops are to be is kernels, grid or launches") {
   const Loops as("one");
   const Tensor x = input("x", float64, {3, 2});
   const Tensor last = foldl([](const Tensor& h, const Tensor& row) { return tanh(row + h); }, x, zeros(float64, {2}));
   const Function f = function({x}, {last}, {.name = "asked", .device = tests::tested_device()});
-  CHECK_THROWS_WITH(f(random({3, 2}, 1)), contains("BITALE_LOOPS is 'one', expected kernels or launches"));
+  CHECK_THROWS_WITH(f(random({3, 2}, 1)), contains("BITALE_LOOPS is 'one', expected kernels, grid or launches"));
 }

@@ -13,7 +13,7 @@ namespace {
 
 // What ptxas says of each function: the most registers, and those that spill or read local memory.
 struct Use {
-  int functions = 0, registers = 0;
+  int functions = 0, registers = 0, of_loops = 0;
   std::string spills;
 };
 
@@ -32,7 +32,8 @@ Use use_of(const std::string& log) {
     if (std::regex_search(line, found, frame) && found[2] != "0") use.spills += " " + name;
     if (!std::regex_search(line, found, registers)) continue;
     ++use.functions;
-    use.registers = std::max(use.registers, std::stoi(found[1]));
+    int& most = name.starts_with("loop_") ? use.of_loops : use.registers;
+    most = std::max(most, std::stoi(found[1]));
   }
   return use;
 }
@@ -45,7 +46,7 @@ void check_functions(const Nvrtc& nvrtc, const models::BuiltModel& model, const 
   std::vector<Tensor> gradient = grad(model.training_loss, model.parameter_tensors());
   gradient.push_back(model.training_loss);
   for (const auto& outputs : {std::vector<Tensor>{model.loss}, gradient}) {
-    const std::string text = stages(model.inputs, outputs, {.unused_inputs = true}).cuda;
+    const std::string text = stages(model.inputs, outputs, {.device = architecture, .unused_inputs = true}).cuda;
     Nvrtc::Result result = nvrtc.compile(text, architecture);
     Use use = use_of(result.log);
     for (int attempt = 1; use.spills != "" && attempt < most_attempts; ++attempt) {
@@ -59,6 +60,7 @@ void check_functions(const Nvrtc& nvrtc, const models::BuiltModel& model, const 
     CHECK(use.functions > 0);
     CHECK(use.spills == "");
     CHECK(use.registers <= 128);  // two blocks of 256 threads, or more, in a multiprocessor
+    CHECK(use.of_loops <= 255);   // of clusters: one block
   }
 }
 

@@ -99,9 +99,10 @@ Program program_of_a_device() {
     if (auto* loop = std::get_if<LoopStep>(&s.node)) {
       using Kind = LoopKernel::Argument::Kind;
       loop->kernel = {
-          2,   {{Kind::outer, 0}, {Kind::own, 3}, {Kind::extent, 0}, {Kind::outer_extent, 0}, {Kind::bytes, 0}},
-          {1}, false,
-          2,   1};
+          2,     {{Kind::outer, 0}, {Kind::own, 3}, {Kind::extent, 0}, {Kind::outer_extent, 0}, {Kind::bytes, 0}},
+          {1},   false,
+          false, 2,
+          1};
     }
     if (auto* c = std::get_if<ContractionStep>(&s.node)) {
       c->candidate = ContractionCandidate::cublaslt;

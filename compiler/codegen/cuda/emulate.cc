@@ -28,10 +28,11 @@ namespace {
 // as far as it gets before the next. Threads of functions that never meet just run. Threads that wait in different
 // places for each other fail the launch.
 //
-// Blocks follow each other, but for those of a function that has barriers of the grid: then all of them are there, each
-// with its threads and its shared memory, which lies in one section of the object for the block that runs (compilers do
-// not put variables of templates there, so these have none). Which of them goes on is
-// drawn; in half of the launches a block goes as far as the next barrier of the grid, else to that of its threads.
+// Blocks follow each other, but for those of a function that has barriers of the grid, or of clusters: then all of
+// them, or those of a cluster, are there, each with its threads and its shared memory, which lies in one section of the
+// object for the block that runs (compilers do not put variables of templates there, so these have none). Which of them
+// goes on is drawn; in half of the launches a block goes as far as the next barrier of blocks, else to that of its
+// threads. Clusters follow each other.
 constexpr const char* definitions = R"(
 #define _GLIBCXX_INCLUDE_NEXT_C_HEADERS  // C's own headers compile faster
 #include <math.h>
@@ -46,10 +47,12 @@ constexpr const char* definitions = R"(
 #define __noinline__ __attribute__((noinline))
 #define __shared__ static __attribute__((section("shared_memory")))
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define EMULATED
 #define __syncthreads() meet(__LINE__, of_block)
-#define grid_barrier() meet(__LINE__, of_grid)
+#define grid_barrier() meet(__LINE__, of_blocks)
+#define cluster_barrier() meet(__LINE__, of_blocks)
 #define __shfl_xor_sync(mask, value, lanes) shuffle(__LINE__, value, lanes)
 
 // The ends of the section; null if nothing lies there.
@@ -60,7 +63,7 @@ namespace {
 struct Dimension { unsigned x; };
 Dimension threadIdx, blockIdx, blockDim, gridDim;
 
-enum Meeting { of_warp, of_block, of_grid };
+enum Meeting { of_warp, of_block, of_blocks };  // those that are there together
 struct Fiber {
   void* at[5];
   void* stack;
@@ -68,9 +71,10 @@ struct Fiber {
   int line;         // where it waits
   Meeting meeting;  // for whom
 };
-constexpr unsigned most_fibers = 1024;
+constexpr unsigned most_fibers = 2048;
 Fiber fibers[most_fibers];
-unsigned base;  // of those of the block that runs
+unsigned base;         // of those of the block that runs
+unsigned first_block;  // of those that are there together
 struct FreeStacks {
   ~FreeStacks() {
     for (Fiber& f : fibers) free(f.stack);
@@ -237,7 +241,7 @@ void begin(Block& block) {
   block.done = false;
 }
 
-// Runs a block to its end, or to a barrier of the grid; or, if it is not to go far, to one of its threads.
+// Runs a block to its end, or to a barrier of blocks; or, if it is not to go far, to one of its threads.
 const char* run_block(Block& block, bool goes_far) {
   const unsigned warps = blockDim.x / 32;
   const bool far = draw(2);
@@ -264,7 +268,7 @@ const char* run_block(Block& block, bool goes_far) {
       meeting = fibers[t].meeting;
     }
     block.done = line == 0;
-    block.line = meeting == of_grid ? line : 0;
+    block.line = meeting == of_blocks ? line : 0;
     for (unsigned t = 0; block.line && t < blockDim.x; ++t)  // all threads are to be there
       if (fibers[base + t].done) return threads_failed(line, 0);
     if (block.done || block.line || !goes_far) return nullptr;
@@ -282,7 +286,7 @@ const char* run_round(unsigned blocks, char* shared) {
     if (ready == 0) return nullptr;
     unsigned chosen = draw(ready), b = 0;
     while (all_blocks[b].done || all_blocks[b].line || chosen-- > 0) ++b;
-    blockIdx.x = b;
+    blockIdx.x = first_block + b;
     base = b * blockDim.x;
     memcpy(__start_shared_memory, shared + b * bytes, bytes);
     if (const char* failed = run_block(all_blocks[b], goes_far)) return failed;
@@ -344,13 +348,20 @@ const char* run_alone() {
   return block.done ? nullptr : failed("blocks that are not there together", block.line, 0);
 }
 template <class... A>
-const char* launch(void (*f)(A...), bool meets, bool together, void* const* parameters, long blocks, int threads, unsigned long long seed) {
+const char* launch(void (*f)(A...), bool meets, bool together, int cluster, void* const* parameters, long blocks, int threads, unsigned long long seed) {
   const Call<A...> call{f, parameters};
   body = [](const void* c) { ((const Call<A...>*)c)->run(Count<sizeof...(A)>()); };
   body_data = &call;
   drawn = seed;
   gridDim.x = blocks, blockDim.x = threads;
+  first_block = 0;
   if (together) return run_together(gridDim.x);
+  if (cluster > 1) {
+    if (blocks % cluster) return "there is a part of a cluster";
+    for (; first_block < blocks; first_block += cluster)
+      if (const char* failed = run_together(cluster)) return failed;
+    return nullptr;
+  }
   for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x)
     if (const char* failed = meets && threads % 32 == 0 ? run_alone() : run_freely()) return failed;
   return nullptr;
@@ -365,8 +376,8 @@ std::string launchers(const Module& module) {
   for (const Module::Function& f : module.functions)
     text += fmt::format(
         "extern \"C\" const char* {}{}(void* const* parameters, long blocks, int threads, unsigned long long seed) {{\n"
-        "  return launch({}, {}, {}, parameters, blocks, threads, seed);\n}}\n",
-        emulated_prefix, f.name, f.name, f.meets, f.together);
+        "  return launch({}, {}, {}, {}, parameters, blocks, threads, seed);\n}}\n",
+        emulated_prefix, f.name, f.name, f.meets, f.together, f.cluster);
   return text;
 }
 

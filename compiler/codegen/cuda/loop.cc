@@ -174,13 +174,18 @@ class Printer {
     iteration();
     out_.close();
     after();
-    Launch launch{form_.name, 0, form_.threads, 1, {}, 1, {}};
-    for (const LoopPart& part : form_.parts) add_parts(part, launch);
-    if (launch.together.empty()) launch.together.push_back({});
+    Launch launch{form_.name, 0, form_.threads};
+    if (form_.clusters) {
+      launch.cluster = cluster_blocks;
+      launch.work.push_back(factor_of(loop_.rows));
+    } else {
+      for (const LoopPart& part : form_.parts) add_parts(part, launch);
+      if (launch.together.empty()) launch.together.push_back({});
+    }
     std::string text = functions() + head() + std::move(out_).text() + "}\n";
     return {std::move(text),
             std::move(launch),
-            {-1, at_.arguments(), form_.groups, form_.by_rows, barriers_, barriers_once_}};
+            {-1, at_.arguments(), form_.groups, form_.by_rows, form_.clusters, barriers_, barriers_once_}};
   }
 
  private:
@@ -202,11 +207,11 @@ class Printer {
     std::set<std::string> printed;
     for (const LoopPart& part : form_.parts) {
       if (part.kernel && printed.insert(part.kernel->name).second)
-        text += print_in_loop(*part.kernel, prefix(), form_.by_rows) + "\n";
+        text += print_in_loop(*part.kernel, prefix(), form_.by_rows, first_row()) + "\n";
       if (!part.contraction || !printed.insert(part.contraction->name).second) continue;
       Contraction c = *part.contraction;
       c.name.insert(0, prefix());
-      text += cuda::print(c) + "\n";
+      text += (part.resident ? print_resident(c, *part.resident) : cuda::print(c)) + "\n";
     }
     return text;
   }
@@ -214,8 +219,9 @@ class Printer {
   std::string head() const {
     std::string text = fmt::format("// {}, a loop\n", form_.name);
     for (const std::string& comment : form_.comments) text += "//   " + comment + "\n";
-    text += fmt::format("extern \"C\" __global__ void __launch_bounds__({}, {})\n{}(", form_.threads,
-                        resident_threads / form_.threads, form_.name);
+    const std::string clusters = form_.clusters ? fmt::format("__cluster_dims__({}) ", cluster_blocks) : "";
+    text += fmt::format("extern \"C\" __global__ void {}__launch_bounds__({}, {})\n{}(", clusters, form_.threads,
+                        form_.clusters ? 1 : resident_threads / form_.threads, form_.name);
     for (std::size_t a = 0; a < at_.names().size(); ++a) {
       const Kind kind = at_.arguments()[a].kind;
       const bool address = kind == Kind::outer || kind == Kind::own;
@@ -232,8 +238,12 @@ class Printer {
 
   void before() {
     std::int64_t shared = 0;
-    for (const LoopPart& part : form_.parts)
-      if (part.contraction) shared = std::max(shared, shared_bytes(*part.contraction).given);
+    for (const LoopPart& part : form_.parts) {
+      if (!part.contraction) continue;
+      const std::int64_t bytes =
+          part.resident ? shared_bytes(*part.contraction, *part.resident) : shared_bytes(*part.contraction).given;
+      shared = std::max(shared, bytes);
+    }
     if (shared > 0) out_.line("__shared__ __align__(16) char shared[{}];", shared);
     out_.line("const long long trips = {};", at_.trips());
     if (loop_.first >= 0) {
@@ -254,14 +264,31 @@ class Printer {
       copied = true;
     }
     if (copied) barrier(barriers_once_);
+    weights();
+  }
+
+  static std::string name_of_weights(std::size_t part) { return fmt::format("w{}", part); }
+
+  void weights() {
+    for (std::size_t p = 0; p < form_.parts.size(); ++p) {
+      const LoopPart& part = form_.parts[p];
+      if (!part.resident) continue;
+      const Contraction& c = *part.contraction;
+      out_.line("{};", weights_of(c, *part.resident, name_of_weights(p)));
+      std::string arguments =
+          fmt::format("{}, (const {}*)({})", name_of_weights(p), type_name(c.dtype), at_.of(part.buffers[1]));
+      for (const int slot : part.extents) arguments += fmt::format(", {}", at_.varies(slot) ? "0" : at_.slot(slot));
+      out_.line("{}{}_weights({});", prefix(), c.name, arguments);
+    }
   }
 
   void barrier(int& count) {
-    out_.line("grid_barrier();");
+    out_.line("{}();", form_.clusters ? "cluster_barrier" : "grid_barrier");
     ++count;
   }
 
   void copy(const std::string& to, const std::string& from, int buffer) {
+    if (form_.clusters) return copy_of_rows(to, from, buffer);
     const std::string type = element_type(body_.buffers[at(buffer)].storage);
     out_.line("copy_elements(({0}*)({1}), (const {0}*)({2}), {3});", type, to, from, at_.elements(buffer));
   }
@@ -315,11 +342,17 @@ class Printer {
   }
 
   void copy_in_iteration(const std::string& to, const std::string& from, int buffer) {
-    if (!form_.by_rows) return copy(to, from, buffer);
+    form_.by_rows ? copy_of_rows(to, from, buffer) : copy(to, from, buffer);
+  }
+
+  void copy_of_rows(const std::string& to, const std::string& from, int buffer) {
     const std::string type = element_type(body_.buffers[at(buffer)].storage);
-    out_.line("copy_rows(({0}*)({1}), (const {0}*)({2}), {3}, {4});", type, to, from,
+    out_.line("copy_rows(({0}*)({1}), (const {0}*)({2}), {3}, {4}, {5});", type, to, from, first_row(),
               at_.slot(body_.buffers[at(buffer)].dims[0]), at_.elements_of_row(buffer));
   }
+
+  // Of those of a block, which are as many rows apart as there are blocks.
+  const char* first_row() const { return form_.clusters ? "row_of_block()" : "blockIdx.x"; }
 
   // Kernels of several phases wait after each of them.
   void group(std::span<const LoopPart> parts) {
@@ -351,8 +384,9 @@ class Printer {
         if (b.scratch == 0) add(part.buffers[next++], b.storage);
     } else {
       arguments.push_back("shared");
+      if (part.resident) arguments.push_back(name_of_weights(static_cast<std::size_t>(&part - form_.parts.data())));
       add(part.buffers[0], part.contraction->dtype);
-      add(part.buffers[1], part.contraction->dtype);
+      if (!part.resident) add(part.buffers[1], part.contraction->dtype);
       for (std::size_t o = 0; o < part.contraction->operands.size(); ++o)
         add(part.buffers[2 + o], part.contraction->operands[o].storage);
     }
@@ -411,18 +445,19 @@ class Printer {
   // --- how much there is to do
 
   Launch::Factor factor(const LoopPart& part, Launch::Factor f) {
-    constexpr std::int64_t much = 4096;  // of an extent that changes
     if (f.argument < 0) return f;
-    const int slot = part.extents[at(f.argument)];
-    const ExtentDef& e = body_.extents[at(slot)];
-    f.argument = -1;
-    if (e.op == ExtentOp::constant)
-      f.value *= std::max<std::int64_t>(e.a, 0);
-    else if (at_.varies(slot))
-      f.value *= much;
-    else
-      f.argument = at_.number_of_extent(slot);
+    const Launch::Factor extent = factor_of(part.extents[at(f.argument)]);
+    f.value *= extent.value;
+    f.argument = extent.argument;
     return f;
+  }
+
+  Launch::Factor factor_of(int slot) {
+    constexpr std::int64_t much = 4096;  // of an extent that changes
+    const ExtentDef& e = body_.extents[at(slot)];
+    if (e.op == ExtentOp::constant) return {std::max<std::int64_t>(e.a, 0), -1};
+    if (at_.varies(slot)) return {much, -1};
+    return {1, at_.number_of_extent(slot)};
   }
 
   void add_parts(const LoopPart& part, Launch& launch) {
@@ -443,13 +478,7 @@ class Printer {
       return;
     }
     Launch::Part& p = launch.together.emplace_back(Launch::Part{form_.threads, {}, 1});  // of a copy
-    for (const int d : body_.buffers[at(part.buffers[0])].dims) {
-      const ExtentDef& e = body_.extents[at(d)];
-      if (e.op == ExtentOp::constant)
-        p.work.push_back({std::max<std::int64_t>(e.a, 0), -1});
-      else
-        p.work.push_back({1, at_.number_of_extent(d)});
-    }
+    for (const int d : body_.buffers[at(part.buffers[0])].dims) p.work.push_back(factor_of(d));
   }
 
   const LoopForm& form_;

@@ -21,6 +21,7 @@ constexpr std::int64_t of_reductions = 1 << 10;  // and what else the prelude ha
 constexpr std::size_t most_parameters = 500;     // of 8 bytes each, in 4 KB
 constexpr int threads_without_products = 256;
 constexpr std::int64_t longest_row = 1024;  // of what one block computes alone
+constexpr int most_of_weights = 112;        // registers of a thread, of 255: the rest is for all else
 
 std::string kind_of(const Step& step) {
   if (const auto* l = std::get_if<LibraryStep>(&step.node)) return "a call of " + l->function;
@@ -63,7 +64,9 @@ std::int64_t shared_by(const std::vector<LoopPart>& parts) {
   std::int64_t given = 0, own = of_reductions;
   std::set<std::string> counted;
   for (const LoopPart& part : parts) {
-    if (part.contraction) {
+    if (part.resident) {
+      given = std::max(given, shared_bytes(*part.contraction, *part.resident));
+    } else if (part.contraction) {
       const SharedBytes bytes = shared_bytes(*part.contraction);
       given = std::max(given, bytes.given);
       own += counted.insert(part.contraction->name).second ? bytes.own : 0;
@@ -94,7 +97,7 @@ std::vector<Touch> touches_of(const Program& body, const std::vector<LoopPart>& 
       if (groups.role[at(root)] != Role::workspace) (written ? t.writes : t.reads).insert(root);
     });
     const auto& c = parts[s].contraction;
-    if (c && may_split(*c, *c->tile)) t.writes.insert(-1);
+    if (c && !parts[s].resident && may_split(*c, *c->tile)) t.writes.insert(-1);
   }
   return all;
 }
@@ -115,6 +118,50 @@ bool has_short_rows(const Program& body, const std::vector<LoopPart>& parts) {
     });
     if (!is_short) return false;
   }
+  return true;
+}
+
+// Whether slots are the same number in every call.
+bool are_equal(const Program& p, int a, int b) {
+  const ExtentDef &x = p.extents[at(a)], &y = p.extents[at(b)];
+  return a == b || (x.op == ExtentOp::constant && x == y);
+}
+
+// Whether a buffer is the same in all iterations.
+bool is_invariant(const LoopStep& loop, const Groups& groups, int buffer) {
+  const int root = groups.root[at(buffer)];
+  if (groups.role[at(root)] == Role::constant) return true;
+  return std::any_of(loop.bindings.begin(), loop.bindings.end(),
+                     [&](const LoopBinding& b) { return b.kind == BindingKind::invariant && b.inner_in == root; });
+}
+
+// What goes from one iteration to the next, or leaves the loop, has its rows: clusters copy them, each its own.
+bool has_rows(const LoopStep& loop, const LoopBinding& b) {
+  if (b.kind != BindingKind::carry && b.kind != BindingKind::stacked) return true;
+  const std::vector<int>& dims = loop.body->buffers[at(b.inner_out)].dims;
+  return !dims.empty() && are_equal(*loop.body, dims[0], loop.rows);
+}
+
+// Whether rows may stay with clusters: contractions then get their resident form.
+bool stay_with_clusters(const LoopStep& loop, std::vector<LoopPart>& parts) {
+  if (loop.until >= 0 || loop.ended >= 0 || loop.trips_taken >= 0) return false;  // of all rows
+  const Program& body = *loop.body;
+  const Groups groups(body);
+  if (!std::all_of(loop.bindings.begin(), loop.bindings.end(), [&](const auto& b) { return has_rows(loop, b); }))
+    return false;
+  std::vector<std::optional<Resident>> resident(parts.size());
+  int registers = 0;
+  for (std::size_t s = 0; s < parts.size(); ++s) {
+    const auto* step = std::get_if<ContractionStep>(&body.steps[s].node);
+    if (!step) continue;
+    resident[s] = plan_resident(*parts[s].contraction);
+    if (!resident[s] || step->accumulating || !is_invariant(loop, groups, step->b) ||
+        !are_equal(body, step->m[0].extent, loop.rows))
+      return false;
+    registers += registers_of(*parts[s].contraction, *resident[s]);
+  }
+  if (registers > most_of_weights) return false;
+  for (std::size_t s = 0; s < parts.size(); ++s) parts[s].resident = resident[s];
   return true;
 }
 
@@ -139,13 +186,17 @@ std::string why_no_kernel(const LoopStep& loop) {
   return "";
 }
 
-LoopPlan plan_loop(const LoopStep& loop, std::vector<LoopPart>& parts) {
+LoopPlan plan_loop(const LoopStep& loop, std::vector<LoopPart>& parts, bool has_clusters) {
   const Program& body = *loop.body;
   LoopPlan plan;
   plan.by_rows = loop.rows >= 0 && has_short_rows(body, parts);
   const bool products =
       std::any_of(parts.begin(), parts.end(), [](const LoopPart& p) { return p.contraction.has_value(); });
-  plan.threads = products ? choose_threads(parts) : plan.by_rows ? threads_of_rows(parts) : threads_without_products;
+  plan.clusters = has_clusters && products && plan.by_rows && stay_with_clusters(loop, parts);
+  plan.threads = plan.clusters  ? cluster_threads
+                 : products     ? choose_threads(parts)
+                 : plan.by_rows ? threads_of_rows(parts)
+                                : threads_without_products;
   if (const std::int64_t bytes = shared_by(parts); bytes > most_shared) {
     plan.why_not = fmt::format("its steps need {} KB of shared memory together", bytes >> 10);
     return plan;

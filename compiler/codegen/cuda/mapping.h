@@ -14,6 +14,7 @@ struct Mapping {
   std::vector<const kernel::Stmt*> before;  // Lets that the function computes first
   std::vector<const kernel::Stmt*> rest;    // what it then runs, inside `outer` if there is one
   const kernel::Loop* outer = nullptr;      // its iterations are given to threads, or to blocks
+  std::string first_row = "blockIdx.x";     // of a block; the next is as many on as there are blocks
   // Loops in it that are flattened with it, outermost first (nest.h); `between`, their Lets, come first.
   std::vector<const kernel::Loop*> inner;
   std::vector<const kernel::Stmt*> between;

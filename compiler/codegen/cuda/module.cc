@@ -33,7 +33,7 @@ Launch launch_of_finish(const Contraction& c) {
 
 // Where kernels have several phases, all are said to meet if one does.
 bool meets(const std::string& text) {
-  constexpr std::string_view words[] = {"__syncthreads", "block_reduce", "grid_barrier", "sort_row"};
+  constexpr std::string_view words[] = {"__syncthreads", "block_reduce", "grid_barrier", "cluster_barrier", "sort_row"};
   return std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return mentions(text, word); });
 }
 
@@ -80,7 +80,7 @@ std::vector<Entry> entries_of(const ModuleParts& parts) {
     for (const LoopPart& part : loop.parts) {
       if (!part.contraction) continue;
       e.epilogues.push_back(epilogue_of(*part.contraction));
-      e.contractions.push_back(&*part.contraction);
+      if (!part.resident) e.contractions.push_back(&*part.contraction);
     }
   }
   return entries;
@@ -120,7 +120,7 @@ class Texts {
     for (const Launch& l : entry.launches) {
       BITALE_ASSERT(!uses_memory || l.least > 1 || !l.together.empty(),
                     l.function + " shares memory and does not say so");
-      modules_[i].functions.push_back({l.function, meets(entry.text), !l.together.empty()});
+      modules_[i].functions.push_back({l.function, meets(entry.text), !l.together.empty(), l.cluster});
     }
   }
 

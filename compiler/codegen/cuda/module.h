@@ -27,6 +27,7 @@ struct Module {
     std::string name;
     bool meets = false;     // its threads meet at barriers or in shuffles
     bool together = false;  // its blocks meet as well
+    int cluster = 1;        // or those of a cluster of so many
   };
   std::string text;
   std::vector<Function> functions;  // that are launched

@@ -3,6 +3,8 @@
 #include <cctype>
 #include <iterator>
 
+#include "compiler/codegen/cuda/resident.h"
+
 namespace bitale::codegen::cuda {
 namespace {
 
@@ -12,6 +14,8 @@ struct Piece {
   std::string_view name;
   std::string_view text;
 };
+
+static_assert(cluster_blocks == 8);  // as in row_of_block()
 
 constexpr Piece pieces[] = {
     {"inside", R"(__device__ inline bool inside(long long i, long long n) { return i >= 0 && i < n; }
@@ -330,6 +334,18 @@ __device__ inline void grid_barrier() {
 }
 #endif
 )"},
+    {"cluster_barrier", R"(// All blocks of a cluster wait for each other, and see what the others have written before.
+#ifndef EMULATED
+__device__ inline void cluster_barrier() {
+  asm volatile("barrier.cluster.arrive.release;\n\tbarrier.cluster.wait.acquire;" ::: "memory");
+}
+#endif
+)"},
+    {"row_of_block",
+     R"(// The first of a block's rows, which are a multiple of the number of blocks apart: those of a cluster of 8 blocks are
+// as many rows apart as there are clusters.
+__device__ inline unsigned row_of_block() { return blockIdx.x % 8 * (gridDim.x / 8) + blockIdx.x / 8; }
+)"},
     {"place_around", R"(// Where a value lies that goes around pieces of memory, of which the first is elsewhere.
 __device__ inline char* place_around(char* first, char* others, long long place, long long bytes) {
   return place == 0 ? first : others + (place - 1) * bytes;
@@ -347,10 +363,11 @@ template <class T> __device__ inline void copy_elements(T* to, const T* from, lo
   for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) to[i] = from[i];
 }
 )"},
-    {"copy_rows", R"(// Row r by block r, modulo their number.
-template <class T> __device__ inline void copy_rows(T* to, const T* from, long long rows, long long length) {
+    {"copy_rows", R"(// By each block its rows, which are a multiple of the number of blocks behind `first`.
+template <class T>
+__device__ inline void copy_rows(T* to, const T* from, long long first, long long rows, long long length) {
   if (to == from) return;
-  for (long long r = blockIdx.x; r < rows; r += gridDim.x)
+  for (long long r = first; r < rows; r += gridDim.x)
     for (long long i = threadIdx.x; i < length; i += blockDim.x) to[r * length + i] = from[r * length + i];
 }
 )"},

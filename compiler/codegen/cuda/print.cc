@@ -281,7 +281,7 @@ class Printer {
     if (m_.phase.each_block) {
       const std::string i = loop_name();
       name(m_.outer->var) = {i};
-      open("for (long long " + i + " = blockIdx.x; " + i + " < " + n + "; " + i + " += gridDim.x)");
+      open("for (long long " + i + " = " + m_.first_row + "; " + i + " < " + n + "; " + i + " += gridDim.x)");
       return;
     }
     line("const long long begin = (long long)blockIdx.x * blockDim.x + threadIdx.x;");
@@ -567,9 +567,12 @@ std::string print_phases(const Kernel& kernel) {
   return legend(kernel, mappings) + print_all(kernel, mappings);
 }
 
-std::string print_in_loop(const Kernel& kernel, const std::string& prefix, bool by_rows) {
+std::string print_in_loop(const Kernel& kernel, const std::string& prefix, bool by_rows, const std::string& first_row) {
   std::vector<Mapping> mappings = map_in_loop(kernel, by_rows);
-  for (Mapping& m : mappings) m.phase.function.insert(0, prefix);
+  for (Mapping& m : mappings) {
+    m.phase.function.insert(0, prefix);
+    if (by_rows) m.first_row = first_row;
+  }
   return print_all(kernel, mappings);
 }
 

@@ -42,9 +42,10 @@ std::string print_inline(const kernel::Kernel& kernel);
 
 // The functions of all phases as parts of a loop's kernel (loop.h), which calls them with all of its threads:
 // __device__ functions whose names have the prefix. Their blocks may have any number of threads that is a multiple
-// of 32. by_rows: a kernel whose only top-level loop is parallel, over the rows of its loop; row r is block r's, modulo
-// their number.
-std::string print_in_loop(const kernel::Kernel& kernel, const std::string& prefix, bool by_rows);
+// of 32. by_rows: a kernel whose only top-level loop is parallel, over the rows of its loop; a block has `first_row`,
+// an expression, and all that are a multiple of the number of blocks behind it.
+std::string print_in_loop(const kernel::Kernel& kernel, const std::string& prefix, bool by_rows,
+                          const std::string& first_row);
 std::vector<Phase> phases_in_loop(const kernel::Kernel& kernel, bool by_rows);
 
 }  // namespace bitale::codegen::cuda

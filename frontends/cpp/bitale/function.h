@@ -157,8 +157,9 @@ struct StepCost {
   double flops = 0;      // of contractions each time: 2 per multiply-add
   bool on_host = false;  // a library call without a kernel: of a device's program, between copies
   // Of a loop that is one kernel on a device, whose steps are listed before it and launch nothing: how often all of its
-  // blocks wait for each other.
-  double barriers = 0;
+  // blocks wait for each other, or those of a cluster.
+  double barriers = 0, cluster_barriers = 0;
+  double share = 1;  // of a step of such a loop: the part of the device's multiprocessors that works on it
 };
 
 // What a call takes: temporaries, results and new values of Shared variables (those that are written over the old ones

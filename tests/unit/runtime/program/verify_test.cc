@@ -1,4 +1,5 @@
 #include "runtime/base/error.h"
+#include "runtime/program/loop_kernel.h"
 #include "runtime/program/program.h"
 #include "tests/support/catch.h"
 #include "tests/support/program_of_everything.h"
@@ -139,6 +140,15 @@ TEST_CASE("the kernel of a loop is launched together, with arguments and groups 
   fails(with([](Program&, LoopKernel& k) { k.groups.clear(); }), "groups that leave out steps");
   fails(with([](Program&, LoopKernel& k) { k.groups = {1, 1}; }), "groups of steps that are not there");
   fails(with([](Program&, LoopKernel& k) { k.by_rows = true; }), "goes by rows that the loop does not have");
+  fails(with([](Program& p, LoopKernel& k) {
+          k.clusters = true;
+          p.blobs[0].launches[2][0].together.clear();
+          p.blobs[0].launches[2][0].cluster = cluster_blocks;
+        }),
+        "has clusters and does not go by rows");
+  fails(with([](Program&, LoopKernel& k) { k.clusters = true; }), "and its launch differ in clusters");
+  fails(with([](Program& p, LoopKernel&) { p.blobs[0].launches[2][0].cluster = 8; }), "is not one");
+  fails(with([](Program& p, LoopKernel&) { p.blobs[0].launches[1][0].cluster = 8; }), "is launched together");
   fails(with([](Program& p, LoopKernel&) { p.blobs[0].launches[2][0].together[0].per_block = 0; }),
         "a part of h is not one");
   fails(with([](Program& p, LoopKernel&) { p.blobs[0].launches[2][0].together[1].work[0].value = -1; }),
