@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/codegen/cuda/nest.h"
+#include "compiler/codegen/cuda/reductions.h"
 #include "runtime/base/error.h"
 
 namespace bitale::codegen::cuda {
@@ -40,21 +41,31 @@ bool is_for_one_thread(const Region& region) {
                      [](const Loop* l) { return l->extent.is_constant() && l->extent.value <= few_lanes; });
 }
 
+int threads_for(std::int64_t lanes) {
+  return static_cast<int>(std::clamp<std::int64_t>((lanes + 31) / 32 * 32, 32, most_threads));
+}
+
 int threads_for(const std::vector<const Loop*>& vectors) {
   std::int64_t most = 0;
   for (const Loop* loop : vectors)
     most = std::max(most, loop->extent.is_constant() ? loop->extent.value : std::int64_t{most_threads});
-  return static_cast<int>(std::clamp<std::int64_t>((most + 31) / 32 * 32, 32, most_threads));
+  return threads_for(most);
 }
 
 void add_statements(std::vector<const Stmt*>& list, const Region& region) {
   for (const Stmt& stmt : region) list.push_back(&stmt);
 }
 
-// As many loops as are independent become one, if what each iteration does is for one thread.
+// As many loops as are independent become one, if what each iteration does is for one thread, or for a team that shares
+// its reductions.
 bool flatten(Mapping& m, const kernel::Kernel& kernel) {
   m.inner = independent_nest(kernel, *m.outer);
-  if (m.inner.empty() || !is_for_one_thread(m.inner.back()->body)) return m.inner.clear(), false;
+  const Loop& innermost = m.inner.empty() ? *m.outer : *m.inner.back();
+  m.phase.team = team_for_reductions(kernel, innermost.body, innermost);
+  if (m.phase.team == Team::thread && (m.inner.empty() || !is_for_one_thread(innermost.body)))
+    return m.inner.clear(), false;
+  if (m.phase.team == Team::block)
+    if (const std::int64_t steps = longest_reduction(innermost.body); steps >= 0) m.phase.threads = threads_for(steps);
   const Region* region = &m.outer->body;
   for (const Loop* loop : m.inner) {
     for (std::size_t i = 0; i + 1 < region->size(); ++i) m.between.push_back(&(*region)[i]);
@@ -65,14 +76,26 @@ bool flatten(Mapping& m, const kernel::Kernel& kernel) {
   return true;
 }
 
+// Of one block, if any of the region's loops does nothing but reduce.
+bool share_reductions(Mapping& m, const Region& region) {
+  const bool any = std::any_of(region.begin(), region.end(), [](const Stmt& s) {
+    const Loop* loop = std::get_if<Loop>(&s.node);
+    return loop && !reduction_nest(*loop).empty();
+  });
+  if (!any) return false;
+  m.phase.team = Team::block;
+  return true;
+}
+
 void map_body(Mapping& m, const kernel::Kernel& kernel, const Region& body) {
   if (m.outer && flatten(m, kernel)) return;
   add_statements(m.rest, body);
   std::vector<const Loop*> vectors;
   collect_vectors(body, vectors);
+  if (!m.outer && share_reductions(m, body)) return;
   if (vectors.empty() && !m.outer) m.phase.threads = 1;
   if (vectors.empty() || (m.outer && is_for_one_thread(body))) return;
-  m.phase.each_block = true;
+  m.phase.team = Team::block;
   m.phase.threads = threads_for(vectors);
 }
 
@@ -82,7 +105,7 @@ void map_loop(Mapping& m, const kernel::Kernel& kernel, const Loop& loop) {
   m.phase.work.push_back(loop.extent);
   if (loop.kind == LoopKind::parallel)
     map_body(m, kernel, loop.body);
-  else
+  else if (!flatten(m, kernel))
     add_statements(m.rest, loop.body);
 }
 
@@ -120,7 +143,7 @@ std::vector<Mapping> map_phases(const kernel::Kernel& kernel) {
       std::vector<const Loop*> vectors;
       collect_vectors(loop->body, vectors);
       m.rest.push_back(&stmt);
-      m.phase.each_block = !vectors.empty();
+      m.phase.team = vectors.empty() ? Team::thread : Team::block;
       m.phase.threads = vectors.empty() ? 1 : threads_for(vectors);
     }
   }
@@ -146,7 +169,7 @@ std::vector<Mapping> map_in_loop(const kernel::Kernel& kernel, bool by_rows) {
       for (const Stmt& inner : loop->body) m.rest.push_back(&inner);
     }
     BITALE_ASSERT(m.outer, kernel.name + " has no rows");
-    m.phase.each_block = true;
+    m.phase.team = Team::block;
     std::vector<const Loop*> vectors;
     collect_vectors(m.outer->body, vectors);
     m.phase.threads = threads_for(vectors);

@@ -21,7 +21,7 @@ std::vector<Launch::Factor> work_of(const std::vector<kernel::Extent>& extents) 
 }
 
 Launch launch_of(const Phase& phase) {
-  return {phase.function, 0, phase.threads, phase.each_block ? 1 : phase.threads, work_of(phase.work)};
+  return {phase.function, 0, phase.threads, teams_of_block(phase, phase.threads), work_of(phase.work)};
 }
 
 Launch launch_of_finish(const Contraction& c) {
@@ -33,7 +33,8 @@ Launch launch_of_finish(const Contraction& c) {
 
 // Where kernels have several phases, all are said to meet if one does.
 bool meets(const std::string& text) {
-  constexpr std::string_view words[] = {"__syncthreads", "block_reduce", "grid_barrier", "cluster_barrier", "sort_row"};
+  constexpr std::string_view words[] = {"__syncthreads", "block_reduce",    "column_reduce",
+                                        "grid_barrier",  "cluster_barrier", "sort_row"};
   return std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return mentions(text, word); });
 }
 

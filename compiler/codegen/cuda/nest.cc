@@ -45,12 +45,13 @@ bool is_injective(const Access& access, const Loop& around, const std::vector<co
     strides[term.value] += term.stride.value;
   }
   if (strides.size() != loops.size()) return false;
+  constexpr std::int64_t unknown = std::int64_t{1} << 60;
   std::vector<std::pair<std::int64_t, std::int64_t>> steps;  // stride, and how far the loop goes
   for (const Loop* l : loops) {
     const auto stride = strides.find(l->var);
     if (stride == strides.end()) return false;
     const std::int64_t by = std::abs(stride->second);
-    steps.emplace_back(by, by * std::max<std::int64_t>(l->extent.value - 1, 0));
+    steps.emplace_back(by, l->extent.is_constant() ? by * std::max<std::int64_t>(l->extent.value - 1, 0) : unknown);
   }
   std::sort(steps.begin(), steps.end());
   std::int64_t reach = 0;
@@ -61,8 +62,9 @@ bool is_injective(const Access& access, const Loop& around, const std::vector<co
   return true;
 }
 
+// But for the first.
 bool all_constant(const std::vector<const Loop*>& loops) {
-  return std::all_of(loops.begin(), loops.end(), [](const Loop* l) { return l->extent.is_constant(); });
+  return std::all_of(loops.begin() + 1, loops.end(), [](const Loop* l) { return l->extent.is_constant(); });
 }
 
 // A vector loop is so by itself, and sequential ones where nobody reads what is written. (What an output shares with an
@@ -101,13 +103,16 @@ std::vector<const Loop*> independent_nest(const Kernel& k, const Loop& parallel)
 
 std::vector<FlatLoop> flattened(const Loop& outer, const std::vector<const Loop*>& nest) {
   std::vector<FlatLoop> flat;
-  kernel::Extent below = kernel::Extent::constant(1);
+  FlatLoop next{outer.var, outer.extent};  // with what is below it
   for (std::size_t l = nest.size(); l-- > 0;) {
     const kernel::Extent& extent = nest[l]->extent;
-    flat.insert(flat.begin(), {nest[l]->var, extent, below});
-    below = extent.is_constant() ? kernel::Extent::constant(below.value * extent.value) : extent;
+    flat.insert(flat.begin(), {nest[l]->var, extent, next.below, next.factors});
+    if (extent.is_constant())
+      next.below *= extent.value;
+    else
+      next.factors.push_back(extent);
   }
-  flat.insert(flat.begin(), {outer.var, outer.extent, below});
+  flat.insert(flat.begin(), next);
   return flat;
 }
 

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <iterator>
 
+#include "compiler/codegen/cuda/print.h"
 #include "compiler/codegen/cuda/resident.h"
 
 namespace bitale::codegen::cuda {
@@ -15,7 +16,8 @@ struct Piece {
   std::string_view text;
 };
 
-static_assert(cluster_blocks == 8);  // as in row_of_block()
+static_assert(cluster_blocks == 8);    // as in row_of_block()
+static_assert(columns_of_block == 8);  // as in column_reduce()
 
 constexpr Piece pieces[] = {
     {"inside", R"(__device__ inline bool inside(long long i, long long n) { return i >= 0 && i < n; }
@@ -396,6 +398,27 @@ template <class Op, class T> __device__ T block_reduce(T v) {
   return v;
 }
 )"},
+    {"values_of_columns", R"(// 16 bytes for each of 8 columns of each warp.
+__device__ inline char* values_of_columns() {
+  __shared__ __align__(16) char values[32 * 8 * 16];
+  return values;
+}
+)"},
+    {"column_reduce",
+     R"(// Combines the values of the threads that are a multiple of 8 apart, and gives the result to all of them: first within
+// warps, then the warps in order. The number of threads is a multiple of 32.
+template <class Op, class T> __device__ T column_reduce(T v) {
+  T* const of_warp = (T*)values_of_columns();
+  const int column = threadIdx.x % 8;
+  for (int mask = 16; mask >= 8; mask /= 2) v = Op::of(v, from_lane(v, mask));
+  if (threadIdx.x % 32 < 8) of_warp[threadIdx.x / 32 * 8 + column] = v;
+  __syncthreads();
+  v = of_warp[column];
+  for (int warp = 1; warp < (int)(blockDim.x / 32); ++warp) v = Op::of(v, of_warp[warp * 8 + column]);
+  __syncthreads();
+  return v;
+}
+)"},
     {"SortEntry", R"(// An element of a row that is sorted. Places decide among equal keys: the order is a total one.
 struct SortEntry {
   unsigned long long key;
@@ -582,7 +605,7 @@ std::vector<std::string_view> prelude_names() {
 std::string prelude_for(std::string_view body) {
   std::string all(body);
   std::string prelude;
-  const bool pairs = mentions(body, "Best") && mentions(body, "block_reduce");
+  const bool pairs = mentions(body, "Best") && (mentions(body, "block_reduce") || mentions(body, "column_reduce"));
   for (std::size_t i = std::size(pieces); i-- > 0;) {
     const Piece& piece = pieces[i];
     if (piece.name == "best_from_lane" ? !pairs : !mentions(all, piece.name)) continue;

@@ -9,7 +9,9 @@
 #include "compiler/codegen/cuda/mapping.h"
 #include "compiler/codegen/cuda/nest.h"
 #include "compiler/codegen/cuda/prelude.h"
+#include "compiler/codegen/cuda/reductions.h"
 #include "compiler/codegen/cuda/scalar_text.h"
+#include "compiler/codegen/cuda/uses.h"
 
 namespace bitale::codegen::cuda {
 namespace {
@@ -51,8 +53,8 @@ constexpr std::string_view keywords[] = {
     "true",         "try",      "typedef",   "typeid",   "typename",   "union",
     "unsigned",     "using",    "virtual",   "void",     "volatile",   "while",
     "xor",          "xor_eq"};
-constexpr std::string_view own_names[] = {"at",        "rest",     "begin",    "step",
-                                          "threadIdx", "blockIdx", "blockDim", "gridDim"};
+constexpr std::string_view own_names[] = {"at",       "rest",     "begin",   "step", "threadIdx",
+                                          "blockIdx", "blockDim", "gridDim", "left", "column"};
 
 std::string_view combiner_struct(Combiner c) {
   constexpr std::string_view names[] = {"Sum", "Product", "Max", "Min", "Any", "All", "ArgMax", "ArgMin"};
@@ -71,7 +73,10 @@ bool stores_to(const Kernel& k, const Stmt& stmt, const std::set<int>& buffers) 
 class Printer {
  public:
   Printer(const Kernel& kernel, const Mapping& mapping)
-      : k_(kernel), m_(mapping), names_(kernel.values.size()), uses_(kernel.values.size()) {
+      : k_(kernel),
+        m_(mapping),
+        names_(kernel.values.size()),
+        uses_(uses_of(kernel, {&mapping.before, &mapping.between, &mapping.rest})) {
     for (const std::string_view name : keywords) taken_.insert(std::string(name));
     for (const std::string_view name : own_names) taken_.insert(std::string(name));
     for (const std::string_view name : prelude_names()) taken_.insert(std::string(name));
@@ -83,23 +88,19 @@ class Printer {
       if (v.op == ScalarOp::constant) names_[i] = cuda::constant_text(v);
       if (v.op == ScalarOp::extent) names_[i] = text(v.extent);
     }
-    count_uses(m_.before);
-    count_uses(m_.between);
-    count_uses(m_.rest);
     find_exchanged();
   }
 
   std::string text() {
     head();
-    statements(m_.before, Unit::thread);
-    const Unit unit = m_.phase.each_block ? Unit::block : Unit::thread;
+    statements(m_.before, Team::thread);
     if (m_.outer) {
       enter_outer();
-      statements(m_.between, Unit::thread);
-      statements(m_.rest, unit);
+      statements(m_.between, Team::thread);
+      statements(m_.rest, m_.phase.team);
       close();
     } else {
-      statements(m_.rest, unit);
+      statements(m_.rest, m_.phase.team);
     }
     out_ += "}\n";
     if (!flat_.empty()) declare_flat();
@@ -107,9 +108,6 @@ class Printer {
   }
 
  private:
-  // What runs a statement: each thread for itself, or all threads of a block together.
-  enum class Unit { thread, block };
-
   // --- names
 
   static std::string identifier(std::string name) {
@@ -140,58 +138,9 @@ class Printer {
 
   Text& name(ValueId v) { return names_[static_cast<std::size_t>(v)]; }
 
-  // --- uses
-
-  struct Uses {
-    int count = 0;
-    int region = -1;         // of the Let
-    bool elsewhere = false;  // used in another region than that
-  };
-
-  void use(ValueId v) {
-    if (v == no_value) return;
-    Uses& u = uses_[static_cast<std::size_t>(v)];
-    ++u.count;
-    u.elsewhere = u.elsewhere || u.region != region_;
-  }
-
-  void use(const Index& index) {
-    for (const kernel::Term& term : index.terms) use(term.value);
-  }
-
-  void use(const Access& access) {
-    use(access.index);
-    for (const Bound& bound : access.guard) use(bound.index);
-  }
-
-  void count_uses(const Stmt& stmt) {
-    if (const Let* l = std::get_if<Let>(&stmt.node)) {
-      const Value& v = k_.value(l->value);
-      uses_[static_cast<std::size_t>(l->value)].region = region_;
-      for (const ValueId arg : v.args) use(arg);
-      if (v.op == ScalarOp::load) use(k_.accesses[static_cast<std::size_t>(v.index)]);
-    } else if (const Store* s = std::get_if<Store>(&stmt.node)) {
-      use(s->value);
-      use(k_.accesses[static_cast<std::size_t>(s->access)]);
-    } else {
-      const Loop& loop = std::get<Loop>(stmt.node);
-      const int around = region_;
-      region_ = ++regions_;
-      for (const Stmt& inner : loop.body) count_uses(inner);
-      for (const Reduction& r : loop.reductions)
-        for (const ValueId v : r.yields) use(v);
-      region_ = around;
-    }
-  }
-
-  void count_uses(const std::vector<const Stmt*>& list) {
-    region_ = ++regions_;
-    for (const Stmt* stmt : list) count_uses(*stmt);
-  }
-
   // Buffers through which the threads of a block see each other's values.
   void find_exchanged() {
-    if (!m_.phase.each_block) return;
+    if (m_.phase.team != Team::block) return;
     std::set<int> loaded, stored;
     const auto visit = [&](const auto& self, const Stmt& stmt) -> void {
       if (const Let* l = std::get_if<Let>(&stmt.node)) {
@@ -248,8 +197,8 @@ class Printer {
     for (std::size_t i = 0; i < k_.buffers.size(); ++i) {
       const kernel::Buffer& b = k_.buffers[i];
       if (b.scratch == 0 || !touches(static_cast<int>(i))) continue;
-      line((m_.phase.each_block ? "__shared__ " : "") + std::string(type_name(b.storage)) + " " + buffers_[i] + "[" +
-           std::to_string(b.scratch) + "];");
+      line((m_.phase.team == Team::block ? "__shared__ " : "") + std::string(type_name(b.storage)) + " " + buffers_[i] +
+           "[" + std::to_string(b.scratch) + "];");
     }
   }
 
@@ -277,44 +226,49 @@ class Printer {
   }
 
   void enter_outer() {
-    const std::string n = text(m_.outer->extent).text;
-    if (m_.phase.each_block) {
-      const std::string i = loop_name();
-      name(m_.outer->var) = {i};
-      open("for (long long " + i + " = " + m_.first_row + "; " + i + " < " + n + "; " + i + " += gridDim.x)");
-      return;
-    }
-    line("const long long begin = (long long)blockIdx.x * blockDim.x + threadIdx.x;");
-    line("const long long step = (long long)gridDim.x * blockDim.x;");
     const std::string i = loop_name();
     name(m_.outer->var) = {i};
-    // Loads do not move over the stores of the iteration before, to memory that may be the same: several iterations at
-    // once would only be more code, which takes as long again to compile.
-    line("#pragma unroll 1");
-    if (m_.inner.empty()) {
-      open("for (long long " + i + " = begin; " + i + " < " + n + "; " + i + " += step)");
-      return;
-    }
     for (const Loop* inner : m_.inner) name(inner->var) = {loop_name()};
-    flat_ = flattened(*m_.outer, m_.inner);
-    open("for (long long at = begin; at < " + n + " * " + text(flat_[0].below).text + "; at += step)");
+    flat_ = m_.inner.empty() ? std::vector<FlatLoop>{} : flattened(*m_.outer, m_.inner);
+    const std::string n = text(m_.outer->extent).text + (flat_.empty() ? "" : " * " + below(flat_[0])),
+                      at = flat_.empty() ? i : "at";
+    if (m_.phase.team == Team::block) {
+      open("for (long long " + at + " = " + m_.first_row + "; " + at + " < " + n + "; " + at + " += gridDim.x)");
+    } else if (m_.phase.team == Team::column) {
+      enter_columns(at, n);
+    } else {
+      line("const long long begin = (long long)blockIdx.x * blockDim.x + threadIdx.x;");
+      line("const long long step = (long long)gridDim.x * blockDim.x;");
+      // Loads do not move over the stores of the iteration before, to memory that may be the same: several iterations
+      // at once would only be more code, which takes as long again to compile.
+      line("#pragma unroll 1");
+      open("for (long long " + at + " = begin; " + at + " < " + n + "; " + at + " += step)");
+    }
     flat_line_ = out_.size();  // the indices are declared there if they turn out to be used
+  }
+
+  // All columns of a block go through all iterations: those behind the last one compute that once more.
+  void enter_columns(const std::string& at, const std::string& n) {
+    line(fmt::format("const int column = threadIdx.x % {};", columns_of_block));
+    open(fmt::format(
+        "for (long long left = (long long)blockIdx.x * {0}; left < {1}; left += (long long)gridDim.x * {0})",
+        columns_of_block, n));
+    line(fmt::format("const long long {0} = left + column < {1} ? left + column : {1} - 1;", at, n));
   }
 
   // Those that the loop uses. Where int holds what is in one iteration of the outermost, `rest` of it is what is
   // divided further: 32 bits take a fraction of the time that 64 do, and of the code.
   void declare_flat() {
     const std::string body = out_.substr(flat_line_);
-    const Extent& below = flat_[0].below;
-    const bool small = flat_.size() > 2 && below.is_constant() && below.value < std::int64_t{1} << 31;
+    const bool small = flat_.size() > 2 && flat_[0].factors.empty() && flat_[0].below < std::int64_t{1} << 31;
     const std::string from = small ? "rest" : "at";
     std::string lines;
-    if (small) lines += "    const int rest = (int)(at % " + text(below).text + ");\n";
+    if (small) lines += "    const int rest = (int)(at % " + below(flat_[0]) + ");\n";
     for (std::size_t l = 0; l < flat_.size(); ++l) {
       const std::string& own = name(flat_[l].var).text;
       if (!mentions(body, own)) continue;
       lines += "    const long long " + own + " = " + (l == 0 ? "at" : from);
-      if (l + 1 < flat_.size()) lines += " / " + text(flat_[l].below).text;
+      if (l + 1 < flat_.size()) lines += " / " + below(flat_[l]);
       if (l > (small ? 1 : 0)) lines += " % " + text(flat_[l].extent).text;
       lines += ";\n";
     }
@@ -332,7 +286,13 @@ class Printer {
   // Whether the term is one of the flattened loops', and walks them as if they were one.
   bool is_flat(const kernel::Term& term) const {
     return std::any_of(flat_.begin(), flat_.end(),
-                       [&](const FlatLoop& l) { return l.var == term.value && l.below == term.stride; });
+                       [&](const FlatLoop& l) { return l.var == term.value && l.is_below(term.stride); });
+  }
+
+  static std::string below(const FlatLoop& l) {
+    std::string product = l.below == 1 && !l.factors.empty() ? "" : std::to_string(l.below);
+    for (const Extent& e : l.factors) product += (product.empty() ? "" : " * ") + text(e).text;
+    return l.factors.size() + (l.below == 1 ? 0 : 1) > 1 ? "(" + product + ")" : product;
   }
 
   std::string text(const Index& index) {
@@ -376,20 +336,20 @@ class Printer {
 
   // --- statements
 
-  void statements(const std::vector<const Stmt*>& list, Unit unit) {
-    for (const Stmt* stmt : list) statement(*stmt, unit);
+  void statements(const std::vector<const Stmt*>& list, Team team) {
+    for (const Stmt* stmt : list) statement(*stmt, team);
   }
 
-  void statement(const Stmt& stmt, Unit unit) {
+  void statement(const Stmt& stmt, Team team) {
     if (const Let* l = std::get_if<Let>(&stmt.node)) return let(l->value);
     const Loop* l = std::get_if<Loop>(&stmt.node);
-    const bool together = unit == Unit::block && (!l || l->kind == LoopKind::vector);
+    const bool together = team == Team::block && (!l || l->kind == LoopKind::vector);
     const bool exchange = together && stores_to(k_, stmt, exchanged_);
     if (exchange) synchronise();
     if (l)
-      loop(*l, unit);
+      loop(*l, team);
     else
-      store(std::get<Store>(stmt.node), unit);
+      store(std::get<Store>(stmt.node), team);
     synchronised_ = false;
     if (exchange) synchronise();
   }
@@ -410,7 +370,7 @@ class Printer {
 
   void let(ValueId id) {
     const Value& v = k_.value(id);
-    const Uses& u = uses_[static_cast<std::size_t>(id)];
+    const Use& u = uses_[static_cast<std::size_t>(id)];
     if (u.count == 0) return;
     const Text text = expression(v);
     const bool load = v.op == ScalarOp::load;
@@ -428,11 +388,12 @@ class Printer {
     if (load) synchronised_ = false;
   }
 
-  // What all threads of a block computed, one of them stores.
-  void store(const Store& s, Unit unit) {
+  // What all threads of a team computed, one of them stores.
+  void store(const Store& s, Team team) {
     const Access& access = k_.accesses[static_cast<std::size_t>(s.access)];
     std::string when = condition(access);
-    if (unit == Unit::block) when = "threadIdx.x == 0" + (when.empty() ? "" : " && " + when);
+    const std::string only = team == Team::block ? "threadIdx.x == 0" : team == Team::column ? first_of_column() : "";
+    if (!only.empty()) when = only + (when.empty() ? "" : " && " + when);
     const kernel::Buffer& b = k_.buffers[static_cast<std::size_t>(access.buffer)];
     const std::string to = element(access);
     std::string value = name(s.value).text;
@@ -447,8 +408,56 @@ class Printer {
     line((when.empty() ? "" : "if (" + when + ") ") + to + " = " + value + ";");
   }
 
-  void loop(const Loop& l, Unit unit) {
-    const bool spread = unit == Unit::block && l.kind == LoopKind::vector;
+  std::string first_of_column() const {
+    const std::string n = text(m_.outer->extent).text + (flat_.empty() ? "" : " * " + below(flat_[0]));
+    return fmt::format("threadIdx.x < {} && left + column < {}", columns_of_block, n);
+  }
+
+  // By the threads of a team: each has every so many iterations of all loops together.
+  void shared_reduction(const std::vector<const Loop*>& nest, Team team) {
+    const Loop &outermost = *nest.front(), &innermost = *nest.back();
+    std::vector<std::string> sums;
+    for (const Reduction& r : outermost.reductions) sums.push_back(declare(r));
+    std::string n;
+    for (const Loop* l : nest) n += (n.empty() ? "" : " * ") + text(l->extent).text;
+    const std::string at = nest.size() == 1 ? loop_name() : numbered("step");
+    const bool column = team == Team::column;
+    const std::string lanes = column ? fmt::format(" / {}", columns_of_block) : "";
+    open("for (long long " + at + " = threadIdx.x" + lanes + "; " + at + " < " + n + "; " + at + " += blockDim.x" +
+         lanes + ")");
+    std::vector<std::string> own;
+    for (std::size_t i = 0; i < nest.size(); ++i) {
+      std::string below;
+      for (std::size_t j = i + 1; j < nest.size(); ++j)
+        below += (below.empty() ? "" : " * ") + text(nest[j]->extent).text;
+      if (nest.size() > 1) {
+        own.push_back(loop_name());
+        const std::string up = i > 0 ? " % " + text(nest[i]->extent).text : "";
+        line("const long long " + own.back() + " = " + at +
+             (below.empty() ? "" : " / " + (i + 2 < nest.size() ? "(" + below + ")" : below)) + up + ";");
+      }
+      name(nest[i]->var) = {nest.size() > 1 ? own.back() : at};
+      for (const Stmt& stmt : nest[i]->body)
+        if (const Let* l = std::get_if<Let>(&stmt.node)) let(l->value);
+    }
+    for (std::size_t r = 0; r < sums.size(); ++r) combine(innermost.reductions[r], sums[r]);
+    close();
+    taken_.erase(at);
+    for (const std::string& name : own) taken_.erase(name);
+    for (std::size_t r = 0; r < sums.size(); ++r)
+      meet(outermost.reductions[r].combiner, sums[r], n, column ? "column" : "block");
+  }
+
+  // What threads have combined, each for itself.
+  void meet(Combiner c, const std::string& sum, const std::string& steps, const std::string& team) {
+    if (!team.empty()) line(fmt::format("{0} = {1}_reduce<{2}>({0});", sum, team, combiner_struct(c)));
+    if (takes_pairs(c)) line("if (" + steps + " <= 0) " + sum + ".index = 0;");
+  }
+
+  void loop(const Loop& l, Team team) {
+    if (team != Team::thread)
+      if (const auto nest = reduction_nest(l); !nest.empty()) return shared_reduction(nest, team);
+    const bool spread = team == Team::block && l.kind == LoopKind::vector;
     std::vector<std::string> sums;
     sums.reserve(l.reductions.size());
     for (const Reduction& r : l.reductions) sums.push_back(declare(r));
@@ -457,16 +466,12 @@ class Printer {
     name(l.var) = {i};
     open(spread ? "for (long long " + i + " = threadIdx.x; " + i + " < " + n + "; " + i + " += blockDim.x)"
                 : "for (long long " + i + " = 0; " + i + " < " + n + "; ++" + i + ")");
-    for (const Stmt& stmt : l.body) statement(stmt, spread ? Unit::thread : unit);
+    for (const Stmt& stmt : l.body) statement(stmt, spread ? Team::thread : team);
     for (std::size_t r = 0; r < sums.size(); ++r) combine(l.reductions[r], sums[r]);
     close();
     taken_.erase(i);
 
-    for (std::size_t r = 0; r < sums.size(); ++r) {
-      const Combiner c = l.reductions[r].combiner;
-      if (spread) line(sums[r] + " = block_reduce<" + std::string(combiner_struct(c)) + ">(" + sums[r] + ");");
-      if (takes_pairs(c)) line("if (" + n + " <= 0) " + sums[r] + ".index = 0;");
-    }
+    for (std::size_t r = 0; r < sums.size(); ++r) meet(l.reductions[r].combiner, sums[r], n, spread ? "block" : "");
   }
 
   static Text identity(Combiner c, DType type) {
@@ -505,7 +510,7 @@ class Printer {
   const Kernel& k_;
   const Mapping& m_;
   std::vector<Text> names_;  // per value: how it is referred to
-  std::vector<Uses> uses_;
+  std::vector<Use> uses_;
   std::vector<std::string> buffers_;
   std::set<std::string> taken_;
   std::set<int> exchanged_;
@@ -513,9 +518,12 @@ class Printer {
   std::string out_;
   std::size_t depth_ = 0;
   std::size_t flat_line_ = 0;
-  int region_ = 0, regions_ = 0;
   bool synchronised_ = false;  // no access since the last barrier
 };
+
+const char* name_of(Team team) {
+  return team == Team::thread ? "thread" : team == Team::block ? "block" : "column of threads";
+}
 
 std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
   std::string text = "// " + kernel.name + (kernel.comments.empty() ? "" : ", which fuses") + "\n";
@@ -525,11 +533,11 @@ std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
     text += "// " + m.phase.function + ": ";
     if (!m.outer)
       text += m.phase.threads > 1 ? "one block" : "one thread";
-    else if (m.phase.each_block)
+    else if (m.phase.team == Team::block && m.inner.empty())
       text += "one block for each iteration of the outer loop, its threads for the inner loops";
     else
-      text += m.inner.empty() ? "one thread for each iteration"
-                              : fmt::format("one thread for each iteration of {} loops", 1 + m.inner.size());
+      text += fmt::format("one {} for each iteration{}", name_of(m.phase.team),
+                          m.inner.empty() ? "" : fmt::format(" of {} loops", 1 + m.inner.size()));
     text += ".\n";
   }
   return text + "\n";
@@ -538,6 +546,10 @@ std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
 }  // namespace
 
 std::string launch_bounds(int threads) { return "__launch_bounds__(" + std::to_string(threads) + ", 2)"; }
+
+int teams_of_block(const Phase& phase, int threads) {
+  return phase.team == Team::thread ? threads : phase.team == Team::block ? 1 : columns_of_block;
+}
 
 std::vector<Phase> phases(const Kernel& kernel) {
   std::vector<Phase> all;

@@ -6,7 +6,9 @@
 // Where lanes of a vector loop meet again (in a reduction, or because the loop is one of several), an iteration of the
 // parallel loop is one block's: its vector loops are spread over the threads, reductions go through shuffles and shared
 // memory in an order that is fixed by the number of threads, all else is computed by every thread and stored by thread
-// 0. Scratch is a thread's own array, or the block's in shared memory. Sequential loops stay loops.
+// 0. Scratch is a thread's own array, or the block's in shared memory. Sequential loops stay loops, unless they do
+// nothing but reduce: a block shares them, too, and where an iteration consists of such (reductions.h), it is a
+// block's, or that of a column of a block's threads, of which neighbours then read neighbouring elements.
 #pragma once
 
 #include <string>
@@ -16,15 +18,20 @@
 
 namespace bitale::codegen::cuda {
 
+// Who runs an iteration of the loops that are spread: a thread; a block; or those threads of a block that are a
+// multiple of columns_of_block apart.
+enum class Team { thread, block, column };
+inline constexpr int columns_of_block = 8;  // that read 32 bytes side by side: as much as memory gives at least
+
 // How one function is launched. Its parameters are the kernel's argument buffers, in order, then its extents (long
-// long). Any number of blocks gives the same result; the product of `work` is how many threads (or, if each_block,
-// blocks) have something to do.
+// long). Any number of blocks gives the same result; the product of `work` is how many teams have something to do.
 struct Phase {
   std::string function;
   int threads = 256;                 // of a block; reductions depend on it, it must be this number
   std::vector<kernel::Extent> work;  // empty: one
-  bool each_block = false;
+  Team team = Team::thread;
 };
+int teams_of_block(const Phase& phase, int threads);
 
 std::vector<Phase> phases(const kernel::Kernel& kernel);
 

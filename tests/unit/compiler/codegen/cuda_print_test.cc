@@ -23,16 +23,16 @@ TEST_CASE("how phases are launched") {
   const auto rows = phases(tests::softmax());
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].function == "softmax_phase0");
-  CHECK(rows[0].each_block);
+  CHECK(rows[0].team == codegen::cuda::Team::block);
   CHECK(rows[0].threads == 256);
   CHECK(rows[0].work == std::vector<Extent>{Extent::argument(0)});
 
   const auto flat = phases(tests::bias_gelu());
-  CHECK_FALSE(flat[0].each_block);
+  CHECK(flat[0].team == codegen::cuda::Team::thread);
   CHECK(flat[0].work == std::vector<Extent>{Extent::argument(0), Extent::argument(1)});
 
   CHECK(phases(tests::two_phases()).size() == 2);
-  CHECK_FALSE(phases(tests::sums_of_four())[0].each_block);
+  CHECK(phases(tests::sums_of_four())[0].team == codegen::cuda::Team::thread);
   CHECK(phases(tests::reverse_rows())[0].threads == 64);
   CHECK(phases(tests::sum_all())[0].work.empty());
   CHECK(phases(tests::padded_max())[0].work == std::vector<Extent>{Extent::argument(0)});
