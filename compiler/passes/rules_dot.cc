@@ -35,8 +35,7 @@ Tensor dot_of_transpose(const Match& m, bool first) {
 }
 
 // A transpose that only swaps the free axes of both operands as blocks: the operands swap.
-Tensor transpose_of_dot(const Match& m) {
-  const Tensor dot = m.root().node().input(0);
+Tensor transposed_dot(const Match& m, const Tensor& dot) {
   if (m.uses(dot) > 1) return {};
   const auto& p = params_of<DotParams>(dot);
   const Tensor &a = m["a"], &b = m["b"];
@@ -48,6 +47,14 @@ Tensor transpose_of_dot(const Match& m) {
   for (std::int64_t k = batches; k < batches + free_a; ++k) swapped.push_back(k);
   if (params_of<AxesParams>(m.root()).axes != swapped) return {};
   return dot_general(b, a, {p.batch_b, p.batch_a, p.sum_b, p.sum_a});
+}
+
+// The factor has few elements of its own: that it is transposed costs nothing.
+Tensor transposed_scaled_dot(const Match& m) {
+  const Tensor product = m.root().node().input(0), &c = m["c"];
+  if (m.uses(product) > 1 || (!splat_value(c) && under_broadcast(c) == c)) return {};
+  const Tensor dot = transposed_dot(m, product.node().input(product.node().input(0) == c ? 1 : 0));
+  return dot ? mul(dot, transpose(c, params_of<AxesParams>(m.root()).axes)) : Tensor();
 }
 
 // What a factor c of an operand is under the axes of the dot's output, if it is one value along all axes that are
@@ -242,12 +249,22 @@ const std::vector<Rule>& dot_rules() {
            [](const FreshInput& fresh) { return std::vector{dot(fresh(f64, {3, 4}), transpose(fresh(f64, {5, 4})))}; }},
       {.name = "transpose-dot",
        .pattern = transposed(dots(a, b)),
-       .result = transpose_of_dot,
+       .result = [](const Match& m) { return transposed_dot(m, m.root().node().input(0)); },
        .left_sides =
            [](const FreshInput& fresh) {
              return std::vector{
                  transpose(dot(fresh(f64, {3, 4}), fresh(f64, {4, 5}))),
                  transpose(dot_general(fresh(f64, {2, 3, 4}), fresh(f64, {2, 4, 5}), {{0}, {0}, {2}, {1}}), {0, 2, 1})};
+           }},
+      {.name = "transpose-scaled-dot",
+       .pattern = transposed(dots(a, b) * c),
+       .result = transposed_scaled_dot,
+       .left_sides =
+           [](const FreshInput& fresh) {
+             const Tensor product = dot(fresh(f64, {3, 4}), fresh(f64, {4, 5}));
+             return std::vector{transpose(product * 2.5),
+                                transpose(mul(product, broadcast_to(fresh(f64, {5}), {3, 5}))),
+                                transpose(mul(broadcast_to(fresh(f64, {3, 1}), {3, 5}), product))};
            }},
       {.name = "dot-scaled-left",
        .pattern = dots(x * c, b),
