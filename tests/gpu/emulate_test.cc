@@ -5,6 +5,7 @@
 #include <limits>
 #include <random>
 
+#include "compiler/codegen/cuda/print.h"
 #include "compiler/kernel/builder.h"
 #include "compiler/kernel/interpret.h"
 #include "tests/gpu/kernel_runner.h"
@@ -194,6 +195,70 @@ TEST_CASE("a barrier that is missing is found") {
       if (sums.name == "row_sums" || barriers == 0) CHECK(shows_a_fault(sums, without));
     }
     CHECK(barriers == 2);
+  }
+}
+
+namespace {
+
+// The sum of all elements of rows of 300, and the largest.
+kernel::Kernel total() {
+  kernel::Builder b("total");
+  const int x = b.buffer("x", DType::f32, false), y = b.buffer("y", DType::f32, true);
+  const kernel::Extent rows = b.extent_argument(), columns = kernel::Extent::constant(300),
+                       one = kernel::Extent::constant(1);
+  using Yields = std::vector<kernel::Builder::Yield>;
+  const auto all = b.reduce(kernel::LoopKind::sequential, rows, [&](kernel::Scalar r) {
+    const auto row = b.reduce(kernel::LoopKind::vector, columns, [&](kernel::Scalar c) {
+      const kernel::Scalar v = b.load(x, {kernel::Extent::constant(0), {{r.id, columns}, {c.id, one}}});
+      return Yields{{kernel::Combiner::sum, {v}}, {kernel::Combiner::max, {v}}};
+    });
+    return Yields{{kernel::Combiner::sum, {row[0]}}, {kernel::Combiner::max, {row[1]}}};
+  });
+  b.store(y, {kernel::Extent::constant(0), {}}, all[0]);
+  b.store(y, {kernel::Extent::constant(1), {}}, all[1]);
+  return b.finish();
+}
+
+bool shows_a_fault_in_total(const codegen::cuda::Modules& modules) {
+  const tests::KernelRunner runner(modules);
+  std::mt19937_64 random(7);
+  for (const std::int64_t rows : {0, 1, 50})
+    for (const std::int64_t blocks : {1, 3, 64, 100}) {
+      std::vector<float> x(static_cast<std::size_t>(300 * rows) + 1), y(2), want(2);
+      for (float& v : x) v = std::normal_distribution<float>(0, 3)(random);
+      const tests::HostBuffer buffers[] = {{x.data(), 4 * x.size(), x.data()}, {y.data(), 4 * y.size(), y.data()}};
+      void* expected[] = {x.data(), want.data()};
+      kernel::interpret(total(), expected, {{rows}});
+      try {
+        runner.run(0, buffers, {{rows}}, blocks);
+      } catch (const InternalError&) {
+        return true;
+      }
+      if (std::fabs(y[0] - want[0]) > 1e-2f || y[1] != want[1]) return true;
+    }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a long reduction to one element is shared by blocks") {
+  const auto phases = codegen::cuda::phases(total());
+  REQUIRE(phases.size() == 1);
+  CHECK(phases[0].by_all);
+  const codegen::cuda::Modules whole = tests::modules_of({total()});
+  CHECK(whole.launches[0][0].least > 1);  // it has memory of the module's: recordings keep such launches in order
+  CAPTURE(whole.modules[0].text);
+  CHECK_FALSE(shows_a_fault_in_total(whole));
+  if (!tests::is_played()) return;
+  for (const char* const part : {"if (before == blocks - 1) reduction_arrived = 0;", "leave_part(1, max1);",
+                                 "if (blockIdx.x >= blocks) return;"}) {
+    codegen::cuda::Modules without = whole;
+    std::string& text = without.modules[0].text;
+    const std::size_t at = text.find(part);
+    CAPTURE(part);
+    REQUIRE(at != text.npos);
+    text.erase(at, std::string_view(part).size());
+    CHECK(shows_a_fault_in_total(without));
   }
 }
 

@@ -15,6 +15,7 @@ FILES = [
     ("calls", "gpu", "[#calls_test],[#costs_test]", {}, 120),
     ("loops", "gpu", "[#loops_test]", {}, 120),
     ("loops as launches", "gpu", "[#models_test]", {"BITALE_LOOPS": "launches"}, 180),
+    ("loops without clusters", "gpu", "[#models_test]", {"BITALE_LOOPS": "grid"}, 180),
     ("networks, small", "gpu", "[#models_test]", {}, 180),
     ("networks, small, on several streams", "gpu", "[#streams_test]", {}, 180),
     *[(f"ops, share {n} of 6", "gpu", "[#ops_test]", {"BITALE_TEST_SHARE": f"{n}/6"}, 240) for n in range(6)],

@@ -77,13 +77,14 @@ bool flatten(Mapping& m, const kernel::Kernel& kernel) {
 }
 
 // Of one block, if any of the region's loops does nothing but reduce.
-bool share_reductions(Mapping& m, const Region& region) {
+bool share_reductions(Mapping& m, const kernel::Kernel& kernel, const Region& region) {
   const bool any = std::any_of(region.begin(), region.end(), [](const Stmt& s) {
     const Loop* loop = std::get_if<Loop>(&s.node);
     return loop && !reduction_nest(*loop).empty();
   });
   if (!any) return false;
   m.phase.team = Team::block;
+  m.phase.by_all = is_for_all_blocks(kernel, region);
   return true;
 }
 
@@ -92,7 +93,7 @@ void map_body(Mapping& m, const kernel::Kernel& kernel, const Region& body) {
   add_statements(m.rest, body);
   std::vector<const Loop*> vectors;
   collect_vectors(body, vectors);
-  if (!m.outer && share_reductions(m, body)) return;
+  if (!m.outer && share_reductions(m, kernel, body)) return;
   if (vectors.empty() && !m.outer) m.phase.threads = 1;
   if (vectors.empty() || (m.outer && is_for_one_thread(body))) return;
   m.phase.team = Team::block;
@@ -175,7 +176,10 @@ std::vector<Mapping> map_in_loop(const kernel::Kernel& kernel, bool by_rows) {
     m.phase.threads = threads_for(vectors);
     m.phase.function = kernel.name + "_rows";
   }
-  for (Mapping& m : all) m.in_loop = true;
+  for (Mapping& m : all) {
+    m.in_loop = true;
+    m.phase.by_all = false;  // its blocks go on together
+  }
   return all;
 }
 

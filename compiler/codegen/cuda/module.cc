@@ -21,6 +21,7 @@ std::vector<Launch::Factor> work_of(const std::vector<kernel::Extent>& extents) 
 }
 
 Launch launch_of(const Phase& phase) {
+  if (phase.by_all) return {phase.function, 0, phase.threads, 1, {{blocks_of_reduction}}, 2};
   return {phase.function, 0, phase.threads, teams_of_block(phase, phase.threads), work_of(phase.work)};
 }
 
@@ -117,7 +118,7 @@ class Texts {
     }
     contractions_[i].insert(contractions_[i].end(), entry.contractions.begin(), entry.contractions.end());
     append(functions_[i], entry.text);
-    const bool uses_memory = mentions(entry.text, "contraction_parts");
+    const bool uses_memory = mentions(entry.text, "contraction_parts") || mentions(entry.text, "leave_part");
     for (const Launch& l : entry.launches) {
       BITALE_ASSERT(!uses_memory || l.least > 1 || !l.together.empty(),
                     l.function + " shares memory and does not say so");

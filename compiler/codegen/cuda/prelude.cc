@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "compiler/codegen/cuda/print.h"
+#include "compiler/codegen/cuda/reductions.h"
 #include "compiler/codegen/cuda/resident.h"
 
 namespace bitale::codegen::cuda {
@@ -16,8 +17,9 @@ struct Piece {
   std::string_view text;
 };
 
-static_assert(cluster_blocks == 8);    // as in row_of_block()
-static_assert(columns_of_block == 8);  // as in column_reduce()
+static_assert(cluster_blocks == 8);                                   // as in row_of_block()
+static_assert(columns_of_block == 8);                                 // as in column_reduce()
+static_assert(blocks_of_reduction == 64 && most_of_all_blocks == 4);  // as in reduction_parts
 
 constexpr Piece pieces[] = {
     {"inside", R"(__device__ inline bool inside(long long i, long long n) { return i >= 0 && i < n; }
@@ -396,6 +398,36 @@ template <class Op, class T> __device__ T block_reduce(T v) {
   for (int warp = 1; warp < (int)(blockDim.x / 32); ++warp) v = Op::of(v, of_warp[warp]);
   __syncthreads();
   return v;
+}
+)"},
+    {"reduction_parts",
+     R"(// What 64 blocks have of up to 4 reductions, and how many have come; launches follow each other.
+__device__ __align__(16) char reduction_parts[4 * 64 * 16];
+__device__ unsigned reduction_arrived;
+)"},
+    {"part_of_reduction", R"(template <class T> __device__ inline T* part_of_reduction(int number, unsigned block) {
+  return (T*)(reduction_parts + number * (64 * 16)) + block;
+}
+)"},
+    {"leave_part", R"(template <class T> __device__ inline void leave_part(int number, T v) {
+  if (threadIdx.x == 0) *part_of_reduction<T>(number, blockIdx.x) = v;
+}
+)"},
+    {"is_last_block", R"(// Whether all of so many blocks have left their parts, which this one then sees.
+__device__ inline bool is_last_block(unsigned blocks) {
+  __shared__ unsigned before;
+  if (threadIdx.x == 0) {
+    __threadfence();
+    before = atomicAdd(&reduction_arrived, 1u);
+    if (before == blocks - 1) reduction_arrived = 0;
+    __threadfence();
+  }
+  __syncthreads();
+  return before == blocks - 1;
+}
+)"},
+    {"part_left", R"(template <class T> __device__ inline T part_left(int number, unsigned block) {
+  return *(volatile T*)part_of_reduction<T>(number, block);
 }
 )"},
     {"values_of_columns", R"(// 16 bytes for each of 8 columns of each warp.

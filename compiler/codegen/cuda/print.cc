@@ -53,8 +53,8 @@ constexpr std::string_view keywords[] = {
     "true",         "try",      "typedef",   "typeid",   "typename",   "union",
     "unsigned",     "using",    "virtual",   "void",     "volatile",   "while",
     "xor",          "xor_eq"};
-constexpr std::string_view own_names[] = {"at",       "rest",     "begin",   "step", "threadIdx",
-                                          "blockIdx", "blockDim", "gridDim", "left", "column"};
+constexpr std::string_view own_names[] = {"at",       "rest",    "begin", "step",   "threadIdx", "blockIdx",
+                                          "blockDim", "gridDim", "left",  "column", "blocks"};
 
 std::string_view combiner_struct(Combiner c) {
   constexpr std::string_view names[] = {"Sum", "Product", "Max", "Min", "Any", "All", "ArgMax", "ArgMin"};
@@ -192,7 +192,10 @@ class Printer {
                          : "extern \"C\" __global__ void " + launch_bounds(m_.phase.threads) + "\n";
     out_ += m_.phase.function + "(" + wrapped(parameters) + ") {\n";
     depth_ = 1;
-    if (!m_.outer && !m_.inlined)
+    if (m_.phase.by_all) {
+      line(fmt::format("const unsigned blocks = gridDim.x < {0} ? gridDim.x : {0};", blocks_of_reduction));
+      line("if (blockIdx.x >= blocks) return;");
+    } else if (!m_.outer && !m_.inlined)
       line(m_.phase.threads == 1 ? "if (blockIdx.x > 0 || threadIdx.x > 0) return;" : "if (blockIdx.x > 0) return;");
     for (std::size_t i = 0; i < k_.buffers.size(); ++i) {
       const kernel::Buffer& b = k_.buffers[i];
@@ -421,10 +424,11 @@ class Printer {
     std::string n;
     for (const Loop* l : nest) n += (n.empty() ? "" : " * ") + text(l->extent).text;
     const std::string at = nest.size() == 1 ? loop_name() : numbered("step");
-    const bool column = team == Team::column;
+    const bool column = team == Team::column, by_all = m_.phase.by_all;
     const std::string lanes = column ? fmt::format(" / {}", columns_of_block) : "";
-    open("for (long long " + at + " = threadIdx.x" + lanes + "; " + at + " < " + n + "; " + at + " += blockDim.x" +
-         lanes + ")");
+    const std::string first = by_all ? "(long long)blockIdx.x * blockDim.x + threadIdx.x" : "threadIdx.x" + lanes,
+                      apart = by_all ? "blocks * blockDim.x" : "blockDim.x" + lanes;
+    open("for (long long " + at + " = " + first + "; " + at + " < " + n + "; " + at + " += " + apart + ")");
     std::vector<std::string> own;
     for (std::size_t i = 0; i < nest.size(); ++i) {
       std::string below;
@@ -446,6 +450,19 @@ class Printer {
     for (const std::string& name : own) taken_.erase(name);
     for (std::size_t r = 0; r < sums.size(); ++r)
       meet(outermost.reductions[r].combiner, sums[r], n, column ? "column" : "block");
+    if (by_all) meet_of_blocks(outermost.reductions, sums);
+  }
+
+  // The last block goes on, with what all blocks have combined.
+  void meet_of_blocks(const std::vector<Reduction>& reductions, const std::vector<std::string>& sums) {
+    for (std::size_t r = 0; r < sums.size(); ++r) line(fmt::format("leave_part({}, {});", r, sums[r]));
+    line("if (!is_last_block(blocks)) return;");
+    for (std::size_t r = 0; r < sums.size(); ++r) {
+      const DType type = k_.value(reductions[r].results[0]).type;
+      line(fmt::format("{} = threadIdx.x < blocks ? part_left<{}>({}, threadIdx.x) : {};", sums[r], type_name(type), r,
+                       identity(reductions[r].combiner, type).text));
+      meet(reductions[r].combiner, sums[r], "", "block");
+    }
   }
 
   // What threads have combined, each for itself.
@@ -531,7 +548,9 @@ std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
   if (kernel.extents > 0) text += "// e0, e1...: the extents of this call.\n";
   for (const Mapping& m : mappings) {
     text += "// " + m.phase.function + ": ";
-    if (!m.outer)
+    if (m.phase.by_all)
+      text += "all blocks";
+    else if (!m.outer)
       text += m.phase.threads > 1 ? "one block" : "one thread";
     else if (m.phase.team == Team::block && m.inner.empty())
       text += "one block for each iteration of the outer loop, its threads for the inner loops";

@@ -8,7 +8,8 @@
 // memory in an order that is fixed by the number of threads, all else is computed by every thread and stored by thread
 // 0. Scratch is a thread's own array, or the block's in shared memory. Sequential loops stay loops, unless they do
 // nothing but reduce: a block shares them, too, and where an iteration consists of such (reductions.h), it is a
-// block's, or that of a column of a block's threads, of which neighbours then read neighbouring elements.
+// block's, or that of a column of a block's threads, of which neighbours then read neighbouring elements. A long
+// reduction of all elements to one has many blocks, the last of which to end goes on with what all have.
 #pragma once
 
 #include <string>
@@ -30,7 +31,9 @@ struct Phase {
   int threads = 256;                 // of a block; reductions depend on it, it must be this number
   std::vector<kernel::Extent> work;  // empty: one
   Team team = Team::thread;
+  bool by_all = false;  // one iteration, of up to blocks_of_reduction blocks
 };
+inline constexpr int blocks_of_reduction = 64;
 int teams_of_block(const Phase& phase, int threads);
 
 std::vector<Phase> phases(const kernel::Kernel& kernel);

@@ -17,6 +17,8 @@ using kernel::Store;
 
 // A reduction of at most this many steps is one thread's.
 constexpr std::int64_t few_steps = 32;
+// From so many on, where an extent that is not known counts as 64, blocks share one.
+constexpr std::int64_t many_steps = 1 << 13;
 
 bool is_let(const Stmt& s) { return std::holds_alternative<Let>(s.node); }
 
@@ -45,7 +47,7 @@ const Access& access_of(const Kernel& k, int access) { return k.accesses[static_
 // Of a region of reductions: what it reads and writes, and how its reductions go through memory.
 class Reads {
  public:
-  Reads(const Kernel& kernel, const Loop& independent) : k_(kernel), independent_(independent) {}
+  Reads(const Kernel& kernel, const Loop* independent) : k_(kernel), independent_(independent) {}
 
   // Whether it consists of reductions, Lets and Stores of elements that nothing else reads.
   bool only_reductions(const Region& region) {
@@ -74,8 +76,9 @@ class Reads {
       if (!let || k_.value(let->value).op != kernel::ScalarOp::load) continue;
       const Access& access = access_of(k_, k_.value(let->value).index);
       loaded_.insert(access.buffer);
-      if (!innermost) continue;
-      const std::int64_t by_reduction = stride_of(access, *innermost), by_independent = stride_of(access, independent_);
+      if (!innermost || !independent_) continue;
+      const std::int64_t by_reduction = stride_of(access, *innermost),
+                         by_independent = stride_of(access, *independent_);
       along_reduction_ += by_reduction == 1 ? 1 : 0;
       along_independent_ += by_reduction != 1 && by_independent == 1 ? 1 : 0;
     }
@@ -93,7 +96,7 @@ class Reads {
   }
 
   const Kernel& k_;
-  const Loop& independent_;
+  const Loop* independent_;
   std::set<int> stored_, loaded_;
   int along_reduction_ = 0, along_independent_ = 0;
 };
@@ -121,8 +124,21 @@ std::int64_t longest_reduction(const Region& region) {
   return longest;
 }
 
+bool is_for_all_blocks(const Kernel& kernel, const Region& region) {
+  const auto is_loop = [](const Stmt& s) { return std::holds_alternative<Loop>(s.node); };
+  if (std::count_if(region.begin(), region.end(), is_loop) != 1) return false;
+  const Loop& loop = std::get<Loop>(std::find_if(region.begin(), region.end(), is_loop)->node);
+  double steps = 1;
+  for (const Loop* l : reduction_nest(loop))
+    steps *= l->extent.is_constant() ? static_cast<double>(l->extent.value) : 64;
+  const bool pairs = std::any_of(loop.reductions.begin(), loop.reductions.end(),
+                                 [](const kernel::Reduction& r) { return takes_pairs(r.combiner); });
+  return steps >= many_steps && !pairs && loop.reductions.size() <= most_of_all_blocks &&
+         Reads(kernel, nullptr).only_reductions(region);
+}
+
 Team team_for_reductions(const Kernel& kernel, const Region& region, const Loop& innermost) {
-  Reads reads(kernel, innermost);
+  Reads reads(kernel, &innermost);
   if (!reads.only_reductions(region)) return Team::thread;
   const std::int64_t longest = longest_reduction(region);
   if (longest >= 0 && longest <= few_steps) return Team::thread;

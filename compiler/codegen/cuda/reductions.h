@@ -19,6 +19,11 @@ std::vector<const kernel::Loop*> reduction_nest(const kernel::Loop& loop);
 // consists of reductions, some of them not short, and of what is made of their results.
 Team team_for_reductions(const kernel::Kernel& kernel, const kernel::Region& region, const kernel::Loop& innermost);
 
+inline constexpr std::size_t most_of_all_blocks = 4;  // values that are reduced in one loop
+// Whether all that is done is one reduction, of so many elements that many blocks are to share it, and what is made of
+// its result. Not of pairs.
+bool is_for_all_blocks(const kernel::Kernel& kernel, const kernel::Region& region);
+
 // How many iterations the longest of its reductions has; -1: that is not known.
 std::int64_t longest_reduction(const kernel::Region& region);
 
