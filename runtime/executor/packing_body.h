@@ -8,6 +8,8 @@
 //   segments    of up to four runs (rows of a filter that a group spans; v3 and v4);
 //   gather      element by element.
 //
+// Elements of 16 bits are widened as they are loaded.
+//
 // v4 masks stores of whole vectors. Elsewhere a group that does not fill its vector begins before what is left, and
 // packs some lanes once more; rows that are narrower than a vector are written in ascending order, so that what a store
 // puts behind one, the next ones overwrite, and the last rows, behind which dst may end, are gathered.
@@ -24,10 +26,10 @@ using Index = std::int64_t;
 constexpr Index least(Index a, Index b) { return a < b ? a : b; }
 constexpr Index most(Index a, Index b) { return a > b ? a : b; }
 
-// The arguments of a PackFn.
-template <class T>
+// The arguments of a PackFn. S is what src has, T what dst gets.
+template <class S, class T>
 struct Panel {
-  const T* src;
+  const S* src;
   const Index* lane_offsets;
   Index present;
   const Index* k_offsets;
@@ -37,12 +39,12 @@ struct Panel {
 };
 
 // A group of lanes in a vector of `bytes`.
-template <class T, int bytes>
+template <class S, class T, int bytes>
 class Group {
  public:
   static constexpr int lanes = bytes / sizeof(T);
 
-  Group(const Panel<T>& p, Index first) : src_(p.src), k_offsets_(p.k_offsets), kc_(p.kc), width_(p.width) {
+  Group(const Panel<S, T>& p, Index first) : src_(p.src), k_offsets_(p.k_offsets), kc_(p.kc), width_(p.width) {
     if (!masks_stores) first = most(least(first, width_ - lanes), 0);
     lane_offsets_ = p.lane_offsets + first;
     to_ = p.dst + first;
@@ -98,7 +100,7 @@ class Group {
       whole();
       return kc_;
     }
-    if constexpr (masks_loads) {
+    if constexpr (masks_loads_of<S>) {
       if (breaks_ <= 1 && count_ > 1) {
         breaks_ == 0 ? segments<1>(0, safe_) : segments<2>(0, safe_);
         return safe_;
@@ -111,10 +113,10 @@ class Group {
   // prefetcher sees them coming.
   void whole() const {
     const Index *offsets = k_offsets_, kc = kc_, width = width_;
-    const T* base = src_ + base_[0];
+    const S* base = src_ + base_[0];
     T* to = to_;
     for (Index k = 0; k < kc; ++k, to += width) {
-      const T* from = base + offsets[k];
+      const S* from = base + offsets[k];
       __builtin_prefetch(from + width, 0, 2);
       store(load<Vector<T, bytes>>(from), to);
     }
@@ -133,7 +135,7 @@ class Group {
     const Lanes kept(0, count_), first = mask(0), second = mask(runs > 1), third = mask(runs > 2 ? 2 : 0),
                                  fourth = mask(runs > 3 ? 3 : 0);
     const Index *offsets = k_offsets_, width = width_;
-    const T *from0 = src_ + base_[0], *from1 = src_ + base_[1], *from2 = src_ + base_[2], *from3 = src_ + base_[3];
+    const S *from0 = src_ + base_[0], *from1 = src_ + base_[1], *from2 = src_ + base_[2], *from3 = src_ + base_[3];
     const bool fills = !masks_stores || count_ == lanes;
     T* to = row(begin);
     for (Index k = begin; k < end; ++k, to += width) {
@@ -187,7 +189,7 @@ class Group {
   [[gnu::noinline]] void transpose_lanes(Index begin, Index end, int first) const {
     using Block = Vector<T, block_bytes>;
     const Index *offsets = k_offsets_, width = width_;
-    const T* from[at_once];
+    const S* from[at_once];
 #pragma GCC unroll 8
     for (int j = 0; j < at_once; ++j)
       from[j] = all_present || first + j < present_ ? src_ + lane_offsets_[first + j] : nullptr;
@@ -214,28 +216,28 @@ class Group {
 
   void gather(Index begin, Index end) const {
     const Index *offsets = k_offsets_, *lane_offsets = lane_offsets_, width = width_;
-    const T* src = src_;
+    const S* src = src_;
     const int present = present_, count = count_;
     T* to = row(begin);
     if (count == 1 && present == 1) {
       src += lane_offsets[0];
-      for (Index k = begin; k < end; ++k, to += width) *to = src[offsets[k]];
+      for (Index k = begin; k < end; ++k, to += width) *to = element(src[offsets[k]]);
       return;
     }
     for (Index k = begin; k < end; ++k, to += width) {
-      const T* from = src + offsets[k];
+      const S* from = src + offsets[k];
       int j = 0;
       for (; j + 4 <= present; j += 4)
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) to[j + i] = from[lane_offsets[j + i]];
-      for (; j < present; ++j) to[j] = from[lane_offsets[j]];
+        for (int i = 0; i < 4; ++i) to[j + i] = element(from[lane_offsets[j + i]]);
+      for (; j < present; ++j) to[j] = element(from[lane_offsets[j]]);
       for (; j < count; ++j) to[j] = 0;
     }
   }
 
   void singly(Index begin, Index end) const {
     if (begin == end) return;
-    if constexpr (masks_loads)
+    if constexpr (masks_loads_of<S>)
       if (breaks_ < max_segments) {
         const Index last = most(least(end, safe_), begin);
         segments<max_segments>(begin, last);
@@ -244,7 +246,7 @@ class Group {
     gather(begin, end);
   }
 
-  const T* src_;
+  const S* src_;
   const Index *lane_offsets_, *k_offsets_;
   Index kc_;
   T* to_;
@@ -256,21 +258,24 @@ class Group {
   Index base_[max_segments];  // and offset of the element at lane 0
 };
 
-template <class T>
+template <class S, class T>
 void pack(const void* src, const Index* lane_offsets, Index present, const Index* k_offsets, Index kc, void* dst,
           Index width) {
-  const Panel<T> panel{static_cast<const T*>(src), lane_offsets, present, k_offsets, kc, static_cast<T*>(dst), width};
+  const Panel<S, T> panel{static_cast<const S*>(src), lane_offsets, present, k_offsets, kc,
+                          static_cast<T*>(dst),       width};
   Index first = 0;
-  for (; width - first >= Group<T, widest>::lanes; first += Group<T, widest>::lanes)
-    Group<T, widest>(panel, first).pack();
+  for (; width - first >= Group<S, T, widest>::lanes; first += Group<S, T, widest>::lanes)
+    Group<S, T, widest>(panel, first).pack();
   if (first == width) return;
   const Index left = (width - first) * static_cast<Index>(sizeof(T));
   if constexpr (widest > 32)
-    if (left > 32) return Group<T, 64>(panel, first).pack();
+    if (left > 32) return Group<S, T, 64>(panel, first).pack();
   if constexpr (widest > 16)
-    if (left > 16) return Group<T, 32>(panel, first).pack();
-  Group<T, 16>(panel, first).pack();
+    if (left > 16) return Group<S, T, 32>(panel, first).pack();
+  Group<S, T, 16>(panel, first).pack();
 }
+
+Packing packing_here() { return {pack<float, float>, pack<double, double>, pack<Half, float>, pack<Bfloat, float>}; }
 
 }  // namespace
 }  // namespace bitale::executor

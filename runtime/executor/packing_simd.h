@@ -34,6 +34,17 @@ using Vector = typename VectorOf<T, bytes>::Type;
 using Float16 = Vector<float, 16>;
 using Double16 = Vector<double, 16>;
 
+// The bits of a float16, of a bfloat16.
+struct Half {
+  std::uint16_t bits;
+};
+struct Bfloat {
+  std::uint16_t bits;
+};
+// Masked loads of these are there where masked stores are.
+template <class S>
+constexpr bool masks_loads_of = masks_loads && (sizeof(S) > 2 || masks_stores);
+
 template <class V, class T>
 V load(const T* p) {
   V v;
@@ -43,6 +54,36 @@ V load(const T* p) {
 template <class V, class T>
 void store(V v, T* p) {
   __builtin_memcpy(p, &v, sizeof v);
+}
+
+// Four elements of 16 bits, in the low half, as floats.
+[[gnu::always_inline]] inline Float16 widened(__m128i bits, const Half*) {
+#if defined(__F16C__)
+  return _mm_cvtph_ps(bits);
+#else
+  const __m128i wide = _mm_cvtepu16_epi32(bits),
+                magnitude = _mm_slli_epi32(_mm_and_si128(wide, _mm_set1_epi32(0x7fff)), 13),
+                sign = _mm_slli_epi32(_mm_and_si128(wide, _mm_set1_epi32(0x8000)), 16),
+                not_finite = _mm_cmpgt_epi32(magnitude, _mm_set1_epi32((0x7c00 << 13) - 1)),
+                finite = _mm_castps_si128(_mm_mul_ps(_mm_castsi128_ps(magnitude), _mm_set1_ps(0x1p112f)));
+  const __m128i other = _mm_or_si128(magnitude, _mm_set1_epi32(0x7f800000));
+  return _mm_castsi128_ps(_mm_or_si128(sign, _mm_blendv_epi8(finite, other, not_finite)));
+#endif
+}
+[[gnu::always_inline]] inline Float16 widened(__m128i bits, const Bfloat*) {
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(bits), 16));
+}
+template <class V, class S>
+  requires(sizeof(S) == 2 && sizeof(V) == 16)
+V load(const S* p) {
+  return widened(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), p);
+}
+
+inline float element(float x) { return x; }
+inline double element(double x) { return x; }
+template <class S>
+float element(S x) {
+  return widened(_mm_cvtsi32_si128(x.bits), &x)[0];
 }
 
 // Whether n offsets go up by 1.
@@ -100,6 +141,16 @@ template <int n>
 
 using Float32 = Vector<float, 32>;
 using Double32 = Vector<double, 32>;
+
+[[gnu::always_inline]] inline Float32 widened_to_8(__m128i bits, const Half*) { return _mm256_cvtph_ps(bits); }
+[[gnu::always_inline]] inline Float32 widened_to_8(__m128i bits, const Bfloat*) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+template <class V, class S>
+  requires(sizeof(S) == 2 && sizeof(V) == 32)
+V load(const S* p) {
+  return widened_to_8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), p);
+}
 
 [[maybe_unused]] inline void transpose(Float32 (&v)[4]) {
   const __m256d lo01 = _mm256_castps_pd(_mm256_unpacklo_ps(v[0], v[1])),
@@ -160,6 +211,37 @@ struct Mask {
 }
 [[maybe_unused]] inline Double16 load_or(Double16 v, Mask<double, 16> m, const double* p) {
   return _mm_mask_loadu_pd(v, static_cast<__mmask8>(m.bits), p);
+}
+
+using Float64 = Vector<float, 64>;
+
+[[gnu::always_inline]] inline Float64 widened_to_16(__m256i bits, const Half*) {
+  return _mm512_maskz_cvtph_ps(0xffff, bits);
+}
+[[gnu::always_inline]] inline Float64 widened_to_16(__m256i bits, const Bfloat*) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+template <class V, class S>
+  requires(sizeof(S) == 2 && sizeof(V) == 64)
+V load(const S* p) {
+  return widened_to_16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), p);
+}
+template <class S>
+  requires(sizeof(S) == 2)
+Float64 load_or(Float64 v, Mask<float, 64> m, const S* p) {
+  return _mm512_mask_mov_ps(v, m.bits, widened_to_16(_mm256_maskz_loadu_epi16(m.bits, p), p));
+}
+template <class S>
+  requires(sizeof(S) == 2)
+Float32 load_or(Float32 v, Mask<float, 32> m, const S* p) {
+  const auto bits = static_cast<__mmask8>(m.bits);
+  return _mm256_mask_mov_ps(v, bits, widened_to_8(_mm_maskz_loadu_epi16(bits, p), p));
+}
+template <class S>
+  requires(sizeof(S) == 2)
+Float16 load_or(Float16 v, Mask<float, 16> m, const S* p) {
+  const auto bits = static_cast<__mmask8>(m.bits);
+  return _mm_mask_mov_ps(v, bits, widened(_mm_maskz_loadu_epi16(bits, p), p));
 }
 
 [[maybe_unused]] inline void store_of(Mask<float, 64> m, Vector<float, 64> v, float* p) {

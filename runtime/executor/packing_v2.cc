@@ -3,6 +3,6 @@
 namespace bitale::executor {
 
 Packing packing_v2();
-Packing packing_v2() { return {pack<float>, pack<double>}; }
+Packing packing_v2() { return packing_here(); }
 
 }  // namespace bitale::executor

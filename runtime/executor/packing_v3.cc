@@ -3,6 +3,6 @@
 namespace bitale::executor {
 
 Packing packing_v3();
-Packing packing_v3() { return {pack<float>, pack<double>}; }
+Packing packing_v3() { return packing_here(); }
 
 }  // namespace bitale::executor
