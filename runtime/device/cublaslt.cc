@@ -18,6 +18,10 @@ using namespace cublaslt;
 namespace {
 
 constexpr std::size_t least_version = 120000;
+DataType type_of(DType dtype) {
+  return dtype == DType::f64 ? type_f64 : dtype == DType::f16 ? type_f16 : dtype == DType::bf16 ? type_bf16 : type_f32;
+}
+
 constexpr const char* instead = "; generated kernels multiply instead";
 
 std::string text_of(const Api& api, Status status) {
@@ -92,9 +96,9 @@ class Planner {
 
   void describe() {
     const bool f64 = p_.dtype == DType::f64;
-    const DataType type = f64 ? type_f64 : type_f32;
+    const DataType type = type_of(p_.dtype);
     const ComputeType f32 = p_.tf32 ? compute_tf32 : compute_f32;
-    check(api_.cublasLtMatmulDescCreate(&plan_->operation, f64 ? compute_f64 : f32, type));
+    check(api_.cublasLtMatmulDescCreate(&plan_->operation, f64 ? compute_f64 : f32, type_of(computed_as(p_.dtype))));
     const auto set = [&](OperationAttribute attribute, std::int32_t value) {
       check(api_.cublasLtMatmulDescSetAttribute(plan_->operation, attribute, &value, sizeof value));
     };
@@ -104,7 +108,7 @@ class Planner {
                : layout(plan_->first, type, p_.n, p_.k, p_.ldb, p_.batch_b);
     p_.trans_a ? layout(plan_->second, type, p_.m, p_.k, p_.lda, p_.batch_a)
                : layout(plan_->second, type, p_.k, p_.m, p_.lda, p_.batch_a);
-    layout(plan_->result, type, p_.n, p_.m, p_.ldc, p_.batch_c);
+    layout(plan_->result, type_of(p_.result()), p_.n, p_.m, p_.ldc, p_.batch_c);
   }
 
   void layout(Layout& made, DataType type, std::int64_t rows, std::int64_t columns, std::int64_t ld,

@@ -12,9 +12,11 @@ inline constexpr Status status_success = 0;          // CUBLAS_STATUS_SUCCESS
 inline constexpr Status status_not_initialized = 1;  // CUBLAS_STATUS_NOT_INITIALIZED
 inline constexpr Status status_not_supported = 15;   // CUBLAS_STATUS_NOT_SUPPORTED
 
-using DataType = int;                    // cudaDataType_t
-inline constexpr DataType type_f32 = 0;  // CUDA_R_32F
-inline constexpr DataType type_f64 = 1;  // CUDA_R_64F
+using DataType = int;                      // cudaDataType_t
+inline constexpr DataType type_f32 = 0;    // CUDA_R_32F
+inline constexpr DataType type_f64 = 1;    // CUDA_R_64F
+inline constexpr DataType type_f16 = 2;    // CUDA_R_16F
+inline constexpr DataType type_bf16 = 14;  // CUDA_R_16BF
 
 using ComputeType = int;                         // cublasComputeType_t
 inline constexpr ComputeType compute_f32 = 68;   // CUBLAS_COMPUTE_32F

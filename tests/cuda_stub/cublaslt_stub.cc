@@ -5,6 +5,7 @@
 // the preferences promise.
 //
 // CUBLASLT_STUB_VERSION: what it says its version is. CUBLASLT_STUB_COMPUTE=0: products are only recorded.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -46,13 +47,47 @@ struct Description {
   std::int32_t transpose_a = as_stored, transpose_b = as_stored;
 };
 
+// float16 and bfloat16 by what their bits mean; rounding goes to the nearest, by way of float.
+double widened(std::uint16_t bits, DataType type) {
+  if (type == type_bf16) return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  const double magnitude = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                                          : std::ldexp(mantissa + (exponent ? 1024 : 0), std::max(exponent, 1) - 25);
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+std::uint16_t narrowed(float x, DataType type) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if (type == type_bf16)
+    return static_cast<std::uint16_t>(std::isnan(x) ? bits >> 16 | 64 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
+  if (std::isnan(x)) return sign | 0x7e00;
+  const int exponent = x == 0 ? -14 : std::max(std::ilogb(x), -14);
+  if (std::isinf(x) || exponent > 15) return sign | 0x7c00;
+  // Counted in the last place; what is carried goes on to the exponent, and beyond the last one to infinity.
+  const auto places = static_cast<int>(std::nearbyint(std::ldexp(std::fabs(x), 10 - exponent)));
+  return static_cast<std::uint16_t>(sign + ((exponent + 14) << 10) + places);
+}
+
 struct Matrix {  // column-major
   DataType type = 0;
   std::int64_t rows = 0, columns = 0, ld = 0;
   std::int32_t count = 1;
   std::int64_t stride = 0;
 
-  std::size_t element() const { return type == type_f64 ? 8 : 4; }
+  bool is_half() const { return type == type_f16 || type == type_bf16; }
+  std::size_t element() const { return type == type_f64 ? 8 : is_half() ? 2 : 4; }
+  double at(const void* memory, std::int64_t i) const {
+    if (is_half()) return widened(static_cast<const std::uint16_t*>(memory)[i], type);
+    return type == type_f64 ? static_cast<const double*>(memory)[i] : static_cast<const float*>(memory)[i];
+  }
+  void put(void* memory, std::int64_t i, double value) const {
+    if (is_half())
+      static_cast<std::uint16_t*>(memory)[i] = narrowed(static_cast<float>(value), type);
+    else if (type == type_f64)
+      static_cast<double*>(memory)[i] = value;
+    else
+      static_cast<float*>(memory)[i] = static_cast<float>(value);
+  }
   std::size_t bytes() const {
     return static_cast<std::size_t>((count - 1) * stride + (columns - 1) * ld + rows) * element();
   }
@@ -88,8 +123,10 @@ struct Call {
     const bool ta = description.transpose_a != as_stored, tb = description.transpose_b != as_stored;
     const bool f64 = description.compute == compute_f64;
     for (const Matrix& m : {a, b, d})
-      if (m.type != (f64 ? type_f64 : type_f32) || m.ld < m.rows || m.rows < 1 || m.columns < 1 || m.count != d.count)
-        return false;
+      if (m.ld < m.rows || m.rows < 1 || m.columns < 1 || m.count != d.count) return false;
+    const DataType sums = f64 ? type_f64 : type_f32;
+    const bool halves = a.is_half() && description.compute == compute_f32;
+    if (a.type != b.type || (a.type != sums && !halves) || (d.type != sums && d.type != a.type)) return false;
     if (d.count > 1 && d.stride < 1) return false;
     return description.scale == (f64 ? type_f64 : type_f32) &&
            (f64 || description.compute == compute_f32 || description.compute == compute_tf32) &&
@@ -103,20 +140,23 @@ struct Call {
     const auto matrix = [](const Matrix& m, std::int32_t operation) {
       return m.text() + (operation == as_stored ? "" : " transposed");
     };
-    return std::string(compute) + ": " + matrix(a, description.transpose_a) + " by " +
-           matrix(b, description.transpose_b) + " into " + d.text();
+    return std::string(compute) +
+           (!a.is_half()         ? ""
+            : a.type == type_f16 ? " of float16"
+                                 : " of bfloat16") +
+           ": " + matrix(a, description.transpose_a) + " by " + matrix(b, description.transpose_b) + " into " +
+           d.text() + (d.is_half() ? " rounded" : "");
   }
 
-  float rounded(float x) const {
+  double rounded(double x) const {
     if (description.compute != compute_tf32) return x;
-    return std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + 0x1000U) & ~0x1fffU);
+    return std::bit_cast<float>((std::bit_cast<std::uint32_t>(static_cast<float>(x)) + 0x1000U) & ~0x1fffU);
   }
-  double rounded(double x) const { return x; }
 
-  template <class T>
-  int run(const T* from_a, const T* from_b, T* to) const {
-    const auto element = [this](const T* of, const Matrix& m, bool transposed, std::int64_t row, std::int64_t column) {
-      return static_cast<double>(rounded(of[transposed ? column + row * m.ld : row + column * m.ld]));
+  int run(const void* from_a, const void* from_b, void* to) const {
+    const auto element = [this](const void* of, const Matrix& m, std::int64_t i, bool transposed, std::int64_t row,
+                                std::int64_t column) {
+      return rounded(m.at(of, i * m.stride + (transposed ? column + row * m.ld : row + column * m.ld)));
     };
     const bool ta = description.transpose_a != as_stored, tb = description.transpose_b != as_stored;
     for (std::int64_t i = 0; i < d.count; ++i)
@@ -124,8 +164,8 @@ struct Call {
         for (std::int64_t row = 0; row < d.rows; ++row) {
           double sum = 0;
           for (std::int64_t k = 0; k < depth(); ++k)
-            sum += element(from_a + i * a.stride, a, ta, row, k) * element(from_b + i * b.stride, b, tb, k, column);
-          to[i * d.stride + row + column * d.ld] = static_cast<T>(sum);
+            sum += element(from_a, a, i, ta, row, k) * element(from_b, b, i, tb, k, column);
+          d.put(to, i * d.stride + row + column * d.ld, sum);
         }
     return 0;
   }
@@ -233,7 +273,7 @@ Status cublasLtMatmul(void*, Operation operation, const void* alpha, const void*
                                      with_alignment(d, 2) + ", workspace " + memory(workspace) + " of " +
                                      std::to_string(workspace_bytes)))
     return failed;
-  const bool f64 = call.d.type == type_f64;
+  const bool f64 = call.description.scale == type_f64;
   const double by = f64 ? *static_cast<const double*>(alpha) : *static_cast<const float*>(alpha),
                plus = f64 ? *static_cast<const double*>(beta) : *static_cast<const float*>(beta);
   if (!call.is_one() || by != 1 || plus != 0 || c != d || promised[4] != 1) return invalid_value;
@@ -244,10 +284,7 @@ Status cublasLtMatmul(void*, Operation operation, const void* alpha, const void*
       workspace_bytes < promised[3] || bytes_at(workspace) < workspace_bytes)
     return invalid_value;
   if (!setting("CUBLASLT_STUB_COMPUTE", 1)) return status_success;
-  return of_driver<CudaStubAsk>("cuda_stub_ask")(stream, [=] {
-    if (f64) return call.run(static_cast<const double*>(a), static_cast<const double*>(b), static_cast<double*>(d));
-    return call.run(static_cast<const float*>(a), static_cast<const float*>(b), static_cast<float*>(d));
-  });
+  return of_driver<CudaStubAsk>("cuda_stub_ask")(stream, [=] { return call.run(a, b, d); });
 }
 
 }  // extern "C"

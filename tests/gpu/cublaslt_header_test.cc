@@ -11,7 +11,7 @@ namespace bitale::cublaslt {
 
 static_assert(status_success == CUBLAS_STATUS_SUCCESS && status_not_initialized == CUBLAS_STATUS_NOT_INITIALIZED &&
               status_not_supported == CUBLAS_STATUS_NOT_SUPPORTED);
-static_assert(type_f32 == CUDA_R_32F && type_f64 == CUDA_R_64F);
+static_assert(type_f32 == CUDA_R_32F && type_f64 == CUDA_R_64F && type_f16 == CUDA_R_16F && type_bf16 == CUDA_R_16BF);
 static_assert(compute_f32 == CUBLAS_COMPUTE_32F && compute_f64 == CUBLAS_COMPUTE_64F &&
               compute_tf32 == CUBLAS_COMPUTE_32F_FAST_TF32);
 static_assert(as_stored == CUBLAS_OP_N && transposed == CUBLAS_OP_T);

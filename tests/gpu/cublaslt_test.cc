@@ -3,9 +3,11 @@
 #include "runtime/device/cublaslt.h"
 
 #include <array>
+#include <cstring>
 
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
+#include "runtime/base/float16.h"
 #include "runtime/device/cublaslt_values.h"
 #include "tests/gpu/stub.h"
 #include "tests/support/catch.h"
@@ -53,12 +55,26 @@ std::vector<T> numbers(std::int64_t count, int seed) {
   return out;
 }
 
+// As they lie in memory: of 16 bits, if the dtype is.
+template <class T>
+std::vector<std::uint8_t> stored(const std::vector<T>& values, DType dtype) {
+  std::vector<std::uint8_t> bytes(values.size() * size_of(dtype));
+  if constexpr (std::is_same_v<T, float>)
+    if (is_only_stored(dtype)) {
+      narrow(dtype, values.data(), bytes.data(), values.size());
+      return bytes;
+    }
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
 // Whether the device's product of `asked` is that of `meant`, by its definition; what lies between the rows stays.
 template <class T>
 bool agrees(Driver& driver, const MatrixProduct& asked, const MatrixProduct& meant, bool record) {
   const MatrixProduct& p = meant;
   const std::vector<T> a = numbers<T>(p.batch * p.batch_a, 1), b = numbers<T>(p.batch * p.batch_b, 2);
-  std::vector<T> want(static_cast<std::size_t>(p.batch * p.batch_c), T{77}), got = want;
+  std::vector<T> want(static_cast<std::size_t>(p.batch * p.batch_c), T{77});
+  std::vector<std::uint8_t> got = stored(want, p.result());
   for (std::int64_t i = 0; i < p.batch; ++i)
     for (std::int64_t m = 0; m < p.m; ++m)
       for (std::int64_t n = 0; n < p.n; ++n) {
@@ -69,21 +85,21 @@ bool agrees(Driver& driver, const MatrixProduct& asked, const MatrixProduct& mea
         want[static_cast<std::size_t>(i * p.batch_c + m * p.ldc + n)] = sum;
       }
   const auto shared = open_driver("cuda");
-  const DeviceMemory on_a(shared, a.size() * sizeof(T)), on_b(shared, b.size() * sizeof(T)),
-      on_c(shared, got.size() * sizeof(T));
-  driver.to_device(on_a.data(), a.data(), a.size() * sizeof(T));
-  driver.to_device(on_b.data(), b.data(), b.size() * sizeof(T));
+  const std::vector<std::uint8_t> from_a = stored(a, p.dtype), from_b = stored(b, p.dtype);
+  const DeviceMemory on_a(shared, from_a.size()), on_b(shared, from_b.size()), on_c(shared, got.size());
+  driver.to_device(on_a.data(), from_a.data(), from_a.size());
+  driver.to_device(on_b.data(), from_b.data(), from_b.size());
   const auto plan = driver.plan(asked);
   if (record) driver.record(1);
-  if (!record) driver.to_device(on_c.data(), got.data(), got.size() * sizeof(T));
+  if (!record) driver.to_device(on_c.data(), got.data(), got.size());
   driver.multiply(*plan, on_a.data(), on_b.data(), on_c.data());
   if (record) {
     const auto recorded = driver.recorded();
-    driver.to_device(on_c.data(), got.data(), got.size() * sizeof(T));  // nothing was done yet
+    driver.to_device(on_c.data(), got.data(), got.size());  // nothing was done yet
     driver.replay(*recorded);
   }
-  driver.to_host(got.data(), on_c.data(), got.size() * sizeof(T));
-  return got == want;
+  driver.to_host(got.data(), on_c.data(), got.size());
+  return got == stored(want, p.result());
 }
 
 }  // namespace
@@ -104,6 +120,15 @@ TEST_CASE("products of all forms are those of their definition, at once and reco
           INFO(to_string(p) << " gap " << gap << " recorded " << record);
           CHECK(agrees<float>(driver, p, p, record));
           CHECK(agrees<double>(driver, f64, f64, record));
+          for (const DType dtype : {DType::f16, DType::bf16})
+            for (const bool rounds : {false, true}) {
+              MatrixProduct half = p;
+              half.dtype = dtype;
+              half.rounds = rounds;
+              half.align_a = half.align_b = 2;
+              half.align_c = rounds ? 2 : 4;
+              CHECK(agrees<float>(driver, half, half, record));
+            }
         }
 }
 
@@ -128,6 +153,7 @@ TEST_CASE("a description that is wrong is noticed") {
   CHECK(wrong([](MatrixProduct& p) { ++p.batch_b; }));
   CHECK(wrong([](MatrixProduct& p) { p.trans_b = false; }));
   CHECK(wrong([](MatrixProduct& p) { std::swap(p.m, p.n); }));
+  CHECK(wrong([](MatrixProduct& p) { p.dtype = DType::bf16; }));
   // The stand-in holds to what was promised of addresses; none of these begins at a multiple of 512 bytes each time.
   CHECK(wrong([](MatrixProduct& p) { p.align_a = 1 << 20; }));
 }
