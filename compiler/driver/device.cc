@@ -109,6 +109,8 @@ class Functions {
       return out;
     };
     form.dtype = c.dtype;
+    form.a_storage = c.a_storage;
+    form.b_storage = c.b_storage;
     form.batch = dims(c.batch);
     form.m = dims(c.m);
     form.n = dims(c.n);
@@ -184,8 +186,12 @@ class Functions {
     const bool possible = products_.possible && may_be_device_product(part, c);
     c.candidate = possible ? ContractionCandidate::cublaslt : ContractionCandidate::generated;
     if (!possible) return;
-    c.whole.tf32 = products_.tf32 && c.dtype == DType::f32;
-    if (codegen::cuda::stores_only(l_.kernels[at(c.epilogue)])) return;
+    c.whole.tf32 = products_.tf32 && c.a_storage == DType::f32;
+    const auto stored = codegen::cuda::only_stores_as(l_.kernels[at(c.epilogue)]);
+    if (stored && may_store_product(c, *stored)) {
+      c.whole.rounds = *stored != c.dtype;
+      return;
+    }
     form.finish = true;
     c.whole.finish = entry(std::move(form));
   }

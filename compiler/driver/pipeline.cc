@@ -3,6 +3,7 @@
 #include "compiler/passes/canonicalise.h"
 #include "compiler/passes/choose_algorithms.h"
 #include "compiler/passes/constant_fold.h"
+#include "compiler/passes/narrow_operands.h"
 #include "compiler/passes/rules.h"
 #include "compiler/passes/simplify.h"
 #include "compiler/passes/sink_movement.h"
@@ -79,6 +80,7 @@ const rewrite::Pipeline& pipeline() {
       {"simplify_moved", simplify, "no rule of the tables fires", 1},
       {"canonicalise_again", passes::canonicalise, "operands of commutative ops are in one order", 1},
       {"last_rows", loops::last_rows, "no scan stacks rows of which only the last few are read", 1},
+      {"narrow_operands", passes::narrow_operands, "contractions read 16 bits where these hold their operands", 0},
   };
   return rows;
 }

@@ -113,16 +113,15 @@ class Contraction {
     dispatch(s_.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (std::is_floating_point_v<T>) {
-        const auto *from_a = static_cast<const T*>(memory_.pointer(s_.a)) + constant(s_.a_offset),
-                   *from_b = static_cast<const T*>(memory_.pointer(s_.b)) + constant(s_.b_offset);
+        const auto from_a = elements<T>(s_.a, s_.a_storage, s_.a_offset),
+                   from_b = elements<T>(s_.b, s_.b_storage, s_.b_offset);
         std::vector<T> acc(m_a_.size() * n_b_.size());
         for (std::size_t batch = 0; batch < batch_a.size() && !acc.empty(); ++batch) {
           for (std::size_t i = 0; i < m_a_.size(); ++i)
             for (std::size_t j = 0; j < n_b_.size(); ++j) {
               double sum = 0;
               for (std::size_t k = 0; k < k_a.size(); ++k)
-                sum += static_cast<double>(from_a[batch_a[batch] + m_a_[i] + k_a[k]]) *
-                       static_cast<double>(from_b[batch_b[batch] + n_b_[j] + k_b[k]]);
+                sum += from_a(batch_a[batch] + m_a_[i] + k_a[k]) * from_b(batch_b[batch] + n_b_[j] + k_b[k]);
               acc[i * n_b_.size() + j] = static_cast<T>(sum);
             }
           finish(batch, acc.data(), sizeof(T));
@@ -137,6 +136,15 @@ class Contraction {
   std::vector<std::int64_t> of(const std::vector<ContractionDim>& dims,
                                const std::function<int(const ContractionDim&)>& stride) const {
     return offsets_of(dims, r_.extents, stride);
+  }
+  // What is multiplied of an operand, by element.
+  template <class T>
+  std::function<double(std::int64_t)> elements(int buffer, DType storage, int offset) {
+    const void* const from = memory_.pointer(buffer);
+    return [=, first = constant(offset)](std::int64_t i) -> double {
+      if (is_only_stored(storage)) return widen(storage, static_cast<const std::uint16_t*>(from)[first + i]);
+      return static_cast<const T*>(from)[first + i];
+    };
   }
   std::int64_t constant(int slot) const { return slot < 0 ? 0 : r_.extents[at(slot)]; }
 

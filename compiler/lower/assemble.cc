@@ -293,6 +293,8 @@ void Assembly::emit_contraction(const Group& g) {
   s.k = loop_dims(l.k);
   s.a = buffer_of(l.a);
   s.b = buffer_of(l.b);
+  s.a_storage = l.a.dtype();
+  s.b_storage = l.b.dtype();
   s.a_offset = optional_slot(l.a_offset);
   s.b_offset = optional_slot(l.b_offset);
   for (const auto& o : l.operands)

@@ -62,8 +62,9 @@ class ContractionLowering {
   }
 
   LoweredContraction run(const std::string& name) {
-    result_.a = c_.node().input(0);
-    result_.b = c_.node().input(1);
+    const std::vector<Tensor> reads = read_by(c_.node());
+    result_.a = reads[0];
+    result_.b = reads[1];
     result_.accumulating = def_.overlapping;
     if (lanes_favour_swap()) {
       std::swap(a_, b_);

@@ -22,7 +22,7 @@ struct LoweredContraction {
     bool unit = true, written = false;
   };
   std::vector<Operand> operands;
-  ir::Tensor a, b;
+  ir::Tensor a, b;  // of the contraction's dtype, or of 16 bits
   bool accumulating = false;
   bool sliced = false;      // n has two dims: the slices, which the epilogue reads all, and their columns
   bool swapped = false;     // the op's operands were exchanged so that n has the better strides

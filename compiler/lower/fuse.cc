@@ -25,6 +25,17 @@ Tensor storage_of(const Tensor& t) {
   return s;
 }
 
+std::vector<Tensor> read_by(const ir::Node& node) {
+  std::vector<Tensor> reads = node.inputs();
+  if (!node.op().contraction || has_formula(node)) return reads;
+  for (Tensor& t : reads) {
+    if (t.node().op().name != "cast") continue;
+    const DType from = t.node().input(0).dtype();
+    if (is_only_stored(from) && computed_as(from) == t.dtype()) t = t.node().input(0);
+  }
+  return reads;
+}
+
 namespace {
 
 // A kernel's formula is not let grow beyond this many nodes of the graph.
@@ -65,7 +76,7 @@ class Fuser {
 
   void find_uses() {
     for (const NodePtr& n : order_)
-      for (const Tensor& in : n->inputs()) {
+      for (const Tensor& in : read_by(*n)) {
         auto& list = uses_[key(in)];
         if (list.empty() || list.back() != n) list.push_back(n);
       }
@@ -121,7 +132,7 @@ class Fuser {
         if (view_in_memory(t)) make_root(storage_of(t));
         continue;
       }
-      if (is_root(t)) continue;
+      if (is_root(t) || !uses_.contains(key(t))) continue;  // none: a cast that contractions do without
       if (node->op().stored || read_by_others(t) || !may_inline(t))
         make_root(t);
       else
@@ -241,7 +252,7 @@ class Fuser {
   }
 
   std::vector<Tensor> sources(const Group& g) const {
-    if (g.kind != Group::Kind::kernel) return g.roots[0].node().inputs();
+    if (g.kind != Group::Kind::kernel) return read_by(g.roots[0].node());
     Composed c;
     compose(g.roots, [&](const Tensor& x) { return is_inlined(x); }, c);
     return c.sources;

@@ -53,4 +53,8 @@ Fusion fuse(std::span<const ir::Tensor> outputs, Calls calls = Calls::once);
 // The tensor whose memory t is in, seen through views.
 ir::Tensor storage_of(const ir::Tensor& t);
 
+// What a node's group reads in place of its inputs: a contraction takes operands of 16 bits as they are, so of one that
+// is a cast from 16 bits it reads what is cast. Nobody else need compute that cast.
+std::vector<ir::Tensor> read_by(const ir::Node& node);
+
 }  // namespace bitale::lower

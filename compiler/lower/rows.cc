@@ -74,7 +74,8 @@ void Rows::contraction(const Tensor& c, const LoweredContraction& l, const Compo
         const auto i = static_cast<std::size_t>(&o - l.operands.data());
         return !o.written || (has_rows(o.tensor) && l.m[0].operands[i] == strides_of(o.tensor.shape())[0]);
       });
-  fits_ = outermost && rows >= 0 && own_row(c.node().input(0), def.a) && own_row(c.node().input(1), def.b) &&
+  const std::vector<Tensor> reads = read_by(c.node());
+  fits_ = outermost && rows >= 0 && own_row(reads[0], def.a) && own_row(reads[1], def.b) &&
           (!formula || reads_own_row(*formula, c));
 }
 

@@ -1,6 +1,9 @@
 #include "compiler/passes/widen.h"
 
+#include <ranges>
+
 #include "compiler/passes/building.h"
+#include "compiler/passes/narrow_operands.h"
 #include "compiler/prim/prim.h"
 
 namespace bitale::passes {
@@ -11,7 +14,9 @@ namespace {
 
 class Widening {
  public:
-  explicit Widening(bool rounds_each) : rounds_each_(rounds_each) {}
+  Widening(const Graph& graph, bool rounds_each) : rounds_each_(rounds_each) {
+    if (!rounds_each) find_multiplied(graph);
+  }
 
   std::vector<Tensor> replace(const NodePtr& node, const std::vector<Tensor>& inputs) {
     const OpDef& op = node->op();
@@ -22,20 +27,33 @@ class Widening {
     for (const Tensor& t : inputs) operands.push_back(wide(t));
     if (is_op(Tensor(node, 0), "cast")) return {converted(operands[0], node->type().dtype)};
     std::vector<Tensor> results = in_computed_dtypes(*node, std::move(operands));
-    for (std::size_t i = 0; i < results.size(); ++i) results[i] = narrow(results[i], node->type(static_cast<int>(i)));
+    for (std::size_t i = 0; i < results.size(); ++i) results[i] = narrow(results[i], {node, static_cast<int>(i)});
     return results;
   }
 
  private:
+  void find_multiplied(const Graph& graph) {
+    for (const NodePtr& node : std::views::reverse(topological(graph.outputs))) {
+      const bool multiplies = is_product(*node);
+      bool moves = false;
+      for (std::size_t o = 0; o < node->outputs().size(); ++o)
+        moves = moves || multiplied_.contains({node, static_cast<int>(o)});
+      if (!multiplies && !(moves && only_moves(*node))) continue;
+      for (const Tensor& t : node->inputs())
+        if (is_only_stored(t.dtype())) multiplied_.insert_or_assign(t, true);
+    }
+  }
+
   Tensor wide(const Tensor& t) const {
     const auto it = wide_.find(t);
     return it != wide_.end() ? it->second : cast(t, computed_as(t.dtype()));
   }
 
-  Tensor narrow(const Tensor& t, const TensorType& type) {
-    if (!is_only_stored(type.dtype)) return t;
-    const Tensor narrowed = cast(t, type.dtype);
-    if (!rounds_each_) wide_.insert_or_assign(narrowed, t);
+  // `was`: what it is in the graph.
+  Tensor narrow(const Tensor& t, const Tensor& was) {
+    if (!is_only_stored(was.dtype())) return t;
+    const Tensor narrowed = cast(t, was.dtype());
+    if (!rounds_each_ && (!multiplied_.contains(was) || held_in(t) == was.dtype())) wide_.insert_or_assign(narrowed, t);
     return narrowed;
   }
 
@@ -51,13 +69,14 @@ class Widening {
   }
 
   bool rounds_each_;
-  TensorMap<Tensor> wide_;  // of what was narrowed, before it was
+  TensorMap<bool> multiplied_;  // tensors of the graph that contractions read; an index map in between may move them
+  TensorMap<Tensor> wide_;      // of what was narrowed, before it was
 };
 
 }  // namespace
 
 Graph widen(const Graph& graph, rewrite::PassContext& context) {
-  Widening widening(context.level == 0);
+  Widening widening(graph, context.level == 0);
   const Rebuild replace = [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     return widening.replace(node, inputs);
   };

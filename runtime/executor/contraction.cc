@@ -34,6 +34,8 @@ class Driver {
         thread_(thread),
         threads_(threads),
         element_(static_cast<std::int64_t>(size_of(s_.dtype))),
+        a_element_(static_cast<std::int64_t>(size_of(s_.a_storage))),
+        b_element_(static_cast<std::int64_t>(size_of(s_.b_storage))),
         mr_(s_.tile.mr),
         nr_(s_.tile.nr),
         mc_(c.blocking.mc),
@@ -43,7 +45,8 @@ class Driver {
         w_(workspace_of(s_, c.blocking)),
         workspace_(static_cast<std::uint8_t*>(c.tables.pointer(c.layout, s_.workspace))),
         micro_(entry<MicroKernelFn>(s_.tile.micro)),
-        pack_(c.functions.packing.of(s_.dtype)),
+        pack_a_(c.functions.packing.of(s_.a_storage)),
+        pack_b_(c.functions.packing.of(s_.b_storage)),
         kept_a_(c.kept_a),
         kept_b_(c.kept_b),
         epilogue_(entry<KernelFn>(s_.epilogue)) {
@@ -62,7 +65,7 @@ class Driver {
     // The operand that would be packed again for every block of the other is the cheaper one to repeat.
     m_inside_ = n_ + m_ * blocks_n_ <= m_ + n_ * blocks_m_;
     is_far_ = slices_ == 1 && batches_ * n_ * k_ * element_ > near_bytes &&
-              (kept_b_.data || run_length(s_.n, c_.extents, 1, 1) >= nr_);
+              (kept_b_.data || (s_.b_storage == s_.dtype && run_length(s_.n, c_.extents, 1, 1) >= nr_));
   }
 
   int run() {
@@ -124,9 +127,9 @@ class Driver {
     return static_cast<const std::uint8_t*>(kept.data) + kept.shape->offset(batch, k0_, depth, panel) * element_;
   }
 
-  const std::uint8_t* source(int buffer, int offset_slot, std::int64_t batch_offset) const {
+  const std::uint8_t* source(int buffer, int offset_slot, std::int64_t batch_offset, std::int64_t element) const {
     const std::int64_t offset = (offset_slot < 0 ? 0 : c_.extents[at(offset_slot)]) + batch_offset;
-    return static_cast<const std::uint8_t*>(c_.tables.pointer(c_.layout, buffer)) + offset * element_;
+    return static_cast<const std::uint8_t*>(c_.tables.pointer(c_.layout, buffer)) + offset * element;
   }
 
   // Groups of k_split threads share one block: each sums its part of k, then each adds up all parts for its part of the
@@ -207,8 +210,8 @@ class Driver {
       fill_offsets(s_.batch, c_.extents, whose, batch, 1, &value);
       return value;
     };
-    a_ = source(s_.a, s_.a_offset, offset(0));
-    b_ = source(s_.b, s_.b_offset, offset(1));
+    a_ = source(s_.a, s_.a_offset, offset(0), a_element_);
+    b_ = source(s_.b, s_.b_offset, offset(1), b_element_);
     if (kept_a_.data) kept_batch_[0] = packed_batch(s_, Side::a, c_.extents, batch);
     if (kept_b_.data) kept_batch_[1] = packed_batch(s_, Side::b, c_.extents, batch);
     for (int o = 0; o < operands(); ++o) operand_offset_[o] = offset(2 + o);
@@ -257,8 +260,8 @@ class Driver {
     if (!kept_a_.data && a_held_ != a) {
       a_held_ = a;
       for (std::int64_t i = 0; i * mr_ < rows_; ++i)
-        pack_(a_, table(w_.rows, mc_, 0) + i * mr_, std::min(mr_, rows_ - i * mr_), table(w_.depth, kc_, 0), depth,
-              workspace_a(i, depth), mr_);
+        pack_a_(a_, table(w_.rows, mc_, 0) + i * mr_, std::min(mr_, rows_ - i * mr_), table(w_.depth, kc_, 0), depth,
+                workspace_a(i, depth), mr_);
     }
     if (kept_b_.data) return;
     const std::span offsets(table(w_.depth, kc_, 1), at(depth));
@@ -278,7 +281,7 @@ class Driver {
   };
 
   // None where it multiplies with what this one does, where all of B is near, and where rows of a panel are no rows in
-  // memory: windows of an image, which are read again and again.
+  // memory: windows of an image, which are read again and again; or are stored in 16 bits, which offsets do not count.
   Sweep behind(std::int64_t k_end, std::int64_t last) const {
     if (!is_far_) return {};
     if (k_end < last) return {true, k_end, std::min(kc_, last - k_end), n0_, kept_batch_[1], b_};
@@ -292,7 +295,7 @@ class Driver {
             std::min(kc_, k_),
             j * across_,
             kept_b_.data ? packed_batch(s_, Side::b, c_.extents, batch) : 0,
-            source(s_.b, s_.b_offset, offset)};
+            source(s_.b, s_.b_offset, offset, b_element_)};
   }
 
   // For micro-kernels of panel j: what panel j of the sweep behind is read from or packed of. Call i of so many fetches
@@ -330,7 +333,8 @@ class Driver {
       for (std::int64_t j = 0; j < panels_n; ++j) {
         const std::int64_t width = std::min(nr_, columns_ - j * nr_);
         const bool direct = in_place_ && width == nr_;
-        if (!direct && pack && from == 0) pack_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth), nr_);
+        if (!direct && pack && from == 0)
+          pack_b_(b_, lanes + j * nr_, width, offsets, depth, workspace_b(j, depth), nr_);
         const void* panel = direct ? b_ + (lanes[j * nr_] + offsets[0]) * element_ : packed_b(j, depth);
         Ahead ahead = !at_once           ? ahead_of(next, j, panel)
                       : j + 1 < panels_n ? ahead_of(present, j + 1, panel)
@@ -374,11 +378,12 @@ class Driver {
   const ContractionCall& c_;
   const ContractionStep& s_;
   int thread_, threads_;
-  const std::int64_t element_, mr_, nr_, mc_, nc_, kc_, slices_;
+  const std::int64_t element_, a_element_, b_element_;  // bytes: of what is multiplied, and as operands are stored
+  const std::int64_t mr_, nr_, mc_, nc_, kc_, slices_;
   const ContractionWorkspace w_;
   std::uint8_t* const workspace_;
   const MicroKernelFn micro_;
-  const PackFn pack_;
+  const PackFn pack_a_, pack_b_;
   const KeptOperand kept_a_, kept_b_;
   const KernelFn epilogue_;
   std::int64_t batches_, m_, n_, k_, blocks_m_, blocks_n_;

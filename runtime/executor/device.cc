@@ -173,7 +173,8 @@ void DeviceWalker::contraction(const Scope& scope, const StepLayout& s, const St
   std::vector<void*> buffers;
   for (const ContractionOperand& o : c.operands) buffers.push_back(scope.tables.pointer(scope.layout, o.buffer));
   if (facts.product) {
-    void* const to = facts.product_is_direct ? element_of(buffers[0], scope.tables, c.operands[0].offset, c.dtype)
+    void* const to = facts.product_is_direct ? element_of(buffers[0], scope.tables, c.operands[0].offset,
+                                                          c.whole.rounds ? c.a_storage : c.dtype)
                                              : scope.tables.pointer(scope.layout, c.workspace);
     multiply(scope, s, c, facts, to);
     if (facts.product_is_direct) return;
@@ -191,10 +192,11 @@ void DeviceWalker::contraction(const Scope& scope, const StepLayout& s, const St
 
 void DeviceWalker::multiply(const Scope& scope, const StepLayout& s, const ContractionStep& c, const StepFacts& facts,
                             void* to) const try {
-  const auto operand = [&](int buffer, int offset) {
-    return element_of(scope.tables.pointer(scope.layout, buffer), scope.tables, offset, c.dtype);
+  const auto operand = [&](int buffer, int offset, DType storage) {
+    return element_of(scope.tables.pointer(scope.layout, buffer), scope.tables, offset, storage);
   };
-  code_.driver->multiply(*facts.product, operand(c.a, c.a_offset), operand(c.b, c.b_offset), to);
+  code_.driver->multiply(*facts.product, operand(c.a, c.a_offset, c.a_storage), operand(c.b, c.b_offset, c.b_storage),
+                         to);
 } catch (const Error& e) {
   throw Error(about(*s.step, e.what()));
 }

@@ -269,8 +269,8 @@ Packs::Held Runnable::State::take_packs(Frame& frame, std::span<const Array> sha
     for (const Packs::Target& t : targets) {
       const KeptPack& k = p.kept[t.number];
       const auto& step = std::get<ContractionStep>(layout.steps[k.step].step->node);
-      jobs.emplace_back(k.shape, step, k.side, p.placement.extents, values[t.number].memory->data(),
-                        functions.packing.of(step.dtype), t.memory->data());
+      jobs.emplace_back(k.shape, step, k.side, p.placement.extents, values[t.number].memory->data(), functions.packing,
+                        t.memory->data());
     }
     run_region(frame.threads, [&](int thread) {
       for (std::size_t i = 0; i < jobs.size(); ++i) {

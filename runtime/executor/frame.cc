@@ -152,7 +152,8 @@ void Prepared::plan_packs(const Layout& layout) {
     if (!c || f.matrix || c->whole.entry >= 0) continue;
     const auto keep = [&](Side side, int buffer) {
       const int root = layout.groups.root[at(buffer)];
-      const std::int64_t elements = placement.bytes[at(root)] / static_cast<std::int64_t>(size_of(c->dtype));
+      const std::int64_t elements =
+          placement.bytes[at(root)] / static_cast<std::int64_t>(size_of(storage_of(*c, side)));
       const auto shape =
           whole_pack(*c, side, placement.extents, f.blocking, f.serial ? 1 : f.blocking.k_split, elements);
       if (!shape) return;
@@ -185,7 +186,7 @@ void Prepared::plan_loop_packs(const StepLayout& loop, const Layout& body, const
     const auto keep = [&](Side side, int buffer) {
       const int root = body.groups.root[at(buffer)];
       if (std::find(invariant.begin(), invariant.end(), root) == invariant.end()) return;
-      const std::int64_t elements = p.bytes[at(root)] / static_cast<std::int64_t>(size_of(c->dtype));
+      const std::int64_t elements = p.bytes[at(root)] / static_cast<std::int64_t>(size_of(storage_of(*c, side)));
       const auto shape = whole_pack(*c, side, p.extents, s.blocking, s.serial ? 1 : s.blocking.k_split, elements, true);
       if (!shape) return;
       s.loop_packs[static_cast<int>(side)] = static_cast<int>(f.packs.size());

@@ -117,7 +117,7 @@ bool Walker::loop_packs(const Scope& body, bool alone) {
     const auto& c = std::get<ContractionStep>(body.layout.steps[pack.step].step->node);
     const bool is_a = pack.side == Side::a;
     const PackJob job(pack.shape, c, pack.side, body.tables.extents, body.tables.pointer(body.layout, is_a ? c.a : c.b),
-                      frame_.functions.packing.of(c.dtype), frame_.memory_of(pack));
+                      frame_.functions.packing, frame_.memory_of(pack));
     job.run(alone ? 0 : state_.thread, alone ? 1 : frame_.threads);
   }
   return body.facts.packs.empty() || alone || barrier();

@@ -93,7 +93,7 @@ bool reads_in_place(const ContractionStep& step, std::int64_t rows, std::uintptr
       return std::max<std::int64_t>(256, mr);
     return row % 4096 == 0 ? mr : std::max<std::int64_t>(64, mr);
   };
-  return rows <= most_rows() && uniform(columns, 1) && uniform(depth, stride);
+  return step.b_storage == step.dtype && rows <= most_rows() && uniform(columns, 1) && uniform(depth, stride);
 }
 
 std::int64_t packed_batch(const ContractionStep& step, Side side, std::span<const std::int64_t> extents,
@@ -131,11 +131,12 @@ std::optional<WholePack> whole_pack(const ContractionStep& step, Side side, std:
 }
 
 PackJob::PackJob(const WholePack& pack, const ContractionStep& step, Side side, std::span<const std::int64_t> extents,
-                 const void* buffer, PackFn function, void* out)
+                 const void* buffer, const Packing& packing, void* out)
     : pack_(pack),
       element_(element_of(step)),
-      from_(static_cast<const std::uint8_t*>(buffer) + constant_offset(step, side, extents) * element_),
-      function_(function),
+      stored_(static_cast<std::int64_t>(size_of(storage_of(step, side)))),
+      from_(static_cast<const std::uint8_t*>(buffer) + constant_offset(step, side, extents) * stored_),
+      function_(packing.of(storage_of(step, side))),
       out_(static_cast<std::uint8_t*>(out)),
       batches_(batch_offsets(step, side, extents)),
       lanes_(at(pack.lanes)),
@@ -150,7 +151,7 @@ void PackJob::run(int thread, int threads) const noexcept {
     for (std::int64_t batch = 0; batch < pack_.batches; ++batch)
       for (std::int64_t panel = first; panel < last; ++panel) {
         const std::int64_t lane = panel * pack_.width;
-        function_(from_ + batches_[at(batch)] * element_, lanes_.data() + lane,
+        function_(from_ + batches_[at(batch)] * stored_, lanes_.data() + lane,
                   std::min(pack_.width, pack_.lanes - lane), depth_.data() + k, depth,
                   out_ + pack_.offset(batch, k, depth, panel) * element_, pack_.width);
       }

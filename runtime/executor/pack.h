@@ -43,24 +43,28 @@ std::optional<WholePack> whole_pack(const program::ContractionStep& step, Side s
 class PackJob {
  public:
   PackJob(const WholePack& pack, const program::ContractionStep& step, Side side, std::span<const std::int64_t> extents,
-          const void* buffer, PackFn function, void* out);
+          const void* buffer, const Packing& packing, void* out);
   void run(int thread, int threads) const noexcept;  // a thread's share of the panels
 
  private:
   WholePack pack_;
-  std::int64_t element_ = 0;
+  std::int64_t element_ = 0, stored_ = 0;  // bytes, packed and in the buffer
   const std::uint8_t* from_ = nullptr;
   PackFn function_ = nullptr;
   std::uint8_t* out_ = nullptr;
   std::vector<std::int64_t> batches_, lanes_, depth_;  // element offsets
 };
 
+inline DType storage_of(const program::ContractionStep& step, Side side) {
+  return side == Side::a ? step.a_storage : step.b_storage;
+}
+
 // The number of the batch index among those that the operand depends on.
 std::int64_t packed_batch(const program::ContractionStep& step, Side side, std::span<const std::int64_t> extents,
                           std::int64_t batch);
 
-// Whether a block of so many rows reads B where it lies: its lanes are neighbours, k goes on by one stride, and the
-// rows are too few to repay a copy. Offsets in elements from `base`.
+// Whether a block of so many rows reads B where it lies: it is stored as it is multiplied, its lanes are neighbours, k
+// goes on by one stride, and the rows are too few to repay a copy. Offsets in elements from `base`.
 bool reads_in_place(const program::ContractionStep& step, std::int64_t rows, std::uintptr_t base,
                     std::span<const std::int64_t> columns, std::span<const std::int64_t> depth);
 

@@ -37,7 +37,7 @@ class Planner {
   Planner(const ContractionStep& step, const ContractionBlocking& sizes, std::span<const std::int64_t> extents,
           int threads)
       : step_(step), s_(sizes), threads_(threads), mr_(step.tile.mr), nr_(step.tile.nr) {
-    if (step.k.size() == 1 && step.k[0].b >= 0)
+    if (step.k.size() == 1 && step.k[0].b >= 0 && step.b_storage == step.dtype)
       b_step_ = std::abs(extents[static_cast<std::size_t>(step.k[0].b)]) * element();
   }
 
@@ -161,12 +161,16 @@ class Planner {
   const ContractionStep& step_;
   const ContractionBlocking s_;
   const std::int64_t threads_, mr_, nr_;
-  std::int64_t b_step_ = 0;  // bytes between two rows of B, if one dim is all of k
+  std::int64_t b_step_ = 0;  // bytes between two rows of B, if one dim is all of k and they may be read in place
   ContractionBlocking best_;
   double best_cost_ = -1;
 };
 
 }  // namespace
+
+bool may_store_product(const ContractionStep& step, DType storage) {
+  return storage == step.dtype || (storage == step.a_storage && storage == step.b_storage);
+}
 
 std::int64_t flattened(const std::vector<ContractionDim>& dims, std::span<const std::int64_t> extents) {
   constexpr std::int64_t largest = std::int64_t{1} << 62;

@@ -3,7 +3,8 @@
 //
 // out(b, m, n) = sum over k of A(b, m, k) * B(b, n, k), where b, m, n, k are flattened groups of dims and every address
 // is a sum of dim index * stride: so address(m, k) = off_m[m] + off_k[k], and packing any operand (implicit im2col,
-// transposes, dilation, flips) is one gather with two offset tables. n is the lane dimension.
+// transposes, dilation, flips) is one gather with two offset tables. n is the lane dimension. Operands are stored as
+// what is multiplied, or, where that is float32, in 16 bits each: whoever packs them widens them, exactly.
 //
 // Blocking. The output of one batch index is cut into blocks of at most mc x nc; blocks are independent, dealt to the
 // threads in order. A block keeps its
@@ -66,20 +67,23 @@ struct ContractionTile {
 //
 // Where cuBLASLt multiplies, its product goes to the workspace, one dense matrix behind the other, and entry `finish`
 // hands every element to the epilogue; its parameters are the product, the operands and the same slots. -1: the
-// epilogue stores the elements as they are, to the only operand, and the product goes straight there.
+// epilogue stores the elements as they are, or rounded to the 16 bits that a and b are in, to the only operand, and the
+// product goes straight there.
 struct WholeContraction {
   int entry = -1;
   std::vector<int> extents;
   int finish = -1;
-  bool tf32 = false;  // operands of the library's products may be rounded to TF32
+  bool tf32 = false;    // operands of the library's products may be rounded to TF32
+  bool rounds = false;  // the library's product is rounded to 16 bits
 };
 
 struct ContractionStep {
-  DType dtype = DType::f32;
-  std::vector<ContractionDim> batch, m, n, k;  // outermost first
-  int a = -1, b = -1;                          // buffers
-  int a_offset = -1, b_offset = -1;            // slots of constant element offsets; -1: zero
-  bool keep_a = false, keep_b = false;         // the operand's pack may be kept between calls; see kept.h
+  DType dtype = DType::f32;                              // of what is multiplied and summed
+  DType a_storage = DType::f32, b_storage = DType::f32;  // of the buffers: what is computed with as `dtype`
+  std::vector<ContractionDim> batch, m, n, k;            // outermost first
+  int a = -1, b = -1;                                    // buffers
+  int a_offset = -1, b_offset = -1;                      // slots of constant element offsets; -1: zero
+  bool keep_a = false, keep_b = false;                   // the operand's pack may be kept between calls; see kept.h
   std::vector<ContractionOperand> operands;
   int epilogue = -1;  // entry of the code table
   bool accumulating = false, sliced = false;
@@ -88,6 +92,9 @@ struct ContractionStep {
   int workspace = -1;  // buffer of role workspace
   WholeContraction whole;
 };
+
+// Whether a library that multiplies may store the product so: as it is summed, or in the 16 bits of both operands.
+bool may_store_product(const ContractionStep& step, DType storage);
 
 // Block sizes for one set of extents, from the tile, the cache sizes and the thread count.
 struct ContractionBlocking {

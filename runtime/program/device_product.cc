@@ -14,7 +14,7 @@ namespace {
 struct Rates {
   double flops_per_us, bytes_per_us;
 };
-constexpr Rates generated{15e6, 1.5e6}, library{40e6, 3e6}, library_in_tf32{250e6, 3e6};
+constexpr Rates generated{15e6, 1.5e6}, library{40e6, 3e6}, library_in_tf32{250e6, 3e6}, library_of_16_bits{500e6, 3e6};
 constexpr double least_flops = 4e6;  // below, either takes as long as a launch
 
 constexpr std::int64_t most_elements = (std::int64_t{1} << 31) - 1;  // of what is finished: its indices have 32 bits
@@ -24,13 +24,23 @@ struct Work {
   double us_by(const Rates& r) const { return std::max(flops / r.flops_per_us, bytes / r.bytes_per_us); }
 };
 
-Work work_of(double batch, double m, double n, double k, DType dtype) {
-  return {2 * batch * m * n * k, batch * (m * k + k * n + m * n) * static_cast<double>(size_of(dtype))};
+struct Storage {
+  DType a, b, result;
+};
+
+Work work_of(double batch, double m, double n, double k, const Storage& storage) {
+  const auto bytes = [](DType dtype) { return static_cast<double>(size_of(dtype)); };
+  return {2 * batch * m * n * k,
+          batch * (m * k * bytes(storage.a) + k * n * bytes(storage.b) + m * n * bytes(storage.result))};
 }
 
 Work work_of(const MatrixProduct& p) {
   return work_of(static_cast<double>(p.batch), static_cast<double>(p.m), static_cast<double>(p.n),
-                 static_cast<double>(p.k), p.dtype);
+                 static_cast<double>(p.k), {p.dtype, p.dtype, p.result()});
+}
+
+const Rates& rates_of(const MatrixProduct& p) {
+  return is_only_stored(p.dtype) ? library_of_16_bits : p.tf32 ? library_in_tf32 : library;
 }
 
 // What is saved has to make good the launch that finishes the product, and its way to memory and back.
@@ -38,7 +48,7 @@ double us_saved_by(const MatrixProduct& p, std::int64_t scratch_bytes) {
   const Work work = work_of(p);
   const double us_lost =
       scratch_bytes == 0 ? 0 : us_of_launch + 2 * static_cast<double>(scratch_bytes) / library.bytes_per_us;
-  return work.us_by(generated) - work.us_by(p.tf32 ? library_in_tf32 : library) - us_lost;
+  return work.us_by(generated) - work.us_by(rates_of(p)) - us_lost;
 }
 
 // Where the result is to be written: false if the library cannot write there.
@@ -68,6 +78,7 @@ bool place_result(const ContractionStep& step, std::span<const std::int64_t> ext
 
 std::optional<DeviceProduct> device_product(const ContractionStep& step, std::span<const std::int64_t> extents) {
   if (candidate_of(step) != ContractionCandidate::cublaslt) return std::nullopt;
+  if (step.a_storage != step.b_storage) return std::nullopt;
   const auto plain = plain_matrices(step, extents);
   if (!plain) return std::nullopt;
   const auto batch_a = flat_stride(step.batch, extents, [](const ContractionDim& d) { return d.a; }),
@@ -75,8 +86,9 @@ std::optional<DeviceProduct> device_product(const ContractionStep& step, std::sp
   if (!batch_a || !batch_b || *batch_a < 0 || *batch_b < 0) return std::nullopt;
   DeviceProduct out;
   MatrixProduct& p = out.product;
-  p.dtype = step.dtype;
+  p.dtype = step.a_storage;
   p.tf32 = step.whole.tf32;
+  p.rounds = step.whole.rounds;
   p.m = flattened(step.m, extents);
   p.n = flattened(step.n, extents);
   p.k = flattened(step.k, extents);
@@ -98,7 +110,9 @@ double us_by_generated(const ContractionStep& step, std::span<const std::int64_t
   const auto size = [&](const std::vector<ContractionDim>& dims) {
     return static_cast<double>(flattened(dims, extents));
   };
-  return work_of(size(step.batch), size(step.m), size(step.n), size(step.k), step.dtype).us_by(generated);
+  return work_of(size(step.batch), size(step.m), size(step.n), size(step.k),
+                 {step.a_storage, step.b_storage, step.dtype})
+      .us_by(generated);
 }
 
 namespace {
@@ -123,7 +137,7 @@ bool never_flat(const Program& program, const std::vector<ContractionDim>& dims,
 }  // namespace
 
 bool may_be_device_product(const Program& program, const ContractionStep& step) {
-  if (step.accumulating || step.sliced || (step.dtype != DType::f32 && step.dtype != DType::f64)) return false;
+  if (step.accumulating || step.sliced || step.a_storage != step.b_storage) return false;
   const auto of_a = [](const ContractionDim& d) { return d.a; };
   const auto of_b = [](const ContractionDim& d) { return d.b; };
   return !never_flat(program, step.m, of_a) && !never_flat(program, step.k, of_a) &&

@@ -56,7 +56,7 @@ std::optional<std::int64_t> leading_dimension(std::int64_t rows, std::int64_t ro
 }
 
 std::optional<PlainMatrices> plain_matrices(const ContractionStep& step, std::span<const std::int64_t> extents) {
-  if (step.accumulating || step.sliced || (step.dtype != DType::f32 && step.dtype != DType::f64)) return std::nullopt;
+  if (step.accumulating || step.sliced) return std::nullopt;
   for (const auto* group : {&step.batch, &step.m, &step.n, &step.k}) {
     const std::int64_t count = flattened(*group, extents);
     if (count < 1 || count > INT_MAX) return std::nullopt;
@@ -82,6 +82,7 @@ std::optional<PlainMatrices> plain_matrices(const ContractionStep& step, std::sp
 }
 
 std::optional<MatrixForm> matrix_form(const ContractionStep& step, std::span<const std::int64_t> extents) {
+  if (step.a_storage != step.dtype || step.b_storage != step.dtype) return std::nullopt;
   const auto plain = plain_matrices(step, extents);
   if (!plain) return std::nullopt;
   MatrixForm form{*plain};

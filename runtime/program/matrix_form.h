@@ -42,7 +42,7 @@ struct MatrixForm : PlainMatrices {
   std::int64_t workspace_bytes = 0;
 };
 
-// Nothing where plain_matrices() says nothing.
+// Nothing where plain_matrices() says nothing, and for operands of 16 bits, which OpenBLAS does not take.
 std::optional<MatrixForm> matrix_form(const ContractionStep& step, std::span<const std::int64_t> extents);
 
 // Which candidate the flag BITALE_CONTRACTION asks for, else the step's. One that its program's device does not have is

@@ -249,12 +249,12 @@ void transfer(A& a, ContractionTile& v) {
 }
 template <class A>
 void transfer(A& a, WholeContraction& v) {
-  all(a, v.entry, v.extents, v.finish, v.tf32);
+  all(a, v.entry, v.extents, v.finish, v.tf32, v.rounds);
 }
 template <class A>
 void transfer(A& a, ContractionStep& v) {
-  all(a, v.dtype, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.keep_a, v.keep_b, v.operands, v.epilogue,
-      v.accumulating, v.sliced, v.candidate, v.tile, v.workspace, v.whole);
+  all(a, v.dtype, v.a_storage, v.b_storage, v.batch, v.m, v.n, v.k, v.a, v.b, v.a_offset, v.b_offset, v.keep_a,
+      v.keep_b, v.operands, v.epilogue, v.accumulating, v.sliced, v.candidate, v.tile, v.workspace, v.whole);
 }
 template <class A>
 void transfer(A& a, LoopBinding& v) {

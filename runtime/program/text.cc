@@ -155,12 +155,13 @@ class Printer {
   }
 
   void show(const ContractionStep& s) {
-    const auto operand = [&](int b, int offset, bool keep) {
-      return fmt::format("{} + {}{}", name(b), slot_name(offset), keep ? ", pack kept" : "");
+    const auto operand = [&](int b, DType storage, int offset, bool keep) {
+      return fmt::format("{}{} + {}{}", name(b), storage == s.dtype ? "" : " in " + dtype_text(storage),
+                         slot_name(offset), keep ? ", pack kept" : "");
     };
     line("{}: contraction {} {}({}, {}){}{}", number_, dtype_text(s.dtype), entry(s.epilogue),
-         operand(s.a, s.a_offset, s.keep_a), operand(s.b, s.b_offset, s.keep_b), s.accumulating ? ", accumulating" : "",
-         head_);
+         operand(s.a, s.a_storage, s.a_offset, s.keep_a), operand(s.b, s.b_storage, s.b_offset, s.keep_b),
+         s.accumulating ? ", accumulating" : "", head_);
     ++depth_;
     if (s.sliced) line("the epilogue reads all slices");
     if (s.candidate == ContractionCandidate::openblas) line("by OpenBLAS where the operands are plain matrices");

@@ -384,8 +384,11 @@ class Verifier {
     }
     require(!s.accumulating && !s.sliced, "{} contraction '{}' is of a library", s.sliced ? "sliced" : "accumulating",
             label_);
-    require(s.whole.finish >= 0 || (s.operands.size() == 1 && s.operands[0].written &&
-                                    p_.buffers[at(s.operands[0].buffer)].storage == s.dtype),
+    const auto stored_as_is = [&] {
+      const DType storage = p_.buffers[at(s.operands[0].buffer)].storage;
+      return may_store_product(s, storage) && s.whole.rounds == (storage != s.dtype);
+    };
+    require(s.whole.finish >= 0 ? !s.whole.rounds : s.operands.size() == 1 && s.operands[0].written && stored_as_is(),
             "nothing finishes the product of contraction '{}'", label_);
   }
 
@@ -402,9 +405,10 @@ class Verifier {
       dim(d, s.operands.size());
       for (const int o : d.operands) require(o == -1, "an operand of '{}' depends on a summed dim", label_);
     }
-    for (const int b : {s.a, s.b}) {
+    for (const auto& [b, storage] : {std::pair(s.a, s.a_storage), std::pair(s.b, s.b_storage)}) {
       reads(b, "an operand");
-      require(p_.buffers[at(b)].storage == s.dtype, "{} of contraction '{}' has another dtype", name(b), label_);
+      require(valid(storage) && p_.buffers[at(b)].storage == storage && computed_as(storage) == s.dtype,
+              "{} of contraction '{}' has another dtype", name(b), label_);
     }
     offset(s.a_offset);
     offset(s.b_offset);

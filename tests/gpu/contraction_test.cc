@@ -23,8 +23,10 @@ using tests::with_tile;
 
 namespace {
 
+using Storage = std::optional<DType>;
+
 // One text for all sizes; steps of k that fill slices, and that do not.
-void check_edges(DType type, const Tile& tile) {
+void check_edges(DType type, const Tile& tile, Storage a = {}, Storage b = {}) {
   std::vector<ContractionCase> cases;
   const std::int64_t rows = tile.rows, columns = tile.columns, depth = tile.depth;
   const std::int64_t sizes[][3] = {{1, 1, 1},
@@ -39,14 +41,18 @@ void check_edges(DType type, const Tile& tile) {
     cases.push_back(symbolic(product(m, n, k, turns & 1, turns & 2)));
     ++turns;
   }
-  for (const bool aligned : {false, true})  // constants; whole slices, and runs of 16 bytes
-    for (const bool turned : {false, true}) {
-      cases.push_back(product(rows + 4, columns + 4, 2 * depth, turned, !turned));
-      cases.back().aligned = aligned;
-    }
+  for (const bool aligned : {false, true})  // constants; whole slices, and runs of 16 bytes, or 8 where these are of 16
+    for (const bool turned : {false, true})
+      for (const int more : {4, 8}) {
+        if (more == 8 && !a && !b) continue;
+        cases.push_back(product(rows + more, columns + more, 2 * depth, turned, !turned));
+        cases.back().aligned = aligned;
+      }
   for (ContractionCase& c : cases) {
     c = with_tile(std::move(c), tile);
     c.dtype = type;
+    c.a_storage = a;
+    c.b_storage = b;
   }
   CHECK(fault_of(modules_of(cases), cases, {1, 5}) == "");
 }
@@ -148,6 +154,28 @@ TEST_CASE("contractions of floats, at the edges of every tile") {
   for (const Tile& tile : codegen::cuda::tiles_of(DType::f32)) check_edges(DType::f32, tile);
 }
 
+TEST_CASE("operands of 16 bits, beside each other and beside floats, at the edges of every tile") {
+  constexpr DType half = DType::f16, bfloat = DType::bf16;
+  const std::pair<Storage, Storage> storages[] = {
+      {half, half}, {bfloat, bfloat}, {half, {}}, {{}, bfloat}, {bfloat, half}};
+  std::size_t next = 0;  // one of them for each tile, and all for the largest
+  for (const Tile& tile : codegen::cuda::tiles_of(DType::f32)) {
+    const bool largest = tile.rows * tile.columns == 128 * 128;
+    for (std::size_t i = 0; i < std::size(storages); ++i)
+      if (largest || i == next % std::size(storages))
+        check_edges(DType::f32, tile, storages[i].first, storages[i].second);
+    ++next;
+  }
+}
+
+TEST_CASE("what lies in 16 bits is another function") {
+  ContractionCase floats = product(40, 36, 160, false, true), halves = floats, bfloats = floats;
+  halves.a_storage = halves.b_storage = DType::f16;
+  bfloats.a_storage = bfloats.b_storage = DType::bf16;
+  for (std::vector<ContractionCase> cases : {std::vector{floats, halves}, std::vector{halves, bfloats}})
+    CHECK_THROWS_AS(tests::shared_module_of(cases), InternalError);
+}
+
 TEST_CASE("contractions of doubles, at the edges of every tile") {
   for (const Tile& tile : codegen::cuda::tiles_of(DType::f64)) check_edges(DType::f64, tile);
 }
@@ -168,6 +196,9 @@ TEST_CASE("several dims of rows, columns and k, batches, flips and sums that ove
   for (std::size_t i = 0; i < singles; ++i) {
     cases.push_back(cases[i]);
     cases.back().dtype = DType::f64;
+    cases.push_back(cases[i]);
+    cases.back().a_storage = i % 3 == 0 ? Storage() : DType::bf16;
+    cases.back().b_storage = i % 3 == 1 ? Storage() : i % 3 == 2 ? DType::bf16 : DType::f16;
   }
   const auto tiles = codegen::cuda::tiles_of(DType::f32);
   for (ContractionCase c :

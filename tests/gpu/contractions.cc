@@ -11,6 +11,7 @@
 #include "compiler/codegen/cuda/share.h"
 #include "compiler/kernel/builder.h"
 #include "runtime/base/error.h"
+#include "runtime/base/float16.h"
 #include "tests/gpu/kernel_runner.h"
 
 namespace bitale::tests {
@@ -59,6 +60,8 @@ Contraction form_of(const ContractionCase& c, const std::string& epilogue, std::
   form.name = fmt::format("contraction_{}", number);
   form.comments = {c.name};
   form.dtype = c.dtype;
+  form.a_storage = c.a_storage.value_or(c.dtype);
+  form.b_storage = c.b_storage.value_or(c.dtype);
   std::vector<Contraction::Dim>* to[] = {&form.batch, &form.m, &form.n, &form.k};
   for (std::size_t g = 0; g < 4; ++g)
     for (const Axis& axis : *groups_of(c)[g])
@@ -130,6 +133,25 @@ void each(const std::vector<Axis>& group, const Axis& at, const std::function<vo
   }
 }
 
+// An operand as the contraction reads it: in 16 bits, if it is stored so.
+template <class T>
+class Stored {
+ public:
+  Stored(Memory<T>& values, std::optional<DType> storage)
+      : values_(values), bits_(storage ? values.elements() : 0, 0xffff) {
+    if (storage)
+      for (std::int64_t i = 0; i < values.elements(); ++i)
+        bits_.data()[i] = narrow(*storage, static_cast<float>(values.data()[i]));
+    is_stored_ = storage.has_value();
+  }
+  HostBuffer buffer() { return is_stored_ ? bits_.buffer() : values_.buffer(); }
+
+ private:
+  Memory<T>& values_;
+  Memory<std::uint16_t> bits_;
+  bool is_stored_ = false;
+};
+
 template <class T>
 std::string fault_of_one(const KernelRunner& runner, const ContractionCase& c, std::size_t number, std::int64_t blocks,
                          std::mt19937_64& random) {
@@ -151,7 +173,8 @@ std::string fault_of_one(const KernelRunner& runner, const ContractionCase& c, s
       });
     });
   });
-  const HostBuffer buffers[] = {a.buffer(), b.buffer(), bias.buffer(), out.buffer()};
+  Stored stored_a(a, c.a_storage), stored_b(b, c.b_storage);
+  const HostBuffer buffers[] = {stored_a.buffer(), stored_b.buffer(), bias.buffer(), out.buffer()};
   try {
     runner.run(number, buffers, arguments_of(c), blocks);
   } catch (const InternalError& e) {

@@ -21,6 +21,7 @@ struct Axis {
 struct ContractionCase {
   std::string name;
   DType dtype = DType::f32;
+  std::optional<DType> a_storage{}, b_storage{};  // if they are not in dtype
   std::vector<Axis> batch, m, n, k;
   std::int64_t a_offset = 0, b_offset = 0;
   bool aligned = false, accumulating = false, symbolic_strides = false;

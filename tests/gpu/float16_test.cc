@@ -4,6 +4,8 @@
 #include "tests/gpu/samples.h"
 #include "tests/support/catch.h"
 #include "tests/support/device.h"
+#include "tests/support/differential.h"
+#include "tests/support/half_products.h"
 
 using namespace bitale;
 using namespace bitale::tests;
@@ -30,19 +32,32 @@ TEST_CASE("ops in 16 bits have the same values on the device") {
 
 TEST_CASE("a layer, a scan and their gradients in 16 bits on the device") {
   for (const DType dtype : {float16, bfloat16}) {
-    const Tensor x = input("x", dtype, {5, 2, 3}), h = input("h", dtype, {2, 4}), w = input("w", dtype, {3, 4});
+    const Tensor x = input("x", dtype, {5, 2, 3}), h = input("h", dtype, {2, 4}), w = input("w", dtype, {3, 4}),
+                 u = input("u", dtype, {4, 4});
     const Tensor states = scan({.sequences = {x}, .carries = {h}}, [&](const ScanStep& t) {
-                            return StepResult{.carries = {tanh(dot(t.row(0), w) + t.carry(0))}};
+                            return StepResult{.carries = {tanh(dot(t.row(0), w) + dot(t.carry(0), u))}};
                           }).carries[0];
-    std::vector<Tensor> outputs = grad(sum(states * states), {x, h, w});
+    std::vector<Tensor> outputs = grad(sum(states * states), {x, h, w, u});
     outputs.push_back(states);
     const std::vector<Argument> values{random_array(dtype, {5, 2, 3}, -1, 1, 1), random_array(dtype, {2, 4}, -1, 1, 2),
-                                       random_array(dtype, {3, 4}, -1, 1, 3)};
+                                       random_array(dtype, {3, 4}, -1, 1, 3), random_array(dtype, {4, 4}, -1, 1, 4)};
     const auto run = [&](const std::string& device) {
-      return function({x, h, w}, outputs, {.device = device, .cache = false}).call(values);
+      return function({x, h, w, u}, outputs, {.device = device, .cache = false}).call(values);
     };
     const std::vector<Array> expected = run("cpu"), got = run(tested_device());
     for (std::size_t i = 0; i < got.size(); ++i) CHECK(difference(got[i], expected[i]) == "");
+  }
+}
+
+TEST_CASE("products of 16 bits, and of such beside float32, on the device") {
+  const std::pair<DType, DType> dtypes[] = {{float16, float16}, {bfloat16, bfloat16}, {bfloat16, float32}};
+  for (const auto& [a, b] : dtypes) {
+    DifferentialOptions options;
+    options.device = tested_device();
+    options.levels = {2};
+    const Finding finding = differential(all_together(a, b), options);
+    INFO(name_of(a) << " and " << name_of(b) << ": " << finding.kind);
+    CHECK(finding.text == "");
   }
 }
 

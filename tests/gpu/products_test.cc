@@ -17,7 +17,9 @@
 #include "tests/gpu/stub.h"
 #include "tests/support/catch.h"
 #include "tests/support/compiled_backend.h"
+#include "tests/support/differential.h"
 #include "tests/support/golden.h"
+#include "tests/support/half_products.h"
 
 using namespace bitale;
 using namespace bitale::tests;
@@ -302,6 +304,45 @@ TEST_CASE("operands are rounded to TF32 where that is asked for, and not else") 
   CHECK(difference(got, want, 10) != "");
   CHECK(difference(got, want, 10'000) == "");
   CHECK(stub.count("f32 in TF32") > 0);
+}
+
+TEST_CASE("products of 16 bits by the library, beside those that it cannot do") {
+  const Stub stub(true);
+  install_played(stub);
+  const Contraction always("cublaslt");
+  const std::pair<DType, DType> dtypes[] = {{float16, float16}, {bfloat16, bfloat16}, {bfloat16, float32}};
+  for (const auto& [a, b] : dtypes) {
+    stub.clear();
+    DifferentialOptions options;
+    options.device = "played";
+    options.levels = {0, 2};
+    const Finding finding = differential(all_together(a, b), options);
+    INFO(name_of(a) << " and " << name_of(b) << ": " << finding.kind);
+    CHECK(finding.text == "");
+    const std::string of = "cublasLtMatmul f32 of " + std::string(name_of(a));
+    CHECK((stub.count(of) > 0) == (a == b));
+    CHECK((stub.count(" rounded,") > 0) == (a == b));
+  }
+}
+
+// Forward, in weights and in the input: the last two only store, and so are rounded by the library.
+TEST_CASE("what a layer of bfloat16 asks the library for") {
+  const Stub stub(true);
+  install_played(stub);
+  const Tensor x = input("x", bfloat16, {64, 800}), w = input("w", bfloat16, {800, 500}),
+               b = input("b", bfloat16, {500});
+  const Tensor y = tanh(dot(x, w) + b);
+  std::vector<Tensor> outputs = grad(sum(y * y), {x, w});
+  outputs.push_back(y);
+  const Function f = function({x, w, b}, outputs, {.device = "played", .cache = false});
+  stub.clear();
+  f(random_array(bfloat16, {64, 800}, -1, 1, 1), random_array(bfloat16, {800, 500}, -1, 1, 2),
+    random_array(bfloat16, {500}, -1, 1, 3));
+  std::istringstream log(stub.log());
+  std::string text;
+  for (std::string line; std::getline(log, line);)
+    if (line.starts_with("cublasLtMatmul ")) text += line.substr(0, line.find(", ")) + "\n";
+  CHECK(text == tests::golden("gpu_products_16_bits.txt", text));
 }
 
 TEST_CASE("networks by the library have the gradients of the CPU") {

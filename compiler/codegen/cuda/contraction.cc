@@ -70,8 +70,10 @@ class Printer {
     n_type_ = index_type(c_.n, sizes.n, of_n);
     k_type_ = index_type(c.k, sizes.k, {a_of, b_of});
     whole_slices_ = sizes.k > 0 && sizes.k % tile_.depth == 0;
-    a_ = plan_slices(c_, tile_, {'a', c_.m, a_of, c.a_offset, c.a_aligned, tile_.rows, m_type_, "top", k_type_});
-    b_ = plan_slices(c_, tile_, {'b', c_.n, b_of, c.b_offset, c.b_aligned, tile_.columns, n_type_, "left", k_type_});
+    a_ = plan_slices(c_, tile_,
+                     {'a', c.a_storage, c_.m, a_of, c.a_offset, c.a_aligned, tile_.rows, m_type_, "top", k_type_});
+    b_ = plan_slices(c_, tile_,
+                     {'b', c.b_storage, c_.n, b_of, c.b_offset, c.b_aligned, tile_.columns, n_type_, "left", k_type_});
     // The sums go through shared memory in as few passes as it holds, of whole runs of every thread's rows.
     const int runs = tile_.high / run_;
     passes_ = 1;
@@ -85,8 +87,8 @@ class Printer {
               of_cut("tiles") + (parts_ ? " * " + of_cut("parts") : ""));
     place();
     out_.line("__align__(16) {} sum[{}][{}] = {{}};", type_, tile_.high, tile_.wide);
-    print_source(out_, a_, type_, start_of(a_, c_.a_offset));
-    print_source(out_, b_, type_, start_of(b_, c_.b_offset));
+    print_source(out_, a_, start_of(a_, c_.a_offset));
+    print_source(out_, b_, start_of(b_, c_.b_offset));
     first_offsets();
     along_k();
     if (parts_)
@@ -135,7 +137,8 @@ class Printer {
     for (const std::string& comment : c_.comments) out_.line("//   {}", comment);
     out_.line("// Tiles of {} x {}, each thread {} x {} of them; {} steps of k at a time.", tile_.rows, tile_.columns,
               tile_.high, tile_.wide, tile_.depth);
-    std::string parameters = fmt::format("{1}const {0}* a, const {0}* b", type_, c_.in_loop ? "char* shared, " : "");
+    std::string parameters = fmt::format("{}const {}* a, const {}* b", c_.in_loop ? "char* shared, " : "",
+                                         type_name(c_.a_storage), type_name(c_.b_storage));
     for (std::size_t o = 0; o < c_.operands.size(); ++o)
       parameters += fmt::format(",\n    {}{}* operand{}", c_.operands[o].written ? "" : "const ",
                                 type_name(c_.operands[o].storage), o);
@@ -303,15 +306,15 @@ class Printer {
     out_.line("int buffer = 0;");
     out_.open("for (int left = length; left > -{0}; left -= {0})", tile_.depth);
     out_.open("if (left > 0)");
-    print_copies(out_, a_, type_, fmt::format("memory + (buffer ^ 1) * {}", a_.elements()), whole_slices_);
-    print_copies(out_, b_, type_, fmt::format("memory + {} + (buffer ^ 1) * {}", 2 * a_.elements(), b_.elements()),
+    print_copies(out_, a_, fmt::format("memory + (buffer ^ 1) * {}", a_.elements()), whole_slices_);
+    print_copies(out_, b_, fmt::format("memory + {} + (buffer ^ 1) * {}", 2 * a_.elements(), b_.elements()),
                  whole_slices_);
     if (tables()) next_offsets();
     out_.close();
     out_.open("if (left < length)");
     multiply();
     out_.close();
-    out_.line("copies_done();");
+    if (!a_.widens() || !b_.widens()) out_.line("copies_done();");
     out_.line("__syncthreads();");
     out_.line("buffer ^= 1;");
     out_.close();
@@ -327,9 +330,13 @@ class Printer {
 
   void multiply() {
     const int steps = steps_at_once();
-    out_.line("const {}* x_from = memory + buffer * {} + {} * row;", type_, a_.elements(), run_);
-    out_.line("const {}* y_from = memory + {} + buffer * {} + {} * column;", type_, 2 * a_.elements(), b_.elements(),
-              run_);
+    const auto slice = [&](const Slices& s, const std::string& from) {
+      return s.copied_as() == c_.dtype ? from : fmt::format("(const {}*)({})", type_name(s.copied_as()), from);
+    };
+    out_.line("const {}* x_from = {} + {} * row;", type_name(a_.copied_as()),
+              slice(a_, fmt::format("memory + buffer * {}", a_.elements())), run_);
+    out_.line("const {}* y_from = {} + {} * column;", type_name(b_.copied_as()),
+              slice(b_, fmt::format("memory + {} + buffer * {}", 2 * a_.elements(), b_.elements())), run_);
     out_.line("#pragma unroll 1");
     out_.open("for (int steps = {0}; steps > 0; steps -= {1}, x_from += {1} * {2}, y_from += {1} * {3})", tile_.depth,
               steps, a_.line, b_.line);
@@ -337,8 +344,12 @@ class Printer {
     out_.open("for (int k = 0; k < {}; ++k)", steps);
     out_.line("__align__(16) {} x[{}], y[{}];", type_, tile_.high, tile_.wide);
     const auto read = [&](const char* name, int count, const Slices& s, int apart) {
+      const std::string from = fmt::format("&{}_from[k * {} + i * {}]", name, s.line, apart);
       out_.unroll("i", count, run_);
-      out_.line("*({0}*)&{1}[i] = *(const {0}*)&{1}_from[k * {2} + i * {3}];", run_type_, name, s.line, apart);
+      out_.line("*({0}*)&{1}[i] = {2};", run_type_, name,
+                s.copied_as() == c_.dtype     ? fmt::format("*(const {}*){}", run_type_, from)
+                : s.copied_as() == DType::f16 ? fmt::format("four_halves({})", from)
+                                              : fmt::format("four_bfloats({})", from));
       out_.unrolled(1);
     };
     read("x", tile_.high, a_, tall());

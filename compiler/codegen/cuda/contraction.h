@@ -3,7 +3,9 @@
 //
 // A tile's next `depth` steps of k are copied to shared memory while those before them are multiplied (cp.async: what
 // is on its way occupies no registers). Where the output has few tiles, blocks sum parts of k, which meet in the
-// module's memory in a fixed order: sums are the same in every call. Elements of an accumulating contraction are added
+// module's memory in a fixed order: sums are the same in every call. Operands of 16 bits lie in shared memory as they
+// are where they are copied in pieces, and are widened when they are multiplied; else they are widened as they are
+// copied, and waited for. Elements of an accumulating contraction are added
 // atomically: sums that meet in one place are rounded in any order.
 #pragma once
 
@@ -39,9 +41,10 @@ struct Contraction {
     bool written = false;
   };
   std::string name;
-  std::vector<std::string> comments;  // as in a kernel
-  DType dtype = DType::f32;           // f32 or f64
-  std::vector<Dim> batch, m, n, k;    // outermost first
+  std::vector<std::string> comments;                     // as in a kernel
+  DType dtype = DType::f32;                              // f32 or f64
+  DType a_storage = DType::f32, b_storage = DType::f32;  // of what is read: dtype, or 16 bits that are computed with so
+  std::vector<Dim> batch, m, n, k;                       // outermost first
   kernel::Extent a_offset, b_offset;
   bool a_aligned = false, b_aligned = false;  // to 16 bytes, before the offset
   std::vector<Operand> operands;

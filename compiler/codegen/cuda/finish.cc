@@ -1,6 +1,7 @@
 #include "compiler/codegen/cuda/finish.h"
 
 #include <functional>
+#include <optional>
 #include <variant>
 
 #include <fmt/format.h>
@@ -94,25 +95,29 @@ std::string print_finish(const Contraction& c) {
   return out + fmt::format("    {}(product + i{}, 1, 1, 1);\n  }}\n}}\n", c.epilogue, call);
 }
 
-bool stores_only(const kernel::Kernel& epilogue) {
-  bool only = true;
+std::optional<DType> only_stores_as(const kernel::Kernel& epilogue) {
+  std::optional<DType> as;
   int stores = 0;
+  const auto element = [&](const kernel::Value& v) {  // of what is finished, which is the first buffer
+    return v.op == kernel::ScalarOp::load && epilogue.accesses[static_cast<std::size_t>(v.index)].buffer == 0;
+  };
   const std::function<void(const kernel::Region&)> visit = [&](const kernel::Region& region) {
     for (const kernel::Stmt& s : region) {
       if (const auto* loop = std::get_if<kernel::Loop>(&s.node)) visit(loop->body);
       const auto* store = std::get_if<kernel::Store>(&s.node);
       if (!store) continue;
       ++stores;
+      const DType stored =
+          epilogue.buffers[static_cast<std::size_t>(epilogue.accesses[static_cast<std::size_t>(store->access)].buffer)]
+              .storage;
       const kernel::Value& v = epilogue.value(store->value);
-      const kernel::Buffer& to =
-          epilogue.buffers[static_cast<std::size_t>(epilogue.accesses[static_cast<std::size_t>(store->access)].buffer)];
-      only = only && !store->accumulate && v.op == kernel::ScalarOp::load &&
-             epilogue.accesses[static_cast<std::size_t>(v.index)].buffer == 0 &&
-             to.storage == epilogue.buffers[0].storage;
+      const bool rounds = v.op == kernel::ScalarOp::cast && v.type == stored && is_only_stored(stored);
+      if (!store->accumulate && element(rounds ? epilogue.value(v.args[0]) : v)) as = stored;
     }
   };
   visit(epilogue.body);
-  return only && stores == 1 && epilogue.arguments() == 3;  // the elements, the operand and its rows
+  if (stores == 1 && epilogue.arguments() == 3) return as;  // the elements, the operand and its rows
+  return std::nullopt;
 }
 
 }  // namespace bitale::codegen::cuda

@@ -276,7 +276,7 @@ class Printer {
       const Contraction& c = *part.contraction;
       out_.line("{};", weights_of(c, *part.resident, name_of_weights(p)));
       std::string arguments =
-          fmt::format("{}, (const {}*)({})", name_of_weights(p), type_name(c.dtype), at_.of(part.buffers[1]));
+          fmt::format("{}, (const {}*)({})", name_of_weights(p), type_name(c.b_storage), at_.of(part.buffers[1]));
       for (const int slot : part.extents) arguments += fmt::format(", {}", at_.varies(slot) ? "0" : at_.slot(slot));
       out_.line("{}{}_weights({});", prefix(), c.name, arguments);
     }
@@ -385,8 +385,8 @@ class Printer {
     } else {
       arguments.push_back("shared");
       if (part.resident) arguments.push_back(name_of_weights(static_cast<std::size_t>(&part - form_.parts.data())));
-      add(part.buffers[0], part.contraction->dtype);
-      if (!part.resident) add(part.buffers[1], part.contraction->dtype);
+      add(part.buffers[0], part.contraction->a_storage);
+      if (!part.resident) add(part.buffers[1], part.contraction->b_storage);
       for (std::size_t o = 0; o < part.contraction->operands.size(); ++o)
         add(part.buffers[2 + o], part.contraction->operands[o].storage);
     }

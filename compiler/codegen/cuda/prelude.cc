@@ -252,6 +252,42 @@ COPY_ASYNC(double2, "16")
 __device__ inline void copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #endif
 )"},
+    {"copy_half", R"(// Copies an element to shared memory, as a float; 0 if it is not `there`.
+__device__ inline void copy_half(float* to, const unsigned short* from, bool there) {
+  *to = there ? widen_half(*from) : 0;
+}
+__device__ inline void copy_half(float* to, const unsigned short* from, int by, bool there) {
+  *to = there ? widen_half(from[by]) : 0;
+}
+)"},
+    {"copy_bfloat", R"(__device__ inline void copy_bfloat(float* to, const unsigned short* from, bool there) {
+  *to = there ? widen_bfloat(*from) : 0;
+}
+__device__ inline void copy_bfloat(float* to, const unsigned short* from, int by, bool there) {
+  *to = there ? widen_bfloat(from[by]) : 0;
+}
+)"},
+    {"four_halves", R"(// That follow each other at a multiple of 8 bytes.
+__device__ inline float4 four_halves(const unsigned short* from) {
+  const unsigned long long bits = *(const unsigned long long*)from;
+  float4 four;
+  four.x = widen_half((unsigned short)bits);
+  four.y = widen_half((unsigned short)(bits >> 16));
+  four.z = widen_half((unsigned short)(bits >> 32));
+  four.w = widen_half((unsigned short)(bits >> 48));
+  return four;
+}
+)"},
+    {"four_bfloats", R"(__device__ inline float4 four_bfloats(const unsigned short* from) {
+  const unsigned long long bits = *(const unsigned long long*)from;
+  float4 four;
+  four.x = widen_bfloat((unsigned short)bits);
+  four.y = widen_bfloat((unsigned short)(bits >> 16));
+  four.z = widen_bfloat((unsigned short)(bits >> 32));
+  four.w = widen_bfloat((unsigned short)(bits >> 48));
+  return four;
+}
+)"},
     {"last_of_group", R"(__device__ inline bool& last_of_group() {
   __shared__ bool last;
   return last;

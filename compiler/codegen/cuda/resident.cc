@@ -69,6 +69,11 @@ class Printer {
     return text;
   }
 
+  std::string widened(const std::string& element, DType storage) const {
+    if (storage == c_.dtype) return element;
+    return fmt::format("{}({})", storage == DType::f16 ? "widen_half" : "widen_bfloat", element);
+  }
+
   void head() {
     out_.line("// {}", c_.name);
     for (const std::string& comment : c_.comments) out_.line("//   {}", comment);
@@ -79,24 +84,27 @@ class Printer {
   void place() { out_.line("const int t = threadIdx.x, part = t % {0}, column = t / {0};", r_.threads); }
 
   void weights() {
+    const std::string stored(type_name(c_.b_storage));
     out_.open("__device__ __forceinline__ void {}_weights({} (&w)[{}], const {}* b{})", c_.name, type_, r_.weights,
-              type_, extents());
+              stored, extents());
     place();
     out_.line("const long long n = blockIdx.x % {} * {} + column % {};", cluster_blocks, r_.columns, r_.columns);
     out_.line("const bool there = column < {} && n < {};", all_columns(), columns_of(c_));
     std::string start = sum_of({text_of(c_.b_offset), offset_of(column_dims(), b_of, "n")});
     if (c_.slices > 1) start = sum_of({start, times(fmt::format("(long long)(column / {})", r_.columns), c_.n[0].b)});
-    out_.line("const {}* const from = b + ({});", type_, start);
+    out_.line("const {}* const from = b + ({});", stored, start);
     out_.line("#pragma unroll");
     out_.open("for (int i = 0; i < {}; ++i)", r_.weights);
     out_.line("const long long k = i / {0} * {1} + {0} * part + i % {0};", run_, run_ * r_.threads);
-    out_.line("w[i] = there && k < {} ? from[{}] : {}(0);", sizes_of(c_).k, offset_of(c_.k, b_of, "k"), type_);
+    out_.line("w[i] = there && k < {} ? {} : {}(0);", sizes_of(c_).k,
+              widened(fmt::format("from[{}]", offset_of(c_.k, b_of, "k")), c_.b_storage), type_);
     out_.close();
     out_.close();
   }
 
   void product() {
-    std::string parameters = fmt::format("char* shared, const {0} (&w)[{1}], const {0}* a", type_, r_.weights);
+    std::string parameters =
+        fmt::format("char* shared, const {} (&w)[{}], const {}* a", type_, r_.weights, type_name(c_.a_storage));
     for (std::size_t o = 0; o < c_.operands.size(); ++o)
       parameters += fmt::format(",\n    {}{}* operand{}", c_.operands[o].written ? "" : "const ",
                                 type_name(c_.operands[o].storage), o);
@@ -122,7 +130,7 @@ class Printer {
     out_.open("for (int i = t; i < count * {}; i += {})", depth_, cluster_threads);
     out_.line("const long long m = first + i / {0} * clusters, k = i % {0};", depth_);
     const std::string at = sum_of({text_of(c_.a_offset), offset_of(c_.m, a_of, "m"), offset_of(c_.k, a_of, "k")});
-    out_.line("rows[i] = k < {} ? a[{}] : {}(0);", sizes_of(c_).k, at, type_);
+    out_.line("rows[i] = k < {} ? {} : {}(0);", sizes_of(c_).k, widened(fmt::format("a[{}]", at), c_.a_storage), type_);
     out_.close();
   }
 

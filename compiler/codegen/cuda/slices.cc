@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "compiler/codegen/cuda/scalar_text.h"
 #include "runtime/base/error.h"
 
 namespace bitale::codegen::cuda {
@@ -22,17 +23,19 @@ std::int64_t contiguity(const ContractionDims& dims, const StrideOf& stride) {
   return by < along_lanes && i.length > 1 ? 0 : -1;
 }
 
-// Whether pieces of `width` rows lie together, at addresses that are multiples of them.
-bool may_be_wide(const Contraction& c, const SlicesOf& of, int width) {
-  return of.aligned && of.offset.is_constant() && of.offset.value % width == 0 &&
-         is_wide(of.row_dims, of.stride, width) && all_multiples(c.k, of.stride, width) &&
-         all_multiples(c.batch, of.stride, width);
+// Whether pieces of `width` rows lie together, at addresses that are multiples of them, and there are enough of them.
+bool may_be_wide(const Contraction& c, const Tile& tile, const SlicesOf& of, int width) {
+  return of.aligned && of.span / width * tile.depth >= tile.threads && of.offset.is_constant() &&
+         of.offset.value % width == 0 && is_wide(of.row_dims, of.stride, width) &&
+         all_multiples(c.k, of.stride, width) && all_multiples(c.batch, of.stride, width);
 }
 
 std::string index(const char* name, int count, int step) {
   if (count == 1) return "0";
   return step == 1 ? name : fmt::format("{} * {}", step, name);
 }
+
+const char* name_of_copy(DType storage) { return storage == DType::f16 ? "copy_half" : "copy_bfloat"; }
 
 // The product of a small int and a stride, which int may not hold.
 std::string distance(const std::string& count, const Extent& by) {
@@ -44,7 +47,8 @@ std::string distance(const std::string& count, const Extent& by) {
 
 Slices plan_slices(const Contraction& c, const Tile& tile, const SlicesOf& of) {
   const int run = static_cast<int>(16 / size_of(c.dtype));
-  Slices s{of.name, of.row_dims, c.k, of.stride, of.row_type, of.begin, of.k_type, of.span, tile.depth, tile.threads};
+  Slices s{of.name,     c.dtype,  of.storage, of.row_dims, c.k,        of.stride,
+           of.row_type, of.begin, of.k_type,  of.span,     tile.depth, tile.threads};
   s.along_k = contiguity(c.k, of.stride) > contiguity(of.row_dims, of.stride);
   if (s.along_k) {
     s.lanes = along_lanes;
@@ -52,7 +56,9 @@ Slices plan_slices(const Contraction& c, const Tile& tile, const SlicesOf& of) {
     s.k_count = tile.depth / s.lanes;
     s.k_step = s.lanes;
   } else {
-    s.width = may_be_wide(c, of, run) && of.span / run * tile.depth >= tile.threads ? run : 1;
+    for (auto bytes = static_cast<int>(size_of(of.storage)), width = 16 / bytes; width >= run && s.width == 1;
+         width /= 2)
+      if (may_be_wide(c, tile, of, width)) s.width = width;
     s.lanes = std::min(of.span / s.width, tile.threads);
     s.row_step = s.lanes * s.width;
     s.k_count = tile.depth * s.lanes / tile.threads;
@@ -77,7 +83,7 @@ void print_place(Lines& out, const Slices& s) {
 
 // Rows beyond the last are read as the last, or, of several that are the same stride apart, not at all: their sums are
 // no elements of the output.
-void print_source(Lines& out, const Slices& s, const std::string& type, const std::string& start) {
+void print_source(Lines& out, const Slices& s, const std::string& start) {
   const auto offset = [&](const std::string& row) { return offset_of(s.row_dims, s.stride, row); };
   const std::string k = s.k_by ? times(fmt::format("(first + k_{})", s.name), *s.k_by) : "0",
                     index = fmt::format("at_{}", s.name);
@@ -87,7 +93,7 @@ void print_source(Lines& out, const Slices& s, const std::string& type, const st
   };
   const std::string first = fmt::format("{} + row_{}", s.begin, s.name);
   const auto source = [&](const std::string& row) {
-    out.line("const {}* from_{} = {} + ({});", type, s.name, s.name, sum_of({start, k, offset(row)}));
+    out.line("const {}* from_{} = {} + ({});", type_name(s.storage), s.name, s.name, sum_of({start, k, offset(row)}));
   };
   if (s.row_count == 1 || s.row_by) {
     out.line("const {} {} = {};", s.row_type, index, s.row_count == 1 ? clamped(first) : first);
@@ -113,10 +119,13 @@ void print_source(Lines& out, const Slices& s, const std::string& type, const st
   if (s.row_table()) out.line("__syncthreads();");
 }
 
-void print_copies(Lines& out, const Slices& s, const std::string& type, const std::string& to, bool whole) {
-  const std::string piece = s.width == 1 ? type : type == "float" ? "float4" : "double2";
+void print_copies(Lines& out, const Slices& s, const std::string& to, bool whole) {
+  const std::string type(type_name(s.copied_as()));
+  const std::size_t bytes = s.width * size_of(s.storage);  // of a piece
+  const char* const piece = bytes < 16 ? "double" : s.dtype == DType::f64 ? "double2" : "float4";
   const std::string k = index("j", s.k_count, s.k_step), at_k = sum_of({fmt::format("k_{}", s.name), k});
-  out.line("{}* const to_{} = {} + k_{} * {} + row_{};", type, s.name, to, s.name, s.line, s.name);
+  out.line("{0}* const to_{1} = {2} + k_{1} * {3} + row_{1};", type, s.name,
+           s.copied_as() == s.dtype ? to : fmt::format("({}*)({})", type, to), s.line);
   if (!s.k_by) {
     out.line("{} along_{}[{}];", s.table_type, s.name, s.k_count);
     out.line("#pragma unroll");
@@ -154,8 +163,8 @@ void print_copies(Lines& out, const Slices& s, const std::string& type, const st
     from += " + " + by;
     by = "";
   }
-  out.line("copy_async({}, {}{}, {});", pointer(target, ""), pointer(from, "const "), by.empty() ? "" : ", " + by,
-           there.empty() ? "true" : there);
+  out.line("{}({}, {}{}, {});", s.widens() ? name_of_copy(s.storage) : "copy_async", pointer(target, ""),
+           pointer(from, "const "), by.empty() ? "" : ", " + by, there.empty() ? "true" : there);
   out.unrolled((s.k_count > 1) + many);
   if (s.k_by) out.line("from_{} += {};", s.name, distance(std::to_string(s.depth), *s.k_by));
 }

@@ -12,9 +12,11 @@ namespace bitale::codegen::cuda {
 
 // One operand; a slice of it is `span` rows (of m, or of n) by the tile's depth. Consecutive threads take consecutive
 // rows, in pieces of 16 bytes where they may; or, where the operand is contiguous along k, eight of them take
-// consecutive steps of k. In shared memory a slice lies with rows innermost.
+// consecutive steps of k. In shared memory a slice lies with rows innermost. elements(): of what is multiplied, for
+// which there would be room in its place.
 struct Slices {
   char name = 'a';
+  DType dtype = DType::f32, storage = DType::f32;  // of what is multiplied, and of the operand
   ContractionDims row_dims, k_dims;
   StrideOf stride;
   std::string row_type;  // of their indices
@@ -31,13 +33,19 @@ struct Slices {
   bool near = true;                                          // int holds the distance of two rows of a tile
   std::optional<kernel::Extent> k_by{};                      // the stride along k; nothing: a table has the offsets
 
-  int elements() const { return depth * line; }
+  // In shared memory they are as in the operand, or widened by whoever copies them, which cp.async cannot do.
+  bool widens() const { return storage != dtype && width == 1; }
+  DType copied_as() const { return widens() ? dtype : storage; }
+  int elements() const {
+    return depth * line * static_cast<int>(size_of(copied_as())) / static_cast<int>(size_of(dtype));
+  }
   // Where many rows' offsets lie: in shared memory, if they would occupy too many registers.
   bool row_table() const { return row_count > 1 && !row_by && (!near || row_count > 8); }
 };
 
 struct SlicesOf {
   char name;
+  DType storage;
   const ContractionDims& row_dims;
   StrideOf stride;
   kernel::Extent offset;
@@ -50,8 +58,9 @@ Slices plan_slices(const Contraction& contraction, const Tile& tile, const Slice
 // A thread's place in slices, once for all tiles.
 void print_place(Lines& out, const Slices& s);
 // From where it copies in this tile; `start` is text: the offset of the tile's batch and of the operand.
-void print_source(Lines& out, const Slices& s, const std::string& type, const std::string& start);
-// Begins to copy the slice of which `left` steps are there (all of them, if `whole`) to `to`, an expression.
-void print_copies(Lines& out, const Slices& s, const std::string& type, const std::string& to, bool whole);
+void print_source(Lines& out, const Slices& s, const std::string& start);
+// Begins to copy the slice of which `left` steps are there (all of them, if `whole`) to `to`, an expression; copies it,
+// if it is widened.
+void print_copies(Lines& out, const Slices& s, const std::string& to, bool whole);
 
 }  // namespace bitale::codegen::cuda

@@ -1,6 +1,7 @@
 // The pass that takes 16-bit floats out of arithmetic.
 #include "compiler/passes/widen.h"
 
+#include "compiler/passes/narrow_operands.h"
 #include "compiler/prim/prim.h"
 #include "ops/api/elementwise.h"
 #include "ops/api/ops.h"
@@ -21,6 +22,11 @@ Tensor widened(const Tensor& t, int level = 2) {
   rewrite::PassContext context;
   context.level = level;
   return passes::widen({{}, {t}}, context).outputs[0];
+}
+
+Tensor with_narrow_operands(const Tensor& t) {
+  rewrite::PassContext context;
+  return passes::narrow_operands({{}, {t}}, context).outputs[0];
 }
 
 Tensor up(const Tensor& t) { return ir::cast(t, DType::f32); }
@@ -59,6 +65,47 @@ TEST_CASE("dtypes and numbers in parameters are widened, too") {
   const Tensor one = ir::full(ir::Literal::real(1.5, DType::bf16), {3}), n = ir::iota(DType::bf16, {3}, 0);
   const Tensor wide = ir::full(ir::Literal::real(1.5, DType::f32), {3}) + ir::iota(DType::f32, {3}, 0);
   CHECK(widened(one + n) == ir::cast(wide, DType::bf16));
+}
+
+TEST_CASE("what a product multiplies is rounded, for all that read it") {
+  const Tensor x = input("x", DType::f16, {3, 3}), y = ops::exp(x), rounded = half(ops::exp(up(x)));
+  CHECK(widened(ir::dot(y, x), 1) == half(ir::dot(up(rounded), up(x))));
+  CHECK(widened(ir::dot(y, x) + y, 1) == half(ir::dot(up(rounded), up(x)) + up(rounded)));
+  const Tensor z = input("z", DType::f16, {9}), seen = ir::reshape(ops::exp(z), {3, 3});
+  CHECK(widened(ir::dot(x, seen), 1) == half(ir::dot(up(x), up(ir::reshape(half(ops::exp(up(z))), {3, 3})))));
+}
+
+TEST_CASE("what an index map moves on to a product is rounded before it; the map stays in float32") {
+  const Tensor x = input("x", DType::f16, {3, 4}), y = ops::exp(x), rounded = half(ops::exp(up(x)));
+  CHECK(widened(ir::dot(ir::transpose(y), x), 1) == half(ir::dot(ir::transpose(up(rounded)), up(x))));
+  CHECK(widened(ir::dot(ir::transpose(x), x), 1) == half(ir::dot(ir::transpose(up(x)), up(x))));
+}
+
+TEST_CASE("operands that 16 bits hold are moved in 16 bits and cast last") {
+  const Tensor x = input("x", DType::f16, {3, 4}), w = input("w", DType::f32, {6, 2});
+  const Tensor padded = ir::pad(up(x), {1, 0}, {6, 5}, {1, 1});
+  CHECK(passes::held_in(padded) == DType::f16);
+  const Tensor turned = ir::transpose(padded), v = input("v", DType::f32, {6, 2});
+  CHECK(with_narrow_operands(ir::dot(turned, v)) == ir::dot(up(half(turned)), v));
+  const Tensor viewed = ir::reshape(up(x), {2, 6});
+  CHECK(with_narrow_operands(ir::dot(viewed, w)) == ir::dot(up(ir::reshape(x, {2, 6})), w));
+  CHECK(with_narrow_operands(ir::dot(w, ir::transpose(w) + 1)) == ir::dot(w, ir::transpose(w) + 1));
+}
+
+TEST_CASE("operands that 16 bits do not hold stay in float32") {
+  const Tensor x = input("x", DType::f16, {3}), b = input("b", DType::bf16, {3}), w = input("w", DType::f32, {3});
+  CHECK(passes::held_in(up(x)) == DType::f16);
+  CHECK(passes::held_in(up(b)) == DType::bf16);
+  CHECK_FALSE(passes::held_in(ir::neg(up(x))));
+  CHECK_FALSE(passes::held_in(w));
+  CHECK_FALSE(passes::held_in(ir::zeros(DType::f32, {3})));
+  CHECK_FALSE(passes::held_in(ir::concat({up(x), up(b)}, 0)));
+  CHECK_FALSE(passes::held_in(ir::cast(x, DType::f64)));
+  const auto beside = [&](double number) {
+    return ir::concat({up(x), ir::full(ir::Literal::real(number, DType::f32), {2})}, 0);
+  };
+  CHECK(passes::held_in(beside(0.5)) == DType::f16);
+  CHECK_FALSE(passes::held_in(beside(0.1F)));  // which is no float16
 }
 
 TEST_CASE("what has no 16-bit floats stays what it is") {

@@ -17,7 +17,7 @@ inline program::ContractionStep step_of(Make& m, const std::vector<StepDim>& bat
                                         const std::vector<StepDim>& columns, const std::vector<StepDim>& depth,
                                         DType type = DType::f32) {
   program::ContractionStep s;
-  s.dtype = type;
+  s.dtype = s.a_storage = s.b_storage = type;
   const auto group = [&](const std::vector<StepDim>& dims) {
     std::vector<program::ContractionDim> out;
     const auto slot = [&](std::int64_t v) { return v == 0 ? -1 : m.constant(v); };

@@ -38,7 +38,7 @@ std::vector<const void*> leaves() {
 // `kept`: a and b are Shareds whose packs are kept between calls; else they are inputs.
 ContractionStep step_of(Make& m, const Case& c, bool small_tile, DType type, bool kept = false) {
   ContractionStep s;
-  s.dtype = type;
+  s.dtype = s.a_storage = s.b_storage = type;
   const auto group = [&](const std::vector<Dim>& dims) {
     std::vector<ContractionDim> out;
     for (const Dim& d : dims) {

@@ -105,8 +105,8 @@ TEST_CASE("foreign and newer files are told apart") {
   REQUIRE_THROWS_WITH(deserialize(std::vector<std::uint8_t>(100), "x.bit"),
                       Catch::Equals("x.bit: this is not a saved program"));
   auto newer = bytes;
-  newer[8] = 11;
-  REQUIRE_THROWS_WITH(deserialize(newer, "x.bit"), contains("saved in format 11"));
+  newer[8] = 12;
+  REQUIRE_THROWS_WITH(deserialize(newer, "x.bit"), contains("saved in format 12"));
   auto other = bytes;
   other[12] = 77;
   REQUIRE_THROWS_WITH(deserialize(other, "x.bit"), contains("binary interface 77"));

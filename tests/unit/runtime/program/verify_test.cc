@@ -182,6 +182,7 @@ TEST_CASE("a library that multiplies is the device's, and something finishes its
   };
   fails(straight([](ContractionStep& c) { c.dtype = DType::f64; }), "has another dtype");
   fails(straight([](ContractionStep& c) { c.dtype = DType::f16; }), "is not in floating point that is computed with");
+  fails(straight([](ContractionStep& c) { c.a_storage = DType::bf16; }), "has another dtype");
   fails(straight([](ContractionStep& c) {
           c.operands.insert(c.operands.begin(), {c.a, -1, true, false});
           for (auto* group : {&c.m, &c.n, &c.k})
