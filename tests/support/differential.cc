@@ -52,11 +52,13 @@ bool only_moves(std::span<const Array> inputs, const Array& out) {
 Array with_noise(const Array& a, Random& random) {
   if (!is_floating(a.dtype())) return a;
   const double epsilon = epsilon_of(a.dtype());
+  const double least = a.dtype() == DType::f16 ? 0x1p-24 : 0;  // below it float32 goes on where float16 rounds to zero
   Array out = a.cast(computed_as(a.dtype()));
   dispatch(out.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     if constexpr (std::is_floating_point_v<T>)
-      for (T& v : out.view<T>()) v = static_cast<T>(v * (1 + 8 * (random.uniform() - 0.5) * epsilon));
+      for (T& v : out.view<T>())
+        v = static_cast<T>(v * (1 + 8 * (random.uniform() - 0.5) * epsilon) + least * 2 * (random.uniform() - 0.5));
   });
   return is_only_stored(a.dtype()) ? out.cast(a.dtype()) : out;
 }

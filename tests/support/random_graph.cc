@@ -256,16 +256,18 @@ class Generator {
 
   // Some elements become special values.
   void spoil(Array& value) {
-    dispatch(value.dtype(), [&](auto type) {
+    Array wide = is_only_stored(value.dtype()) ? value.cast(computed_as(value.dtype())) : value;
+    dispatch(wide.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
       if constexpr (std::is_floating_point_v<T>) {
         using Limits = std::numeric_limits<T>;
-        for (T& v : value.view<T>())
+        for (T& v : wide.view<T>())
           if (random_.chance(0.3))
             v = random_.pick<T>({Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), T(0), T(-0.0), T(1),
                                  T(-1), T(1e-30), T(1e4)});
       }
     });
+    if (is_only_stored(value.dtype())) value = wide.cast(value.dtype());
   }
 
   // ---- extents ----
@@ -495,6 +497,7 @@ class Generator {
   }
 
   DType dtype_for(const ir::OpDef& op) {
+    if (op.dtypes.empty() && random_.chance(0.15)) return random_.chance(0.5) ? DType::f16 : DType::bf16;
     if (op.dtypes.empty()) return random_.chance(0.7) ? DType::f32 : DType::f64;
     return random_.pick(op.dtypes);
   }
