@@ -19,8 +19,8 @@ void add_subject_options(CLI::App& app, SubjectOptions& options) {
   app.add_option("--isa", options.isa, "instruction set: v2, v3, v4 (the best that this CPU executes)");
   app.add_option_function<std::string>(
          "--dtype", [&options](const std::string& name) { options.dtype = *dtype_from_name(name); },
-         "of parameters and data: float32 or float64 (float32)")
-      ->check(CLI::IsMember(std::vector<std::string>{"float32", "float64"}));
+         "of parameters and data: float32, float64, float16 or bfloat16 (float32)")
+      ->check(CLI::IsMember(std::vector<std::string>{"float32", "float64", "float16", "bfloat16"}));
   add_conv_option(app, options.conv);
   add_device_option(app, options.device);
   add_tf32_option(app, options.tf32);

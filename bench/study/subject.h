@@ -25,7 +25,7 @@ struct SubjectOptions {
   // remainder is included.
   std::int64_t batch_steps = 0;
   bool include_remainder = false;
-  DType dtype = float32;          // of parameters and of data that are no whole numbers, or float64
+  DType dtype = float32;          // of parameters and of data that are no whole numbers
   std::optional<bool> dropout{};  // what training descends on; absent: as in the study, which the model decides
   int threads = 0;
   std::string isa{};

@@ -112,8 +112,15 @@ class Worker {
       sums = std::move(more);
       return;
     }
-    for (std::size_t i = 0; i < sums.size(); ++i)
-      sums[i].dtype() == float64 ? add<double>(sums[i], more[i]) : add<float>(sums[i], more[i]);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const DType dtype = sums[i].dtype();
+      if (is_only_stored(dtype)) {
+        sums[i] = sums[i].cast(float32);
+        more[i] = more[i].cast(float32);
+      }
+      dtype == float64 ? add<double>(sums[i], more[i]) : add<float>(sums[i], more[i]);
+      if (is_only_stored(dtype)) sums[i] = sums[i].cast(dtype);
+    }
   }
 
   template <class T>

@@ -32,12 +32,12 @@ namespace {
 
 template <class Draw>
 Array filled(DType dtype, Extents shape, const Draw& draw) {
-  Array values(dtype, std::move(shape));
+  Array values(computed_as(dtype), std::move(shape));
   const auto fill = [&]<class T>(std::span<T> elements) {
     for (T& v : elements) v = static_cast<T>(draw());
   };
   dtype == DType::f64 ? fill(values.view<double>()) : fill(values.view<float>());
-  return values;
+  return is_only_stored(dtype) ? values.cast(dtype) : values;
 }
 
 }  // namespace

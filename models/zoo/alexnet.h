@@ -32,7 +32,7 @@ struct AlexNetOptions {
   bool scaled_weights = false;
   std::optional<std::int64_t> batch{};  // a constant instead of the symbol "batch"
   std::uint32_t seed = 23455;
-  DType dtype = float32;  // or float64
+  DType dtype = float32;  // or other floats
 
   // For tests.
   std::int64_t classes = 1000;

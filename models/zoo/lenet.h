@@ -20,7 +20,7 @@ struct LeNetOptions {
   bool dense_biases = true;
   std::optional<std::int64_t> batch{};  // a constant instead of the symbol "batch"
   std::uint32_t seed = 23455;
-  DType dtype = float32;  // or float64
+  DType dtype = float32;  // or other floats
 };
 
 // Inputs x, y. Parameters W4, W3, W2, W1, b4, b3, b2, b1 (without b4 and b3 if the dense layers have no biases):

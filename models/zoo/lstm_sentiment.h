@@ -27,7 +27,7 @@ struct LstmSentimentOptions {
   Loss loss = Loss::offset;                // fused: -log p[label] from the logits, without the 1e-8
   std::optional<std::int64_t> batch{};     // a constant instead of the symbol "batch"
   std::uint32_t seed = 123;
-  DType dtype = float32;  // or float64
+  DType dtype = float32;  // or other floats
 };
 
 // "plain": the study's; "layer_normalised": the same with Cell::normalised_lstm; "gru2": two GRU layers of 200. Error

@@ -123,8 +123,8 @@ std::string variant_names() { return listed_by_model(&ModelRow::variants); }
 std::string step_names() { return listed_by_model(&ModelRow::steps); }
 
 void check_dtype(const char* model, DType dtype) {
-  if (dtype == float32 || dtype == float64) return;
-  throw Error(fmt::format("{}: parameters are float32 or float64, {} was asked for.", model, name_of(dtype)));
+  if (is_floating(dtype)) return;
+  throw Error(fmt::format("{}: parameters are floats, {} was asked for.", model, name_of(dtype)));
 }
 
 std::string dtype_words(DType dtype) { return dtype == float32 ? "" : fmt::format("; {}", name_of(dtype)); }

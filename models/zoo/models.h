@@ -42,7 +42,7 @@ struct BuildOptions {
   // Only the graph is looked at: parameters may be zero, where drawing them takes long.
   bool graph_only = false;
   std::optional<std::uint32_t> seed{};
-  DType dtype = float32;  // of parameters and of data that are no whole numbers, or float64
+  DType dtype = float32;  // of parameters and of data that are no whole numbers
 };
 
 struct ModelRow {
@@ -79,7 +79,7 @@ void check_step(const ModelRow& row, const std::string& step);
 std::string variant_names();  // "alexnet: exact, ...; ...", of the models that have several
 std::string step_names();     // the same of steps
 
-// What models do with the dtype that they are asked for: an Error if it is neither float32 nor float64, and its word in
+// What models do with the dtype that they are asked for: an Error if it is none of floats, and its word in
 // BuiltModel::variant, "; float64" or nothing.
 void check_dtype(const char* model, DType dtype);
 std::string dtype_words(DType dtype);

@@ -27,7 +27,7 @@ struct SaeOptions {
   bool random_last_layer = false;       // V is zero otherwise
   std::optional<std::int64_t> batch{};  // a constant instead of the symbol "batch"
   std::uint32_t seed = 89677;
-  DType dtype = float32;  // or float64
+  DType dtype = float32;  // or other floats
 };
 
 // "small": 784-400-200-100; "large": 784-800-1000-2000. Error if it is another word.

@@ -52,7 +52,7 @@ TEST_CASE("values that an option cannot have") {
   check_usage({"bench", "gpu", "lenet", "--device", "cpu"}, "--device is an architecture here, as in sm_90, not cpu");
   check_usage({"bench", "lenet", "--isa", "v9"}, "--isa v9: this CPU executes v2");
   check_usage({"bench", "lenet", "--batch", "0"}, "--batch");
-  check_usage({"bench", "lenet", "--dtype", "float16"}, "float16 not in {float32,float64}");
+  check_usage({"bench", "lenet", "--dtype", "int8"}, "int8 not in {float32,float64,float16,bfloat16}");
   check_usage({"bench", "alexnot"}, "there is no model 'alexnot'; there are: lenet");
   check_usage({"bench"}, "model is required");
   check_usage({"bench", "conv", "--device", "cuda"}, "--device is an architecture here, as in sm_90, not cuda");

@@ -64,11 +64,11 @@ void check_functions(const Nvrtc& nvrtc, const models::BuiltModel& model, const 
   }
 }
 
-void check_networks(const std::string& architecture) {
+void check_networks(const std::string& architecture, DType dtype = float32) {
   const Nvrtc* nvrtc = Nvrtc::find();
   if (!nvrtc) return void(std::printf("[SKIP] NVRTC not found\n"));
   for (const models::ModelRow& row : models::all_models()) {
-    const models::BuiltModel model = row.build({.graph_only = true});
+    const models::BuiltModel model = row.build({.graph_only = true, .dtype = dtype});
     for (const models::BuiltModel& step : model.before) check_functions(*nvrtc, step, architecture);
     check_functions(*nvrtc, model, architecture);
   }
@@ -79,3 +79,9 @@ void check_networks(const std::string& architecture) {
 // In parts, which run at the same time.
 TEST_CASE("the networks' kernels compile for sm_90 without spills", "[part0]") { check_networks("sm_90"); }
 TEST_CASE("the networks' kernels compile for sm_80 without spills") { check_networks("sm_80"); }
+TEST_CASE("the networks' kernels in float16 compile for sm_90 without spills", "[part1]") {
+  check_networks("sm_90", float16);
+}
+TEST_CASE("the networks' kernels in bfloat16 compile for sm_80 without spills", "[part2]") {
+  check_networks("sm_80", bfloat16);
+}
