@@ -258,11 +258,31 @@ class Group {
   Index base_[max_segments];  // and offset of the element at lane 0
 };
 
+// Two vectors of neighbouring lanes of 16 bits, which share cache lines: false if the lanes are others.
+template <class S, class T>
+bool pack_pairs(const Panel<S, T>& p) {
+  constexpr Index lanes = widest / sizeof(T);
+  if (p.width != 2 * lanes || p.present != p.width) return false;
+  for (Index j = 1; j < p.width; ++j)
+    if (p.lane_offsets[j] != p.lane_offsets[0] + j) return false;
+  const S* const base = p.src + p.lane_offsets[0];
+  T* to = p.dst;
+  for (Index k = 0; k < p.kc; ++k, to += p.width) {
+    const S* from = base + p.k_offsets[k];
+    __builtin_prefetch(from + p.width, 0, 2);  // as in Group::whole()
+    store(load<Vector<T, widest>>(from), to);
+    store(load<Vector<T, widest>>(from + lanes), to + lanes);
+  }
+  return true;
+}
+
 template <class S, class T>
 void pack(const void* src, const Index* lane_offsets, Index present, const Index* k_offsets, Index kc, void* dst,
           Index width) {
   const Panel<S, T> panel{static_cast<const S*>(src), lane_offsets, present, k_offsets, kc,
                           static_cast<T*>(dst),       width};
+  if constexpr (sizeof(S) == 2)
+    if (pack_pairs(panel)) return;
   Index first = 0;
   for (; width - first >= Group<S, T, widest>::lanes; first += Group<S, T, widest>::lanes)
     Group<S, T, widest>(panel, first).pack();

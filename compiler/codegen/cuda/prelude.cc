@@ -252,7 +252,8 @@ COPY_ASYNC(double2, "16")
 __device__ inline void copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #endif
 )"},
-    {"copy_half", R"(// Copies an element to shared memory, as a float; 0 if it is not `there`. Addresses are added up here, where nobody takes
+    {"copy_half",
+     R"(// Copies an element to shared memory, as a float; 0 if it is not `there`. Addresses are added up here, where nobody takes
 // them apart again to keep half of them in registers.
 #ifndef EMULATED
 __device__ inline void copy_half(float* to, const unsigned short* from, int by, bool there) {
