@@ -196,6 +196,50 @@ TEST_CASE("kernels load and store 16 bits, and compute in float32") {
   CHECK(kernels.find("float32 = exp") != std::string::npos);
 }
 
+namespace {
+
+int occurrences(const std::string& text, const std::string& words) {
+  int count = 0;
+  for (std::size_t at = text.find(words); at != text.npos; at = text.find(words, at + 1)) ++count;
+  return count;
+}
+
+}  // namespace
+
+// No kernel widens what they read. The one that there is follows the convolution, whose epilogue relu is not in float32
+// either, and writes 16 bits.
+TEST_CASE("contractions read 16 bits as they lie in memory") {
+  for (const DType dtype : dtypes) {
+    const Dim n("n");
+    const Tensor x = input("x", dtype, {n, 3, 8, 8}), w = input("w", dtype, {4, 3, 3, 3}),
+                 v = input("v", dtype, {4 * 36, 5});
+    const Tensor features = relu(conv2d(x, w, {.algorithm = ConvAlgorithm::implicit_gemm}));
+    const std::string program = stages({x, w, v}, {dot(reshape(features, {n, 4 * 36}), v)}).program;
+    INFO(program);
+    CHECK(occurrences(program, ": contraction float32") == 2);
+    CHECK(occurrences(program, " in " + std::string(name_of(dtype))) == 4);
+    CHECK(occurrences(program, ": kernel") == 1);
+    CHECK(occurrences(program, "'cast+relu'") == 1);
+  }
+}
+
+TEST_CASE("packs of 16-bit weights are kept, and made again for new values") {
+  for (const DType dtype : dtypes) {
+    const Array first = random_array(dtype, {70, 50}, -1, 1, 1), second = random_array(dtype, {70, 50}, -1, 1, 2);
+    Shared w("w", first);
+    const Tensor x = input("x", dtype, {Dim("n"), 70}), wide = input("x", float32, {Dim("n"), 70}),
+                 weights = input("w", float32, {70, 50});
+    const Function f = function({x}, {cast(dot(x, w), float32)}, {.cache = false});
+    const Function want = function({wide, weights}, {dot(wide, weights)}, {.cache = false});
+    for (const std::int64_t rows : {1, 3, 300})
+      for (const Array* value : {&first, &first, &second}) {
+        w.set(*value);
+        const Array rows_of_x = random_array(dtype, {rows, 70}, -1, 1, 3);
+        CHECK(difference(f(rows_of_x)[0], want(rows_of_x.cast(float32), value->cast(float32))[0]) == "");
+      }
+  }
+}
+
 TEST_CASE("a program of 16-bit floats comes from the cache as it was") {
   const auto build = [] {
     const Tensor x = input("x", bfloat16, {Dim("n")});

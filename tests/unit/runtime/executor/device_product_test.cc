@@ -212,6 +212,34 @@ TEST_CASE("products of little work are not the library's, and less is enough if 
   CHECK(product({}, {{1, 4096, 0, 4096}}, {{4096, 0, 1, 1}}, {{4096, 1, 4096}}, 1, false));
 }
 
+TEST_CASE("operands of 16 bits are the library's where both are of one kind") {
+  const auto asked = [](DType a, DType b, int finish, bool rounds) -> std::optional<MatrixProduct> {
+    Make m;
+    ContractionStep s = device_step(m, {}, {{3, 4, 0, 5}}, {{5, 0, 1, 1}}, {{4, 1, 5}});
+    s.a_storage = a;
+    s.b_storage = b;
+    s.whole.finish = finish;
+    s.whole.rounds = rounds;
+    const Always flag;
+    const auto found = device_product(s, evaluate_extents(m.p, {{}, {}, {}}));
+    CHECK(found.has_value() == may_be_device_product(m.p, s));
+    if (!found) return std::nullopt;
+    CHECK(found->workspace_bytes == (finish < 0 ? 0 : 4 * 3 * 5));  // sums are float32, whatever follows
+    return found->product;
+  };
+  MatrixProduct want{.dtype = DType::bf16, .m = 3, .n = 5, .k = 4, .lda = 4, .ldb = 5, .ldc = 5};
+  CHECK(asked(DType::bf16, DType::bf16, -1, false) == want);
+  CHECK(want.result() == DType::f32);
+  MatrixProduct finished = want;
+  finished.batch_c = 15;
+  CHECK(asked(DType::bf16, DType::bf16, 1, false) == finished);
+  want.rounds = true;
+  CHECK(asked(DType::bf16, DType::bf16, -1, true) == want);
+  CHECK(want.result() == DType::bf16);
+  CHECK(asked(DType::bf16, DType::f16, 1, false) == std::nullopt);
+  CHECK(asked(DType::f32, DType::f16, 1, false) == std::nullopt);
+}
+
 TEST_CASE("dims that never are one are known before any extent of a call") {
   CHECK(may_be({{3, 4, 0, 5}}, {{4, 1, 5}}));
   CHECK(may_be({{3, 4, 0, 5}}, {{2, 2, 10}, {2, 1, 5}}));
