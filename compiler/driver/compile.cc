@@ -65,6 +65,7 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   context.algorithms = options.algorithms;
   context.refusal = refusal;
   context.blocks = blocks;
+  context.tf32 = options.tf32;
   context.options.disabled = split(flags().disable);
   std::vector<rewrite::PassReport> passes;
   const Clock clock;

@@ -20,7 +20,7 @@ struct CompileOptions {
   bool use_cache = true;
   bool check = false;  // every step of every call against the interpreter; also by the flag. Comes from no cache then
   std::map<std::string, std::string> algorithms{};  // as in rewrite::PassContext
-  bool tf32 = false;                                // a device's library may round operands of products to TF32
+  bool tf32 = false;                                // a device's libraries may round operands of products to TF32
 };
 
 struct Compiled {

@@ -160,7 +160,8 @@ void Assembly::assemble(const std::vector<Tensor>& roots, bool in_loop) {
   for (const ir::NodePtr& n : ir::topological(roots))
     for (const Tensor& t : n->inputs()) read_.insert(key(t));
   find_overwritten(roots);
-  fusion_ = fuse(roots, !in_loop ? Calls::once : table_.for_device ? Calls::on_device : Calls::in_loop);
+  fusion_ = fuse(roots, table_.for_device ? (in_loop ? Calls::in_loop_on_device : Calls::on_device)
+                                          : (in_loop ? Calls::in_loop : Calls::once));
   for (const Group& g : fusion_.groups) emit(g);
   for (const auto& [t, to] : copies_) {
     if (rows_) rows_->copy(t);

@@ -23,7 +23,7 @@ class KernelTable {
 
   int entry(kernel::Kernel kernel);
 
-  const bool for_device;                // see Calls::on_device
+  const bool for_device;                // see Calls::in_loop_on_device
   std::vector<kernel::Kernel> kernels;  // in the order of the entries
   std::vector<program::Entry> entries;
 

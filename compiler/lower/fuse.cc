@@ -55,8 +55,8 @@ class Fuser {
   Fuser(std::span<const Tensor> outputs, Calls calls)
       : outputs_(outputs.begin(), outputs.end()),
         order_(ir::topological(outputs)),
-        in_loop_(calls != Calls::once),
-        on_device_(calls == Calls::on_device) {}
+        in_loop_(calls == Calls::in_loop || calls == Calls::in_loop_on_device),
+        on_device_(calls == Calls::on_device || calls == Calls::in_loop_on_device) {}
 
   Fusion run() {
     find_uses();
@@ -158,7 +158,9 @@ class Fuser {
   }
 
   // Whether inlining t into root r computes each of its elements about once: seen in r's formula with t as a load.
-  bool fits(const Tensor& t, const Tensor& r, bool reduces, int cost, std::size_t readers) const {
+  bool fits(const Tensor& t, const Tensor& root, bool reduces, int cost, std::size_t readers) const {
+    const Tensor r = in_own_order(root);
+    if (r == t) return readers == 1;
     Composed c;
     const Tensor roots[] = {r};
     compose(
@@ -181,6 +183,14 @@ class Fuser {
     if (reduces) return once && reads <= 2 && readers == 1;
     if (cost <= cheap_cost) return reads <= 2 || once || (in_slices && reads <= most_slices);
     return once && reads == 1 && readers == 1;
+  }
+
+  // What a root is that only puts it into memory in another order, which does not change how often anything is read.
+  Tensor in_own_order(const Tensor& root) const {
+    if (!on_device_ || in_loop_ || root.node().op().name != "in_memory") return root;
+    Tensor t = root.node().input(0);
+    while (t.node().op().name == "transpose") t = t.node().input(0);
+    return is_fusible(t) && !t.node().op().view && is_inlined(t) ? t : root;
   }
 
   // t behind a guard is computed for all of r's elements: not once if few of them are t's.

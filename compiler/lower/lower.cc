@@ -5,6 +5,7 @@
 
 #include "compiler/lower/assemble.h"
 #include "compiler/lower/in_place.h"
+#include "compiler/lower/order.h"
 #include "runtime/program/kept.h"
 
 namespace bitale::lower {
@@ -125,6 +126,23 @@ std::vector<Requirement> requirements_of(const FunctionGraph& graph) {
   return out;
 }
 
-Lowered lower(const FunctionGraph& graph, bool for_device) { return Lowering(graph, for_device).run(); }
+namespace {
+
+// Its results, laid out for the library's calls inside.
+FunctionGraph ordered(const FunctionGraph& g) {
+  FunctionGraph out = g;
+  std::vector<Tensor> roots = g.outputs;
+  for (const auto& u : g.updates) roots.push_back(u.second);
+  roots = in_order_of_calls(roots);
+  for (std::size_t i = 0; i < out.outputs.size(); ++i) out.outputs[i] = roots[i].named(g.outputs[i].name());
+  for (std::size_t i = 0; i < out.updates.size(); ++i) out.updates[i].second = roots[out.outputs.size() + i];
+  return out;
+}
+
+}  // namespace
+
+Lowered lower(const FunctionGraph& graph, bool for_device) {
+  return for_device ? Lowering(ordered(graph), true).run() : Lowering(graph, false).run();
+}
 
 }  // namespace bitale::lower

@@ -40,7 +40,8 @@ Graph choose_algorithms(const Graph& graph, rewrite::PassContext& context, Rows 
   const std::unordered_set<const Node*> with_slice = chosen_with_slice(graph.outputs, rows);
   const auto chosen = [&](const rewrite::ChoiceRow& row, const Node& node, const Node* slice) {
     const OriginScope origins(node);
-    return row.choose({node, slice, context.algorithms, context.refusal, context.blocks, context.choices});
+    return row.choose(
+        {node, slice, context.algorithms, context.refusal, context.blocks, context.tf32, context.choices});
   };
   const auto choose = [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     if (with_slice.contains(node.get())) return std::vector<Tensor>{};

@@ -18,7 +18,7 @@ struct Choose {
   const ir::Node* slice;  // what alone reads the node, if that is a slice and the row takes it
   const std::map<std::string, std::string>& wishes;  // algorithms that the function asks for, by the ops' word for them
   const Refusal& refusal;                            // of algorithms that cannot be had where the graph runs
-  bool blocks;                                       // as in PassContext
+  bool blocks, tf32;                                 // as in PassContext
   std::vector<std::string>& notes;                   // lines for the compile report
 };
 

@@ -18,6 +18,7 @@ struct PassContext {
   std::map<std::string, std::string> algorithms;  // that the function asks for, by the word of the ops: {"conv", "fft"}
   Refusal refusal;                   // of algorithms that cannot be had where it runs; null: none is refused
   bool blocks = true;                // large tensors between steps are to be made a block at a time, for the caches
+  bool tf32 = false;                 // operands of products may be rounded to TF32, for tensor cores
   std::vector<std::string> choices;  // what was chosen for ops that have several, a line each
   std::string name = "graph";        // of what is compiled, in the names of dump files
   bool verify = false;               // verify after every pass; builds with BITALE_VERIFY always do

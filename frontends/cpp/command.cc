@@ -68,8 +68,10 @@ void add_device_option(CLI::App& app, std::string& device) {
 }
 
 void add_tf32_option(CLI::App& app, bool& tf32) {
-  app.add_flag("--tf32", tf32,
-               "of a GPU: products by cuBLASLt round their operands to TF32, 10 bits of mantissa (float32)");
+  app.add_flag(
+      "--tf32", tf32,
+      "of a GPU: products by cuBLASLt and convolutions by cuDNN round their operands to TF32, 10 bits of mantissa "
+      "(float32)");
 }
 
 void check_tf32(const std::string& command, const std::string& device, bool tf32) {

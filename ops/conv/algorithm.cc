@@ -121,6 +121,9 @@ std::vector<Tensor> choose(const rewrite::Choose& c) {
   if (!row_of(algorithm).compute) return {};
   if (call.part && gives_part(algorithm)) return {compute(call, algorithm)};
   call.part.reset();
+  call.tf32 = c.tf32 && call.dtype == DType::f32;
+  if (algorithm == ConvAlgorithm::cudnn && take_margin(call, c.slice ? &c.slice->params_as<SliceParams>() : nullptr))
+    return {compute(call, algorithm)};
   const Tensor whole = compute(call, algorithm);
   return {c.slice ? apply1(c.slice->op(), c.slice->params(), {whole}) : whole};
 }

@@ -31,6 +31,13 @@ struct ConvCall {
     Shape starts, extents;
   };
   std::optional<Part> part;
+  // Zeros around an image that its tensor does not have; of an image that is computed, what is not wanted of it. The
+  // image's shape counts them. cuDNN takes them; empty: none.
+  struct Margin {
+    std::vector<std::int64_t> before, after;
+  };
+  Margin margin;
+  bool tf32 = false;  // cuDNN may round operands of float32 to TF32
   // Images at a time, by algorithms whose intermediate tensors are large: at most so many, 0: as many as suit the
   // caches.
   std::int64_t block = 0;
@@ -60,13 +67,17 @@ std::optional<ConvCall::Part> part_of(const ConvCall& call, const ir::SliceParam
 // registers, while those of the gradient as it stands are added to the image in memory.
 bool is_convolution_of_part(const ConvCall& call);
 
+// The call with the padding of its image, or what the slice cuts off from the image that it computes, as its margin:
+// whether there is one that is constant and narrower than the windows.
+bool take_margin(ConvCall& call, const ir::SliceParams* slice);
+
 // Why the algorithm cannot compute it; empty if it can.
 std::string why_not(const ConvCall& call, ConvAlgorithm algorithm);
 std::string why_not_two_axes(const ConvCall& call);  // im2col, cudnn
 std::string why_not_winograd(const ConvCall& call);
 std::string why_not_fft(const ConvCall& call);
 
-// What the algorithm computes it by: a tensor of the same type. It must be able to.
+// What the algorithm computes it by: a tensor of the same type, without the margin. It must be able to.
 Tensor compute(const ConvCall& call, ConvAlgorithm algorithm);
 Tensor im2col(const ConvCall& call);
 Tensor cudnn(const ConvCall& call);

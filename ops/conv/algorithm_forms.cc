@@ -131,6 +131,39 @@ std::optional<ConvCall::Part> part_of(const ConvCall& c, const SliceParams& slic
   return part;
 }
 
+// Windows that lie in the padding alone are left to it.
+bool take_margin(ConvCall& c, const SliceParams* slice) {
+  const Shape &wide = c.image_shape, *starts = nullptr, *inside = nullptr;
+  const std::vector<std::int64_t>* steps = nullptr;
+  Tensor image;
+  if (c.computed == ConvRole::image) {
+    if (!slice) return false;
+    starts = &slice->starts, inside = &slice->extents, steps = &slice->steps;
+  } else {
+    if (c.image.node().op().name != "pad") return false;
+    const auto& p = c.image.node().params_as<PadParams>();
+    image = c.image.node().input(0);
+    starts = &p.starts, inside = &image.shape(), steps = &p.steps;
+  }
+  if (!all_one(*steps)) return false;
+  ConvCall::Margin margin;
+  for (std::size_t k = 0; k < wide.size(); ++k) {
+    const Dim before = (*starts)[k], after = wide[k] - before - (*inside)[k];
+    if (!before.is_constant() || !after.is_constant()) return false;
+    if (k < 2 && (before.value() != 0 || after.value() != 0)) return false;
+    if (k < 2) continue;
+    const Dim reach = window_reach(c.filters_shape[k], c.params.dilation[k - 2]);
+    if (!reach.is_constant() || std::min(before.value(), after.value()) < 0 ||
+        std::max(before.value(), after.value()) >= reach.value())
+      return false;
+    margin.before.push_back(before.value());
+    margin.after.push_back(after.value());
+  }
+  c.margin = std::move(margin);
+  if (image) c.image = image;
+  return true;
+}
+
 bool is_convolution_of_part(const ConvCall& c) {
   constexpr double most = 1.25;  // times the products
   if (!c.part) return false;

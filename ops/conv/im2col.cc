@@ -11,6 +11,17 @@ using library::Im2colSide;
 
 namespace {
 
+struct Im2colParams {
+  ConvParams conv;
+  std::int64_t side = 0;  // an Im2colSide
+  bool operator==(const Im2colParams&) const = default;
+  template <class V>
+  void fields(V& v) {
+    conv.fields(v);
+    v("side", side);
+  }
+};
+
 // Patch matrices are of as many images as are this large, of one if one is larger or its size is not known.
 constexpr std::int64_t chunk_bytes = std::int64_t{1} << 21;
 
@@ -29,21 +40,30 @@ TensorType patches_type(const ConvCall& c) {
            c.result_shape[3]}};
 }
 
+Tensor convolution_of(const Node& node) {
+  const auto& p = node.params_as<Im2colParams>();
+  return conv_of_side(p.side, p.conv, node.input(0), node.input(1));
+}
+ConvCall call_of(const Node& node) { return conv_call(convolution_of(node).node()); }
+
 std::vector<TensorType> type_rule(const TypeArgs& args) {
-  const TensorType type = one_side_type(args);
-  return {type, patches_type(one_side_call(args))};
+  const auto& p = args.params_as<Im2colParams>();
+  args.require_count(2);
+  const TensorType type = type_of_side(args, p.side, p.conv, args.input(0), args.input(1));
+  return {type, patches_type(conv_call(conv_of_side(p.side, p.conv, args.input(0), args.input(1)).node()))};
 }
 
 std::vector<Dim> extents(const Node& node) {
-  std::vector<Dim> all = one_side_extents(node);
-  all.push_back(chunk_of(conv_call(convolution_of(node).node())));
+  const ConvCall c = call_of(node);
+  std::vector<Dim> all = one_side_extents(c);
+  all.push_back(chunk_of(c));
   return all;
 }
 
 // The patches: of each image, in turn, in the place that it has among those in memory at a time.
 template <class T>
 void reference_patches(const ConvCall& c, const Reference& r) {
-  const Im2colSide side = static_cast<Im2colSide>(r.node.params_as<OneSideParams>().side);
+  const Im2colSide side = static_cast<Im2colSide>(r.node.params_as<Im2colParams>().side);
   const auto to = elements<T>(r.outputs[1]);
   const Extents& s = to.shape;  // [chunk, channels, taps0, taps1, positions0, positions1]
   const Array &first = r.inputs[0], &second = r.inputs[1];
@@ -92,7 +112,14 @@ std::vector<Tensor> batch(const Batch& b) {
 }
 
 // OpenBLAS adds in an order of its own, which is another one on each CPU.
-std::vector<Sample> samples() { return one_side_samples(im2col, 4); }
+std::vector<Sample> samples() {
+  return one_side_samples(
+      [](const ConvCall& c, const SliceParams* slice) {
+        const Tensor whole = im2col(c);
+        return slice ? ir::slice(whole, slice->starts, slice->extents, slice->steps) : whole;
+      },
+      4);
+}
 
 }  // namespace
 
@@ -104,16 +131,21 @@ const OpDef conv_im2col_op{
     .type = type_rule,
     .library = "conv_im2col",
     .library_extents = extents,
-    .library_integers = one_side_integers,
-    .library_flops = one_side_flops,
+    .library_integers = [](const Node& node) { return one_side_integers(call_of(node)); },
+    .library_flops = [](const Node& node) { return one_side_flops(call_of(node)); },
     .vjp = vjp_of(convolution_of),
     .jvp = jvp,
     .batch = batch,
     .reference = reference,
     .samples = samples,
-    .default_params = [] { return make_params(OneSideParams{}); },
+    .default_params = [] { return make_params(Im2colParams{}); },
 };
 
-Tensor im2col(const ConvCall& c) { return apply_one_side(conv_im2col_op, c)[0]; }
+Tensor im2col(const ConvCall& c) {
+  const std::array<Tensor, 2> operands = operands_of(c);
+  Im2colParams p{c.params, side_of(c)};
+  p.conv.algorithm = to_string(ConvAlgorithm::automatic);
+  return ir::apply(conv_im2col_op, make_params(std::move(p)), {operands[0], operands[1]})[0];
+}
 
 }  // namespace bitale::ops

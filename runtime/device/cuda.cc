@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/flags.h"
 #include "runtime/base/log.h"
 #include "runtime/device/cublaslt.h"
 #include "runtime/device/cuda_libraries.h"
@@ -42,6 +43,7 @@ using Handle = void*;
   F(cuEventRecord, (Handle, Handle))                                                                \
   F(cuEventSynchronize, (Handle))                                                                   \
   F(cuEventDestroy_v2, (Handle))                                                                    \
+  F(cuEventElapsedTime, (float*, Handle, Handle))                                                   \
   F(cuStreamBeginCapture_v2, (Handle, int))                                                         \
   F(cuStreamEndCapture, (Handle, Handle*))                                                          \
   F(cuGraphInstantiateWithFlags, (Handle*, Handle, unsigned long long))                             \
@@ -75,8 +77,8 @@ constexpr Result success = 0, out_of_memory = 2, stub_library = 34, no_device = 
 constexpr int least_version = 12000;
 constexpr int capability_major = 75, capability_minor = 76, multiprocessors = 16;  // attributes of a device
 constexpr int of_this_thread = 1;                                                  // what is captured
-constexpr unsigned non_blocking = 1;    // a stream that does not wait for the default one
-constexpr unsigned without_timing = 2;  // an event
+constexpr unsigned non_blocking = 1;                     // a stream that does not wait for the default one
+constexpr unsigned with_timing = 0, without_timing = 2;  // events
 
 constexpr const char* help =
     "; the GPU needs NVIDIA's driver (nvidia-smi shows it), the rest of Bitale works without. Folders to look in "
@@ -174,9 +176,7 @@ class CudaDriver final : public Driver {
       address = kept.back();
       kept.pop_back();
     } else {
-      Result result = api().cuMemAlloc_v2(&address, size);
-      if (result == out_of_memory && give_back_free() > 0) result = api().cuMemAlloc_v2(&address, size);
-      check(result, "allocating " + std::to_string(bytes) + " bytes");
+      address = take(size);
     }
     sizes_[address] = size;
     return reinterpret_cast<void*>(address);
@@ -274,9 +274,12 @@ class CudaDriver final : public Driver {
   }
 
   std::string why_not_convolve() const override { return cudnn::Library::installed().why_not(); }
-  std::shared_ptr<const cudnn::ConvolutionPlan> plan_convolution(const cudnn::Convolution& convolution) override {
+  // Deterministic results are the same in every process.
+  std::shared_ptr<const cudnn::ConvolutionPlan> plan_convolution(const cudnn::Convolution& convolution,
+                                                                 const cudnn::ConvolutionMemory& memory) override {
     enter();
-    return cudnn().plan(convolution);
+    if (!plans_are_measured() || convolution.deterministic || capture_) return cudnn().plan(convolution, nullptr);
+    return cudnn().plan(convolution, [&](const auto& plan, int runs) { return time(plan, memory, runs); });
   }
   void convolve(const cudnn::ConvolutionPlan& plan, const cudnn::ConvolutionMemory& memory) override {
     enter();
@@ -345,6 +348,19 @@ class CudaDriver final : public Driver {
     Handle handle = nullptr;
   };
 
+  // Memory that is not kept when it is released.
+  struct Passing {
+    Passing(CudaDriver& driver, std::size_t bytes) {
+      const std::lock_guard lock(driver.mutex_);
+      if (bytes > 0) address = driver.take(bytes);
+    }
+    Passing(const Passing&) = delete;
+    ~Passing() {
+      if (address) api().cuMemFree_v2(address);
+    }
+    Address address = 0;
+  };
+
   struct Capture {
     Capture() = default;
     Capture(const Capture&) = delete;
@@ -368,6 +384,28 @@ class CudaDriver final : public Driver {
     return *cudnn_;
   }
 
+  static bool plans_are_measured() {
+    const std::string& how = flags().cudnn_plans;
+    if (how.empty() || how == "measured") return true;
+    if (how == "heuristic") return false;
+    throw Error("BITALE_CUDNN_PLANS is '" + how + "', expected measured or heuristic");
+  }
+
+  // ms of some runs of a plan. Memory that it used is released when it is over, also if an error ends it.
+  double time(const cudnn::ConvolutionPlan& plan, cudnn::ConvolutionMemory memory, int runs) {
+    const Passing workspace(*this, static_cast<std::size_t>(plan.workspace_bytes()));
+    memory.workspace = reinterpret_cast<void*>(workspace.address);
+    Event begin, end;
+    for (Event* e : {&begin, &end}) check(api().cuEventCreate(&e->handle, with_timing), "making an event");
+    check(api().cuEventRecord(begin.handle, stream_), "recording an event");
+    for (int i = 0; i < runs; ++i) cudnn().run(plan, memory, stream_);
+    check(api().cuEventRecord(end.handle, stream_), "recording an event");
+    check(api().cuEventSynchronize(end.handle), "running");
+    float ms = 0;
+    check(api().cuEventElapsedTime(&ms, begin.handle, end.handle), "asking how long it took");
+    return ms;
+  }
+
   // How many blocks of a function the GPU holds at the same time.
   std::int64_t at_once(void* function, int threads) {
     const std::lock_guard lock(mutex_);
@@ -380,6 +418,15 @@ class CudaDriver final : public Driver {
       throw Error("device '" + name_ + "': it holds no block of " + std::to_string(threads) +
                   " threads of a loop's kernel; BITALE_LOOPS=launches does without");
     return blocks = std::int64_t{of_one} * multiprocessors_;
+  }
+
+  // New memory; with the mutex held.
+  Address take(std::size_t bytes) {
+    Address address = 0;
+    Result result = api().cuMemAlloc_v2(&address, bytes);
+    if (result == out_of_memory && give_back_free() > 0) result = api().cuMemAlloc_v2(&address, bytes);
+    check(result, "allocating " + std::to_string(bytes) + " bytes");
+    return address;
   }
 
   // The number of bytes; with the mutex held.

@@ -15,7 +15,10 @@ void Driver::multiply(const Product&, const void*, const void*, void*) {
 }
 
 std::string Driver::why_not_convolve() const { return "it needs an NVIDIA GPU (device cuda) and the library cuDNN"; }
-std::shared_ptr<const cudnn::ConvolutionPlan> Driver::plan_convolution(const cudnn::Convolution&) { return nullptr; }
+std::shared_ptr<const cudnn::ConvolutionPlan> Driver::plan_convolution(const cudnn::Convolution&,
+                                                                       const cudnn::ConvolutionMemory&) {
+  return nullptr;
+}
 void Driver::convolve(const cudnn::ConvolutionPlan&, const cudnn::ConvolutionMemory&) {
   throw InternalError("the device has no library for convolutions");
 }

@@ -78,10 +78,13 @@ class Driver {
   virtual std::shared_ptr<const Product> plan(const MatrixProduct&) { return nullptr; }
   virtual void multiply(const Product& plan, const void* a, const void* b, void* c);
 
-  // Convolutions by cuDNN. They are planned before they are asked for, and never while something is recorded. A plan is
-  // null where the device has no such library; that it is not installed, or cannot do it, is an Error.
+  // Convolutions by cuDNN. They are planned before they are asked for: plans may be run to see which is the fastest, on
+  // the memory of the convolution, whose result is overwritten, and not its workspace. While something is recorded only
+  // what was planned before may be asked for. A plan is null where the device has no such library; that it is not
+  // installed, or cannot do it, is an Error.
   virtual std::string why_not_convolve() const;  // empty: plans can be had, or could on the GPU that is compiled for
-  virtual std::shared_ptr<const cudnn::ConvolutionPlan> plan_convolution(const cudnn::Convolution& convolution);
+  virtual std::shared_ptr<const cudnn::ConvolutionPlan> plan_convolution(const cudnn::Convolution& convolution,
+                                                                         const cudnn::ConvolutionMemory& memory);
   virtual void convolve(const cudnn::ConvolutionPlan& plan, const cudnn::ConvolutionMemory& memory);
 
   // What this thread asks for between record() and recorded() is not done but recorded, to be done as a whole, any

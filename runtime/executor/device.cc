@@ -229,14 +229,14 @@ bool DeviceWalker::convolve(const Scope& scope, const StepLayout& s, const Libra
   if (bytes(2) == 0) return true;
   cudnn::Convolution convolution = library::cudnn_convolution(extents, l.integers);
   convolution.deterministic = flags().ordered;
-  const auto plan = driver.plan_convolution(convolution);
+  cudnn::ConvolutionMemory memory = library::cudnn_memory({buffers, l.buffers.size()}, l.integers);
+  const auto plan = driver.plan_convolution(convolution, memory);
   if (!plan) return false;
   const auto workspace = static_cast<std::size_t>(plan->workspace_bytes());
   if (workspace > frame_.workspace_bytes) {
     frame_.workspace = DeviceMemory(code_.driver, workspace);
     frame_.workspace_bytes = workspace;
   }
-  cudnn::ConvolutionMemory memory = library::cudnn_memory({buffers, l.buffers.size()}, l.integers);
   memory.workspace = frame_.workspace.data();
   driver.convolve(*plan, memory);
   return true;

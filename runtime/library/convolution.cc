@@ -8,31 +8,39 @@
 namespace bitale::library {
 namespace {
 
-// What the numbers of a call say, in the order in which im2col.h lists them.
+// What the numbers of a call say, in the order in which im2col.h and convolution.h list them.
 struct Geometry {
-  std::int64_t images, groups, channels, filters;  // channels and filters of a group
-  std::int64_t image[2], window[2], positions[2], stride[2], dilation[2];
+  std::int64_t images, groups, channels, filters;                          // channels and filters of a group
+  std::int64_t before[2], after[2];                                        // the margin
+  std::int64_t image[2], window[2], positions[2], stride[2], dilation[2];  // the image's without the margin
   Im2colSide side;
   DType dtype;
-  bool flip;
+  bool flip, channels_last, tf32;
 
   Geometry(std::span<const std::int64_t> extents, std::span<const std::int64_t> integers)
       : images(extents[0]),
         groups(extents[1]),
         channels(extents[2]),
         filters(extents[3]),
-        image{extents[4], extents[5]},
+        before{integers[9], integers[10]},
+        after{integers[11], integers[12]},
+        image{extents[4] - before[0] - after[0], extents[5] - before[1] - after[1]},
         window{extents[6], extents[7]},
         positions{extents[8], extents[9]},
         stride{integers[3], integers[4]},
         dilation{integers[5], integers[6]},
         side(static_cast<Im2colSide>(integers[1])),
         dtype(static_cast<DType>(integers[0])),
-        flip(integers[2] != 0) {}
+        flip(integers[2] != 0),
+        channels_last(integers[7] != 0),
+        tf32(integers[8] != 0) {}
 
-  std::vector<std::int64_t> image_shape() const { return {images, groups * channels, image[0], image[1]}; }
-  std::vector<std::int64_t> filters_shape() const { return {groups * filters, channels, window[0], window[1]}; }
-  std::vector<std::int64_t> result_shape() const { return {images, groups * filters, positions[0], positions[1]}; }
+  cudnn::Operand operand(std::vector<std::int64_t> extents) const {
+    return channels_last ? cudnn::channels_last(std::move(extents)) : cudnn::channels_first(std::move(extents));
+  }
+  cudnn::Operand images_in() const { return operand({images, groups * channels, image[0], image[1]}); }
+  cudnn::Operand filters_in() const { return operand({groups * filters, channels, window[0], window[1]}); }
+  cudnn::Operand results_in() const { return operand({images, groups * filters, positions[0], positions[1]}); }
 };
 
 // The three sides in memory, whichever of them is computed.
@@ -57,9 +65,14 @@ Sides<T> sides(std::span<void* const> buffers, Im2colSide computed) {
   return {a, b, to};
 }
 
-// Calls f(image, filters, result) with the numbers of the elements that meet in a product.
+std::int64_t at(const cudnn::Operand& o, std::int64_t a, std::int64_t b, std::int64_t y, std::int64_t x) {
+  return a * o.strides[0] + b * o.strides[1] + y * o.strides[2] + x * o.strides[3];
+}
+
+// Calls f(image, filters, result) with where the elements lie that meet in a product.
 template <class F>
 void for_each_product(const Geometry& g, F f) {
+  const cudnn::Operand image = g.images_in(), filters = g.filters_in(), result = g.results_in();
   for (std::int64_t n = 0; n < g.images; ++n)
     for (std::int64_t filter = 0; filter < g.groups * g.filters; ++filter)
       for (std::int64_t p = 0; p < g.positions[0]; ++p)
@@ -67,32 +80,32 @@ void for_each_product(const Geometry& g, F f) {
           for (std::int64_t c = 0; c < g.channels; ++c)
             for (std::int64_t r = 0; r < g.window[0]; ++r)
               for (std::int64_t s = 0; s < g.window[1]; ++s) {
-                const std::int64_t channel = filter / g.filters * g.channels + c;
-                const std::int64_t y = p * g.stride[0] + r * g.dilation[0], x = q * g.stride[1] + s * g.dilation[1];
+                const std::int64_t y = p * g.stride[0] + r * g.dilation[0] - g.before[0],
+                                   x = q * g.stride[1] + s * g.dilation[1] - g.before[1];
+                if (y < 0 || x < 0 || y >= g.image[0] || x >= g.image[1]) continue;
                 const std::int64_t v = g.flip ? g.window[0] - 1 - r : r, u = g.flip ? g.window[1] - 1 - s : s;
-                f(((n * g.groups * g.channels + channel) * g.image[0] + y) * g.image[1] + x,
-                  ((filter * g.channels + c) * g.window[0] + v) * g.window[1] + u,
-                  ((n * g.groups * g.filters + filter) * g.positions[0] + p) * g.positions[1] + q);
+                f(at(image, n, filter / g.filters * g.channels + c, y, x), at(filters, filter, c, v, u),
+                  at(result, n, filter, p, q));
               }
 }
 
 template <class T>
 void by_loops(const Geometry& g, std::span<void* const> buffers) {
   const Sides<T> s = sides<T>(buffers, g.side);
-  const auto clear = [](T* to, const std::vector<std::int64_t>& shape) {
+  const auto clear = [](T* to, const cudnn::Operand& o) {
     std::int64_t size = 1;
-    for (const std::int64_t e : shape) size *= e;
+    for (const std::int64_t e : o.extents) size *= e;
     std::fill_n(to, size, T{0});
   };
   switch (g.side) {
     case Im2colSide::image:
-      clear(s.image, g.image_shape());
+      clear(s.image, g.images_in());
       return for_each_product(g, [&](auto x, auto w, auto y) { s.image[x] += s.filters[w] * s.result[y]; });
     case Im2colSide::filters:
-      clear(s.filters, g.filters_shape());
+      clear(s.filters, g.filters_in());
       return for_each_product(g, [&](auto x, auto w, auto y) { s.filters[w] += s.image[x] * s.result[y]; });
     case Im2colSide::result:
-      clear(s.result, g.result_shape());
+      clear(s.result, g.results_in());
       return for_each_product(g, [&](auto x, auto w, auto y) { s.result[y] += s.image[x] * s.filters[w]; });
   }
 }
@@ -112,14 +125,15 @@ cudnn::Convolution cudnn_convolution(std::span<const std::int64_t> extents, std:
   constexpr cudnn::Form forms[] = {cudnn::Form::forward, cudnn::Form::backward_data, cudnn::Form::backward_filters};
   return {.form = forms[static_cast<int>(g.side)],
           .type = g.dtype == DType::f64 ? cudnn::DataType::f64 : cudnn::DataType::f32,
-          .image = cudnn::channels_first(g.image_shape()),
-          .filters = cudnn::channels_first(g.filters_shape()),
-          .result = cudnn::channels_first(g.result_shape()),
-          .before = {0, 0},
-          .after = {0, 0},
+          .image = g.images_in(),
+          .filters = g.filters_in(),
+          .result = g.results_in(),
+          .before = {g.before[0], g.before[1]},
+          .after = {g.after[0], g.after[1]},
           .stride = {g.stride[0], g.stride[1]},
           .dilation = {g.dilation[0], g.dilation[1]},
-          .flip = g.flip};
+          .flip = g.flip,
+          .tf32 = g.tf32};
 }
 
 cudnn::ConvolutionMemory cudnn_memory(std::span<void* const> buffers, std::span<const std::int64_t> integers) {

@@ -95,9 +95,9 @@ class Check {
     buffer(0, type_, size, true);
   }
 
-  // im2col.h lists what the numbers are; conv_cudnn has no scratch.
+  // im2col.h and convolution.h list what the numbers are; conv_cudnn has no scratch, but a margin.
   void convolution(bool scratch) {
-    counts(scratch ? 4 : 3, scratch ? 11 : 10, 7);
+    counts(scratch ? 4 : 3, scratch ? 11 : 10, scratch ? 7 : 13);
     type_ = dtype(form_.integers[0]);
     require(is_floating(type_), "it takes no {}", name_of(type_));
     const std::int64_t side = form_.integers[1];
@@ -111,11 +111,18 @@ class Check {
                   times(extent(6 + k) - 1, dilation) < extent(4 + k) - (extent(8 + k) - 1) * stride,
               "windows of {} reach beyond {} elements", extent(6 + k), extent(4 + k));
     }
+    std::int64_t inside[2] = {extent(4), extent(5)};
+    for (std::size_t k = 0; k < 2 && !scratch; ++k) {
+      const std::int64_t before = form_.integers[9 + k], after = form_.integers[11 + k];
+      require(before >= 0 && after >= 0 && before <= inside[k] && after <= inside[k] - before,
+              "margins of {} and {} around {} elements", before, after, inside[k]);
+      inside[k] -= before + after;
+    }
     const std::int64_t channels = times(extent(1), extent(2)), filters = times(extent(1), extent(3)),
                        window = times(extent(6), extent(7)), positions = times(extent(8), extent(9));
     const std::int64_t sizes[] = {
         times(extent(0), times(filters, positions)),
-        times(extent(0), times(channels, times(extent(4), extent(5)))),
+        times(extent(0), times(channels, times(inside[0], inside[1]))),
         times(filters, times(extent(2), window)),
     };  // result, image, filters
     const int order[3][3] = {{1, 2, 0}, {2, 0, 1}, {1, 0, 2}};

@@ -44,6 +44,9 @@ using Known = std::map<void*, int>;
 std::map<void*, Known> known_by_stream, known_by_event;
 std::map<void*, std::string> stream_names;
 
+double clock_ms = 0;
+std::map<void*, double> event_times;
+
 bool is_captured(void* stream) { return captured && known_by_stream.count(stream) > 0; }
 
 template <class F>
@@ -149,6 +152,7 @@ std::size_t cuda_stub_bytes(const void* address) {
   --found;
   return at < found->first + found->second ? found->first + found->second - at : 0;
 }
+void cuda_stub_pass(double ms) { clock_ms += ms; }
 int cuda_stub_ask(void* stream, const std::function<int()>& request) { return ask(stream, request); }
 
 int cuInit(unsigned) { return setting("CUDA_STUB_INIT", 0); }
@@ -216,9 +220,15 @@ int cuEventCreate(void** event, unsigned) {
 }
 int cuEventDestroy_v2(void* event) {
   delete static_cast<char*>(event);
+  event_times.erase(event);
+  return 0;
+}
+int cuEventElapsedTime(float* ms, void* begin, void* end) {
+  *ms = static_cast<float>(event_times.at(end) - event_times.at(begin));
   return 0;
 }
 int cuEventRecord(void* event, void* stream) {
+  event_times[event] = clock_ms;
   if (!captured) return note("cuEventRecord");
   if (!is_captured(stream)) return note("cuEventRecord", "(of a stream that is not captured)"), 1;
   known_by_event[event] = known_by_stream[stream];

@@ -12,6 +12,8 @@ using CudaStubNote = int(const char* function, const char* arguments);
 using CudaStubMemory = const char*(const void* address);
 // How many bytes its allocation has from this address on.
 using CudaStubBytes = std::size_t(const void* address);
+// Lets time pass on the GPU, as events measure it; what is not said to take time takes none.
+using CudaStubPass = void(double ms);
 // Does it, or keeps it for the graph if this stream is captured.
 using CudaStubAsk = int(void* stream, const std::function<int()>& request);
 }

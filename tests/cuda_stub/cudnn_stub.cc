@@ -3,14 +3,17 @@
 // when the graph is launched that they were captured for. Attributes have to be of their type, descriptors finalised
 // before they are used, and memory as large as the operands say.
 //
-// It proposes two engines, the first of which uses tensor cores, and the same as fallbacks.
-// CUDNN_STUB_VERSION: what it says its version is.
+// It proposes two engines, the first of which uses tensor cores and rounds its operands, and the same as fallbacks.
+// Each takes 1 ms, as the driver's events see it. CUDNN_STUB_VERSION: what it says its version is. CUDNN_STUB_ENGINES:
+// "6:0.5:4096,8:fails:0", more engines behind the two: number, ms or that it fails when it is run, bytes of workspace.
+#include <bit>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -119,16 +122,21 @@ struct Operand {
     for (std::size_t i = 0; i < extents.size(); ++i) last += (extents[i] - 1) * strides[i];
     return static_cast<std::size_t>(last + 1);
   }
+  bool is_channels_last() const { return strides[1] < strides[3]; }
   std::int64_t at(std::int64_t a, std::int64_t b, std::int64_t y, std::int64_t x) const {
     return a * strides[0] + b * strides[1] + y * strides[2] + x * strides[3];
   }
 };
 
+// To 10 bits of mantissa, the nearest; doubles stay.
+float rounded_to_tf32(float x) { return std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + 0x1000U) & ~0x1fffU); }
+double rounded_to_tf32(double x) { return x; }
+
 struct Convolution {
   Kind form;
   DataType type;
   Operand image, filters, result;
-  std::vector<std::int64_t> before, stride, dilation;
+  std::vector<std::int64_t> before, after, stride, dilation;
   bool flipped;
 
   static Convolution of(const Described& operation) {
@@ -144,6 +152,7 @@ struct Convolution {
             Operand(*part(forward_filters, data_filters, filters_filters)),
             Operand(*part(forward_result, data_result, filters_result)),
             windows.all(convolution_before),
+            windows.all(convolution_after),
             windows.all(convolution_strides),
             windows.all(convolution_dilations),
             windows.all(convolution_mode).at(0) == ConvolutionMode::flipped};
@@ -153,8 +162,19 @@ struct Convolution {
     return form == Kind::forward ? result : form == Kind::backward_data ? image : filters;
   }
 
+  // Whether the result has as many positions as there are windows.
+  bool fits() const {
+    for (std::size_t k = 0; k < stride.size(); ++k) {
+      const std::int64_t room =
+          image.extents[2 + k] + before[k] + after[k] - (filters.extents[2 + k] - 1) * dilation[k];
+      if (room < 1 || (room - 1) / stride[k] + 1 != result.extents[2 + k]) return false;
+    }
+    return true;
+  }
+
   template <class T>
-  void compute(T* x, T* w, T* y) const {
+  void compute(T* x, T* w, T* y, bool rounded) const {
+    const auto value = [&](T v) { return rounded ? rounded_to_tf32(v) : v; };
     T* const to = form == Kind::forward ? y : form == Kind::backward_data ? x : w;
     std::memset(to, 0, computed().elements() * sizeof(T));
     const std::int64_t channels = filters.extents[1], groups = image.extents[1] / channels,
@@ -172,16 +192,41 @@ struct Convolution {
           T& wi = w[filters.at(f, c, flipped ? height - 1 - r : r, flipped ? width - 1 - s : s)];
           T& yi = y[result.at(n, f, p, q)];
           if (form == Kind::forward)
-            yi += xi * wi;
+            yi += value(xi) * value(wi);
           else if (form == Kind::backward_data)
-            xi += yi * wi;
+            xi += value(yi) * value(wi);
           else
-            wi += xi * yi;
+            wi += value(xi) * value(yi);
         }
   }
 };
 
-constexpr std::int64_t tensor_core_engine = 7, exact_engine = 5, exact_workspace = 1000;
+// ---- engines ----
+
+struct Engine {
+  std::int64_t number;
+  bool tensor_core;
+  double ms;  // negative: it fails
+  std::int64_t workspace;
+};
+
+std::vector<Engine> engines() {
+  std::vector<Engine> all{{7, true, 1, 0}, {5, false, 1, 1000}};
+  const char* const more = std::getenv("CUDNN_STUB_ENGINES");
+  std::istringstream text(more ? more : "");
+  std::string number, ms, workspace;
+  while (std::getline(text, number, ':') && std::getline(text, ms, ':') && std::getline(text, workspace, ','))
+    all.push_back({std::stoll(number), false, ms == "fails" ? -1 : std::stod(ms), std::stoll(workspace)});
+  return all;
+}
+
+Engine engine_of(const Described& plan) {
+  const std::int64_t number =
+      plan.part(attribute::plan_config)->part(attribute::config_engine)->all(attribute::engine_number).at(0);
+  for (const Engine& e : engines())
+    if (e.number == number) return e;
+  std::abort();
+}
 
 }  // namespace
 
@@ -234,11 +279,10 @@ int cudnnBackendFinalize(void* descriptor) {
   if (d.kind == Kind::tensor)
     for (const std::int64_t e : d.all(attribute::tensor_extents))
       if (e <= 0) return refuse("an extent is not positive");
-  if (d.kind == Kind::execution_plan) {
-    const Described* engine = d.part(attribute::plan_config)->part(attribute::config_engine);
-    const bool exact = engine->all(attribute::engine_number).at(0) == exact_engine;
-    d.put(attribute::plan_workspace, type_number<std::int64_t>, std::vector{exact ? exact_workspace : 0});
-  }
+  if (d.kind == Kind::forward || d.kind == Kind::backward_data || d.kind == Kind::backward_filters)
+    if (!Convolution::of(d).fits()) return refuse("the result has other extents");
+  if (d.kind == Kind::execution_plan)
+    d.put(attribute::plan_workspace, type_number<std::int64_t>, std::vector{engine_of(d).workspace});
   d.finalised = true;
   return 0;
 }
@@ -248,12 +292,13 @@ int cudnnBackendGetAttribute(void* descriptor, int attribute, int, std::int64_t 
   auto& d = *static_cast<Described*>(descriptor);
   if (!d.finalised) return refuse("it is not finalised");
   if (attribute == attribute::heuristic_results.number) {
-    *count = 2;
-    for (std::int64_t i = 0; i < std::min<std::int64_t>(room, 2); ++i) {
-      static std::vector<std::unique_ptr<Described>> engines;  // to the end: a test is short
-      auto* const engine = engines.emplace_back(new Described{Kind::engine, true, {}}).get();
-      engine->put(attribute::engine_number, type_number<std::int64_t>, {i == 0 ? tensor_core_engine : exact_engine});
-      if (i == 0)
+    const std::vector<Engine> all = engines();
+    *count = std::ssize(all);
+    for (std::int64_t i = 0; i < std::min(room, *count); ++i) {
+      static std::vector<std::unique_ptr<Described>> made;  // to the end: a test is short
+      auto* const engine = made.emplace_back(new Described{Kind::engine, true, {}}).get();
+      engine->put(attribute::engine_number, type_number<std::int64_t>, {all[static_cast<std::size_t>(i)].number});
+      if (all[static_cast<std::size_t>(i)].tensor_core)
         engine->put(attribute::engine_numerical_notes, type_number<NumericalNote>, {NumericalNote::tensor_core});
       auto& config = **(static_cast<Described**>(values) + i);
       config.put(attribute::config_engine, engine);
@@ -284,7 +329,9 @@ int cudnnBackendExecute(void* handle, void* plan, void* pack) {
   const std::size_t size = c.type == DataType::f64 ? 8 : 4;
   void* of[3] = {};
   const Operand* const operands[] = {&c.image, &c.filters, &c.result};
-  std::string line = std::to_string(static_cast<int>(c.form));
+  const Engine engine = engine_of(p);
+  std::string line = "engine " + std::to_string(engine.number) + (c.image.is_channels_last() ? " nhwc " : " nchw ") +
+                     std::to_string(static_cast<int>(c.form));
   for (std::size_t i = 0; i < 3; ++i)
     for (std::size_t k = 0; k < names.size(); ++k)
       if (names[k] == operands[i]->name) {
@@ -296,12 +343,14 @@ int cudnnBackendExecute(void* handle, void* plan, void* pack) {
   if (bytes_at(workspace) < needed) return refuse("the workspace is too small");
   line += " " + memory(workspace);
   if (const int failed = of_driver<CudaStubNote>("cuda_stub_note")("cudnnBackendExecute", line.c_str())) return failed;
+  if (engine.ms < 0) return refuse("the engine fails");
   return of_driver<CudaStubAsk>("cuda_stub_ask")(static_cast<Handle*>(handle)->stream, [=] {
+    of_driver<CudaStubPass>("cuda_stub_pass")(engine.ms);
     if (needed > 0) std::memset(workspace, 0xFF, needed);
     if (size == 8)
-      c.compute(static_cast<double*>(of[0]), static_cast<double*>(of[1]), static_cast<double*>(of[2]));
+      c.compute(static_cast<double*>(of[0]), static_cast<double*>(of[1]), static_cast<double*>(of[2]), false);
     else
-      c.compute(static_cast<float*>(of[0]), static_cast<float*>(of[1]), static_cast<float*>(of[2]));
+      c.compute(static_cast<float*>(of[0]), static_cast<float*>(of[1]), static_cast<float*>(of[2]), engine.tensor_core);
     return 0;
   });
 }

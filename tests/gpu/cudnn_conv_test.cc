@@ -1,47 +1,54 @@
-// The algorithm cudnn on device "cuda", on the stand-ins for NVIDIA's driver library and cuDNN (tests/cuda_stub): what
-// it computes, when calls are recorded, and what it says where it cannot be had.
+// The algorithm cudnn on the stand-ins for NVIDIA's driver library and cuDNN (tests/cuda_stub): what it computes, in
+// which layout and with whose padding, when calls are recorded, which plan they run, and what it says where it cannot
+// be had.
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include <bitale/bitale.h>
-#include <dlfcn.h>
 
+#include "compiler/codegen/cuda/nvrtc.h"
+#include "models/zoo/models.h"
 #include "runtime/base/flags.h"
 #include "runtime/device/cudnn/backend.h"
+#include "tests/gpu/stub.h"
 #include "tests/support/arrays.h"
 #include "tests/support/catch.h"
+#include "tests/support/golden.h"
 #include "tests/support/message_of.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::Stub;
 
 namespace {
 
-// Both stand-ins, which are found first from now on.
-class Stubs {
+// Otherwise the test says so, and ends: which libraries a process has opened stays so.
+bool is_opened() {
+  if (cudnn::Library::installed().path().starts_with(BITALE_CUDA_STUB)) return true;
+  std::printf("[SKIP] NVIDIA's cuDNN was opened before its stand-in\n");
+  return false;
+}
+
+class Plans {  // the flag, for a scope
  public:
-  Stubs() : driver_(dlopen(BITALE_CUDA_STUB "/libcuda.so.1", RTLD_NOW)) {
-    flags().cuda = BITALE_CUDA_STUB ":" BITALE_CUDA_STUB "/cudnn";
-    REQUIRE(driver_);
-  }
-  // Otherwise the test says so, and ends: which libraries a process has opened stays so.
-  bool opened() const {
-    if (cudnn::Library::installed().path().starts_with(BITALE_CUDA_STUB)) return true;
-    std::printf("[SKIP] NVIDIA's cuDNN was opened before its stand-in\n");
-    return false;
-  }
-  int runs() const {  // of plans, in what was noted
-    const std::string log = reinterpret_cast<const char* (*)()>(dlsym(driver_, "cuda_stub_log"))();
-    int count = 0;
-    for (std::size_t at = log.find("cudnnBackendExecute"); at != log.npos; at = log.find("cudnnBackendExecute", at + 1))
-      ++count;
-    return count;
-  }
-  void clear() const { reinterpret_cast<void (*)()>(dlsym(driver_, "cuda_stub_clear"))(); }
+  explicit Plans(const std::string& value) : before_(std::exchange(flags().cudnn_plans, value)) {}
+  ~Plans() { flags().cudnn_plans = before_; }
 
  private:
-  void* driver_;
+  const std::string before_;
 };
+
+class Setting {  // of a stand-in, for a scope
+ public:
+  Setting(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~Setting() { unsetenv(name_); }
+
+ private:
+  const char* const name_;
+};
+
+std::size_t runs(const Stub& stub) { return stub.count("cudnnBackendExecute"); }
 
 Array numbers(DType dtype, const Extents& shape, double step) {
   Array a = Array::zeros(float64, shape);
@@ -55,33 +62,40 @@ struct Layer {
   Conv options;
 };
 
-// Images whose windows reach their ends exactly, so that the gradients are convolutions and nothing else.
 const Layer layers[] = {
     {{2, 3, 6, 5}, {4, 3, 3, 2}, {}},
     {{2, 4, 7, 5}, {6, 2, 3, 3}, {.stride = {2, 1}, .groups = 2}},
     {{1, 2, 7, 9}, {3, 2, 3, 3}, {.dilation = {2, 3}, .flip = true}},
+    {{2, 3, 5, 7}, {2, 3, 3, 3}, {.padding = 1}},
+    {{1, 4, 5, 6}, {4, 2, 2, 3}, {.stride = {2, 3}, .padding = {1, 0, 0, 2}, .groups = 2}},
+    {{1, 2, 6, 5}, {3, 2, 3, 2}, {.dilation = {1, 2}, .padding = {0, 2, 1, 0}, .flip = true}},
+    {{2, 1, 8, 8}, {5, 1, 3, 3}, {.stride = {3, 2}, .padding = 1}},  // windows that do not reach the end
     {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
-    {{0, 2, 4, 4}, {3, 2, 3, 3}, {}},  // no images: filters' gradients are zero
+    {{0, 2, 4, 4}, {3, 2, 3, 3}, {.padding = 1}},  // no images: filters' gradients are zero
 };
 
-Extents result_shape(const Layer& l) {
-  const auto positions = [&](std::size_t axis) {
-    const std::int64_t s = l.options.stride.empty() ? 1 : l.options.stride[axis],
-                       d = l.options.dilation.empty() ? 1 : l.options.dilation[axis];
-    return (l.image[2 + axis] - (l.filters[2 + axis] - 1) * d - 1) / s + 1;
-  };
-  return {l.image[0], l.filters[0], positions(0), positions(1)};
+// One form of a layer, from the other two sides.
+Function form_of(const Layer& l, DType dtype, int form, const FunctionOptions& options) {
+  const auto shape = [](const Extents& e) { return Shape(e.begin(), e.end()); };
+  const Tensor x = input("x", dtype, shape(l.image)), w = input("w", dtype, shape(l.filters));
+  const Tensor y = conv2d(x, w, l.options);
+  if (form == 0) return function({x, w}, {y}, options);
+  const Tensor dy = input("dy", dtype, y.shape());
+  return function({form == 1 ? w : x, dy}, vjp({y}, {dy}, {form == 1 ? x : w}), options);
 }
 
-// One form of a layer, from the other two sides.
-Function form_of(const Layer& l, DType dtype, int form, const std::string& device, ConvAlgorithm algorithm) {
-  const auto shape = [](const Extents& e) { return Shape(e.begin(), e.end()); };
-  const Tensor x = input("x", dtype, shape(l.image)), w = input("w", dtype, shape(l.filters)),
-               dy = input("dy", dtype, shape(result_shape(l)));
-  const Tensor y = conv2d(x, w, l.options);
-  const FunctionOptions options{.name = "layer", .device = device, .cache = false, .conv = algorithm};
-  if (form == 0) return function({x, w}, {y}, options);
-  return function({form == 1 ? w : x, dy}, vjp({y}, {dy}, {form == 1 ? x : w}), options);
+std::vector<Argument> arguments_of(const Layer& l, DType dtype, int form, int call) {
+  const auto positions = [&](std::size_t k) {
+    const auto option = [&](const std::vector<std::int64_t>& o) { return o.empty() ? 1 : o.size() == 1 ? o[0] : o[k]; };
+    const std::vector<std::int64_t>& p = l.options.padding.values;
+    const std::int64_t padding = p.empty() ? 0 : p.size() == 1 ? 2 * p[0] : p[2 * k] + p[2 * k + 1];
+    return (l.image[2 + k] + padding - (l.filters[2 + k] - 1) * option(l.options.dilation) - 1) /
+               option(l.options.stride) +
+           1;
+  };
+  const Extents result{l.image[0], l.filters[0], positions(0), positions(1)};
+  const Array image = numbers(dtype, l.image, 0.7 + call), filters = numbers(dtype, l.filters, 1.1);
+  return {form == 1 ? filters : image, form == 0 ? filters : numbers(dtype, result, 0.3 + call)};
 }
 
 void check_close(const Array& got, const Array& expected, double tolerance) {
@@ -89,41 +103,221 @@ void check_close(const Array& got, const Array& expected, double tolerance) {
   for (std::int64_t i = 0; i < got.size(); ++i) REQUIRE(std::fabs(got.at(i) - expected.at(i)) <= tolerance);
 }
 
+FunctionOptions by_cudnn(bool tf32 = false) {
+  return {.name = "layer", .device = "played", .cache = false, .conv = ConvAlgorithm::cudnn, .tf32 = tf32};
+}
+
 }  // namespace
 
 TEST_CASE("cuDNN's convolutions have the values of the CPU's, also when they are recorded") {
-  const Stubs stubs;
-  if (!stubs.opened()) return;
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  const Plans first("heuristic");
   for (const DType dtype : {float32, float64})
-    for (const Layer& layer : layers)
-      for (int form = 0; form < 3; ++form) {
-        CAPTURE(name_of(dtype), layer.image, layer.filters, form);
-        const Function f = form_of(layer, dtype, form, "cuda", ConvAlgorithm::cudnn),
-                       on_cpu = form_of(layer, dtype, form, "cpu", ConvAlgorithm::implicit_gemm);
-        stubs.clear();
-        for (int call = 0; call < 4; ++call) {
-          const Array image = numbers(dtype, layer.image, 0.7 + call), filters = numbers(dtype, layer.filters, 1.1),
-                      result = numbers(dtype, result_shape(layer), 0.3 + call);
-          const std::vector<Argument> in{form == 1 ? filters : image, form == 0 ? filters : result};
-          check_close(f.call(in)[0], on_cpu.call(in)[0], dtype == float32 ? 1e-4 : 1e-12);
+    for (const bool tf32 : {false, true})
+      for (const Layer& layer : layers)
+        for (int form = 0; form < 3; ++form) {
+          CAPTURE(name_of(dtype), tf32, layer.image, layer.filters, form);
+          const Function f = form_of(layer, dtype, form, by_cudnn(tf32)),
+                         on_cpu = form_of(layer, dtype, form, {.name = "layer", .cache = false});
+          stub.clear();
+          const bool rounded = tf32 && dtype == float32;
+          for (int call = 0; call < 4; ++call) {
+            const std::vector<Argument> in = arguments_of(layer, dtype, form, call);
+            check_close(f.call(in)[0], on_cpu.call(in)[0], rounded ? 2e-2 : dtype == float32 ? 1e-4 : 1e-12);
+          }
+          const bool any = layer.image[0] > 0;
+          CHECK(runs(stub) == (any ? 2 : 0));  // the first call, and the one that is recorded
+          if (dtype == float32 && any) CHECK(stub.count(tf32 ? "Execute engine 7 " : "Execute engine 5 ") == 2);
+          if (layer.image[1] > 1) CHECK(stub.count(" nhwc ") == (rounded ? runs(stub) : 0));
         }
-        const bool any = layer.image[0] > 0;
-        CHECK(stubs.runs() == (any ? 2 : 0));  // the first call, and the one that is recorded
+}
+
+TEST_CASE("padding is left to cuDNN, and layouts to kernels that are there anyway") {
+  const Stub stub(false, true);
+  install_played(stub);
+  const Layer padded{{2, 3, 5, 7}, {2, 3, 3, 3}, {.padding = {1, 0, 2, 1}}};
+  const auto steps = [](const Function& f, const std::vector<Argument>& in) {
+    std::string all;
+    for (const StepCost& c : f.step_costs(in)) all += (all.empty() ? "" : ", ") + c.label;
+    return all;
+  };
+  for (int form = 0; form < 3; ++form) {
+    CAPTURE(form);
+    const std::vector<Argument> in = arguments_of(padded, float32, form, 0);
+    CHECK(steps(form_of(padded, float32, form, by_cudnn()), in) == "conv_cudnn");
+    CHECK(steps(form_of(padded, float32, form, by_cudnn(true)), in) ==
+          "transpose, transpose, conv_cudnn, transpose");  // to and from what the caller has
+  }
+}
+
+namespace {
+
+// Two layers with what comes between them in AlexNet; and the gradients of all.
+struct Network {
+  std::vector<Tensor> inputs, outputs;
+  std::vector<Argument> arguments;
+};
+Network network() {
+  Dim n("n");
+  const Tensor x = input("x", float32, {n, 3, 11, 11}), w1 = input("w1", float32, {8, 3, 3, 3}),
+               b1 = input("b1", float32, {8}), w2 = input("w2", float32, {6, 4, 3, 3}), b2 = input("b2", float32, {6}),
+               w3 = input("w3", float32, {24, 5});
+  const auto bias = [](const Tensor& b) { return reshape(b, {b.dim(0), 1, 1}); };
+  const Tensor y1 = lrn(max_pool2d(relu(conv2d(x, w1, {.padding = 1}) + bias(b1)), {.window = {3}, .stride = {2}}));
+  const Tensor y2 =
+      max_pool2d(tanh(conv2d(y1, w2, {.padding = {1, 1, 0, 2}, .groups = 2}) + bias(b2)), {.window = {2}});
+  const Tensor loss = mean(square(dot(reshape(y2, {n, 24}), w3)));
+  Network net{{x, w1, b1, w2, b2, w3}, grad(loss, {x, w1, b1, w2, b2, w3}), {}};
+  net.outputs.push_back(loss);
+  double step = 0.5;
+  for (const Extents& e : {Extents{3, 3, 11, 11}, {8, 3, 3, 3}, {8}, {6, 4, 3, 3}, {6}, {24, 5}})
+    net.arguments.emplace_back(numbers(float32, e, step += 0.3));
+  return net;
+}
+
+}  // namespace
+
+TEST_CASE("networks by cuDNN have the gradients of the CPU") {
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  const Network net = network();
+  const std::vector<Array> want = function(net.inputs, net.outputs, {.cache = false}).call(net.arguments);
+  for (const bool tf32 : {false, true}) {
+    const Function f = function(net.inputs, net.outputs, by_cudnn(tf32));
+    for (int call = 0; call < 3; ++call) {
+      const std::vector<Array> got = f.call(net.arguments);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        CAPTURE(tf32, i, call);
+        check_close(got[i], want[i], tf32 ? 5e-2 : 1e-4);
       }
+    }
+  }
+}
+
+// Engines 5 and those of CUDNN_STUB_ENGINES compute in true float32. Every test has extents of its own: plans are kept.
+namespace {
+
+std::string steps_of(const std::string& name, bool tf32) {
+  const models::ModelRow& row = models::find_model(name);
+  const models::BuiltModel model = row.build({});
+  std::vector<Array> arrays = row.sample(1, 0, 1);
+  arrays.resize(model.inputs.size());
+  const std::vector<Argument> arguments(arrays.begin(), arrays.end());
+  std::vector<Tensor> gradient = grad(model.loss, model.parameter_tensors());
+  gradient.push_back(model.loss);
+  std::string text;
+  const auto add = [&](const char* what, const std::vector<Tensor>& outputs) {
+    const Function f = function(model.inputs, outputs,
+                                {.name = what,
+                                 .device = "sm_90",
+                                 .unused_inputs = true,
+                                 .cache = false,
+                                 .conv = ConvAlgorithm::cudnn,
+                                 .tf32 = tf32});
+    text += std::string("-- ") + name + (tf32 ? ", TF32, " : ", float32, ") + what + "\n";
+    for (const StepCost& c : f.step_costs(arguments)) text += c.label + "\n";
+  };
+  add("forward", {model.logits});
+  add("gradient", gradient);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("what networks become by cuDNN, step by step") {
+  if (!codegen::cuda::Nvrtc::find()) {
+    std::printf("[SKIP] NVRTC not found\n");
+    return;
+  }
+  std::string text;
+  for (const char* name : {"lenet", "alexnet"})
+    for (const bool tf32 : {false, true}) text += steps_of(name, tf32);
+  CHECK(text == tests::golden("gpu_cudnn_steps.txt", text));
+}
+
+TEST_CASE("the plan that runs is the fastest of those that run") {
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  const Setting engines("CUDNN_STUB_ENGINES", "6:0.25:4096,8:fails:0,9:0.125:2000000000,4:0.3:0");
+  const Layer layer{{1, 2, 9, 4}, {3, 2, 2, 2}, {}};
+  const Function f = form_of(layer, float32, 0, by_cudnn()), on_cpu = form_of(layer, float32, 0, {.cache = false});
+  stub.clear();
+  for (int call = 0; call < 4; ++call) {
+    const std::vector<Argument> in = arguments_of(layer, float32, 0, call);
+    check_close(f.call(in)[0], on_cpu.call(in)[0], 1e-4);
+    // Run to be seen: 5 and 6 four times in all, once and then thrice three, 4 too; 8 fails at once, and 9 takes too
+    // much memory.
+    CHECK(stub.count("Execute engine 5 ") == 10);
+    CHECK(stub.count("Execute engine 6 ") == 10 + (call == 0 ? 1 : 2));  // the first call, and what is recorded
+    CHECK(stub.count("Execute engine 4 ") == 10);
+    CHECK(stub.count("Execute engine 8 ") == 1);
+    CHECK(stub.count("Execute engine 9 ") == 0);
+  }
+  CHECK(stub.count("cuMemFree_v2") >= 8);  // workspaces of what was only timed
+}
+
+TEST_CASE("what is much slower is left after its first runs, and the first plan runs where nothing is measured") {
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  const Setting engines("CUDNN_STUB_ENGINES", "6:4:0,4:0.5:0");
+  const auto counts = [&](std::int64_t size) {
+    const Layer layer{{1, 2, size, 4}, {3, 2, 2, 2}, {}};
+    stub.clear();
+    form_of(layer, float32, 0, by_cudnn()).call(arguments_of(layer, float32, 0, 0));
+    return std::vector{stub.count("Execute engine 5 "), stub.count("Execute engine 6 "),
+                       stub.count("Execute engine 4 ")};
+  };
+  CHECK(counts(10) == std::vector<std::size_t>{10, 4, 11});
+  CHECK(counts(10) == std::vector<std::size_t>{0, 0, 1});  // known to the driver
+  {
+    const Plans first("heuristic");
+    CHECK(counts(11) == std::vector<std::size_t>{1, 0, 0});
+  }
+  flags().ordered = true;
+  CHECK(counts(12) == std::vector<std::size_t>{1, 0, 0});
+  flags().ordered = false;
+  const Plans wrong("fastest");
+  CHECK_THROWS_WITH(counts(13), contains("BITALE_CUDNN_PLANS is 'fastest', expected measured or heuristic"));
+}
+
+TEST_CASE("a convolution of which no plan runs is an error that lists them") {
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  const Layer layer{{1, 2, 14, 4}, {3, 2, 2, 2}, {}};
+  const Function f = form_of(layer, float32, 0, by_cudnn());
+  const std::vector<Argument> in = arguments_of(layer, float32, 0, 0);
+  const Setting engines("CUDNN_STUB_ENGINES", "8:1:0");
+  std::string message;
+  {
+    const Setting failing("CUDA_STUB_FAIL", "cudnnBackendExecute=5000");
+    message = tests::message_of([&] { f.call(in); });
+  }
+  CHECK_THAT(message, contains("convolution forward, image [1, 2, 14, 4], filters [3, 2, 2, 2]"));
+  CHECK_THAT(message, contains("failed: engine 5: cuDNN: running engine 5: "));
+  CHECK_THAT(message, contains("failed: engine 8: cuDNN: running engine 8: "));
+  CHECK(f.call(in)[0].shape() == Extents{1, 3, 13, 3});  // it is looked for again
 }
 
 TEST_CASE("layers may name cuDNN, and those that it cannot compute are automatic") {
-  const Stubs stubs;
-  if (!stubs.opened()) return;
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  const Plans first("heuristic");
   const Tensor x = input("x", float32, {1, 2, 8}), w = input("w", float32, {3, 2, 3});
   CHECK_THROWS_WITH(conv1d(x, w, {.algorithm = ConvAlgorithm::cudnn}),
                     contains("the algorithm 'cudnn' cannot compute this: it is for two spatial axes"));
   const Tensor image = input("image", float32, {1, 1, 4, 4}), filters = input("filters", float32, {1, 1, 2, 2});
   const Tensor y = conv2d(image, filters, {.algorithm = ConvAlgorithm::cudnn});
-  stubs.clear();
+  stub.clear();
   const std::vector<Argument> in{numbers(float32, {1, 1, 4, 4}, 1), numbers(float32, {1, 1, 2, 2}, 2)};
-  function({image, filters}, {y}, {.device = "cuda", .cache = false}).call(in);
-  CHECK(stubs.runs() == 1);
+  function({image, filters}, {y}, {.device = "played", .cache = false}).call(in);
+  CHECK(runs(stub) == 1);
 }
 
 TEST_CASE("where cuDNN cannot be had, functions say what to choose") {

@@ -3,12 +3,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <regex>
 #include <sstream>
 
 #include "bench/conv/layers.h"
-#include "runtime/device/cudnn/convolution.h"
+#include "runtime/device/cudnn/fastest.h"
 #include "tests/support/catch.h"
 #include "tests/support/leaks_ignored.h"
 #include "tests/support/message_of.h"
@@ -49,7 +50,7 @@ Convolution small(Form form, std::int64_t batch = 4) {
 
 std::vector<ConvolutionPlan> plans(const Convolution& c) { return search_plans(c, Target(description("sm_90"))).plans; }
 std::string refusal(const Convolution& c) {
-  return tests::message_of([&] { find_plan(c, Target(description("sm_90"))); });
+  return tests::message_of([&] { find_plans(c, Target(description("sm_90"))); });
 }
 
 // "CUDNN_ATTR_TENSOR_STRIDES = 903" in NVIDIA's header.
@@ -185,6 +186,36 @@ TEST_CASE("deterministic convolutions have deterministic engines") {
   c.deterministic = true;
   CHECK_FALSE(any(c));
   CHECK(!plans(c).empty());
+}
+
+TEST_CASE("of plans that run, the fastest is taken") {
+  const tests::LeaksIgnored ignored;
+  if (!there_is_cudnn()) return;
+  Convolution c = convolution(Form::forward, channels_last, bench::find_conv_net("alexnet").layers[2], 256);
+  c.tf32 = true;
+  const std::vector<ConvolutionPlan> all = plans(c);
+  REQUIRE(all.size() > 8);
+  std::map<std::string, int> runs;
+  const auto take = [&](const std::function<double(std::size_t)>& ms) {
+    runs.clear();
+    return to_string(fastest_plan(c, all, [&](const ConvolutionPlan& p, int times) {
+                       const std::string name = to_string(p.engine());
+                       runs[name] += times;
+                       for (std::size_t i = 0; i < all.size(); ++i)
+                         if (to_string(all[i].engine()) == name) return ms(i) * times;
+                       throw Error("a plan of something else");
+                     }).engine());
+  };
+  const auto name = [&](std::size_t i) { return to_string(all[i].engine()); };
+  CHECK(take([](std::size_t i) { return i == 3 ? 0.5 : 1.0; }) == name(3));
+  CHECK(runs.size() == 8);  // the first ones
+  CHECK(runs[name(0)] == 10);
+  CHECK(take([](std::size_t i) { return i == 0 ? 1.0 : 2.0; }) == name(0));
+  CHECK(runs[name(1)] == 4);  // much slower
+  CHECK(take([](std::size_t i) { return i < 5 ? throw Error("no memory") : static_cast<double>(i); }) == name(5));
+  const std::string message = tests::message_of([&] { take([](std::size_t) -> double { throw Error("no memory"); }); });
+  CHECK_THAT(message,
+             contains("convolution " + to_string(c) + ": cuDNN's plans:\n  failed: " + name(0) + ": no memory"));
 }
 
 TEST_CASE("other types, and windows of all kinds") {

@@ -24,6 +24,14 @@ class Played final : public Forwarding {
     stub_.parameters(parameters.size());
     to_->launch_together(function, blocks, threads, parameters);
   }
+  std::string why_not_convolve() const override { return to_->why_not_convolve(); }
+  std::shared_ptr<const cudnn::ConvolutionPlan> plan_convolution(const cudnn::Convolution& convolution,
+                                                                 const cudnn::ConvolutionMemory& memory) override {
+    return to_->plan_convolution(convolution, memory);
+  }
+  void convolve(const cudnn::ConvolutionPlan& plan, const cudnn::ConvolutionMemory& memory) override {
+    to_->convolve(plan, memory);
+  }
 
  private:
   const Stub stub_;
@@ -37,12 +45,13 @@ std::size_t occurrences(const std::string& text, const std::string& words) {
   return n;
 }
 
-Stub::Stub(bool cublaslt) : library_(dlopen(BITALE_CUDA_STUB "/libcuda.so.1", RTLD_NOW)) {
+Stub::Stub(bool cublaslt, bool cudnn) : library_(dlopen(BITALE_CUDA_STUB "/libcuda.so.1", RTLD_NOW)) {
   flags().cuda = BITALE_CUDA_STUB;
   if (cublaslt) flags().cuda += ":" BITALE_CUDA_STUB "/cublaslt";
+  if (cudnn) flags().cuda += ":" BITALE_CUDA_STUB "/cudnn";
   REQUIRE(library_);
   clear();
-  if (!cublaslt) reinterpret_cast<void (*)()>(dlsym(library_, "cuda_stub_number_from_0"))();
+  if (!cublaslt && !cudnn) reinterpret_cast<void (*)()>(dlsym(library_, "cuda_stub_number_from_0"))();
 }
 
 std::string Stub::log() const { return reinterpret_cast<const char* (*)()>(dlsym(library_, "cuda_stub_log"))(); }

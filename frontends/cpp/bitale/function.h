@@ -56,8 +56,8 @@ struct FunctionOptions {
   // What computes the convolutions that name no algorithm; those it cannot compute are automatic, and the compile
   // report says why.
   ConvAlgorithm conv = ConvAlgorithm::automatic;
-  // On a GPU: products of float32 matrices by cuBLASLt may round their operands to TF32 (10 bits of mantissa, 3
-  // decimals), which is much faster. Sums stay float32.
+  // On a GPU: products of float32 matrices by cuBLASLt, and convolutions by cuDNN, may round their operands to TF32 (10
+  // bits of mantissa, 3 decimals), which is much faster. Sums stay float32.
   bool tf32 = false;
   // For debugging, each also by a flag for all functions of a process (docs/debugging.md):
   bool profile = false;    // BITALE_PROFILE: time every step; Function::profile() shows it

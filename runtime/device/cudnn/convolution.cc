@@ -233,9 +233,9 @@ PlanSearch search_plans(const Convolution& convolution, const Target& target) {
   return search;
 }
 
-ConvolutionPlan find_plan(const Convolution& convolution, const Target& target) {
+std::vector<ConvolutionPlan> find_plans(const Convolution& convolution, const Target& target) {
   PlanSearch search = search_plans(convolution, target);
-  if (!search.plans.empty()) return std::move(search.plans.front());
+  if (!search.plans.empty()) return std::move(search.plans);
   std::string why;
   for (const PlanSearch::Refused& r : search.refused)
     why += fmt::format("{}engine {}: {}", why.empty() ? "; it proposes " : "; ", r.engine.number, r.why);

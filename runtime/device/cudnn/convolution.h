@@ -89,7 +89,7 @@ struct PlanSearch {
 // words.
 PlanSearch search_plans(const Convolution& convolution, const Target& target);
 
-// The first of the plans; having none is an Error that says why all were refused.
-ConvolutionPlan find_plan(const Convolution& convolution, const Target& target);
+// The plans, at least one; having none is an Error that says why all were refused.
+std::vector<ConvolutionPlan> find_plans(const Convolution& convolution, const Target& target);
 
 }  // namespace bitale::cudnn

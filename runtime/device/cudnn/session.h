@@ -5,7 +5,7 @@
 #include <memory>
 #include <mutex>
 
-#include "runtime/device/cudnn/convolution.h"
+#include "runtime/device/cudnn/fastest.h"
 
 namespace bitale::cudnn {
 
@@ -14,12 +14,15 @@ class Session {
  public:
   explicit Session(void* stream) : handle_(stream), target_(handle_) {}
 
-  // The best one; it is looked for once.
-  std::shared_ptr<const ConvolutionPlan> plan(const Convolution& convolution);
+  // It is looked for once: the fastest, or without a timer the one that the heuristics put first. The timer may run
+  // plans.
+  std::shared_ptr<const ConvolutionPlan> plan(const Convolution& convolution, const PlanTimer& time);
   void run(const ConvolutionPlan& plan, const ConvolutionMemory& memory, void* stream);
 
  private:
-  std::mutex mutex_;
+  std::shared_ptr<const ConvolutionPlan> known(const Convolution& convolution);  // null: none
+
+  std::mutex mutex_, search_;  // the second while a plan is looked for: one at a time is timed
   const Handle handle_;
   const Target target_;
   std::map<Convolution, std::shared_ptr<const ConvolutionPlan>> plans_;
