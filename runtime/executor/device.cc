@@ -229,6 +229,9 @@ bool DeviceWalker::convolve(const Scope& scope, const StepLayout& s, const Libra
   if (bytes(2) == 0) return true;
   cudnn::Convolution convolution = library::cudnn_convolution(extents, l.integers);
   convolution.deterministic = flags().ordered;
+  for (int i = 0; i < 3; ++i)  // what a loop's body sees may be a row of something larger
+    while (reinterpret_cast<std::uintptr_t>(buffers[i]) % static_cast<std::uintptr_t>(convolution.alignment) != 0)
+      convolution.alignment /= 2;
   cudnn::ConvolutionMemory memory = library::cudnn_memory({buffers, l.buffers.size()}, l.integers);
   const auto plan = driver.plan_convolution(convolution, memory);
   if (!plan) return false;

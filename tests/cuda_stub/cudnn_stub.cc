@@ -111,12 +111,13 @@ bool may_be(int attribute, int type) {
 
 struct Operand {
   std::vector<std::int64_t> extents, strides;
-  std::int64_t name;
+  std::int64_t name, alignment;
 
   explicit Operand(const Described& d)
       : extents(d.all(attribute::tensor_extents)),
         strides(d.all(attribute::tensor_strides)),
-        name(d.all(attribute::tensor_name).at(0)) {}
+        name(d.all(attribute::tensor_name).at(0)),
+        alignment(d.all(attribute::tensor_alignment).at(0)) {}
   std::size_t elements() const {  // from the first to the last
     std::int64_t last = 0;
     for (std::size_t i = 0; i < extents.size(); ++i) last += (extents[i] - 1) * strides[i];
@@ -338,6 +339,8 @@ int cudnnBackendExecute(void* handle, void* plan, void* pack) {
         of[i] = pointers[k];
         line += " " + memory(of[i]);
         if (bytes_at(of[i]) < operands[i]->elements() * size) return refuse("an operand is larger than its memory");
+        if (reinterpret_cast<std::uintptr_t>(of[i]) % static_cast<std::uintptr_t>(operands[i]->alignment) != 0)
+          return refuse("an operand is less aligned than it says");
       }
   const auto needed = static_cast<std::size_t>(p.all(attribute::plan_workspace).at(0));
   if (bytes_at(workspace) < needed) return refuse("the workspace is too small");

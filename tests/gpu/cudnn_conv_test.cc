@@ -198,6 +198,21 @@ TEST_CASE("networks by cuDNN have the gradients of the CPU") {
 }
 
 // Engines 5 and those of CUDNN_STUB_ENGINES compute in true float32. Every test has extents of its own: plans are kept.
+TEST_CASE("rows of a loop's sequences may be less aligned") {
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  const Tensor x = input("x", float32, {5, 1, 1, 3, 3}), w = input("w", float32, {1, 1, 2, 2});
+  const ScanResult r = scan({.sequences = {x}, .carries = {w}}, [](const ScanStep& t) {
+    return StepResult{.carries = {tanh(t.carry(0) + conv2d(t.row(0), t.carry(0)))}};
+  });
+  const std::vector<Argument> in{numbers(float32, {5, 1, 1, 3, 3}, 1), numbers(float32, {1, 1, 2, 2}, 2)};
+  const Function f = function({x, w}, {r.last[0]}, by_cudnn());
+  stub.clear();
+  check_close(f.call(in)[0], function({x, w}, {r.last[0]}, {.cache = false}).call(in)[0], 1e-5);
+  CHECK(runs(stub) >= 5);
+}
+
 namespace {
 
 std::string steps_of(const std::string& name, bool tf32) {

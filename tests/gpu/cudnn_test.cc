@@ -188,6 +188,36 @@ TEST_CASE("deterministic convolutions have deterministic engines") {
   CHECK(!plans(c).empty());
 }
 
+// What compiled functions hand over: padding of either side up to the windows' reach, in float32 and float64 channels
+// first, in TF32 channels last.
+TEST_CASE("padding may be any that windows reach beyond") {
+  const tests::LeaksIgnored ignored;
+  if (!there_is_cudnn()) return;
+  struct Case {
+    std::int64_t channels, filters, groups, stride, dilation, before, after;
+  };
+  const Case cases[] = {{6, 8, 1, 1, 1, 2, 2}, {6, 8, 1, 1, 1, 0, 1}, {6, 8, 1, 2, 1, 2, 0}, {6, 8, 2, 2, 1, 0, 2},
+                        {6, 8, 2, 1, 2, 4, 1}, {1, 4, 1, 1, 1, 1, 0}, {4, 4, 4, 1, 1, 1, 2}, {3, 5, 1, 3, 1, 1, 0}};
+  for (const Form form : forms)
+    for (const auto& [type, tf32] : {std::pair(DataType::f32, false), {DataType::f32, true}, {DataType::f64, false}})
+      for (const Case& k : cases) {
+        const std::int64_t size = 13, p = (size + k.before + k.after - 2 * k.dilation - 1) / k.stride + 1;
+        const Layout layout = tf32 ? channels_last : channels_first;
+        const Convolution c{.form = form,
+                            .type = type,
+                            .image = layout({4, k.channels, size, size}),
+                            .filters = layout({k.filters, k.channels / k.groups, 3, 3}),
+                            .result = layout({4, k.filters, p, p}),
+                            .before = {k.before, k.after},
+                            .after = {k.after, k.before},
+                            .stride = {k.stride, k.stride},
+                            .dilation = {k.dilation, k.dilation},
+                            .tf32 = tf32};
+        INFO(to_string(c));
+        CHECK(!plans(c).empty());
+      }
+}
+
 TEST_CASE("of plans that run, the fastest is taken") {
   const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
@@ -222,7 +252,7 @@ TEST_CASE("other types, and windows of all kinds") {
   const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
   for (const Form form : forms) {
-    std::vector<Convolution> all(9, small(form));
+    std::vector<Convolution> all(10, small(form));
     all[0].type = DataType::f64;
     all[1].type = DataType::f16;
     all[2].type = DataType::bf16;
@@ -239,6 +269,7 @@ TEST_CASE("other types, and windows of all kinds") {
               .after = {0, 0, 1},
               .stride = {2, 1, 1},
               .dilation = {1, 1, 1}};
+    all[9].alignment = 4;
     for (const Convolution& c : all) {
       INFO(to_string(c));
       CHECK(!plans(c).empty());

@@ -62,6 +62,7 @@ std::string to_string(const Convolution& c) {
   for (const auto& [is, word] :
        {std::pair(c.flip, ", flipped"), {c.tf32, ", TF32"}, {c.deterministic, ", deterministic"}})
     if (is) text += word;
+  if (c.alignment != Convolution().alignment) text += fmt::format(", aligned to {} bytes", c.alignment);
   return text;
 }
 
@@ -101,14 +102,13 @@ void check_ranks(const Convolution& c) {
           "convolution {}: cuDNN: padding, strides and dilations have a number for each spatial axis", to_string(c)));
 }
 
-Descriptor tensor(const Operand& o, DataType type, Name name) {
-  constexpr std::int64_t alignment = 16;
+Descriptor tensor(const Operand& o, const Convolution& c, Name name) {
   Descriptor d(Kind::tensor);
-  d.set(attribute::tensor_type, type);
+  d.set(attribute::tensor_type, c.type);
   d.set(attribute::tensor_extents, o.extents);
   d.set(attribute::tensor_strides, o.strides);
   d.set(attribute::tensor_name, static_cast<std::int64_t>(name));
-  d.set(attribute::tensor_alignment, alignment);
+  d.set(attribute::tensor_alignment, c.alignment);
   d.finalize();
   return d;
 }
@@ -155,9 +155,9 @@ Descriptor graph(const Convolution& c) {
   const OperationAttributes& attributes = operations[static_cast<int>(c.form)];
   Descriptor operation(attributes.kind);
   operation.set(attributes.windows, windows(c));
-  operation.set(attributes.image, tensor(c.image, c.type, image_name));
-  operation.set(attributes.filters, tensor(c.filters, c.type, filters_name));
-  operation.set(attributes.result, tensor(c.result, c.type, result_name));
+  operation.set(attributes.image, tensor(c.image, c, image_name));
+  operation.set(attributes.filters, tensor(c.filters, c, filters_name));
+  operation.set(attributes.result, tensor(c.result, c, result_name));
   set_scale(operation, attributes.alpha, 1, type_of_sums(c.type));
   set_scale(operation, attributes.beta, 0, type_of_sums(c.type));
   operation.finalize();

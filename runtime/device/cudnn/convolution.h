@@ -29,8 +29,9 @@ struct Convolution {
   Operand image, filters, result;
   std::vector<std::int64_t> before, after, stride, dilation;  // zeros around the image first; one per spatial axis
   bool flip = false;                                          // as a mathematician's convolution
-  bool tf32 = false;           // float32 operands may be rounded to 10 bits of mantissa, for tensor cores
-  bool deterministic = false;  // the same bits in every run
+  bool tf32 = false;            // float32 operands may be rounded to 10 bits of mantissa, for tensor cores
+  bool deterministic = false;   // the same bits in every run
+  std::int64_t alignment = 16;  // addresses are multiples of so many bytes
   auto operator<=>(const Convolution&) const = default;
 };
 std::string to_string(const Convolution& c);  // "backward-data, image [64, 20, 12, 12], ..."
@@ -52,8 +53,8 @@ struct Engine {
 };
 std::string to_string(const Engine& engine);  // "engine 38, tile_size 4, stages 3: strict_nan"
 
-// Addresses of the GPU, at multiples of 16; the workspace may be null if it has no bytes. What is computed overlaps
-// nothing else.
+// Addresses of the GPU, as aligned as the convolution says; the workspace may be null if it has no bytes. What is
+// computed overlaps nothing else.
 struct ConvolutionMemory {
   void *image = nullptr, *filters = nullptr, *result = nullptr, *workspace = nullptr;
 };
