@@ -159,8 +159,10 @@ class Fuser {
 
   // Whether inlining t into root r computes each of its elements about once: seen in r's formula with t as a load.
   bool fits(const Tensor& t, const Tensor& root, bool reduces, int cost, std::size_t readers) const {
-    const Tensor r = in_own_order(root);
-    if (r == t) return readers == 1;
+    const Tensor own = in_own_order(root);
+    if (own == t) return readers == 1;
+    const bool moved = !(own == root);
+    const Tensor& r = reduces ? root : own;  // where a reduction's loop is hoisted to is a matter of the loops' order
     Composed c;
     const Tensor roots[] = {r};
     compose(
@@ -174,7 +176,7 @@ class Fuser {
       const ExprNode& n = c.formula.node(i);
       if (n.op != ScalarOp::load || !(c.sources[static_cast<std::size_t>(n.source)] == t)) continue;
       ++reads;
-      once = once && read_once(c, n, reduces);
+      once = once && (read_once(c, n, reduces) || (moved && reduces && read_in_any_order(c, n)));
       in_slices = in_slices && t.rank() > 1 && slice_of(c, n, t.shape()).has_value();
       wasted = wasted || (sparse && !n.guard.empty());
     }
@@ -224,6 +226,19 @@ class Fuser {
       if (!main && !reduction) return false;
     }
     return reduces || vars.size() >= loops.size();
+  }
+
+  // The load's indices are the loop variables, each once.
+  static bool read_in_any_order(const Composed& c, const ExprNode& load) {
+    std::set<int> vars, loops;
+    for (const ir::Index& i : load.at) {
+      if (i.terms.empty() && i.constant.is(0)) continue;
+      if (i.terms.size() != 1 || !i.terms[0].second.is(1) || !i.constant.is(0)) return false;
+      if (!vars.insert(i.terms[0].first).second) return false;
+    }
+    for (const ir::Expr v : c.loops)
+      if (!c.formula.range(c.formula.node(v.id).var).is(1)) loops.insert(v.id);
+    return vars == loops;
   }
 
   // ---- groups ----

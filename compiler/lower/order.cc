@@ -54,7 +54,8 @@ class Orders {
     for (const Tensor& t : seen_) {
       if (t.node().op().name != "transpose") continue;
       const Tensor& x = t.node().input(0);
-      if (has_formula(storage_of(x).node()) && only_formulas_read(x)) stored_.emplace(x, axes_of(t.node()));
+      if (is_single(x) && has_formula(storage_of(x).node()) && only_formulas_read(x))
+        stored_.emplace(x, axes_of(t.node()));
     }
     return rebuilt();
   }
@@ -84,9 +85,8 @@ class Orders {
     std::vector<Read> reads;
     for (const Group& g : fusion_.groups) {
       if (g.kind != Group::Kind::kernel || g.roots[0].rank() < least_rank) continue;
-      const bool all = std::all_of(g.roots.begin(), g.roots.end(), [&](const Tensor& r) {
-        return r.node().outputs().size() == 1 && only_formulas_read(r);
-      });
+      const bool all = std::all_of(g.roots.begin(), g.roots.end(),
+                                   [&](const Tensor& r) { return is_single(r) && only_formulas_read(r); });
       for (const Tensor& r : g.roots) {
         if (all) free_.emplace(r, true);
         for (Read& read : reads_of(r)) reads.push_back(std::move(read));
@@ -117,6 +117,8 @@ class Orders {
     stored_.emplace(t, std::move(order));
     return true;
   }
+
+  static bool is_single(const Tensor& t) { return t.node().outputs().size() == 1; }
 
   // Also through views: then none of these has to be in memory.
   bool only_formulas_read(const Tensor& t) const {

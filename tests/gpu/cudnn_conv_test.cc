@@ -103,6 +103,12 @@ void check_close(const Array& got, const Array& expected, double tolerance) {
   for (std::int64_t i = 0; i < got.size(); ++i) REQUIRE(std::fabs(got.at(i) - expected.at(i)) <= tolerance);
 }
 
+std::string steps(const Function& f, const std::vector<Argument>& in) {
+  std::string all;
+  for (const StepCost& c : f.step_costs(in)) all += (all.empty() ? "" : ", ") + c.label;
+  return all;
+}
+
 FunctionOptions by_cudnn(bool tf32 = false) {
   return {.name = "layer", .device = "played", .cache = false, .conv = ConvAlgorithm::cudnn, .tf32 = tf32};
 }
@@ -138,11 +144,6 @@ TEST_CASE("padding is left to cuDNN, and layouts to kernels that are there anywa
   const Stub stub(false, true);
   install_played(stub);
   const Layer padded{{2, 3, 5, 7}, {2, 3, 3, 3}, {.padding = {1, 0, 2, 1}}};
-  const auto steps = [](const Function& f, const std::vector<Argument>& in) {
-    std::string all;
-    for (const StepCost& c : f.step_costs(in)) all += (all.empty() ? "" : ", ") + c.label;
-    return all;
-  };
   for (int form = 0; form < 3; ++form) {
     CAPTURE(form);
     const std::vector<Argument> in = arguments_of(padded, float32, form, 0);
@@ -150,6 +151,23 @@ TEST_CASE("padding is left to cuDNN, and layouts to kernels that are there anywa
     CHECK(steps(form_of(padded, float32, form, by_cudnn(true)), in) ==
           "transpose, transpose, conv_cudnn, transpose");  // to and from what the caller has
   }
+}
+
+// Sums of an image that every element reads are computed once, whatever the order of the elements.
+TEST_CASE("a normalisation between convolutions has its sums in memory") {
+  const Stub stub(false, true);
+  install_played(stub);
+  const Tensor x = input("x", float32, {2, 3, 8, 8}), w = input("w", float32, {4, 3, 3, 3}),
+               v = input("v", float32, {2, 4, 3, 3});
+  const Tensor y = conv2d(x, w);
+  const Tensor z = conv2d(y / sqrt(mean(square(y), {2, 3}, true)), v);
+  const std::vector<Argument> in{numbers(float32, {2, 3, 8, 8}, 0.7), numbers(float32, {4, 3, 3, 3}, 0.9),
+                                 numbers(float32, {2, 4, 3, 3}, 1.1)};
+  const Function f = function({x, w, v}, {z}, by_cudnn(true));
+  CHECK(steps(f, in) ==
+        "transpose, transpose, conv_cudnn, in_memory+sum+mul, sum, in_memory+transpose+div+reshape+sqrt, transpose, "
+        "conv_cudnn, transpose");
+  check_close(f.call(in)[0], function({x, w, v}, {z}, {.cache = false}).call(in)[0], 5e-2);
 }
 
 namespace {
