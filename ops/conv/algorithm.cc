@@ -93,8 +93,10 @@ ConvAlgorithm chosen(const rewrite::Choose& c, const ConvCall& call) {
     reason = refusal(algorithm, why);
     algorithm = ConvAlgorithm::automatic;
   }
-  if (algorithm == ConvAlgorithm::automatic && !c.blocks) {
-    algorithm = ConvAlgorithm::implicit_gemm;  // the estimates are of CPUs
+  if (algorithm == ConvAlgorithm::automatic && !c.blocks) {  // a device's: the estimates are of CPUs
+    const bool tensor_cores = c.tf32 && gains_by_tensor_cores(call) && why_not(call, ConvAlgorithm::cudnn).empty() &&
+                              (!c.refusal || c.refusal(to_string(ConvAlgorithm::cudnn)).empty());
+    algorithm = tensor_cores ? ConvAlgorithm::cudnn : ConvAlgorithm::implicit_gemm;
   } else if (algorithm == ConvAlgorithm::automatic) {
     const Estimate best = cheapest(call);
     algorithm = best.algorithm;

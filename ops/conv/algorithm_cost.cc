@@ -146,4 +146,9 @@ Estimate cheapest(const ConvCall& call) {
   return best;
 }
 
+bool gains_by_tensor_cores(const ConvCall& call) {
+  constexpr double generated = 15e12, tensor_cores = 250e12, launches = 2 * 2e-6;
+  return call.dtype == DType::f32 && direct_work(call) * (1 / generated - 1 / tensor_cores) > launches;
+}
+
 }  // namespace bitale::ops

@@ -353,6 +353,22 @@ TEST_CASE("layers may name cuDNN, and those that it cannot compute are automatic
   CHECK(runs(stub) == 1);
 }
 
+TEST_CASE("automatic is cuDNN in TF32 alone, where there is much to do and cuDNN can be had") {
+  const auto by = [](std::int64_t images, const std::string& device, bool tf32, DType dtype = float32) {
+    const Tensor x = input("x", dtype, {images, 20, 12, 12}), w = input("w", dtype, {50, 20, 5, 5});
+    const std::vector<Argument> in{Array::zeros(dtype, {images, 20, 12, 12}), Array::zeros(dtype, {50, 20, 5, 5})};
+    return steps(function({x, w}, {conv2d(x, w)}, {.device = device, .cache = false, .tf32 = tf32}), in);
+  };
+  CHECK(by(64, "emulated", true) == "conv");
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  CHECK_THAT(by(64, "played", true), contains("conv_cudnn"));
+  CHECK(by(1, "played", true) == "conv");
+  CHECK(by(64, "played", false) == "conv");
+  CHECK(by(64, "played", true, float64) == "conv");
+}
+
 TEST_CASE("where cuDNN cannot be had, functions say what to choose") {
   const Tensor x = input("x", float32, {1, 1, 4, 4}), w = input("w", float32, {1, 1, 2, 2});
   for (const bool of_layer : {false, true})

@@ -32,14 +32,14 @@ EMULATED_FILES = [
 ]
 # Of the study's sizes, against the CPU.
 NETWORKS = [
-    ("lenet", []), ("lenet", ["--tf32"]), ("lenet", ["--conv", "cudnn"]), ("lenet", ["--conv", "cudnn", "--tf32"]),
+    ("lenet", []), ("lenet", ["--tf32"]), ("lenet", ["--conv", "cudnn"]), ("lenet", ["--conv", "cudnn", "--tf32"]), ("lenet", ["--conv", "implicit_gemm", "--tf32"]),
     *[("sae", ["--variant", variant, "--step", step]) for variant in ("small", "large") for step in ("ae1", "ae2", "ae3", "se")],
     ("sae", ["--variant", "large", "--step", "se", "--tf32"]),
     *[("lstm", ["--variant", variant]) for variant in ("plain", "layer_normalised", "gru2")],
     ("lstm", ["--batch-steps", "100", "--tf32"]),
     *[("alexnet", ["--variant", variant]) for variant in ("exact", "no_lrn_no_groups")],
     ("alexnet", ["--variant", "exact", "--tf32"]), ("alexnet", ["--variant", "exact", "--conv", "cudnn"]),
-    ("alexnet", ["--variant", "exact", "--conv", "cudnn", "--tf32"]),
+    ("alexnet", ["--variant", "exact", "--conv", "implicit_gemm", "--tf32"]),
 ]
 EMULATED_NETWORKS = [("lenet", ["--batch", "2"]), ("lstm", ["--batch", "2", "--batch-steps", "3"])]
 SECONDS = 270  # of all tests together
