@@ -245,17 +245,18 @@ bool DeviceWalker::convolve(const Scope& scope, const StepLayout& s, const Libra
   return true;
 }
 
-// Operands that share memory share their copy.
+// Operands that share memory share their copy; empty ones may lie where another begins.
 void DeviceWalker::library_on_host(const Scope& scope, const StepLayout& s, const LibraryStep& l) {
   std::map<void*, std::vector<std::uint8_t>> copies;
   std::vector<void*> buffers;
   for (std::size_t i = 0; i < l.buffers.size(); ++i) {
-    void* const device = scope.tables.args[at(s.args) + i];
-    const std::size_t bytes = at(scope.placement.bytes[at(l.buffers[i])]);
-    auto [copy, fresh] = copies.try_emplace(device, std::max<std::size_t>(bytes, 1));
-    if (fresh) code_.staging->to_host(copy->second.data(), device, bytes);
-    buffers.push_back(copy->second.data());
+    std::vector<std::uint8_t>& copy = copies[scope.tables.args[at(s.args) + i]];
+    copy.reserve(1);  // an address at least
+    copy.resize(std::max(copy.size(), at(scope.placement.bytes[at(l.buffers[i])])));
   }
+  for (auto& [device, copy] : copies) code_.staging->to_host(copy.data(), device, copy.size());
+  for (std::size_t i = 0; i < l.buffers.size(); ++i)
+    buffers.push_back(copies[scope.tables.args[at(s.args) + i]].data());
   const library::Arguments arguments{
       .buffers = buffers,
       .extents = std::span(scope.tables.extent_args).subspan(at(s.extent_args), l.extents.size()),

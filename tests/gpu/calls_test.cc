@@ -8,6 +8,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/device.h"
 #include "tests/support/message_of.h"
+#include "tests/support/op_cases.h"
 
 using namespace bitale;
 using bitale::tests::contains;
@@ -111,4 +112,22 @@ TEST_CASE("the device's threads share it") {
     });
   for (std::thread& t : threads) t.join();
   CHECK(right == 20);
+}
+
+TEST_CASE("a call of the host's library gets operands that are empty, and others whose memory begins there") {
+  Dim n("n");
+  const Tensor x = input("x", float32, {n, 3});
+  const Svd d = svd(x, {.full = true});
+  const std::vector<Tensor> results{d.u * 2.0, d.s * 2.0, d.vt * 2.0};  // the operands lie in the arena
+  const Function f = function({x}, results, {.device = tests::tested_device()}),
+                 on_cpu = function({x}, results, {.threads = 1});
+  for (const std::int64_t rows : {0, 1, 4}) {
+    const Array a = tests::random_array(float32, {rows, 3}, -1, 1, 5);
+    const std::vector<Array> got = f(a), want = on_cpu(a);
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      CAPTURE(rows, i);
+      CHECK(got[i].shape() == want[i].shape());
+      CHECK(elements(got[i]) == elements(want[i]));
+    }
+  }
 }
