@@ -41,21 +41,21 @@ std::vector<std::int64_t> behind(int lead, std::vector<std::int64_t> axes) {
   return axes;
 }
 
-// [lead..., N, C, rows...] with channels last. A view where that is no other order in memory.
-Tensor to_last(const Tensor& t, int lead) {
-  const auto axis = [&](int a) { return t.dim(lead + a); };
-  if (!axis(1).is(1) && !(axis(2).is(1) && axis(3).is(1))) return transpose(t, behind(lead, {0, 2, 3, 1}));
+// With its last four axes in this order, which moves axis `channels` past the rows. A view where that is no other order
+// in memory.
+Tensor reordered(const Tensor& t, int lead, const std::array<int, 4>& order, int channels) {
+  const auto is_one = [&](int axis) { return t.dim(lead + axis).is(1); };
+  const int rows = channels == 1 ? 2 : 1;
+  if (!is_one(channels) && !(is_one(rows) && is_one(rows + 1)))
+    return transpose(t, behind(lead, {order.begin(), order.end()}));
   Shape shape(t.shape().begin(), t.shape().begin() + lead);
-  shape.insert(shape.end(), {axis(0), axis(2), axis(3), axis(1)});
+  for (const int axis : order) shape.push_back(t.dim(lead + axis));
   return reshape(t, shape);
 }
-Tensor to_first(const Tensor& t, int lead) {
-  const auto axis = [&](int a) { return t.dim(lead + a); };
-  if (!axis(3).is(1) && !(axis(1).is(1) && axis(2).is(1))) return transpose(t, behind(lead, {0, 3, 1, 2}));
-  Shape shape(t.shape().begin(), t.shape().begin() + lead);
-  shape.insert(shape.end(), {axis(0), axis(3), axis(1), axis(2)});
-  return reshape(t, shape);
-}
+
+// Between [lead..., N, C, rows...] and [lead..., N, rows..., C].
+Tensor to_last(const Tensor& t, int lead) { return reordered(t, lead, {0, 2, 3, 1}, 1); }
+Tensor to_first(const Tensor& t, int lead) { return reordered(t, lead, {0, 3, 1, 2}, 3); }
 
 // From what the node has on a side to what the convolution has there, its margin included, and back: each is the
 // adjoint of the other. `lead` axes come first.

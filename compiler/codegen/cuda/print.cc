@@ -233,8 +233,7 @@ class Printer {
     name(m_.outer->var) = {i};
     for (const Loop* inner : m_.inner) name(inner->var) = {loop_name()};
     flat_ = m_.inner.empty() ? std::vector<FlatLoop>{} : flattened(*m_.outer, m_.inner);
-    const std::string n = text(m_.outer->extent).text + (flat_.empty() ? "" : " * " + below(flat_[0])),
-                      at = flat_.empty() ? i : "at";
+    const std::string n = iterations(), at = flat_.empty() ? i : "at";
     if (m_.phase.team == Team::block) {
       open("for (long long " + at + " = " + m_.first_row + "; " + at + " < " + n + "; " + at + " += gridDim.x)");
     } else if (m_.phase.team == Team::column) {
@@ -248,6 +247,11 @@ class Printer {
       open("for (long long " + at + " = begin; " + at + " < " + n + "; " + at + " += step)");
     }
     flat_line_ = out_.size();  // the indices are declared there if they turn out to be used
+  }
+
+  // Of the loops that are spread.
+  std::string iterations() const {
+    return text(m_.outer->extent).text + (flat_.empty() ? "" : " * " + below(flat_[0]));
   }
 
   // All columns of a block go through all iterations: those behind the last one compute that once more.
@@ -412,8 +416,7 @@ class Printer {
   }
 
   std::string first_of_column() const {
-    const std::string n = text(m_.outer->extent).text + (flat_.empty() ? "" : " * " + below(flat_[0]));
-    return fmt::format("threadIdx.x < {} && left + column < {}", columns_of_block, n);
+    return fmt::format("threadIdx.x < {} && left + column < {}", columns_of_block, iterations());
   }
 
   // By the threads of a team: each has every so many iterations of all loops together.
