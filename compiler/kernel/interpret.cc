@@ -115,7 +115,7 @@ class Interpreter {
   void let(ValueId id) {
     const Value& v = kernel_.value(id);
     if (v.op == ScalarOp::load) {
-      const Access& access = kernel_.accesses[static_cast<std::size_t>(v.index)];
+      const Access& access = kernel_.access(v.index);
       const auto b = static_cast<std::size_t>(access.buffer);
       lane(id) = inside(access) ? read(kernel_.buffers[b], bases_[b], offset(access.index)) : lane(v.args[0]);
       return;
@@ -127,7 +127,7 @@ class Interpreter {
   }
 
   void store(const Store& s) {
-    const Access& access = kernel_.accesses[static_cast<std::size_t>(s.access)];
+    const Access& access = kernel_.access(s.access);
     if (!inside(access)) return;
     const auto b = static_cast<std::size_t>(access.buffer);
     const std::int64_t i = offset(access.index);

@@ -89,7 +89,7 @@ class Writer {
 
   std::string access(int i) {
     if (i < 0 || static_cast<std::size_t>(i) >= kernel_.accesses.size()) return "?a" + std::to_string(i);
-    const Access& a = kernel_.accesses[static_cast<std::size_t>(i)];
+    const Access& a = kernel_.access(i);
     std::string text = buffer_name(a.buffer) + "[" + text_of(a.index) + "]";
     const char* joint = " if ";
     for (const Bound& bound : a.guard) {

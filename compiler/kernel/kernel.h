@@ -143,6 +143,7 @@ struct Kernel {
   Region body;
 
   const Value& value(ValueId v) const { return values[static_cast<std::size_t>(v)]; }
+  const Access& access(int a) const { return accesses[static_cast<std::size_t>(a)]; }
   int arguments() const;  // number of buffers that are not scratch
 };
 

@@ -165,7 +165,7 @@ class Verifier {
   const Access& access(int i) const {
     check(i >= 0 && static_cast<std::size_t>(i) < kernel_.accesses.size(), "access ", std::to_string(i),
           " does not exist");
-    const Access& a = kernel_.accesses[static_cast<std::size_t>(i)];
+    const Access& a = kernel_.access(i);
     check(a.buffer >= 0 && static_cast<std::size_t>(a.buffer) < kernel_.buffers.size(), "buffer ",
           std::to_string(a.buffer), " does not exist");
     return a;

@@ -46,7 +46,7 @@ class Launch {
   }
 
   std::int64_t size_of_access(int access) const {
-    const auto buffer = static_cast<std::size_t>(kernel_.accesses[static_cast<std::size_t>(access)].buffer);
+    const auto buffer = static_cast<std::size_t>(kernel_.access(access).buffer);
     return static_cast<std::int64_t>(size_of(kernel_.buffers[buffer].storage));
   }
 

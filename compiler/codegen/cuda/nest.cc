@@ -15,8 +15,6 @@ using kernel::Region;
 using kernel::Stmt;
 using kernel::Store;
 
-const Access& access_of(const Kernel& k, int access) { return k.accesses[static_cast<std::size_t>(access)]; }
-
 // What a region reads and writes, the loops in it included.
 struct Touched {
   std::map<int, int> loads;  // by buffer: how many
@@ -26,7 +24,7 @@ struct Touched {
     for (const Stmt& stmt : region) {
       if (const auto* let = std::get_if<kernel::Let>(&stmt.node)) {
         const kernel::Value& v = k.value(let->value);
-        if (v.op == kernel::ScalarOp::load) ++loads[access_of(k, v.index).buffer];
+        if (v.op == kernel::ScalarOp::load) ++loads[k.access(v.index).buffer];
       } else if (const auto* store = std::get_if<Store>(&stmt.node)) {
         stores.push_back(store);
       } else {
@@ -76,7 +74,7 @@ bool are_independent(const Kernel& k, const Loop& around, const std::vector<cons
   touched.visit(k, around.body);
   std::map<int, int> stores;
   for (const Store* s : touched.stores) {
-    const Access& access = access_of(k, s->access);
+    const Access& access = k.access(s->access);
     const kernel::Buffer& buffer = k.buffers[static_cast<std::size_t>(access.buffer)];
     if (s->accumulate || buffer.scratch > 0 || touched.loads.contains(access.buffer)) return false;
     if (++stores[access.buffer] > 1 || !is_injective(access, around, loops)) return false;

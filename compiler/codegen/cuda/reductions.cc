@@ -42,8 +42,6 @@ std::int64_t steps_of(const std::vector<const Loop*>& nest) {
   return steps;
 }
 
-const Access& access_of(const Kernel& k, int access) { return k.accesses[static_cast<std::size_t>(access)]; }
-
 // Of a region of reductions: what it reads and writes, and how its reductions go through memory.
 class Reads {
  public:
@@ -53,7 +51,7 @@ class Reads {
   bool only_reductions(const Region& region) {
     for (const Stmt& s : region) {
       if (const auto* store = std::get_if<Store>(&s.node)) {
-        const int buffer = access_of(k_, store->access).buffer;
+        const int buffer = k_.access(store->access).buffer;
         if (store->accumulate || k_.buffers[static_cast<std::size_t>(buffer)].scratch > 0) return false;
         stored_.insert(buffer);
       } else if (const auto* loop = std::get_if<Loop>(&s.node)) {
@@ -74,7 +72,7 @@ class Reads {
     for (const Stmt& s : region) {
       const auto* let = std::get_if<Let>(&s.node);
       if (!let || k_.value(let->value).op != kernel::ScalarOp::load) continue;
-      const Access& access = access_of(k_, k_.value(let->value).index);
+      const Access& access = k_.access(k_.value(let->value).index);
       loaded_.insert(access.buffer);
       if (!innermost || !independent_) continue;
       const std::int64_t by_reduction = stride_of(access, *innermost),

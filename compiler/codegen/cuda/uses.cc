@@ -38,10 +38,10 @@ class Counting {
       const Value& v = k_.value(l->value);
       uses_[static_cast<std::size_t>(l->value)].region = region_;
       for (const ValueId arg : v.args) use(arg);
-      if (v.op == ScalarOp::load) use(k_.accesses[static_cast<std::size_t>(v.index)]);
+      if (v.op == ScalarOp::load) use(k_.access(v.index));
     } else if (const Store* s = std::get_if<Store>(&stmt.node)) {
       use(s->value);
-      use(k_.accesses[static_cast<std::size_t>(s->access)]);
+      use(k_.access(s->access));
     } else {
       const Loop& loop = std::get<Loop>(stmt.node);
       const int around = region_;

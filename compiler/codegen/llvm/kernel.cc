@@ -50,7 +50,7 @@ class Emitter {
  private:
   const kernel::Kernel& kernel() const { return f_.kernel; }
   const kernel::Value& value(kernel::ValueId id) const { return kernel().value(id); }
-  const kernel::Access& access(int i) const { return kernel().accesses[static_cast<std::size_t>(i)]; }
+  const kernel::Access& access(int i) const { return kernel().access(i); }
 
   template <class F>
   void each_statement(const Region& region, F visit) const;

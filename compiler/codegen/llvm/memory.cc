@@ -50,7 +50,7 @@ Value* Frame::reversed(Value* vector) {
 // ----------------------------------------------------------------------------------------------------------------
 
 Slot Frame::load(const kernel::Value& v) {
-  const kernel::Access& access = kernel.accesses[static_cast<std::size_t>(v.index)];
+  const kernel::Access& access = kernel.access(v.index);
   const Place place = place_of(access);
   const Offset at = offset_of(access.index);
   const Guard guard = guard_of(access.guard);
@@ -169,7 +169,7 @@ Value* Frame::sum(DType dtype, Value* a, Value* b) {
 }
 
 void Frame::store(const kernel::Store& s) {
-  const kernel::Access& access = kernel.accesses[static_cast<std::size_t>(s.access)];
+  const kernel::Access& access = kernel.access(s.access);
   const DType dtype = kernel.buffers[static_cast<std::size_t>(access.buffer)].dtype;
   const Place place = place_of(access);
   const Offset at = offset_of(access.index);
