@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "compiler/codegen/cuda/nest.h"
 #include "compiler/codegen/cuda/reductions.h"
 #include "runtime/base/error.h"
 
@@ -59,15 +58,15 @@ void add_statements(std::vector<const Stmt*>& list, const Region& region) {
 // As many loops as are independent become one, if what each iteration does is for one thread, or for a team that shares
 // its reductions.
 bool flatten(Mapping& m, const kernel::Kernel& kernel) {
-  m.inner = independent_nest(kernel, *m.outer);
-  const Loop& innermost = m.inner.empty() ? *m.outer : *m.inner.back();
+  const std::vector<const Loop*> nest = independent_nest(kernel, *m.outer);
+  const Loop& innermost = nest.empty() ? *m.outer : *nest.back();
   m.phase.team = team_for_reductions(kernel, innermost.body, innermost);
-  if (m.phase.team == Team::thread && (m.inner.empty() || !is_for_one_thread(innermost.body)))
-    return m.inner.clear(), false;
+  if (m.phase.team == Team::thread && (nest.empty() || !is_for_one_thread(innermost.body))) return false;
   if (m.phase.team == Team::block)
     if (const std::int64_t steps = longest_reduction(innermost.body); steps >= 0) m.phase.threads = threads_for(steps);
+  if (!nest.empty()) m.flat = flattened(*m.outer, nest);
   const Region* region = &m.outer->body;
-  for (const Loop* loop : m.inner) {
+  for (const Loop* loop : nest) {
     for (std::size_t i = 0; i + 1 < region->size(); ++i) m.between.push_back(&(*region)[i]);
     m.phase.work.push_back(loop->extent);
     region = &loop->body;

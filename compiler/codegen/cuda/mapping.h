@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "compiler/codegen/cuda/nest.h"
 #include "compiler/codegen/cuda/print.h"
 
 namespace bitale::codegen::cuda {
@@ -15,8 +16,8 @@ struct Mapping {
   std::vector<const kernel::Stmt*> rest;    // what it then runs, inside `outer` if there is one
   const kernel::Loop* outer = nullptr;      // its iterations are given to threads, or to blocks
   std::string first_row = "blockIdx.x";     // of a block; the next is as many on as there are blocks
-  // Loops in it that are flattened with it, outermost first (nest.h); `between`, their Lets, come first.
-  std::vector<const kernel::Loop*> inner;
+  // Where it and loops in it become one (nest.h): these, it first; `between`, their Lets, come first in an iteration.
+  std::vector<FlatLoop> flat;
   std::vector<const kernel::Stmt*> between;
 };
 

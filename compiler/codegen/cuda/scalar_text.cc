@@ -202,6 +202,10 @@ Text constant_text(const kernel::Value& constant) {
                                     : number_text(constant.integer, constant.type);
 }
 
+Text extent_text(const kernel::Extent& e) {
+  return e.is_constant() ? Text{std::to_string(e.value), e.value >= 0} : Text{"e" + std::to_string(e.slot)};
+}
+
 Text instruction_text(ScalarOp op, DType result, DType operand, std::span<const Text> args) {
   if (op == ScalarOp::cast) return cast(result, operand, args[0]);
   if (op == ScalarOp::bitcast) return bitcast(result, operand, args[0]);

@@ -18,6 +18,8 @@ struct Text {
 
 std::string_view type_name(DType type);
 Text constant_text(const kernel::Value& constant);
+// e0, e1... are the extents of a call.
+Text extent_text(const kernel::Extent& extent);
 // A float or integer as a constant of the type.
 Text number_text(double value, DType type);
 Text number_text(std::int64_t value, DType type);
