@@ -252,32 +252,27 @@ COPY_ASYNC(double2, "16")
 __device__ inline void copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #endif
 )"},
-    {"copy_half",
-     R"(// Copies an element to shared memory, as a float; 0 if it is not `there`. Addresses are added up here, where nobody takes
-// them apart again to keep half of them in registers.
+    {"COPY_WIDENED",
+     R"(// A function that copies an element to shared memory, as a float; 0 if it is not `there`. Addresses are added up in it, where
+// nobody takes them apart again to keep half of them in registers.
 #ifndef EMULATED
-__device__ inline void copy_half(float* to, const unsigned short* from, int by, bool there) {
-  asm volatile("{ .reg .pred p; .reg .s64 at; .reg .b16 h; .reg .b32 x; setp.ne.s32 p, %3, 0; mov.b16 h, 0; "
-               "mad.wide.s32 at, %2, 2, %1; @p ld.global.b16 h, [at]; cvt.f32.f16 x, h; st.shared.b32 [%0], x; }" ::
-                   "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(by), "r"((int)there) : "memory");
-}
-__device__ inline void copy_half(float* to, const unsigned short* from, bool there) { copy_half(to, from, 0, there); }
+#define COPY_WIDENED(NAME, WIDEN, INSTRUCTION)                                                                        \
+  __device__ inline void NAME(float* to, const unsigned short* from, int by, bool there) {                            \
+    asm volatile("{ .reg .pred p; .reg .s64 at; .reg .b16 h; .reg .b32 x; setp.ne.s32 p, %3, 0; mov.b16 h, 0; "       \
+                 "mad.wide.s32 at, %2, 2, %1; @p ld.global.b16 h, [at]; " INSTRUCTION " st.shared.b32 [%0], x; }" ::  \
+                     "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(by), "r"((int)there) : "memory");    \
+  }                                                                                                                   \
+  __device__ inline void NAME(float* to, const unsigned short* from, bool there) { NAME(to, from, 0, there); }
 #else
-inline void copy_half(float* to, const unsigned short* from, int by, bool there) { *to = there ? widen_half(from[by]) : 0; }
-inline void copy_half(float* to, const unsigned short* from, bool there) { copy_half(to, from, 0, there); }
+#define COPY_WIDENED(NAME, WIDEN, INSTRUCTION)                                                                        \
+  inline void NAME(float* to, const unsigned short* from, int by, bool there) { *to = there ? WIDEN(from[by]) : 0; }  \
+  inline void NAME(float* to, const unsigned short* from, bool there) { NAME(to, from, 0, there); }
 #endif
 )"},
-    {"copy_bfloat", R"(#ifndef EMULATED
-__device__ inline void copy_bfloat(float* to, const unsigned short* from, int by, bool there) {
-  asm volatile("{ .reg .pred p; .reg .s64 at; .reg .b16 h; .reg .b32 x; setp.ne.s32 p, %3, 0; mov.b16 h, 0; "
-               "mad.wide.s32 at, %2, 2, %1; @p ld.global.b16 h, [at]; { .reg .b16 low; mov.b16 low, 0; mov.b32 x, {low, h}; } st.shared.b32 [%0], x; }" ::
-                   "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(by), "r"((int)there) : "memory");
-}
-__device__ inline void copy_bfloat(float* to, const unsigned short* from, bool there) { copy_bfloat(to, from, 0, there); }
-#else
-inline void copy_bfloat(float* to, const unsigned short* from, int by, bool there) { *to = there ? widen_bfloat(from[by]) : 0; }
-inline void copy_bfloat(float* to, const unsigned short* from, bool there) { copy_bfloat(to, from, 0, there); }
-#endif
+    {"copy_half", R"(COPY_WIDENED(copy_half, widen_half, "cvt.f32.f16 x, h;")
+)"},
+    {"copy_bfloat",
+     R"(COPY_WIDENED(copy_bfloat, widen_bfloat, "{ .reg .b16 low; mov.b16 low, 0; mov.b32 x, {low, h}; }")
 )"},
     {"four_halves", R"(// That follow each other at a multiple of 8 bytes.
 __device__ inline float4 four_halves(const unsigned short* from) {
