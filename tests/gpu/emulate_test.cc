@@ -125,35 +125,25 @@ std::string without_barrier(const std::string& text, int n) {
   return at == text.npos ? "" : std::string(text).replace(at, barrier.size(), "");
 }
 
-// y[r] = sum of x[r, :]: every row's reduction writes where the one before it has to have been read.
-kernel::Kernel row_sums() {
-  kernel::Builder b("row_sums");
+// y[s] = sum of x[s, :], or of x[:, s]; the extents of a call are how many sums there are, and of how many elements.
+kernel::Kernel matrix_sums(const char* name, bool of_rows, kernel::LoopKind kind) {
+  kernel::Builder b(name);
   const int x = b.buffer("x", DType::f32, false), y = b.buffer("y", DType::f32, true);
-  const kernel::Extent rows = b.extent_argument(), columns = b.extent_argument(), one = kernel::Extent::constant(1);
-  b.loop(kernel::LoopKind::parallel, rows, [&](kernel::Scalar r) {
-    const kernel::Scalar total = b.reduce(kernel::LoopKind::vector, columns, [&](kernel::Scalar c) {
-      const kernel::Scalar element = b.load(x, {kernel::Extent::constant(0), {{r.id, columns}, {c.id, one}}});
+  const kernel::Extent count = b.extent_argument(), length = b.extent_argument(), one = kernel::Extent::constant(1);
+  b.loop(kernel::LoopKind::parallel, count, [&](kernel::Scalar s) {
+    const kernel::Scalar total = b.reduce(kind, length, [&](kernel::Scalar e) {
+      const kernel::Term of_sum{s.id, of_rows ? length : one}, of_element{e.id, of_rows ? one : count};
+      const kernel::Scalar element = b.load(x, {kernel::Extent::constant(0), {of_sum, of_element}});
       return std::vector<kernel::Builder::Yield>{{kernel::Combiner::sum, {element}}};
     })[0];
-    b.store(y, {kernel::Extent::constant(0), {{r.id, one}}}, total);
+    b.store(y, {kernel::Extent::constant(0), {{s.id, one}}}, total);
   });
   return b.finish();
 }
 
-// The same of columns.
-kernel::Kernel column_sums() {
-  kernel::Builder b("column_sums");
-  const int x = b.buffer("x", DType::f32, false), y = b.buffer("y", DType::f32, true);
-  const kernel::Extent columns = b.extent_argument(), rows = b.extent_argument(), one = kernel::Extent::constant(1);
-  b.loop(kernel::LoopKind::parallel, columns, [&](kernel::Scalar c) {
-    const kernel::Scalar total = b.reduce(kernel::LoopKind::sequential, rows, [&](kernel::Scalar r) {
-      const kernel::Scalar element = b.load(x, {kernel::Extent::constant(0), {{r.id, columns}, {c.id, one}}});
-      return std::vector<kernel::Builder::Yield>{{kernel::Combiner::sum, {element}}};
-    })[0];
-    b.store(y, {kernel::Extent::constant(0), {{c.id, one}}}, total);
-  });
-  return b.finish();
-}
+// Every row's reduction writes where the one before it has to have been read.
+kernel::Kernel row_sums() { return matrix_sums("row_sums", true, kernel::LoopKind::vector); }
+kernel::Kernel column_sums() { return matrix_sums("column_sums", false, kernel::LoopKind::sequential); }
 
 // Whether any of some launches over 6 rows (or columns) of 300 fails, or gives other sums than the interpreter.
 bool shows_a_fault(const kernel::Kernel& sums, const codegen::cuda::Modules& modules) {
