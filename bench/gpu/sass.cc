@@ -9,10 +9,10 @@
 #include <sstream>
 
 #include "bench/harness/process.h"
-#include "bench/harness/temporary_folder.h"
 #include "compiler/codegen/cuda/nvrtc.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
+#include "runtime/base/temporary_folder.h"
 
 namespace bitale::bench {
 namespace {
@@ -84,7 +84,7 @@ void read_log(const std::string& log, std::map<std::string, ContractionCode*>& b
 
 std::string disassembled(const std::vector<std::uint8_t>& image, const std::string& disassembler) {
   const TemporaryFolder folder;
-  const std::string file = folder.path() + "/module.cubin";
+  const std::string file = (folder.path() / "module.cubin").string();
   std::ofstream(file, std::ios::binary)
       .write(reinterpret_cast<const char*>(image.data()), static_cast<std::streamsize>(image.size()));
   return run_program({disassembler, "-c", file}, "");

@@ -8,10 +8,10 @@
 
 #include "bench/harness/process.h"
 #include "bench/harness/statistics.h"
-#include "bench/harness/temporary_folder.h"
 #include "bench/study/arguments.h"
 #include "bench/study/commands.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/temporary_folder.h"
 
 namespace bitale::bench {
 namespace {
@@ -39,9 +39,9 @@ void require(bool from_cache, bool expected, const char* part) {
 void add_pair(const SubjectOptions& options, const char* part, std::vector<double>& first, std::vector<double>& again,
               std::vector<double>& starts) {
   const TemporaryFolder cache;
-  const Sample cold = compile_in_new_process(options, part, cache.path());
+  const Sample cold = compile_in_new_process(options, part, cache.path().string());
   require(cold.from_cache, false, part);
-  const Sample warm = compile_in_new_process(options, part, cache.path());
+  const Sample warm = compile_in_new_process(options, part, cache.path().string());
   require(warm.from_cache, true, part);
   first.push_back(cold.compile_ms);
   again.push_back(warm.compile_ms);

@@ -7,10 +7,10 @@
 
 #include "bench/harness/process.h"
 #include "bench/harness/statistics.h"
-#include "bench/harness/temporary_folder.h"
 #include "bench/study/plan/limits.h"
 #include "bench/study/plan/worker.h"
 #include "runtime/base/error.h"
+#include "runtime/base/temporary_folder.h"
 
 namespace bitale::bench {
 namespace {
@@ -65,8 +65,8 @@ Json measure_compilations(const StudyCell& cell) {
   Compilations first, again;
   for (int i = 0; i < cell.repetitions; ++i) {
     const TemporaryFolder cache;
-    first.add(compile_with(cell, cache.path(), "none_cached"));
-    again.add(compile_with(cell, cache.path(), "all_cached"));
+    first.add(compile_with(cell, cache.path().string(), "none_cached"));
+    again.add(compile_with(cell, cache.path().string(), "all_cached"));
   }
   return {{"first", first.medians()}, {"again", again.medians()}};
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/temporary_folder.h"
 #include "runtime/device/emulated.h"
 
 extern char** environ;
@@ -392,26 +393,6 @@ std::filesystem::path on_path(const std::string& program) {
   return {};
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "bitale-XXXXXX").string();
-    if (!mkdtemp(name.data()))
-      throw Error("device 'emulated': no temporary folder: " + std::string(std::strerror(errno)));
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 std::string contents(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -449,7 +430,7 @@ std::string host_compiler() {
 }
 
 std::vector<std::uint8_t> emulate(const Module& module) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto source = folder.path() / "module.cc", object = folder.path() / "module.so",
              messages = folder.path() / "messages";
   std::ofstream(source) << definitions << "namespace {\n\n"

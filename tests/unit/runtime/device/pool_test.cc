@@ -1,8 +1,6 @@
 #include "runtime/device/pool.h"
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -14,9 +12,11 @@
 #include "runtime/base/flags.h"
 #include "runtime/device/quota.h"
 #include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
 
 using namespace bitale;
 using bitale::tests::contains;
+using bitale::tests::TempFolder;
 
 TEST_CASE("a region runs every thread once, and what it wrote is seen after it") {
   for (const int threads : {1, 2, 3, 5}) {
@@ -121,36 +121,23 @@ TEST_CASE("the default number of threads") {
   flags().threads = saved;
 }
 
-namespace {
-
-struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("bitale_quota_" + std::to_string(getpid()));
-  ~Folder() { std::filesystem::remove_all(path); }
-  void write(const std::string& file, const std::string& text) const {
-    std::filesystem::create_directories((path / file).parent_path());
-    std::ofstream(path / file) << text;
-  }
-};
-
-}  // namespace
-
 TEST_CASE("the quota of a control group") {
-  const Folder root;
-  REQUIRE_FALSE(cgroup_cpus(root.path.string()));
+  const TempFolder root;
+  REQUIRE_FALSE(cgroup_cpus(root.path().string()));
   root.write("proc/self/cgroup", "0::/a/b\n");
-  REQUIRE_FALSE(cgroup_cpus(root.path.string()));
+  REQUIRE_FALSE(cgroup_cpus(root.path().string()));
   root.write("sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
-  REQUIRE_FALSE(cgroup_cpus(root.path.string()));
+  REQUIRE_FALSE(cgroup_cpus(root.path().string()));
   root.write("sys/fs/cgroup/a/cpu.max", "150000 100000\n");
-  REQUIRE(cgroup_cpus(root.path.string()) == 1.5);
+  REQUIRE(cgroup_cpus(root.path().string()) == 1.5);
   root.write("sys/fs/cgroup/a/b/cpu.max", "50000 100000\n");
-  REQUIRE(cgroup_cpus(root.path.string()) == 0.5);
+  REQUIRE(cgroup_cpus(root.path().string()) == 0.5);
 }
 
 TEST_CASE("the quota of a control group of the first version") {
-  const Folder root;
+  const TempFolder root;
   root.write("proc/self/cgroup", "4:cpu,cpuacct:/docker/x\n3:memory:/y\n");
   root.write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "300000\n");
   root.write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
-  REQUIRE(cgroup_cpus(root.path.string()) == 3.0);
+  REQUIRE(cgroup_cpus(root.path().string()) == 3.0);
 }

@@ -1,21 +1,20 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
-namespace bitale::bench {
+namespace bitale {
 
-// A fresh folder that is removed with the object. Error if none can be made.
+// A fresh, empty folder that is removed with the object. Error if none can be made.
 class TemporaryFolder {
  public:
   TemporaryFolder();
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
+  const std::filesystem::path& path() const { return path_; }
 
  private:
-  std::string path_;
+  std::filesystem::path path_;
 };
 
-}  // namespace bitale::bench
+}  // namespace bitale
