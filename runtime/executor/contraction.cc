@@ -406,6 +406,26 @@ class Driver {
 
 }  // namespace
 
+ContractionCall contraction_call(ThreadState& state, const Scope& scope, const ContractionStep& step,
+                                 const StepFacts& facts) {
+  Frame& frame = *state.frame;
+  return {
+      .step = step,
+      .program = *scope.layout.program,
+      .blocking = facts.blocking,
+      .extents = scope.tables.extents,
+      .layout = scope.layout,
+      .tables = scope.tables,
+      .workspace_bytes = (scope.placement.bytes[at(step.workspace)] + 63) / 64 * 64,
+      .functions = frame.functions,
+      .context = state.context,
+      .barrier = frame.barrier,
+      .kept_a = frame.kept(scope.facts, facts, Side::a),
+      .kept_b = frame.kept(scope.facts, facts, Side::b),
+      .rows = scope.rows,
+  };
+}
+
 int run_contraction(const ContractionCall& call, int thread, int threads) {
   return Driver(call, thread, threads).run();
 }

@@ -26,6 +26,10 @@ struct ContractionCall {
   int rows = -1;  // slot of the outermost extent of m, which is dealt to the threads (LoopStep::rows); -1: blocks are
 };
 
+// Of a step of what the thread walks.
+ContractionCall contraction_call(ThreadState& state, const Scope& scope, const program::ContractionStep& step,
+                                 const StepFacts& facts);
+
 // Called by all `threads` threads; the tables are the calling thread's. 0, or the ErrorCode of an epilogue.
 int run_contraction(const ContractionCall& call, int thread, int threads);
 

@@ -75,6 +75,16 @@ struct Tables {
   }
 };
 
+// A Program that a thread walks, and what it knows of it.
+struct Scope {
+  const Layout& layout;
+  const Facts& facts;
+  Tables& tables;
+  const program::Placement& placement;
+  // Of the body of a loop: the slot of the rows that the threads share, each on its own; -1: they go together.
+  int rows = -1;
+};
+
 // A placement and what follows from it; shared by the frames made for it.
 struct Prepared {
   Prepared(const Layout& layout, program::Placement placement);

@@ -23,7 +23,7 @@ std::int64_t place_of(const LoopBinding& b, std::int64_t trips, std::int64_t i, 
 
 }  // namespace
 
-Walker::Scope Walker::scope_of(const Scope& outer, int body) const {
+Scope Walker::scope_of(const Scope& outer, int body) const {
   return {outer.layout.bodies[at(body)], outer.facts.bodies[at(body)], outer.tables.bodies[at(body)],
           outer.placement.bodies[at(body)]};
 }

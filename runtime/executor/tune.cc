@@ -72,20 +72,9 @@ class Measurement {
 
   void once(int thread, bool openblas) {
     ThreadState& state = frame_.states[at(thread)];
-    const ContractionCall call{
-        .step = step_,
-        .program = *frame_.layout.program,
-        .blocking = facts_.blocking,
-        .extents = state.tables.extents,
-        .layout = frame_.layout,
-        .tables = state.tables,
-        .workspace_bytes = (frame_.prepared->placement.bytes[at(step_.workspace)] + 63) / 64 * 64,
-        .functions = frame_.functions,
-        .context = state.context,
-        .barrier = frame_.barrier,
-        .kept_a = frame_.kept(frame_.prepared->facts, facts_, Side::a),
-        .kept_b = frame_.kept(frame_.prepared->facts, facts_, Side::b),
-    };
+    const Prepared& p = *frame_.prepared;
+    const ContractionCall call =
+        contraction_call(state, {frame_.layout, p.facts, state.tables, p.placement}, step_, facts_);
     if (openblas)
       run_matrix_call(call, form_, function_, thread, threads_);
     else

@@ -156,22 +156,7 @@ void Walker::kernel(const Scope& scope, const StepLayout& s, const KernelStep& k
 }
 
 void Walker::contraction(const Scope& scope, const StepLayout& s, const StepFacts& facts, int thread, int threads) {
-  const auto& c = std::get<ContractionStep>(s.step->node);
-  const ContractionCall call{
-      .step = c,
-      .program = *scope.layout.program,
-      .blocking = facts.blocking,
-      .extents = scope.tables.extents,
-      .layout = scope.layout,
-      .tables = scope.tables,
-      .workspace_bytes = (scope.placement.bytes[at(c.workspace)] + 63) / 64 * 64,
-      .functions = frame_.functions,
-      .context = state_.context,
-      .barrier = frame_.barrier,
-      .kept_a = frame_.kept(scope.facts, facts, Side::a),
-      .kept_b = frame_.kept(scope.facts, facts, Side::b),
-      .rows = scope.rows,
-  };
+  const ContractionCall call = contraction_call(state_, scope, std::get<ContractionStep>(s.step->node), facts);
   const int code = facts.matrix ? run_matrix_call(call, *facts.matrix, facts.matrix_function, thread, threads)
                                 : run_contraction(call, thread, threads);
   if (code != 0) fail(s, code, state_.context.error_value, state_.context.error_limit);

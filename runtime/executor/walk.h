@@ -19,15 +19,6 @@ class Walker {
   bool run_all();
 
  protected:
-  struct Scope {  // the Program being walked, and what this thread knows of it
-    const Layout& layout;
-    const Facts& facts;
-    Tables& tables;
-    const program::Placement& placement;
-    // Of the body of a loop: the slot of the rows that the threads share, each on its own; -1: they go together.
-    int rows = -1;
-  };
-
   // What touches the memory that buffers lie in.
   virtual void kernel(const Scope& scope, const StepLayout& step, const program::KernelStep& s, int thread,
                       int threads);
