@@ -40,6 +40,9 @@ class Functions {
  public:
   Functions(lower::Lowered& l, const DeviceProducts& products, bool has_clusters)
       : l_(l), products_(products), has_clusters_(has_clusters) {
+    for (kernel::Kernel& k : l.kernels)
+      for (kernel::Buffer& b : k.buffers) b.aligned = true;
+    note_addresses(l.program);
     visit(l.program);
     share_functions();
     for (LibraryStep* call : calls_) give_kernel(*call);               // whose entries are behind those of contractions
@@ -62,6 +65,20 @@ class Functions {
   const std::set<std::string>& on_host() const { return on_host_; }  // library calls that have no kernel
 
  private:
+  // What all calls of a kernel promise it.
+  void note_addresses(const Program& part) {
+    for (const Step& step : part.steps) {
+      if (const auto* k = std::get_if<KernelStep>(&step.node))
+        for (std::size_t b = 0; b < k->buffers.size(); ++b)
+          if (!is_aligned(part, k->buffers[b])) l_.kernels[at(k->entry)].buffers[b].aligned = false;
+      if (const auto* loop = std::get_if<LoopStep>(&step.node)) note_addresses(*loop->body);
+      if (const auto* branch = std::get_if<BranchStep>(&step.node)) {
+        note_addresses(*branch->then);
+        note_addresses(*branch->otherwise);
+      }
+    }
+  }
+
   void visit(Program& part) {
     parts_.push_back(&part);
     for (Step& step : part.steps) {

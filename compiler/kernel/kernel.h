@@ -130,6 +130,7 @@ struct Buffer {
   DType storage = DType::f32;  // of the elements in memory
   bool read = false, written = false;
   std::int64_t scratch = 0;  // > 0: private to the thread, this many elements, not an argument of the kernel
+  bool aligned = false;      // whoever calls it promises that this argument begins at a multiple of 16 bytes
 };
 
 struct Kernel {

@@ -473,7 +473,7 @@ class Printer {
       for (const Phase& phase : phases_of(part)) {
         std::vector<Launch::Factor> work;
         for (const kernel::Extent& e : phase.work) work.push_back({e.is_constant() ? e.value : 1, e.slot});
-        add(teams_of_block(phase, form_.threads), work, 1);
+        add(iterations_of_block(phase, form_.threads), work, 1);
       }
       return;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/codegen/cuda/reductions.h"
+#include "compiler/codegen/cuda/runs.h"
 #include "runtime/base/error.h"
 
 namespace bitale::codegen::cuda {
@@ -147,7 +148,10 @@ std::vector<Mapping> map_phases(const kernel::Kernel& kernel) {
       m.phase.threads = vectors.empty() ? 1 : threads_for(vectors);
     }
   }
-  for (std::size_t i = 0; i < all.size(); ++i) all[i].phase.function = kernel.name + "_phase" + std::to_string(i);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].phase.function = kernel.name + "_phase" + std::to_string(i);
+    all[i].phase.run = run_of(kernel, all[i]);
+  }
   return all;
 }
 

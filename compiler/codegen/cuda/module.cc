@@ -22,7 +22,7 @@ std::vector<Launch::Factor> work_of(const std::vector<kernel::Extent>& extents) 
 
 Launch launch_of(const Phase& phase) {
   if (phase.by_all) return {phase.function, 0, phase.threads, 1, {{blocks_of_reduction}}, 2};
-  return {phase.function, 0, phase.threads, teams_of_block(phase, phase.threads), work_of(phase.work)};
+  return {phase.function, 0, phase.threads, iterations_of_block(phase, phase.threads), work_of(phase.work)};
 }
 
 Launch launch_of_finish(const Contraction& c) {

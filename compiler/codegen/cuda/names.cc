@@ -23,8 +23,8 @@ constexpr std::string_view keywords[] = {
     "true",         "try",      "typedef",   "typeid",   "typename",   "union",
     "unsigned",     "using",    "virtual",   "void",     "volatile",   "while",
     "xor",          "xor_eq"};
-constexpr std::string_view own_names[] = {"at",       "rest",    "begin", "step",   "threadIdx", "blockIdx",
-                                          "blockDim", "gridDim", "left",  "column", "blocks"};
+constexpr std::string_view own_names[] = {"at",      "rest", "begin",  "step",   "threadIdx", "blockIdx", "blockDim",
+                                          "gridDim", "left", "column", "blocks", "walk",      "lane"};
 
 std::string identifier(std::string name) {
   for (char& c : name)

@@ -22,7 +22,32 @@ static_assert(columns_of_block == 8);                                 // as in c
 static_assert(blocks_of_reduction == 64 && most_of_all_blocks == 4);  // as in reduction_parts
 
 constexpr Piece pieces[] = {
-    {"inside", R"(__device__ inline bool inside(long long i, long long n) { return i >= 0 && i < n; }
+    {"inside", R"(template <class I, class N> __device__ inline bool inside(I i, N n) { return i >= 0 && i < n; }
+)"},
+    {"Walk",
+     R"(// Every so many iterations of a loop around others that have `below` iterations together for each of its own: where it
+// is, without dividing 64 bits.
+template <unsigned below> struct Walk {
+  long long outer;
+  unsigned rest;
+  const unsigned step;
+  __device__ Walk(unsigned first, unsigned step) : outer(first / below), rest(first % below), step(step) {}
+  __device__ void next() {
+    outer += step / below;
+    rest += step % below;
+    if (rest < below) return;
+    rest -= below;
+    ++outer;
+  }
+};
+)"},
+    {"Four",
+     R"(// Neighbours, which one instruction loads or stores: where they begin is a multiple of their size, or of 16 bytes.
+template <class T> struct alignas(sizeof(T) < 4 ? 4 * sizeof(T) : 16) Four {
+  T lane[4];
+};
+template <class T> __device__ inline const Four<T>& four(const T& first) { return *(const Four<T>*)&first; }
+template <class T> __device__ inline Four<T>& four(T& first) { return *(Four<T>*)&first; }
 )"},
     {"wrapping_add", R"(__device__ inline int wrapping_add(int a, int b) { return (int)((unsigned)a + (unsigned)b); }
 __device__ inline long long wrapping_add(long long a, long long b) {

@@ -8,6 +8,7 @@
 #include "compiler/codegen/cuda/lines.h"
 #include "compiler/codegen/cuda/mapping.h"
 #include "compiler/codegen/cuda/prelude.h"
+#include "compiler/codegen/cuda/runs.h"
 #include "compiler/codegen/cuda/spread.h"
 #include "compiler/codegen/cuda/statements.h"
 #include "compiler/codegen/cuda/values.h"
@@ -79,8 +80,12 @@ std::string print_body(const Mapping& m, Values& values) {
   Lines out;
   out.begin();
   out.begin();
-  print_statements(out, values, m, m.between, Team::thread);
-  print_statements(out, values, m, m.rest, m.phase.team);
+  if (m.phase.run > 1) {
+    print_run(out, values, m);
+  } else {
+    print_statements(out, values, m, m.between, Team::thread);
+    print_statements(out, values, m, m.rest, m.phase.team);
+  }
   out.close();
   out.close();
   return std::move(out).text();
@@ -98,9 +103,9 @@ std::string print_function(const Kernel& kernel, const Mapping& m) {
     out.close();
     return std::move(out).text();
   }
-  open_spread(out, m, values);
+  name_spread(m, values);
   const std::string body = print_body(m, values);
-  print_indices(out, m, values, body);
+  open_spread(out, m, values, body);
   return std::move(out).text() + body;
 }
 
@@ -127,7 +132,8 @@ std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
     else if (m.phase.team == Team::block && m.flat.empty())
       text += "one block for each iteration of the outer loop, its threads for the inner loops";
     else
-      text += fmt::format("one {} for each iteration{}", name_of(m.phase.team),
+      text += fmt::format("one {} for {}{}", name_of(m.phase.team),
+                          m.phase.run == 1 ? "each iteration" : fmt::format("{} iterations", m.phase.run),
                           m.flat.empty() ? "" : fmt::format(" of {} loops", m.flat.size()));
     text += ".\n";
   }
@@ -138,8 +144,8 @@ std::string legend(const Kernel& kernel, const std::vector<Mapping>& mappings) {
 
 std::string launch_bounds(int threads) { return "__launch_bounds__(" + std::to_string(threads) + ", 2)"; }
 
-int teams_of_block(const Phase& phase, int threads) {
-  return phase.team == Team::thread ? threads : phase.team == Team::block ? 1 : columns_of_block;
+int iterations_of_block(const Phase& phase, int threads) {
+  return phase.team == Team::thread ? threads * phase.run : phase.team == Team::block ? 1 : columns_of_block;
 }
 
 std::vector<Phase> phases(const Kernel& kernel) {

@@ -25,16 +25,18 @@ enum class Team { thread, block, column };
 inline constexpr int columns_of_block = 8;  // that read 32 bytes side by side: as much as memory gives at least
 
 // How one function is launched. Its parameters are the kernel's argument buffers, in order, then its extents (long
-// long). Any number of blocks gives the same result; the product of `work` is how many teams have something to do.
+// long). Any number of blocks gives the same result, but of less than 2^29 threads in all; the product of `work` is how
+// many iterations there are.
 struct Phase {
   std::string function;
   int threads = 256;                 // of a block; reductions depend on it, it must be this number
   std::vector<kernel::Extent> work;  // empty: one
   Team team = Team::thread;
   bool by_all = false;  // one iteration, of up to blocks_of_reduction blocks
+  int run = 1;          // neighbouring iterations that a thread has together (runs.h)
 };
 inline constexpr int blocks_of_reduction = 64;
-int teams_of_block(const Phase& phase, int threads);
+int iterations_of_block(const Phase& phase, int threads);  // that it has at once
 
 std::vector<Phase> phases(const kernel::Kernel& kernel);
 

@@ -2,6 +2,10 @@
 
 #include <span>
 
+#include <fmt/ranges.h>
+
+#include "compiler/codegen/cuda/flat_text.h"
+
 namespace bitale::codegen::cuda {
 namespace {
 
@@ -60,22 +64,33 @@ std::string iterations_of(Nest nest) {
   return product;
 }
 
-// The loop over a thread's share of `n` iterations.
-void open_share(Lines& out, const Phase& phase, const std::string& at, const std::string& n) {
+// The loop over a thread's share of the nest's iterations, as one, and the indices in it; the names to be released.
+std::vector<std::string> open_share(Lines& out, Values& values, const std::vector<const Loop*>& nest,
+                                    const Phase& phase) {
   const std::string lanes = phase.team == Team::column ? fmt::format(" / {}", columns_of_block) : "";
-  const std::string first = phase.by_all ? "(long long)blockIdx.x * blockDim.x + threadIdx.x" : "threadIdx.x" + lanes,
+  const std::string first = phase.by_all ? "blockIdx.x * blockDim.x + threadIdx.x" : "threadIdx.x" + lanes,
                     apart = phase.by_all ? "blocks * blockDim.x" : "blockDim.x" + lanes;
-  out.open("for (long long {0} = {1}; {0} < {2}; {0} += {3})", at, first, n, apart);
-}
-
-// Where iteration `at` of all of the nest's loops is in that of this number.
-std::string index_in(Nest nest, std::size_t number, const std::string& at) {
-  const Nest inside = nest.subspan(number + 1);
-  const std::string below = iterations_of(inside);
-  std::string index = at;
-  if (!inside.empty()) index += " / " + (inside.size() > 1 ? "(" + below + ")" : below);
-  if (number > 0) index += " % " + extent_text(nest[number]->extent).text;
-  return index;
+  const auto open = [&](std::string_view type, const std::string& at) {
+    out.open("for ({0} {1} = {2}; {1} < {3}; {1} += {4})", type, at, first, iterations_of(nest), apart);
+  };
+  if (nest.size() == 1) {
+    const std::string at = values.names().loop();
+    values.set_index(nest[0]->var, {at}, nest[0]->extent);
+    open(values.index_type(nest[0]->var), at);
+    return {at};
+  }
+  const FlatText flat(flattened(*nest[0], {nest.begin() + 1, nest.end()}), values.names().numbered("step"));
+  std::vector<std::string> own = flat.name(values);
+  const std::string all = fmt::format("{}", fmt::join(own, " "));  // are mentioned
+  if (flat.may_walk() && !flat.is_int()) {
+    flat.open_walk(out, own.emplace_back(values.names().numbered("walk")), first, apart);
+    flat.print_walked(out, values, own.back(), all);
+  } else {
+    open(flat.type(), flat.at());
+    flat.print_divided(out, values, all);
+  }
+  own.push_back(flat.at());
+  return own;
 }
 
 }  // namespace
@@ -107,23 +122,14 @@ void print_meeting(Lines& out, const Reductions& reductions, const Sums& sums, c
 void print_shared_nest(Lines& out, Values& values, const std::vector<const Loop*>& nest, const Phase& phase) {
   const Reductions& reductions = nest.front()->reductions;
   const Sums sums = print_starts(out, values, reductions);
-  const bool alone = nest.size() == 1;
-  const std::string n = iterations_of(nest), at = alone ? values.names().loop() : values.names().numbered("step");
-  open_share(out, phase, at, n);
-  std::vector<std::string> own{at};
-  for (std::size_t l = 0; l < nest.size(); ++l) {
-    if (!alone) {
-      own.push_back(values.names().loop());
-      out.line("const long long {} = {};", own.back(), index_in(nest, l, at));
-    }
-    values.set(nest[l]->var, {own.back()});
-    for (const kernel::Stmt& stmt : nest[l]->body)
+  const std::vector<std::string> own = open_share(out, values, nest, phase);
+  for (const Loop* l : nest)
+    for (const kernel::Stmt& stmt : l->body)
       if (const auto* let = std::get_if<kernel::Let>(&stmt.node)) values.let(let->value, out);
-  }
   print_combining(out, values, nest.back()->reductions, sums);
   out.close();
   for (const std::string& name : own) values.names().release(name);
-  print_meeting(out, reductions, sums, n, phase.team);
+  print_meeting(out, reductions, sums, iterations_of(nest), phase.team);
   if (phase.by_all) print_meeting_of_blocks(out, values, reductions, sums);
 }
 

@@ -1,64 +1,71 @@
 #include "compiler/codegen/cuda/spread.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "compiler/codegen/cuda/flat_text.h"
 #include "compiler/codegen/cuda/prelude.h"
 
 namespace bitale::codegen::cuda {
 namespace {
 
-// The number of iterations that loops inside it have for each of its own.
-std::string below(const FlatLoop& l) {
-  std::string product = l.below == 1 && !l.factors.empty() ? "" : std::to_string(l.below);
-  for (const kernel::Extent& e : l.factors) product += (product.empty() ? "" : " * ") + extent_text(e).text;
-  return l.factors.size() + (l.below == 1 ? 0 : 1) > 1 ? "(" + product + ")" : product;
-}
+constexpr const char *first_thread = "blockIdx.x * blockDim.x + threadIdx.x", *all_threads = "gridDim.x * blockDim.x";
 
 // All columns of a block go through all iterations: those behind the last one compute that once more.
-void open_columns(Lines& out, const std::string& at, const std::string& n) {
+void open_columns(Lines& out, std::string_view type, const std::string& at, const std::string& n) {
   out.line("const int column = threadIdx.x % {};", columns_of_block);
   out.open("for (long long left = (long long)blockIdx.x * {0}; left < {1}; left += (long long)gridDim.x * {0})",
            columns_of_block, n);
-  out.line("const long long {0} = left + column < {1} ? left + column : {1} - 1;", at, n);
+  out.line("const {0} {1} = left + column < {2} ? left + column : {2} - 1;", type, at, n);
 }
 
-void open_threads(Lines& out, const std::string& at, const std::string& n) {
-  out.line("const long long begin = (long long)blockIdx.x * blockDim.x + threadIdx.x;");
-  out.line("const long long step = (long long)gridDim.x * blockDim.x;");
-  // Loads do not move over the stores of the iteration before, to memory that may be the same: several iterations
-  // at once would only be more code, which takes as long again to compile.
+void open_threads(Lines& out, std::string_view type, const std::string& at, const std::string& n, int run) {
+  for (const auto& [name, threads] : {std::pair("begin", first_thread), {"step", all_threads}})
+    out.line("const {} {} = {};", type, name, run == 1 ? threads : fmt::format("{} * ({})", run, threads));
+  // Loads do not move over the stores of the iteration before, to memory that may be the same: several iterations at
+  // once would only be more code, which takes as long again to compile.
   out.line("#pragma unroll 1");
-  out.open("for (long long {0} = begin; {0} < {1}; {0} += step)", at, n);
+  out.open("for ({0} {1} = begin; {1} < {2}; {1} += step)", type, at, n);
+}
+
+bool mentions_any(const Mapping& m, const Values& values, std::string_view body) {
+  return std::any_of(m.flat.begin(), m.flat.end(),
+                     [&](const FlatLoop& l) { return mentions(body, values.name(l.var)); });
+}
+
+void open_loop(Lines& out, const Mapping& m, std::string_view type, const std::string& at) {
+  const std::string n = iterations(m);
+  if (m.phase.team == Team::thread)
+    open_threads(out, type, at, n, m.phase.run);
+  else if (m.phase.team == Team::column)
+    open_columns(out, type, at, n);
+  else
+    out.open("for ({0} {1} = {2}; {1} < {3}; {1} += gridDim.x)", type, at, m.first_row, n);
 }
 
 }  // namespace
 
 std::string iterations(const Mapping& m) {
-  return extent_text(m.outer->extent).text + (m.flat.empty() ? "" : " * " + below(m.flat[0]));
+  return m.flat.empty() ? extent_text(m.outer->extent).text : FlatText(m.flat, "at").iterations();
 }
 
-void open_spread(Lines& out, const Mapping& m, Values& values) {
-  const std::string own = values.names().loop();
-  values.set(m.outer->var, {own});
-  for (std::size_t l = 1; l < m.flat.size(); ++l) values.set(m.flat[l].var, {values.names().loop()});
-  const std::string n = iterations(m), at = m.flat.empty() ? own : "at";
-  if (m.phase.team == Team::block)
-    out.open("for (long long {0} = {1}; {0} < {2}; {0} += gridDim.x)", at, m.first_row, n);
-  else
-    m.phase.team == Team::column ? open_columns(out, at, n) : open_threads(out, at, n);
+void name_spread(const Mapping& m, Values& values) {
+  if (m.flat.empty()) return values.set_index(m.outer->var, {values.names().loop()}, m.outer->extent);
+  const FlatText flat(m.flat, "at");
+  flat.name(values);
+  values.set_flat(flat.at(), flat.is_int() ? m.flat[0].extent.value * m.flat[0].below : -1);
 }
 
-// Where int holds what is in one iteration of the outermost, `rest` of it is what is divided further: 32 bits take a
-// fraction of the time that 64 do, and of the code.
-void print_indices(Lines& out, const Mapping& m, const Values& values, std::string_view body) {
-  const std::vector<FlatLoop>& flat = m.flat;
-  const bool small = flat.size() > 2 && flat[0].factors.empty() && flat[0].below < std::int64_t{1} << 31;
-  if (small) out.line("const int rest = (int)(at % {});", below(flat[0]));
-  for (std::size_t l = 0; l < flat.size(); ++l) {
-    const std::string& own = values[flat[l].var].text;
-    if (!mentions(body, own)) continue;
-    std::string index = l > 0 && small ? "rest" : "at";
-    if (l + 1 < flat.size()) index += " / " + below(flat[l]);
-    if (l > (small ? 1 : 0)) index += " % " + extent_text(flat[l].extent).text;
-    out.line("const long long {} = {};", own, index);
+void open_spread(Lines& out, const Mapping& m, const Values& values, std::string_view body) {
+  if (m.flat.empty()) return open_loop(out, m, values.index_type(m.outer->var), values.name(m.outer->var));
+  const FlatText flat(m.flat, "at", m.phase.run);
+  if (m.phase.team == Team::thread && flat.may_walk() && !flat.is_int() && mentions_any(m, values, body)) {
+    out.line("#pragma unroll 1");
+    flat.open_walk(out, "walk", first_thread, all_threads);
+    flat.print_walked(out, values, "walk", body);
+  } else {
+    open_loop(out, m, flat.type(), flat.at());
+    flat.print_divided(out, values, body);
   }
 }
 

@@ -12,9 +12,9 @@ namespace bitale::codegen::cuda {
 
 // How many there are, of all loops that are one.
 std::string iterations(const Mapping& mapping);
-// Opens the loop and names the variables. Of several loops that are one, `at` is the iteration.
-void open_spread(Lines& out, const Mapping& mapping, Values& values);
-// What follows then: the indices in those loops, as far as the body uses them.
-void print_indices(Lines& out, const Mapping& mapping, const Values& values, std::string_view body);
+// Names the variables of those loops.
+void name_spread(const Mapping& mapping, Values& values);
+// Opens the loop and declares the indices that the body mentions; of a run (runs.h), those of the first in it.
+void open_spread(Lines& out, const Mapping& mapping, const Values& values, std::string_view body);
 
 }  // namespace bitale::codegen::cuda

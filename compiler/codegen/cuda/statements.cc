@@ -110,11 +110,12 @@ class Printer {
     const std::vector<std::string> sums = print_starts(out_, values_, l.reductions);
 
     const std::string i = values_.names().loop(), n = extent_text(l.extent).text;
-    values_.set(l.var, {i});
+    values_.set_index(l.var, {i}, l.extent);
+    const std::string_view type = values_.index_type(l.var);
     if (spread)
-      out_.open("for (long long {0} = threadIdx.x; {0} < {1}; {0} += blockDim.x)", i, n);
+      out_.open("for ({0} {1} = threadIdx.x; {1} < {2}; {1} += blockDim.x)", type, i, n);
     else
-      out_.open("for (long long {0} = 0; {0} < {1}; ++{0})", i, n);
+      out_.open("for ({0} {1} = 0; {1} < {2}; ++{1})", type, i, n);
     synchronised_ = false;
     for (const Stmt& stmt : l.body) statement(stmt, spread ? Team::thread : team);
     print_combining(out_, values_, l.reductions, sums);

@@ -8,8 +8,8 @@
 extern "C" __global__ void __launch_bounds__(256, 2)
 bias_gelu_phase0(const float* x, const float* bias, const float* scale, float* y, long long e0, long long e1) {
   const float scale1 = scale[0];
-  const long long begin = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  const long long step = (long long)gridDim.x * blockDim.x;
+  const long long begin = blockIdx.x * blockDim.x + threadIdx.x;
+  const long long step = gridDim.x * blockDim.x;
   #pragma unroll 1
   for (long long at = begin; at < e0 * e1; at += step) {
     const long long j = at % e1;

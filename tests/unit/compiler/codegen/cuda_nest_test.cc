@@ -74,10 +74,11 @@ TEST_CASE("independent loops are one loop over all threads") {
   REQUIRE(phases.size() == 1);
   CHECK(phases[0].work == std::vector<Extent>{Extent::argument(0), constant(3), constant(5), constant(7)});
   const std::string text = codegen::cuda::print(k);
-  CHECK_THAT(text, contains("for (long long at = begin; at < e0 * 105; at += step)"));
-  CHECK_THAT(text, contains("const int rest = (int)(at % 105);"));
-  CHECK_THAT(text, contains("const long long i = at / 105;"));
-  CHECK_THAT(text, contains("const long long k = rest / 7 % 5;"));
+  CHECK_THAT(text, contains("for (Walk<105> walk("));
+  CHECK_THAT(text, contains("walk.outer < e0; walk.next())"));
+  CHECK_THAT(text, contains("const long long i = walk.outer;"));
+  CHECK_THAT(text, contains("const int k = rest / 7 % 5;"));
+  CHECK_THAT(text, contains("x[i * 105 + (l * 15 + k * 3 + j)]"));
   CHECK_THAT(text, contains("y[at] = "));
 }
 
@@ -106,7 +107,7 @@ TEST_CASE("one of the independent loops may have any extent, if the others lie w
   CHECK_THAT(text, contains("for (long long at = begin; at < e0 * (64 * e1); at += step)"));
   CHECK_THAT(text, contains("const long long i = at / (64 * e1);"));
   CHECK_THAT(text, contains("const long long j = at / 64 % e1;"));
-  CHECK_THAT(text, contains("const long long k = at % 64;"));
+  CHECK_THAT(text, contains("const int k = at % 64;"));
 }
 
 namespace {
@@ -149,8 +150,8 @@ TEST_CASE("reductions that are combined again in the same way are one") {
   CHECK(Sums{.twice = true}.nest() == 0);
   const std::string text = codegen::cuda::print(Sums{}.kernel());
   CHECK_THAT(text, contains("step1 = threadIdx.x; step1 < 50 * 3; step1 += blockDim.x"));
-  CHECK_THAT(text, contains("const long long j = step1 / 3;"));
-  CHECK_THAT(text, contains("const long long k = step1 % 3;"));
+  CHECK_THAT(text, contains("const int j = (unsigned)step1 / 3;"));
+  CHECK_THAT(text, contains("const int k = (unsigned)step1 % 3;"));
   CHECK(codegen::cuda::phases(Sums{}.kernel())[0].threads == 160);
 }
 

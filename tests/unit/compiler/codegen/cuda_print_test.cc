@@ -48,7 +48,7 @@ TEST_CASE("names of buffers are made into identifiers of their own") {
   });
   const std::string text = print(b.kernel());
   CHECK_THAT(text, contains("(const float* exp_1, float* block_1_out, const float* i, const float* exp_2)"));
-  CHECK_THAT(text, contains("for (long long j = begin; j < 4; j += step)"));
+  CHECK_THAT(text, contains("for (int j = begin; j < 4; j += step)"));
 }
 
 TEST_CASE("constants keep their value") {
