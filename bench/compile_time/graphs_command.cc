@@ -1,6 +1,5 @@
 #include "bench/compile_time/graphs_command.h"
 
-#include <chrono>
 #include <functional>
 #include <vector>
 
@@ -11,22 +10,13 @@
 
 #include "bench/harness/options.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/cpu.h"
 
 namespace bitale::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-class Clock {
- public:
-  double ms() const {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 struct Family {
   const char* name;
@@ -69,13 +59,13 @@ const Family families[] = {
 
 Json measure(const Family& family, int nodes, const FunctionOptions& options) {
   const Tensor x = input("x", float32, {16});
-  const Clock build;
+  const Stopwatch build;
   const Tensor loss = family.loss(x, nodes);
   const double build_ms = build.ms();
-  const Clock differentiate;
+  const Stopwatch differentiate;
   const Tensor gradient = grad(loss, x);
   const double differentiate_ms = differentiate.ms();
-  const Clock compile;
+  const Stopwatch compile;
   const Function f = function({x}, {loss, gradient}, options);
   const double compile_ms = compile.ms();
   const Json report = Json::parse(f.compile_report_json());

@@ -1,7 +1,6 @@
 // bitale bench conv: the convolutions of a network, layer by layer, form by form, by every algorithm.
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 
@@ -17,6 +16,7 @@
 #include "bench/harness/statistics.h"
 #include "compiler/codegen/codegen.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/base/version.h"
 #include "runtime/device/cpu.h"
 #include "runtime/device/pool.h"
@@ -162,9 +162,9 @@ std::vector<double> timed(const Function& f, const std::vector<Argument>& in, co
   double total = 0;
   f.call(in);
   while (static_cast<int>(ms.size()) < s.calls && (ms.empty() || total < s.seconds * 1e3)) {
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch call;
     f.call(in);
-    ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    ms.push_back(call.ms());
     total += ms.back();
   }
   return ms;

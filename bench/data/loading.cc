@@ -4,14 +4,12 @@
 
 #include <time.h>
 
-#include "bench/harness/process.h"
 #include "bench/harness/statistics.h"
 #include "runtime/base/error.h"
+#include "runtime/base/stopwatch.h"
 
 namespace bitale::bench {
 namespace {
-
-double ms_of(std::int64_t ns) { return static_cast<double>(ns) * 1e-6; }
 
 double process_cpu_ms() {
   timespec now{};
@@ -47,10 +45,10 @@ class Turns {
   void load_alone() {
     const double cpu = batches_->cpu_seconds();
     batches_->start(epoch_++);
-    const std::int64_t begin = monotonic_ns();
+    const Stopwatch watch;
     std::int64_t count = 0;
     while (batches_->next()) ++count;
-    const double all = ms_of(monotonic_ns() - begin);
+    const double all = watch.ms();
     load_ms.push_back(all / static_cast<double>(count));
     load_cpu_ms.push_back((batches_->cpu_seconds() - cpu) * 1e3 / static_cast<double>(count));
   }
@@ -58,9 +56,9 @@ class Turns {
   void with_steps(const Step& step) {
     batches_->start(epoch_++);
     for (int i = 0; i < ahead_ + 1; ++i) step(take(*batches_));
-    const std::int64_t begin = monotonic_ns();
+    const Stopwatch watch;
     for (int i = 0; i < steps_; ++i) step(take(*batches_));
-    with_loader_ms.push_back(ms_of(monotonic_ns() - begin) / steps_);
+    with_loader_ms.push_back(watch.ms() / steps_);
     batches_->start(epoch_, batches_->count());  // ends its threads
   }
 
@@ -90,9 +88,9 @@ std::vector<Loading> measure_loading(const models::ImageSet& set, const models::
   step(there);
   for (int round = 0; round < options.rounds; ++round) {
     const double cpu = process_cpu_ms();
-    const std::int64_t begin = monotonic_ns();
+    const Stopwatch watch;
     for (int i = 0; i < options.steps; ++i) step(there);
-    step_ms.push_back(ms_of(monotonic_ns() - begin) / options.steps);
+    step_ms.push_back(watch.ms() / options.steps);
     step_cpu_ms.push_back((process_cpu_ms() - cpu) / options.steps);
     for (Turns& turn : turns) {
       turn.load_alone();

@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
-#include "bench/harness/process.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/library/library.h"
 #include "runtime/library/openblas.h"
 #include "runtime/program/abi.h"
@@ -94,9 +94,9 @@ Product openblas_product(const ProductShape& shape, const Operands& operands, in
 std::vector<double> times_ms(const Product& product, int calls) {
   std::vector<double> out;
   for (int i = 0; i < calls; ++i) {
-    const std::int64_t start = monotonic_ns();
+    const Stopwatch call;
     const Array result = product.compute();
-    out.push_back(static_cast<double>(monotonic_ns() - start) * 1e-6);
+    out.push_back(call.ms());
   }
   return out;
 }

@@ -26,6 +26,13 @@ namespace {
 constexpr const char* spawned_variable = "BITALE_BENCH_SPAWNED_NS";
 std::int64_t main_started_ns = 0;
 
+// The same clock in all processes of a machine.
+std::int64_t monotonic_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
 [[noreturn]] void fail(const std::string& what, int code) {
   throw Error(fmt::format("a process could not be started: {}: {}.", what, std::generic_category().message(code)));
 }
@@ -127,12 +134,6 @@ std::string output_of(pid_t child, Pipe& out, const std::string& name) {
 }
 
 }  // namespace
-
-std::int64_t monotonic_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
 
 void note_main_started() { main_started_ns = monotonic_ns(); }
 

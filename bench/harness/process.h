@@ -9,8 +9,6 @@
 
 namespace bitale::bench {
 
-std::int64_t monotonic_ns();  // CLOCK_MONOTONIC: the same clock in all processes of a machine
-
 // main() calls this first. start_ms() is the time from just before spawn_self() to that call, libraries loaded and
 // bound included; negative in a process that spawn_self() did not start.
 void note_main_started();

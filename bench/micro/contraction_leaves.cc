@@ -1,7 +1,6 @@
 #include "bench/micro/contraction_leaves.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/link.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/executor/packing.h"
 #include "runtime/program/abi.h"
 #include "runtime/program/code.h"
@@ -22,8 +22,6 @@ namespace bitale::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Clock = std::chrono::steady_clock;
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 struct Free {
   void operator()(void* p) const { std::free(p); }
@@ -43,15 +41,15 @@ double seconds_of(F&& f) {
   f();
   int repeats = 1;
   for (;; repeats *= 2) {
-    const auto start = Clock::now();
+    const Stopwatch watch;
     for (int i = 0; i < repeats; ++i) f();
-    if (since(start) > 1e-3) break;
+    if (watch.seconds() > 1e-3) break;
   }
   std::vector<double> rounds;
   for (int r = 0; r < 25; ++r) {
-    const auto start = Clock::now();
+    const Stopwatch watch;
     for (int i = 0; i < repeats; ++i) f();
-    rounds.push_back(since(start) / repeats);
+    rounds.push_back(watch.seconds() / repeats);
   }
   return *std::min_element(rounds.begin(), rounds.end());
 }
@@ -108,19 +106,19 @@ Leaves generate(Isa isa, Json& out) {
   l.tiles = tiles_of(isa);
   l.request.isa = isa;
   for (codegen::TileShape t : l.tiles) l.request.leaves.push_back({DType::f32, t.mr, t.nr});
-  const auto start = Clock::now();
+  const Stopwatch generation;
   l.generated = codegen::host_generator().generate(l.request);
-  const double generating = since(start);
-  const auto linking = Clock::now();
+  const double generating_ms = generation.ms();
+  const Stopwatch linking;
   std::vector<codegen::Piece> pieces;
   for (const std::string& object : l.generated.objects) pieces.push_back(codegen::link(object));
   const program::Blob blob = codegen::join(pieces, target_of(isa));
-  out["link_ms"] = since(linking) * 1e3;
-  const auto loading = Clock::now();
+  out["link_ms"] = linking.ms();
+  const Stopwatch loading;
   l.code = program::LoadedCode::load(blob);
-  out["generate_ms"] = generating * 1e3;
+  out["generate_ms"] = generating_ms;
   out["generate_threads"] = l.request.threads;
-  out["load_ms"] = since(loading) * 1e3;
+  out["load_ms"] = loading.ms();
   out["code_bytes"] = blob.bytes.size();
   return l;
 }

@@ -1,7 +1,6 @@
 #include "bench/micro/loops_command.h"
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "bench/harness/options.h"
 #include "bench/harness/statistics.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/cpu.h"
 
 namespace bitale::bench {
@@ -55,10 +55,9 @@ Json measure(const Loop& loop, std::int64_t steps, int calls) {
                                         Array::zeros(float32, {16, 16})};
   std::vector<double> ns;
   for (int i = 0; i < calls; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch call;
     (void)f.call(arguments);
-    ns.push_back(std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count() /
-                 static_cast<double>(steps));
+    ns.push_back(call.seconds() * 1e9 / static_cast<double>(steps));
   }
   return {{"loop", loop.name},
           {"steps", steps},

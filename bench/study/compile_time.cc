@@ -11,6 +11,7 @@
 #include "bench/study/arguments.h"
 #include "bench/study/commands.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/base/temporary_folder.h"
 
 namespace bitale::bench {
@@ -70,9 +71,9 @@ int bench_compile_command(std::span<const std::string> arguments) {
   finish_subject_options(options);
 
   const models::BuiltModel model = build(options, true);
-  const std::int64_t start = monotonic_ns();
+  const Stopwatch compilation;
   const Function f = part == "forward" ? compile_forward(model, options) : compile_gradient(model, options);
-  const double compile_ms = static_cast<double>(monotonic_ns() - start) * 1e-6;
+  const double compile_ms = compilation.ms();
   const nlohmann::json json = {{"compile_ms", compile_ms}, {"start_ms", start_ms()}, {"from_cache", f.from_cache()}};
   fmt::print("{}\n", json.dump());
   return 0;

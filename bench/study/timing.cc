@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "bench/harness/machine.h"
-#include "bench/harness/process.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/cpu.h"
 
 namespace bitale::bench {
@@ -56,10 +56,10 @@ bool goes_on(int done, int least, int most, double spent_s, double until_s) {
 }  // namespace
 
 double time_ms(const Function& function, const std::vector<Argument>& arguments) {
-  const std::int64_t start = monotonic_ns();
+  const Stopwatch call;
   const std::vector<Array> results = function.call(arguments);
   function.wait();
-  return static_cast<double>(monotonic_ns() - start) * 1e-6;
+  return call.ms();
 }
 
 std::string isa_name(const SubjectOptions& options) {
@@ -83,14 +83,14 @@ Timing measure(const models::BuiltModel& model, const SubjectOptions& options, s
   const bool on_cpu = options.device == "cpu";
   if (on_cpu) require_memory(t);
   if (on_cpu) t.peak_gflops = measured_peak(options, t.threads);
-  const std::int64_t start = monotonic_ns();
-  const auto spent_s = [&] { return static_cast<double>(monotonic_ns() - start) * 1e-9; };
+  const Stopwatch spent;
   const int least_to_warm = on_cpu ? least_warmup : least_warmup_on_device;
-  while (goes_on(t.warmup, least_to_warm, pace.warmup, spent_s(), warmup_share * pace.budget_s)) {
+  while (goes_on(t.warmup, least_to_warm, pace.warmup, spent.seconds(), warmup_share * pace.budget_s)) {
     one_iteration(forward, gradient, batches);
     ++t.warmup;
   }
-  while (goes_on(static_cast<int>(t.forward_ms.size()), least_iterations, pace.iterations, spent_s(), pace.budget_s)) {
+  while (goes_on(static_cast<int>(t.forward_ms.size()), least_iterations, pace.iterations, spent.seconds(),
+                 pace.budget_s)) {
     const auto [forward_ms, gradient_ms] = one_iteration(forward, gradient, batches);
     t.forward_ms.push_back(forward_ms);
     t.gradient_ms.push_back(gradient_ms);

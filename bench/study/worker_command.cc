@@ -30,6 +30,7 @@
 #include "compiler/codegen/codegen.h"
 #include "frontends/cpp/command.h"
 #include "models/data/safetensors.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/base/version.h"
 #include "runtime/device/driver.h"
 
@@ -43,10 +44,9 @@ class Worker {
   explicit Worker(const SubjectOptions& options)
       : options_(options),
         model_(build(options)),
-        start_(monotonic_ns()),
         forward_(compile_forward(model_, options)),
         gradient_(compile_gradient(model_, options)),
-        compiled_(monotonic_ns()),
+        compile_s_(compilation_.seconds()),
         batches_(sample(options)),
         updated_(update_of(model_, options)) {
     for (const Shared& parameter : model_.parameters) values_.push_back(parameter.get());
@@ -64,7 +64,7 @@ class Worker {
                                           : options_.tf32 ? "; " + options_.device + ", TF32"
                                                           : "; " + options_.device)},
             {"gflop", {{"forward", work.forward_gflop}, {"gradient", work.gradient_gflop}}},
-            {"compile_s", static_cast<double>(compiled_ - start_) * 1e-9}};
+            {"compile_s", compile_s_}};
   }
 
   Json answer(const std::string& verb, const std::string& argument) {
@@ -162,9 +162,9 @@ class Worker {
 
   SubjectOptions options_;
   models::BuiltModel model_;
-  std::int64_t start_;
+  Stopwatch compilation_;
   Function forward_, gradient_;
-  std::int64_t compiled_;
+  double compile_s_;
   std::vector<SampleBatch> batches_;
   std::optional<Function> updated_;  // of a device
   std::vector<Array> values_;

@@ -19,6 +19,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 #include "runtime/base/log.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/cpu.h"
 #include "runtime/device/pool.h"
 #include "runtime/program/abi.h"
@@ -68,7 +69,7 @@ lower::FunctionGraph optimise(const lower::FunctionGraph& g, const CompileOption
   context.tf32 = options.tf32;
   context.options.disabled = split(flags().disable);
   std::vector<rewrite::PassReport> passes;
-  const Clock clock;
+  const Stopwatch clock;
   graph = rewrite::run_pipeline(pipeline(), std::move(graph), context, passes);
   report.phases.push_back({"optimise", clock.seconds(), 0, ""});
   for (const auto& p : passes)
@@ -127,7 +128,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
                                                                                 const KernelCache& kernels,
                                                                                 CompileReport& report) {
   const lower::FunctionGraph optimised = optimise(graph, options, refusal_of(device), device == nullptr, report);
-  const Clock clock;
+  const Stopwatch clock;
   lower::Lowered l = lower::lower(optimised, device != nullptr);
   report.phases.push_back(
       {"lower", clock.seconds(), 0,
@@ -146,7 +147,7 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
 Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& given) {
   CompileOptions options = given;
   options.check = options.check || flags().check;
-  const Clock total;
+  const Stopwatch total;
   Compiled out;
   CompileReport& report = out.report;
   report.function = graph.name;
@@ -157,7 +158,7 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& given)
   std::optional<program::Program> program;
   Digest key;
   if (cache.enabled()) {
-    const Clock clock;
+    const Stopwatch clock;
     key = cache_key(graph, settings_of(options, device.get(), isa));
     program = cache.load(key);
     if (program) decode_lines(*program, lines);
@@ -168,14 +169,14 @@ Compiled compile(const lower::FunctionGraph& graph, const CompileOptions& given)
     const KernelCache kernels(cache, isa, is_quick(options));
     std::tie(program, out.checker) = build(graph, options, isa, device.get(), kernels, report);
     if (cache.enabled()) {
-      const Clock clock;
+      const Stopwatch clock;
       program::Program stored = *program;
       encode_lines(stored, lines);
       if (cache.store(key, stored) && !device) kernels.add(stored.entries, key);
       report.phases.push_back({"write to the cache", clock.seconds(), 0, ""});
     }
   }
-  const Clock load;
+  const Stopwatch load;
   out.program = std::make_shared<const program::Program>(std::move(*program));
   auto runnable = device ? std::make_shared<executor::Runnable>(out.program, device)
                          : std::make_shared<executor::Runnable>(out.program, target_of(isa));

@@ -18,6 +18,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
 #include "runtime/base/log.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/pool.h"
 #include "runtime/program/device_product.h"
 
@@ -400,7 +401,7 @@ std::string device_settings(const Driver& driver, bool tf32) {
 }
 
 void generate_for_device(lower::Lowered& l, const Driver& driver, bool tf32, CompileReport& report) {
-  const Clock printing;
+  const Stopwatch printing;
   const Functions functions(l, {driver.may_multiply(), tf32}, may_have_clusters(&driver));
   codegen::cuda::Modules printed = codegen::cuda::print_modules(functions.parts(), available_cpus());
   std::string text;
@@ -412,7 +413,7 @@ void generate_for_device(lower::Lowered& l, const Driver& driver, bool tf32, Com
   report.loops = functions.loops();
   warn_of(functions.on_host(), l.program.name);
   dump(l.program.name, "module.cu", text);
-  const Clock compiling;
+  const Stopwatch compiling;
   l.program.blobs.push_back(compiled(printed, driver));
   report.phases.push_back({"compile CUDA text", compiling.seconds(), 0,
                            fmt::format("{} modules, as many threads", printed.modules.size())});

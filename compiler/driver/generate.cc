@@ -13,6 +13,7 @@
 #include "compiler/codegen/link.h"
 #include "compiler/driver/dump.h"
 #include "runtime/base/flags.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/pool.h"
 
 namespace bitale::driver {
@@ -120,7 +121,7 @@ using Pieces = std::vector<std::optional<codegen::Piece>>;
 
 Pieces look_up(const program::Program& p, const KernelCache& cache, CompileReport& report) {
   if (!cache.enabled() || !flags().dump.empty()) return Pieces(p.entries.size());
-  const Clock clock;
+  const Stopwatch clock;
   Pieces pieces = cache.find(p.entries);
   report.phases.push_back(
       {"look for kernels", clock.seconds(), 0,
@@ -155,10 +156,10 @@ Missing generate_missing(const lower::Lowered& l, const std::vector<codegen::Lea
   if (out.entries.empty()) return out;
   request.threads = std::min(available_cpus(), report.kernel_misses);
 
-  const Clock opening;
+  const Stopwatch opening;
   codegen::Generator& generator = codegen::host_generator();
   report.phases.push_back({"load code generator", opening.seconds(), 0, ""});
-  const Clock clock;
+  const Stopwatch clock;
   codegen::Generated g = generator.generate(request);
   report.phases.push_back({"generate code", clock.seconds(), 0,
                            fmt::format("{} kernels, {} leaves, {} threads", request.kernels.size(),
@@ -178,7 +179,7 @@ void generate(lower::Lowered& l, Isa isa, bool quick, const KernelCache& cache, 
   const std::vector<codegen::Leaf> leaves = TileChoice(l.program, isa).leaves();
   Pieces found = look_up(l.program, cache, report);
   const Missing missing = generate_missing(l, leaves, isa, quick, found, report);
-  const Clock clock;
+  const Stopwatch clock;
   for (std::size_t k = 0; k < missing.entries.size(); ++k)
     found[missing.entries[k]] = codegen::link(missing.objects[k]);
   std::vector<codegen::Piece> pieces;

@@ -1,21 +1,12 @@
 // What one compilation cost and produced.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace bitale::driver {
-
-class Clock {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 struct Phase {
   std::string name;  // "pass canonicalise", "lower", "generate code", "micro_f32_14x32"...

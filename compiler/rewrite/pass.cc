@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include "compiler/ir/op.h"
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
+#include "runtime/base/stopwatch.h"
 
 namespace bitale::rewrite {
 
@@ -101,9 +101,9 @@ ir::Graph run_pipeline(const Pipeline& pipeline, ir::Graph graph, PassContext& c
     ++number;
     if (context.level < pass.min_level) continue;
     PassReport report{.name = pass.name, .nodes_before = nodes};
-    const auto started = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     ir::Graph next = Deep(pass, context).run(graph);
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    report.seconds = watch.seconds();
     check_outputs(pass, graph, next);
     if (BITALE_VERIFY || context.verify) ir::verify(next);
     report.changed = next.outputs != graph.outputs;

@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/cpu.h"
 #include "runtime/device/pool.h"
 
@@ -26,18 +26,14 @@ double measure_bandwidth(int threads, double seconds) {
   };
   run_region(threads, [&](int thread) { mine(thread, [&](std::size_t i) { a[i] = 0, b[i] = 1, c[i] = 2; }); });
 
-  using Clock = std::chrono::steady_clock;
-  const auto since = [](Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  };
   double best = 0;
-  const auto start = Clock::now();
+  const Stopwatch watch;
   do {
-    const auto sweep = Clock::now();
+    const Stopwatch sweep;
     run_region(threads, [&](int thread) { mine(thread, [&](std::size_t i) { a[i] = b[i] + 0.5f * c[i]; }); });
-    best = std::max(best, 3.0 * sizeof(float) * static_cast<double>(size) / since(sweep));
+    best = std::max(best, 3.0 * sizeof(float) * static_cast<double>(size) / sweep.seconds());
     std::swap_ranges(a.get(), a.get() + 1, b.get());  // the next sweep depends on this one
-  } while (since(start) < seconds);
+  } while (watch.seconds() < seconds);
   return best / 1e9;
 }
 

@@ -1,10 +1,10 @@
 // The FMA peak: loops over registers alone, with enough independent chains to hide the latency of two FMA units.
 #include <atomic>
-#include <chrono>
 
 #include <immintrin.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/cpu.h"
 #include "runtime/device/pool.h"
 
@@ -59,17 +59,16 @@ double measure_fma_peak(Isa isa, int threads, double seconds) {
 
   std::atomic<std::int64_t> pieces{0};
   std::atomic<float> sink{0};
-  const auto start = std::chrono::steady_clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const Stopwatch watch;
   run_region(threads, [&](int) {
     std::int64_t mine = 0;
     do {
       sink.store(steps(piece), std::memory_order_relaxed);
       ++mine;
-    } while (elapsed() < seconds);
+    } while (watch.seconds() < seconds);
     pieces.fetch_add(mine);
   });
-  return static_cast<double>(pieces.load()) * piece * chains * lanes * 2 / elapsed() / 1e9;
+  return static_cast<double>(pieces.load()) * piece * chains * lanes * 2 / watch.seconds() / 1e9;
 }
 
 }  // namespace bitale

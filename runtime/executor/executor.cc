@@ -1,7 +1,6 @@
 #include "runtime/executor/executor.h"
 
 #include <algorithm>
-#include <chrono>
 #include <list>
 #include <mutex>
 #include <new>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "runtime/base/flags.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/pool.h"
 #include "runtime/executor/call_memory.h"
 #include "runtime/executor/device.h"
@@ -274,11 +274,10 @@ Packs::Held Runnable::State::take_packs(Frame& frame, std::span<const Array> sha
     }
     run_region(frame.threads, [&](int thread) {
       for (std::size_t i = 0; i < jobs.size(); ++i) {
-        const auto start = std::chrono::steady_clock::now();
+        const Stopwatch watch;
         jobs[i].run(thread, frame.threads);
         if (thread != 0 || frame.costs.empty()) continue;
-        frame.costs[at(layout.steps[p.kept[targets[i].number].step].id)].seconds +=
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        frame.costs[at(layout.steps[p.kept[targets[i].number].step].id)].seconds += watch.seconds();
       }
     });
   };

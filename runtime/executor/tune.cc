@@ -1,13 +1,13 @@
 #include "runtime/executor/tune.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <limits>
 
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/executor/contraction.h"
 #include "runtime/executor/matrix_call.h"
 
@@ -22,8 +22,6 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 constexpr int rounds = 5;               // of which the best counts: what disturbs only adds
 constexpr double round_seconds = 1e-3;  // of one candidate, if it is fast enough for more than one run
 constexpr int most_repeats = 200;
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // The epilogue counts by the number of its operands: what it computes costs both candidates the same.
 std::string key_of(const ContractionStep& s, const MatrixForm& form, const StepFacts& facts, const std::string& target,
@@ -57,13 +55,13 @@ class Measurement {
  private:
   void repeat(int thread, bool openblas, int repeats) {
     frame_.barrier.wait(threads_);
-    const double start = now();
+    const Stopwatch watch;
     for (int i = 0; i < repeats; ++i) {
       once(thread, openblas);
       frame_.barrier.wait(threads_);
     }
     if (thread == 0) {
-      const double seconds = std::max((now() - start) / repeats, 1e-9);
+      const double seconds = std::max(watch.seconds() / repeats, 1e-9);
       best_[openblas] = std::min(best_[openblas], seconds);
       repeats_[openblas] = std::clamp(static_cast<int>(round_seconds / best_[openblas]), 1, most_repeats);
     }

@@ -10,6 +10,7 @@
 #include "bench/study/plan/limits.h"
 #include "bench/study/plan/worker.h"
 #include "runtime/base/error.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/base/temporary_folder.h"
 
 namespace bitale::bench {
@@ -104,8 +105,6 @@ void measure_into(StudyOutcome& outcome, const Measure& measure) {
   }
 }
 
-double seconds_since(std::int64_t start_ns) { return static_cast<double>(monotonic_ns() - start_ns) * 1e-9; }
-
 }  // namespace
 
 std::string measure_cell(const StudyCell& cell) {
@@ -126,23 +125,23 @@ std::vector<StudyOutcome> run_cells(std::span<const StudyCell> cells, const Mach
       to_measure.push_back(outcomes.size() - 1);
     }
   }
-  const std::int64_t start = monotonic_ns();
+  const Stopwatch study;
   for (std::size_t i = 0; i < to_measure.size(); ++i) {
     double left_s = 0;
     for (std::size_t k = i; k < to_measure.size(); ++k) left_s += estimate.seconds(outcomes[to_measure[k]].cell);
     StudyOutcome& outcome = outcomes[to_measure[i]];
-    if (within_s > 0 && seconds_since(start) >= within_s) {
+    if (within_s > 0 && study.seconds() >= within_s) {
       outcome.cannot = fmt::format("the {:g} s of the study were over", within_s);
       say(fmt::format("left out: {}: {}", outcome.cell.title(), outcome.cannot));
       continue;
     }
-    say(fmt::format("[{}/{}] {}, about {} left: {}", i + 1, to_measure.size(), duration_text(seconds_since(start)),
+    say(fmt::format("[{}/{}] {}, about {} left: {}", i + 1, to_measure.size(), duration_text(study.seconds()),
                     duration_text(left_s), outcome.cell.title()));
-    const std::int64_t cell_start = monotonic_ns();
+    const Stopwatch of_cell;
     measure_into(outcome, measure);
     if (outcome.figures) {
       results.add(outcome.cell.key(), outcome.figures->json);
-      estimate.learn(outcome.cell, seconds_since(cell_start));
+      estimate.learn(outcome.cell, of_cell.seconds());
     } else {
       say("  " + (outcome.played.empty() ? outcome.cannot : outcome.played));
     }

@@ -12,6 +12,7 @@
 #include "bench/study/arguments.h"
 #include "bench/study/timing.h"
 #include "frontends/cpp/command.h"
+#include "runtime/base/stopwatch.h"
 #include "runtime/device/driver.h"
 
 namespace bitale::bench {
@@ -79,9 +80,9 @@ struct CompileTime {
 
   template <class Compile>
   void measure(const Compile& compile) {
-    const std::int64_t start = monotonic_ns();
+    const Stopwatch watch;
     const Function f = compile();
-    const double all_s = static_cast<double>(monotonic_ns() - start) * 1e-9;
+    const double all_s = watch.seconds();
     ++functions;
     seconds += all_s;
     all_cached = all_cached && f.from_cache();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <exception>
 #include <numeric>
 #include <optional>
@@ -13,11 +12,10 @@
 #include "compiler/codegen/llvm/leaves.h"
 #include "compiler/codegen/llvm/target.h"
 #include "runtime/base/flags.h"
+#include "runtime/base/stopwatch.h"
 
 namespace bitale::codegen::host {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // Relative cost of generating an entry, so that the long ones do not come last.
 double cost_of(const Request& request, std::size_t entry) {
@@ -47,12 +45,12 @@ class Worker {
   Worker(const Request& request, Generated& out) : request_(request), out_(out) {}
 
   void generate(std::size_t entry) {
-    const auto start = Clock::now();
+    const Stopwatch watch;
     Unit unit(machine(request_.quick && entry < request_.kernels.size()));
     emit_entry(unit, request_, entry);
     if (!out_.listing.empty()) out_.listing[entry] = unit.text();
     out_.objects[entry] = unit.emit();
-    out_.seconds[entry] = std::chrono::duration<double>(Clock::now() - start).count();
+    out_.seconds[entry] = watch.seconds();
   }
 
  private:
