@@ -45,7 +45,8 @@ enum class Calls : std::uint8_t {
   on_device,  // the same; what is only written to memory in another order is computed there
   in_loop,    // in every iteration: also roots that have nothing but their shape in common share one, and epilogues may
               // read slices of a contraction
-  in_loop_on_device,  // the same, but only of slices that the tiles of a device can hold, see suits_device() in fuse.cc
+  in_loop_on_device,  // the same, but only of slices that the tiles of a device can hold, see suits_device() in
+                      // epilogue.cc
 };
 
 // outputs: what must be in memory at the end.
