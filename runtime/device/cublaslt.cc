@@ -49,6 +49,7 @@ struct Plan final : Driver::Product {
   Operation operation = nullptr;
   Layout first = nullptr, second = nullptr, result = nullptr;
   Algorithm algorithm{};
+  mutable std::mutex of_bias;  // whose address, the call's, is set in the operation, which all calls share
 };
 
 // The library's matrices are column-major: to it, our rows are columns. So every matrix of ours is its transpose there,
@@ -99,9 +100,6 @@ class Planner {
     const DataType type = type_of(p_.dtype);
     const ComputeType f32 = p_.tf32 ? compute_tf32 : compute_f32;
     check(api_.cublasLtMatmulDescCreate(&plan_->operation, f64 ? compute_f64 : f32, type_of(computed_as(p_.dtype))));
-    const auto set = [&](OperationAttribute attribute, std::int32_t value) {
-      check(api_.cublasLtMatmulDescSetAttribute(plan_->operation, attribute, &value, sizeof value));
-    };
     set(operation_transpose_a, p_.trans_b ? transposed : as_stored);
     set(operation_transpose_b, p_.trans_a ? transposed : as_stored);
     p_.trans_b ? layout(plan_->first, type, p_.k, p_.n, p_.ldb, p_.batch_b)
@@ -109,6 +107,21 @@ class Planner {
     p_.trans_a ? layout(plan_->second, type, p_.m, p_.k, p_.lda, p_.batch_a)
                : layout(plan_->second, type, p_.k, p_.m, p_.lda, p_.batch_a);
     layout(plan_->result, type_of(p_.result()), p_.n, p_.m, p_.ldc, p_.batch_c);
+    if (p_.bias || p_.relu) describe_epilogue();
+  }
+
+  // A vector along our n is one along the library's rows, which is what its bias is. What it asks of the address is
+  // what it finds there when it looks for an algorithm: one that is aligned as was promised, and no better.
+  void describe_epilogue() {
+    set(operation_epilogue, (p_.bias ? epilogue_bias : Epilogue{0}) | (p_.relu ? epilogue_relu : Epilogue{0}));
+    if (!p_.bias) return;
+    set(operation_bias_type, type_of(p_.result()));
+    set(operation_bias, static_cast<std::uintptr_t>(p_.align_bias));
+  }
+
+  template <class T>
+  void set(OperationAttribute attribute, T value) const {
+    check(api_.cublasLtMatmulDescSetAttribute(plan_->operation, attribute, &value, sizeof value));
   }
 
   void layout(Layout& made, DataType type, std::int64_t rows, std::int64_t columns, std::int64_t ld,
@@ -188,18 +201,25 @@ std::shared_ptr<const Driver::Product> CublasLt::plan(const MatrixProduct& produ
   return plans_.emplace(product, std::move(plan)).first->second;
 }
 
-// With beta 0 nothing of the result is read, and alpha and beta are read at once.
-void CublasLt::multiply(const Driver::Product& product, const void* a, const void* b, void* c, void* workspace,
-                        void* stream) const {
+// With beta 0 nothing of the result is read, and alpha, beta and the operation are read at once.
+void CublasLt::multiply(const Driver::Product& product, const void* a, const void* b, const void* bias, void* c,
+                        void* workspace, void* stream) const {
   const auto& plan = static_cast<const Plan&>(product);
   const bool f64 = plan.product.dtype == DType::f64;
   const float one = 1, zero = 0;
   const double one_f64 = 1, zero_f64 = 0;
   const void *alpha = f64 ? static_cast<const void*>(&one_f64) : &one,
              *beta = f64 ? static_cast<const void*>(&zero_f64) : &zero;
-  const Status status =
-      library_.api->cublasLtMatmul(handle_, plan.operation, alpha, b, plan.first, a, plan.second, beta, c, plan.result,
-                                   c, plan.result, &plan.algorithm, workspace, workspace_bytes, stream);
+  std::unique_lock lock(plan.of_bias, std::defer_lock);
+  Status status = status_success;
+  if (plan.product.bias) {
+    lock.lock();
+    status = library_.api->cublasLtMatmulDescSetAttribute(plan.operation, operation_bias, &bias, sizeof bias);
+  }
+  if (status == status_success)
+    status =
+        library_.api->cublasLtMatmul(handle_, plan.operation, alpha, b, plan.first, a, plan.second, beta, c,
+                                     plan.result, c, plan.result, &plan.algorithm, workspace, workspace_bytes, stream);
   if (status == status_success) return;
   throw Error(fmt::format("cuBLASLt {} fails to multiply {}: {}; BITALE_CONTRACTION=generated does without it",
                           library_.version, to_string(plan.product), text_of(*library_.api, status)));

@@ -47,8 +47,9 @@ class CublasLt {
   std::shared_ptr<const Driver::Product> plan(const MatrixProduct& product);
 
   // Enqueues it; also while the stream is captured: nothing is allocated, and nothing waited for. `workspace` has
-  // workspace_bytes, and what uses it is enqueued in one stream or replayed there. Error that names the product.
-  void multiply(const Driver::Product& plan, const void* a, const void* b, void* c, void* workspace,
+  // workspace_bytes, and what uses it is enqueued in one stream or replayed there. `bias` is of the call, and null
+  // unless the product has one. Error that names the product.
+  void multiply(const Driver::Product& plan, const void* a, const void* b, const void* bias, void* c, void* workspace,
                 void* stream) const;
 
  private:

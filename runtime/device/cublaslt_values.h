@@ -29,6 +29,14 @@ inline constexpr std::int32_t transposed = 1;  // CUBLAS_OP_T
 using OperationAttribute = int;                                 // cublasLtMatmulDescAttributes_t
 inline constexpr OperationAttribute operation_transpose_a = 3;  // CUBLASLT_MATMUL_DESC_TRANSA, int32_t
 inline constexpr OperationAttribute operation_transpose_b = 4;  // CUBLASLT_MATMUL_DESC_TRANSB, int32_t
+inline constexpr OperationAttribute operation_epilogue = 7;     // CUBLASLT_MATMUL_DESC_EPILOGUE, uint32_t
+inline constexpr OperationAttribute operation_bias = 8;         // CUBLASLT_MATMUL_DESC_BIAS_POINTER, const void*
+inline constexpr OperationAttribute operation_bias_type = 26;   // CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, int32_t
+
+using Epilogue = std::uint32_t;               // cublasLtEpilogue_t
+inline constexpr Epilogue epilogue_none = 1;  // CUBLASLT_EPILOGUE_DEFAULT
+inline constexpr Epilogue epilogue_relu = 2;  // CUBLASLT_EPILOGUE_RELU
+inline constexpr Epilogue epilogue_bias = 4;  // CUBLASLT_EPILOGUE_BIAS; both bits: CUBLASLT_EPILOGUE_RELU_BIAS
 
 using LayoutAttribute = int;                               // cublasLtMatrixLayoutAttribute_t
 inline constexpr LayoutAttribute layout_batch_count = 5;   // CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, int32_t

@@ -268,9 +268,9 @@ class CudaDriver final : public Driver {
   }
   // The workspace is one for all: products follow each other in the stream, and in what is recorded and replayed there,
   // whose planner sees to it.
-  void multiply(const Product& plan, const void* a, const void* b, void* c) override {
+  void multiply(const Product& plan, const void* a, const void* b, const void* bias, void* c) override {
     enter();
-    cublaslt_->multiply(plan, a, b, c, workspace_, stream());
+    cublaslt_->multiply(plan, a, b, bias, c, workspace_, stream());
   }
 
   std::string why_not_convolve() const override { return cudnn::Library::installed().why_not(); }

@@ -10,7 +10,7 @@
 
 namespace bitale {
 
-void Driver::multiply(const Product&, const void*, const void*, void*) {
+void Driver::multiply(const Product&, const void*, const void*, const void*, void*) {
   throw InternalError("the device has no library that multiplies matrices");
 }
 

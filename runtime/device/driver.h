@@ -76,7 +76,8 @@ class Driver {
   };
   virtual bool may_multiply() const { return false; }  // whether there could be such a library
   virtual std::shared_ptr<const Product> plan(const MatrixProduct&) { return nullptr; }
-  virtual void multiply(const Product& plan, const void* a, const void* b, void* c);
+  // bias: null unless the product has one.
+  virtual void multiply(const Product& plan, const void* a, const void* b, const void* bias, void* c);
 
   // Convolutions by cuDNN. They are planned before they are asked for: plans may be run to see which is the fastest, on
   // the memory of the convolution, whose result is overwritten, and not its workspace. While something is recorded only

@@ -196,7 +196,7 @@ void DeviceWalker::multiply(const Scope& scope, const StepLayout& s, const Contr
     return element_of(scope.tables.pointer(scope.layout, buffer), scope.tables, offset, storage);
   };
   code_.driver->multiply(*facts.product, operand(c.a, c.a_offset, c.a_storage), operand(c.b, c.b_offset, c.b_storage),
-                         to);
+                         nullptr, to);
 } catch (const Error& e) {
   throw Error(about(*s.step, e.what()));
 }

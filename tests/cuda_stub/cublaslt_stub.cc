@@ -2,7 +2,8 @@
 // runtime/device/cublaslt.cc: every call is recorded there, and products are computed by plain loops, when they are
 // asked for or when the graph is launched that they were captured for. It is as strict as the library says it is, and
 // where that would go on: layouts have to agree, memory has to reach as far as they do, addresses have to be aligned as
-// the preferences promise.
+// the preferences promise, that of a bias as the one is that it finds when it is asked for an algorithm, and to 16
+// bytes. Its relu makes 0 of NaN.
 //
 // CUBLASLT_STUB_VERSION: what it says its version is. CUBLASLT_STUB_COMPUTE=0: products are only recorded.
 #include <algorithm>
@@ -45,6 +46,11 @@ struct Description {
   ComputeType compute = 0;
   DataType scale = 0;
   std::int32_t transpose_a = as_stored, transpose_b = as_stored;
+  Epilogue epilogue = epilogue_none;
+  const void* bias = nullptr;
+  std::int32_t bias_type = -1;
+
+  bool has(Epilogue e) const { return epilogue & e; }
 };
 
 // float16 and bfloat16 by what their bits mean; rounding goes to the nearest, by way of float.
@@ -128,9 +134,18 @@ struct Call {
     const bool halves = a.is_half() && description.compute == compute_f32;
     if (a.type != b.type || (a.type != sums && !halves) || (d.type != sums && d.type != a.type)) return false;
     if (d.count > 1 && d.stride < 1) return false;
+    if (!epilogue_is_one()) return false;
     return description.scale == (f64 ? type_f64 : type_f32) &&
            (f64 || description.compute == compute_f32 || description.compute == compute_tf32) &&
            rows(a, ta) == d.rows && columns(b, tb) == d.columns && columns(a, ta) == rows(b, tb);
+  }
+
+  bool epilogue_is_one() const {
+    constexpr Epilogue both = epilogue_relu | epilogue_bias;
+    const Epilogue e = description.epilogue;
+    if (e != epilogue_none && e != epilogue_relu && e != epilogue_bias && e != both) return false;
+    const bool bias = description.has(epilogue_bias);
+    return bias == (description.bias != nullptr) && (!bias || description.bias_type == d.type);
   }
 
   std::string text() const {
@@ -145,7 +160,8 @@ struct Call {
             : a.type == type_f16 ? " of float16"
                                  : " of bfloat16") +
            ": " + matrix(a, description.transpose_a) + " by " + matrix(b, description.transpose_b) + " into " +
-           d.text() + (d.is_half() ? " rounded" : "");
+           d.text() + (d.is_half() ? " rounded" : "") + (description.has(epilogue_bias) ? " plus bias" : "") +
+           (description.has(epilogue_relu) ? " and relu" : "");
   }
 
   double rounded(double x) const {
@@ -165,6 +181,8 @@ struct Call {
           double sum = 0;
           for (std::int64_t k = 0; k < depth(); ++k)
             sum += element(from_a, a, i, ta, row, k) * element(from_b, b, i, tb, k, column);
+          if (description.has(epilogue_bias)) sum += d.at(description.bias, row);
+          if (description.has(epilogue_relu) && !(sum > 0)) sum = 0;
           d.put(to, i * d.stride + row + column * d.ld, sum);
         }
     return 0;
@@ -172,6 +190,10 @@ struct Call {
 };
 
 bool is_aligned(const void* address, std::uint64_t to) { return reinterpret_cast<std::uintptr_t>(address) % to == 0; }
+std::uint64_t alignment_of(const void* address) {
+  const auto bits = reinterpret_cast<std::uintptr_t>(address);
+  return bits & (~bits + 1);
+}
 
 }  // namespace
 
@@ -200,6 +222,9 @@ Status cublasLtMatmulDescSetAttribute(Operation of, OperationAttribute attribute
   auto& d = *static_cast<Description*>(of);
   if (attribute == operation_transpose_a) return set(d.transpose_a, from, bytes);
   if (attribute == operation_transpose_b) return set(d.transpose_b, from, bytes);
+  if (attribute == operation_epilogue) return set(d.epilogue, from, bytes);
+  if (attribute == operation_bias) return set(d.bias, from, bytes);
+  if (attribute == operation_bias_type) return set(d.bias_type, from, bytes);
   return invalid_value;
 }
 Status cublasLtMatmulDescDestroy(Operation of) {
@@ -255,7 +280,8 @@ Status cublasLtMatmulAlgoGetHeuristic(void*, Operation operation, Layout a, Layo
     return failed;
   if (asked < 1 || !call.is_one() || p.c != p.d || *static_cast<Matrix*>(c) != call.d) return invalid_value;
   *count = 1;
-  found[0] = {{{p.a, p.b, p.d, p.workspace, 1}}, static_cast<std::size_t>(p.workspace), status_success, 1, {}};
+  const std::uint64_t bias = alignment_of(call.description.bias);
+  found[0] = {{{p.a, p.b, p.d, p.workspace, 1, bias}}, static_cast<std::size_t>(p.workspace), status_success, 1, {}};
   return status_success;
 }
 
@@ -265,23 +291,25 @@ Status cublasLtMatmul(void*, Operation operation, const void* alpha, const void*
   const Call call{*static_cast<Description*>(operation), *static_cast<Matrix*>(a_layout),
                   *static_cast<Matrix*>(b_layout), *static_cast<Matrix*>(d_layout)};
   const auto& promised = algorithm->data;
+  const void* const bias = call.description.bias;
   const auto with_alignment = [&](const void* address, std::size_t i) {
     return memory(address) + " (" + std::to_string(promised[i]) + ")";
   };
   if (const int failed =
           note("cublasLtMatmul", call.text() + ", " + with_alignment(a, 0) + " by " + with_alignment(b, 1) + " into " +
-                                     with_alignment(d, 2) + ", workspace " + memory(workspace) + " of " +
-                                     std::to_string(workspace_bytes)))
+                                     with_alignment(d, 2) + (bias ? ", bias " + with_alignment(bias, 5) : "") +
+                                     ", workspace " + memory(workspace) + " of " + std::to_string(workspace_bytes)))
     return failed;
   const bool f64 = call.description.scale == type_f64;
   const double by = f64 ? *static_cast<const double*>(alpha) : *static_cast<const float*>(alpha),
                plus = f64 ? *static_cast<const double*>(beta) : *static_cast<const float*>(beta);
   if (!call.is_one() || by != 1 || plus != 0 || c != d || promised[4] != 1) return invalid_value;
   if (!is_aligned(a, promised[0]) || !is_aligned(b, promised[1]) || !is_aligned(d, promised[2]) ||
-      !is_aligned(workspace, 256))
+      !is_aligned(workspace, 256) || (bias && (!is_aligned(bias, 16) || !is_aligned(bias, promised[5]))))
     return invalid_value;
   if (bytes_at(a) < call.a.bytes() || bytes_at(b) < call.b.bytes() || bytes_at(d) < call.d.bytes() ||
-      workspace_bytes < promised[3] || bytes_at(workspace) < workspace_bytes)
+      workspace_bytes < promised[3] || bytes_at(workspace) < workspace_bytes ||
+      (bias && bytes_at(bias) < static_cast<std::size_t>(call.d.rows) * call.d.element()))
     return invalid_value;
   if (!setting("CUBLASLT_STUB_COMPUTE", 1)) return status_success;
   return of_driver<CudaStubAsk>("cuda_stub_ask")(stream, [=] { return call.run(a, b, d); });

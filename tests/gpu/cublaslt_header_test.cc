@@ -16,7 +16,13 @@ static_assert(compute_f32 == CUBLAS_COMPUTE_32F && compute_f64 == CUBLAS_COMPUTE
               compute_tf32 == CUBLAS_COMPUTE_32F_FAST_TF32);
 static_assert(as_stored == CUBLAS_OP_N && transposed == CUBLAS_OP_T);
 static_assert(operation_transpose_a == CUBLASLT_MATMUL_DESC_TRANSA &&
-              operation_transpose_b == CUBLASLT_MATMUL_DESC_TRANSB);
+              operation_transpose_b == CUBLASLT_MATMUL_DESC_TRANSB &&
+              operation_epilogue == CUBLASLT_MATMUL_DESC_EPILOGUE &&
+              operation_bias == CUBLASLT_MATMUL_DESC_BIAS_POINTER &&
+              operation_bias_type == CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE);
+static_assert(epilogue_none == CUBLASLT_EPILOGUE_DEFAULT && epilogue_relu == CUBLASLT_EPILOGUE_RELU &&
+              epilogue_bias == CUBLASLT_EPILOGUE_BIAS &&
+              (epilogue_relu | epilogue_bias) == CUBLASLT_EPILOGUE_RELU_BIAS);
 static_assert(layout_batch_count == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT &&
               layout_batch_stride == CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET);
 static_assert(preference_workspace_bytes == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES &&

@@ -36,7 +36,9 @@ class Forwarding : public Driver {
   }
   bool may_multiply() const override { return to_->may_multiply(); }
   std::shared_ptr<const Product> plan(const MatrixProduct& product) override { return to_->plan(product); }
-  void multiply(const Product& plan, const void* a, const void* b, void* c) override { to_->multiply(plan, a, b, c); }
+  void multiply(const Product& plan, const void* a, const void* b, const void* bias, void* c) override {
+    to_->multiply(plan, a, b, bias, c);
+  }
   void record(int streams) override { to_->record(streams); }
   void choose_stream(int stream) override { to_->choose_stream(stream); }
   int event() override { return to_->event(); }

@@ -97,7 +97,7 @@ class HostDriver final : public Driver {
   std::shared_ptr<const Product> plan(const MatrixProduct& p) override {
     return able ? std::make_shared<const Plan>(p) : nullptr;
   }
-  void multiply(const Product& plan, const void* a, const void* b, void* c) override {
+  void multiply(const Product& plan, const void* a, const void* b, const void*, void* c) override {
     const MatrixProduct& p = static_cast<const Plan&>(plan).product;
     products.push_back({p, a, b, c});
     const auto element = [](const void* of, std::int64_t at) { return static_cast<const float*>(of)[at]; };
