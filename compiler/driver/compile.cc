@@ -136,7 +136,10 @@ std::pair<program::Program, std::shared_ptr<const executor::StepChecker>> build(
   leave_to_tuner(l.program, options.level);
   for (const kernel::Kernel& k : l.kernels) kernel::verify(k);
   dump(graph.name, "kernels", text_of(l.kernels));
-  device ? generate_for_device(l, *device, options.tf32, report) : generate(l, isa, is_quick(options), kernels, report);
+  if (device)
+    generate_for_device(l, *device, {options.tf32, options.relaxed}, report);
+  else
+    generate(l, isa, is_quick(options), kernels, report);
   program::verify(l.program);
   dump(graph.name, "program", program::to_string(l.program));
   return {std::move(l.program), options.check ? step_checker(l) : nullptr};

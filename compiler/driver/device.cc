@@ -4,6 +4,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -31,15 +32,11 @@ using namespace program;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
-// Of a device's library.
-struct DeviceProducts {
-  bool possible = false, tf32 = false;
-};
-
 // Which kernels are launched and which finish contractions, and the contractions' functions, each once; in bodies, too.
 class Functions {
  public:
-  Functions(lower::Lowered& l, const DeviceProducts& products, bool has_clusters)
+  // products: of the device's library, if it may have one.
+  Functions(lower::Lowered& l, const std::optional<ProductOptions>& products, bool has_clusters)
       : l_(l), products_(products), has_clusters_(has_clusters) {
     for (kernel::Kernel& k : l.kernels)
       for (kernel::Buffer& b : k.buffers) b.aligned = true;
@@ -201,17 +198,32 @@ class Functions {
 
   // Where a library may multiply, and what then follows.
   void give_product(const Program& part, ContractionStep& c, Contraction form) {
-    const bool possible = products_.possible && may_be_device_product(part, c);
+    const bool possible = products_ && may_be_device_product(part, c);
     c.candidate = possible ? ContractionCandidate::cublaslt : ContractionCandidate::generated;
     if (!possible) return;
-    c.whole.tf32 = products_.tf32 && c.a_storage == DType::f32;
-    const auto stored = codegen::cuda::only_stores_as(l_.kernels[at(c.epilogue)]);
-    if (stored && may_store_product(c, *stored)) {
-      c.whole.rounds = *stored != c.dtype;
-      return;
+    c.whole.tf32 = products_->tf32 && c.a_storage == DType::f32;
+    const auto epilogue = codegen::cuda::plain_epilogue(l_.kernels[at(c.epilogue)]);
+    const bool straight = epilogue && may_go_straight(part, c, *epilogue);
+    if (straight) {
+      c.whole.rounds = epilogue->stored != c.dtype;
+      c.whole.bias = epilogue->bias;
+      c.whole.relu = epilogue->relu;
     }
+    if (straight && !epilogue->bias && !epilogue->relu) return;
     form.finish = true;
     c.whole.finish = entry(std::move(form));
+  }
+
+  // Whether the library does the same: its relu makes 0 of NaN, its bias is of the dtype that is stored and begins at a
+  // multiple of 16 bytes, but for an offset that is the same throughout a call.
+  bool may_go_straight(const Program& part, const ContractionStep& c,
+                       const codegen::cuda::PlainEpilogue& epilogue) const {
+    if (!may_store_product(c, epilogue.stored) || (epilogue.relu && !products_->relaxed)) return false;
+    if (!epilogue.bias) return true;
+    const ContractionOperand& bias = c.operands.front();
+    const bool fixed =
+        bias.offset < 0 || &part == &l_.program || part.extents[at(bias.offset)].op == ExtentOp::constant;
+    return fixed && is_aligned(part, bias.buffer) && part.buffers[at(bias.buffer)].storage == epilogue.stored;
   }
 
   // Whether a buffer begins at a multiple of 16 bytes: what a body is given may be a row of another buffer.
@@ -333,7 +345,7 @@ class Functions {
   }
 
   lower::Lowered& l_;
-  const DeviceProducts products_;
+  const std::optional<ProductOptions> products_;
   const bool has_clusters_;          // of blocks, for loops
   int named_[2] = {};                // contractions, and functions that finish
   std::vector<LibraryStep*> calls_;  // of the program and the copies of its bodies
@@ -400,9 +412,11 @@ std::string device_settings(const Driver& driver, bool tf32) {
                      driver.may_multiply(), tf32, may_have_clusters(&driver));
 }
 
-void generate_for_device(lower::Lowered& l, const Driver& driver, bool tf32, CompileReport& report) {
+void generate_for_device(lower::Lowered& l, const Driver& driver, const ProductOptions& products,
+                         CompileReport& report) {
   const Stopwatch printing;
-  const Functions functions(l, {driver.may_multiply(), tf32}, may_have_clusters(&driver));
+  const Functions functions(l, driver.may_multiply() ? std::optional(products) : std::nullopt,
+                            may_have_clusters(&driver));
   codegen::cuda::Modules printed = codegen::cuda::print_modules(functions.parts(), available_cpus());
   std::string text;
   for (const codegen::cuda::Module& m : printed.modules) text += m.text + "\n";
@@ -420,7 +434,7 @@ void generate_for_device(lower::Lowered& l, const Driver& driver, bool tf32, Com
 }
 
 std::string cuda_text(lower::Lowered& l, const Driver* device) {
-  return codegen::cuda::print_modules(Functions(l, {true, false}, may_have_clusters(device)).parts(), 1)
+  return codegen::cuda::print_modules(Functions(l, ProductOptions{}, may_have_clusters(device)).parts(), 1)
       .modules[0]
       .text;
 }

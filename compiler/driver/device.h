@@ -13,10 +13,16 @@ namespace bitale::driver {
 // What code for the device depends on beside the program: a part of cache keys.
 std::string device_settings(const Driver& driver, bool tf32);
 
+// What products by the device's library may do that those of generated functions do not.
+struct ProductOptions {
+  bool tf32 = false;     // round operands of float32 to TF32
+  bool relaxed = false;  // lose a NaN
+};
+
 // Afterwards contractions name the functions that run them whole, and those that finish the products of the device's
-// library (in TF32, if that is allowed), the program has their entries behind those of its kernels, and modules for the
-// driver's target.
-void generate_for_device(lower::Lowered& lowered, const Driver& driver, bool tf32, CompileReport& report);
+// library, the program has their entries behind those of its kernels, and modules for the driver's target.
+void generate_for_device(lower::Lowered& lowered, const Driver& driver, const ProductOptions& products,
+                         CompileReport& report);
 
 // The text of the one module that a GPU would run: the device, if there is one, else one that has all that is made use
 // of.

@@ -173,12 +173,9 @@ void DeviceWalker::contraction(const Scope& scope, const StepLayout& s, const St
   std::vector<void*> buffers;
   for (const ContractionOperand& o : c.operands) buffers.push_back(scope.tables.pointer(scope.layout, o.buffer));
   if (facts.product) {
-    void* const to = facts.product_is_direct ? element_of(buffers[0], scope.tables, c.operands[0].offset,
-                                                          c.whole.rounds ? c.a_storage : c.dtype)
-                                             : scope.tables.pointer(scope.layout, c.workspace);
-    multiply(scope, s, c, facts, to);
+    multiply(scope, s, c, facts);
     if (facts.product_is_direct) return;
-    buffers.insert(buffers.begin(), to);
+    buffers.insert(buffers.begin(), scope.tables.pointer(scope.layout, c.workspace));
   } else {
     buffers.insert(buffers.begin(), {scope.tables.pointer(scope.layout, c.a), scope.tables.pointer(scope.layout, c.b)});
   }
@@ -190,13 +187,16 @@ void DeviceWalker::contraction(const Scope& scope, const StepLayout& s, const St
   launch(facts.product ? c.whole.finish : c.whole.entry, parameters, extents);
 }
 
-void DeviceWalker::multiply(const Scope& scope, const StepLayout& s, const ContractionStep& c, const StepFacts& facts,
-                            void* to) const try {
-  const auto operand = [&](int buffer, int offset, DType storage) {
+void DeviceWalker::multiply(const Scope& scope, const StepLayout& s, const ContractionStep& c,
+                            const StepFacts& facts) const try {
+  const auto element = [&](int buffer, int offset, DType storage) {
     return element_of(scope.tables.pointer(scope.layout, buffer), scope.tables, offset, storage);
   };
-  code_.driver->multiply(*facts.product, operand(c.a, c.a_offset, c.a_storage), operand(c.b, c.b_offset, c.b_storage),
-                         nullptr, to);
+  const auto stored = [&](const ContractionOperand& o) { return element(o.buffer, o.offset, stored_product(c)); };
+  const bool direct = facts.product_is_direct;
+  const void* const bias = direct && c.whole.bias ? stored(c.operands.front()) : nullptr;
+  code_.driver->multiply(*facts.product, element(c.a, c.a_offset, c.a_storage), element(c.b, c.b_offset, c.b_storage),
+                         bias, direct ? stored(c.operands.back()) : element(c.workspace, -1, c.dtype));
 } catch (const Error& e) {
   throw Error(about(*s.step, e.what()));
 }

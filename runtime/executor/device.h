@@ -55,8 +55,8 @@ class DeviceWalker final : public Walker {
 
  private:
   void launch(int entry, std::span<void* const> parameters, std::span<const std::int64_t> extents) const;
-  void multiply(const Scope& scope, const StepLayout& step, const program::ContractionStep& c, const StepFacts& facts,
-                void* to) const;
+  void multiply(const Scope& scope, const StepLayout& step, const program::ContractionStep& c,
+                const StepFacts& facts) const;
   bool convolve(const Scope& scope, const StepLayout& step, const program::LibraryStep& s);  // false: no library can
   void library_on_host(const Scope& scope, const StepLayout& step, const program::LibraryStep& s);
 

@@ -56,9 +56,13 @@ void plan(const Step& step, const ContractionStep& c, const Alignment& alignment
   const bool several = p.batch > 1;
   p.align_a = alignment.of(c.a, c.a_offset, several ? p.batch_a : 0, p.dtype);
   p.align_b = alignment.of(c.b, c.b_offset, several ? p.batch_b : 0, p.dtype);
-  p.align_c = found->direct
-                  ? alignment.of(c.operands[0].buffer, c.operands[0].offset, several ? p.batch_c : 0, p.result())
-                  : alignment.of(c.workspace, -1, several ? p.batch_c : 0, p.result());
+  const ContractionOperand& out = c.operands.back();
+  p.align_c = found->direct ? alignment.of(out.buffer, out.offset, several ? p.batch_c : 0, p.result())
+                            : alignment.of(c.workspace, -1, several ? p.batch_c : 0, p.result());
+  if (p.bias) {
+    const ContractionOperand& bias = c.operands.front();
+    p.align_bias = alignment.of(bias.buffer, bias.offset, 0, p.result());
+  }
   facts.product = plan_of(p, step, driver);
   facts.product_is_direct = found->direct;
 }

@@ -171,6 +171,7 @@ class Planner {
 bool may_store_product(const ContractionStep& step, DType storage) {
   return storage == step.dtype || (storage == step.a_storage && storage == step.b_storage);
 }
+DType stored_product(const ContractionStep& step) { return step.whole.rounds ? step.a_storage : step.dtype; }
 
 std::int64_t flattened(const std::vector<ContractionDim>& dims, std::span<const std::int64_t> extents) {
   constexpr std::int64_t largest = std::int64_t{1} << 62;

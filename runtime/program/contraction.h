@@ -66,15 +66,21 @@ struct ContractionTile {
 // slots. No workspace and no leaves are used then.
 //
 // Where cuBLASLt multiplies, its product goes to the workspace, one dense matrix behind the other, and entry `finish`
-// hands every element to the epilogue; its parameters are the product, the operands and the same slots. -1: the
-// epilogue stores the elements as they are, or rounded to the 16 bits that a and b are in, to the only operand, and the
-// product goes straight there.
+// hands every element to the epilogue; its parameters are the product, the operands and the same slots.
+//
+// The product goes straight to the last operand where the library does all that the epilogue does: it stores the
+// elements as they are, or rounded to the 16 bits that a and b are in (finish -1); before that it adds the only other
+// operand, whose dtype is that which is stored (bias), or makes 0 of what is below 0 (relu). Of these two, only the
+// extents say whether it can: what finishes the product is there, too.
 struct WholeContraction {
   int entry = -1;
   std::vector<int> extents;
   int finish = -1;
   bool tf32 = false;    // operands of the library's products may be rounded to TF32
-  bool rounds = false;  // the library's product is rounded to 16 bits
+  bool rounds = false;  // the product that goes straight to an operand is rounded to 16 bits
+  bool bias = false, relu = false;  // the library does these, where it can
+
+  bool may_go_straight() const { return finish < 0 || bias || relu; }
 };
 
 struct ContractionStep {
@@ -95,6 +101,8 @@ struct ContractionStep {
 
 // Whether a library that multiplies may store the product so: as it is summed, or in the 16 bits of both operands.
 bool may_store_product(const ContractionStep& step, DType storage);
+// As what a product that goes straight to an operand is stored.
+DType stored_product(const ContractionStep& step);
 
 // Block sizes for one set of extents, from the tile, the cache sizes and the thread count.
 struct ContractionBlocking {

@@ -30,7 +30,15 @@ void check_kept(const StepSubject& subject, int b) {
   require(why.empty(), "step '{}' keeps the pack of {}, but {}", subject.label, subject.name(b), why);
 }
 
-// A library that writes straight to an operand writes what is summed, and nothing else is written.
+bool goes_straight(const StepSubject& subject, const ContractionStep& s) {
+  if (s.operands.size() != (s.whole.bias ? 2 : 1) || !s.operands.back().written) return false;
+  const auto storage = [&](const ContractionOperand& o) { return subject.program.buffers[at(o.buffer)].storage; };
+  const DType stored = storage(s.operands.back());
+  if (s.whole.bias && (s.operands[0].written || storage(s.operands[0]) != stored)) return false;
+  return may_store_product(s, stored) && s.whole.rounds == (stored != s.dtype);
+}
+
+// A library that writes straight to the last operand writes what is summed, plus the bias, and nothing else is written.
 void check_candidate(const StepSubject& subject, const ContractionStep& s) {
   const bool on_device = is_for_device(*subject.place.outermost);
   require(s.candidate <= ContractionCandidate::cublaslt, "step '{}' has no candidate {}", subject.label,
@@ -39,17 +47,15 @@ void check_candidate(const StepSubject& subject, const ContractionStep& s) {
       s.candidate == ContractionCandidate::generated || (s.candidate == ContractionCandidate::cublaslt) == on_device,
       "contraction '{}' is of a library that is not {}", subject.label, on_device ? "a device's" : "the CPU's");
   if (s.candidate != ContractionCandidate::cublaslt) {
-    require(s.whole.finish < 0, "what finishes contraction '{}' has no product", subject.label);
+    require(s.whole.finish < 0 && !s.whole.bias && !s.whole.relu, "what finishes contraction '{}' has no product",
+            subject.label);
     return;
   }
   require(!s.accumulating && !s.sliced, "{} contraction '{}' is of a library", s.sliced ? "sliced" : "accumulating",
           subject.label);
-  const auto stored_as_is = [&] {
-    const DType storage = subject.program.buffers[at(s.operands[0].buffer)].storage;
-    return may_store_product(s, storage) && s.whole.rounds == (storage != s.dtype);
-  };
-  require(s.whole.finish >= 0 ? !s.whole.rounds : s.operands.size() == 1 && s.operands[0].written && stored_as_is(),
+  require(s.whole.may_go_straight() ? goes_straight(subject, s) : !s.whole.rounds,
           "nothing finishes the product of contraction '{}'", subject.label);
+  if (s.whole.bias) subject.fixed_or_zero(s.operands[0].offset, "the offset of a bias");
 }
 
 void check_slices(const StepSubject& subject, const ContractionStep& s) {

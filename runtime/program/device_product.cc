@@ -18,6 +18,7 @@ constexpr Rates generated{15e6, 1.5e6}, library{40e6, 3e6}, library_in_tf32{250e
 constexpr double least_flops = 4e6;  // below, either takes as long as a launch
 
 constexpr std::int64_t most_elements = (std::int64_t{1} << 31) - 1;  // of what is finished: its indices have 32 bits
+constexpr std::int64_t bias_alignment = 16;                          // in bytes, of its address
 
 struct Work {
   double flops = 0, bytes = 0;
@@ -51,19 +52,24 @@ double us_saved_by(const MatrixProduct& p, std::int64_t scratch_bytes) {
   return work.us_by(generated) - work.us_by(rates_of(p)) - us_lost;
 }
 
-// Where the result is to be written: false if the library cannot write there.
-bool place_result(const ContractionStep& step, std::span<const std::int64_t> extents, DeviceProduct& out) {
-  MatrixProduct& p = out.product;
-  out.direct = step.whole.finish < 0;
-  if (!out.direct) {
-    p.ldc = p.n;
-    p.batch_c = p.m * p.n;
-    std::int64_t elements = 0;
-    if (__builtin_mul_overflow(p.batch_c, p.batch, &elements) || elements > most_elements) return false;
-    out.workspace_bytes = elements * static_cast<std::int64_t>(size_of(step.dtype));
-    return true;
-  }
-  const auto of_result = [](const ContractionDim& d) { return d.operands.front(); };
+// Whether the library can add the bias: a vector along n, the same for all rows and products of the batch. Its kernels
+// are reported to read 16 bytes of it at a time whatever was promised of the address, and to refuse matrices of one row
+// or column, or to leave out some of their elements: PyTorch asks it for none of these either.
+bool can_add_bias(const ContractionStep& step, std::span<const std::int64_t> extents, const MatrixProduct& p) {
+  const int offset = step.operands.front().offset;
+  const auto of_bias = [](const ContractionDim& d) { return d.operands.front(); };
+  const std::int64_t begin = offset < 0 ? 0 : extents[static_cast<std::size_t>(offset)];
+  return p.m > 1 && p.n > 1 && p.k > 1 &&
+         begin % (bias_alignment / static_cast<std::int64_t>(size_of(stored_product(step)))) == 0 &&
+         flat_stride(step.n, extents, of_bias) == 1 && flat_stride(step.m, extents, of_bias) == 0 &&
+         flat_stride(step.batch, extents, of_bias) == 0;
+}
+
+// The result as the library writes it, finished, to the last operand; false if it cannot.
+bool goes_straight(const ContractionStep& step, std::span<const std::int64_t> extents, MatrixProduct& p) {
+  const WholeContraction& whole = step.whole;
+  if (!whole.may_go_straight() || (whole.bias && !can_add_bias(step, extents, p))) return false;
+  const auto of_result = [](const ContractionDim& d) { return d.operands.back(); };
   const auto m = flat_stride(step.m, extents, of_result), n = flat_stride(step.n, extents, of_result),
              batch = flat_stride(step.batch, extents, of_result);
   if (!m || !n || !batch) return false;
@@ -71,6 +77,22 @@ bool place_result(const ContractionStep& step, std::span<const std::int64_t> ext
   if (!ld || (p.batch > 1 && *batch < 1)) return false;
   p.ldc = *ld;
   p.batch_c = *batch;
+  p.rounds = whole.rounds;
+  p.bias = whole.bias;
+  p.relu = whole.relu;
+  return true;
+}
+
+// Where the result is to be written: false if the library cannot write there.
+bool place_result(const ContractionStep& step, std::span<const std::int64_t> extents, DeviceProduct& out) {
+  MatrixProduct& p = out.product;
+  out.direct = goes_straight(step, extents, p);
+  if (out.direct || step.whole.finish < 0) return out.direct;
+  p.ldc = p.n;
+  p.batch_c = p.m * p.n;
+  std::int64_t elements = 0;
+  if (__builtin_mul_overflow(p.batch_c, p.batch, &elements) || elements > most_elements) return false;
+  out.workspace_bytes = elements * static_cast<std::int64_t>(size_of(step.dtype));
   return true;
 }
 
@@ -88,7 +110,6 @@ std::optional<DeviceProduct> device_product(const ContractionStep& step, std::sp
   MatrixProduct& p = out.product;
   p.dtype = step.a_storage;
   p.tf32 = step.whole.tf32;
-  p.rounds = step.whole.rounds;
   p.m = flattened(step.m, extents);
   p.n = flattened(step.n, extents);
   p.k = flattened(step.k, extents);

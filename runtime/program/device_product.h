@@ -1,9 +1,9 @@
 // Contractions on a device that its library may do: products of plain matrices with enough work.
 //
 // What decides is the extents of a call, when it is placed. A product of little work stays with the generated function:
-// that ends in the epilogue, and so costs one launch, where the library's product is written to memory and read from it
-// again by a launch of its own. What enough is was not measured yet; it rests on what an H100 is assumed to do, see
-// device_product.cc.
+// that ends in the epilogue, and so costs one launch, where the library's product, unless the library does all that the
+// epilogue does, is written to memory and read from it again by a launch of its own. What enough is was not measured
+// yet; it rests on what an H100 is assumed to do, see device_product.cc.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ namespace bitale::program {
 
 struct DeviceProduct {
   MatrixProduct product;             // without what is known of addresses
-  bool direct = false;               // written straight to the step's operand; else to its workspace
+  bool direct = false;               // finished, and straight to the step's last operand; else to its workspace
   std::int64_t workspace_bytes = 0;  // 0 if direct
   double us_saved = 0;               // against the generated function, by the assumed rates
 };

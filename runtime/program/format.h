@@ -8,7 +8,7 @@
 
 namespace bitale::program {
 
-inline constexpr std::uint32_t format_version = 11;
+inline constexpr std::uint32_t format_version = 12;
 
 // The payload with its header before it.
 std::vector<std::uint8_t> seal(std::span<const std::uint8_t> payload);

@@ -249,7 +249,7 @@ void transfer(A& a, ContractionTile& v) {
 }
 template <class A>
 void transfer(A& a, WholeContraction& v) {
-  all(a, v.entry, v.extents, v.finish, v.tf32, v.rounds);
+  all(a, v.entry, v.extents, v.finish, v.tf32, v.rounds, v.bias, v.relu);
 }
 template <class A>
 void transfer(A& a, ContractionStep& v) {

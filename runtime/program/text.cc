@@ -175,13 +175,24 @@ class Printer {
            o.unit ? "by columns" : "by rows");
     if (s.candidate == ContractionCandidate::cublaslt)
       line("by cuBLASLt{} where the operands are plain matrices of enough work, {}", s.whole.tf32 ? " in TF32" : "",
-           s.whole.finish < 0 ? "straight to its operand"
-                              : "finished by " + entry(s.whole.finish) + " in workspace " + name(s.workspace));
+           after_product(s));
     if (s.whole.entry >= 0)
       line("by {}", entry(s.whole.entry));
     else
       line("tile {} x {}, {}, workspace {}", s.tile.mr, s.tile.nr, entry(s.tile.micro), name(s.workspace));
     --depth_;
+  }
+
+  // Where the library's product goes, and what the library does to it before that.
+  std::string after_product(const ContractionStep& s) const {
+    const WholeContraction& w = s.whole;
+    const std::string finished =
+        w.finish < 0 ? "" : "finished by " + entry(w.finish) + " in workspace " + name(s.workspace);
+    if (!w.may_go_straight()) return finished;
+    const std::string bias =
+        w.bias ? fmt::format("plus {}, ", name(s.operands.empty() ? -1 : s.operands[0].buffer)) : "";
+    return bias + (w.relu ? "then relu, " : "") + "straight to its operand" +
+           (w.finish < 0 ? "" : ", else " + finished);
   }
 
   void body(const std::shared_ptr<const Program>& p) {

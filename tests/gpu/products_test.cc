@@ -1,5 +1,7 @@
 // Contractions that a device's library does, on the stand-ins for NVIDIA's libraries (tests/cuda_stub), which compute
 // what a GPU would be asked for.
+#include <array>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -287,6 +289,187 @@ TEST_CASE("products of little work stay with the generated function, unless the 
   }
   const Contraction neither("both");
   CHECK_THROWS_WITH(launches(wide, 1, 512), contains("expected generated, openblas, tuned or cublaslt"));
+}
+
+namespace {
+
+// What a call asks for.
+struct Asked {
+  std::size_t products = 0, biases = 0, relus = 0, finished = 0;
+  bool operator==(const Asked&) const = default;
+};
+std::ostream& operator<<(std::ostream& out, const Asked& a) {
+  return out << a.products << " products, " << a.biases << " with bias, " << a.relus << " with relu, " << a.finished
+             << " finished";
+}
+
+// Whether a function has the values of the CPU by the library, at once and recorded; what its first call asks for.
+Asked by_library(const Stub& stub, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+                 const std::vector<Argument>& arguments, bool relaxed = false) {
+  const std::vector<Array> want = function(inputs, outputs, {.threads = 1, .cache = false}).call(arguments);
+  const Contraction always("cublaslt");
+  const Function f = function(inputs, outputs, {.device = "played", .relaxed = relaxed, .cache = false});
+  Asked asked;
+  for (int call = 0; call < 3; ++call) {
+    stub.clear();
+    const std::vector<Array> got = f.call(arguments);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      INFO("result " << i << ", call " << call);
+      CHECK(difference(got[i], want[i], 10) == "");
+    }
+    if (call > 0) continue;
+    asked = {stub.count("cublasLtMatmul "), stub.count(", bias m"), stub.count(" and relu, m"),
+             stub.count("cuLaunchKernel finish_")};
+  }
+  return asked;
+}
+
+// A layer of numbers of both signs.
+struct Layer {
+  Tensor x, w, b;
+  std::vector<Argument> arguments;
+  std::vector<Tensor> inputs;
+
+  Layer(std::int64_t m, std::int64_t n, std::int64_t k, DType dtype = float32, std::int64_t biases = 0)
+      : x(input("x", dtype, {m, k})), w(input("w", dtype, {k, n})), b(input("b", dtype, {biases ? biases : n})) {
+    inputs = {x, w, b};
+    arguments = {random_array(dtype, {m, k}, -1, 1, 1), random_array(dtype, {k, n}, -1, 1, 2),
+                 random_array(dtype, {biases ? biases : n}, -1, 1, 3)};
+  }
+};
+
+constexpr Asked with_bias{1, 1, 0, 0}, finished{1, 0, 0, 1};
+
+}  // namespace
+
+TEST_CASE("a bias is added by the library, of matrices of several rows and columns") {
+  const Stub stub(true);
+  install_played(stub);
+  const std::array<std::int64_t, 3> shapes[] = {{2, 2, 2}, {3, 5, 4}, {7, 64, 33}, {64, 3, 2}};
+  for (const auto& [m, n, k] : shapes)
+    for (const DType dtype : {float32, float64}) {
+      const Layer l(m, n, k, dtype);
+      INFO(m << " x " << n << " x " << k << " " << name_of(dtype));
+      CHECK(by_library(stub, l.inputs, {dot(l.x, l.w) + l.b}, l.arguments) == with_bias);
+      CHECK(by_library(stub, l.inputs, {l.b + dot(l.x, l.w)}, l.arguments) == with_bias);
+      CHECK(by_library(stub, l.inputs, {tanh(dot(l.x, l.w) + l.b)}, l.arguments) == finished);
+      CHECK(by_library(stub, l.inputs, {dot(l.x, l.w) - l.b}, l.arguments) == finished);
+    }
+  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 5, 4}, {3, 1, 4}, {3, 5, 1}}) {
+    const Layer l(m, n, k);
+    INFO(m << " x " << n << " x " << k);
+    CHECK(by_library(stub, l.inputs, {dot(l.x, l.w) + l.b}, l.arguments).biases == 0);
+  }
+}
+
+TEST_CASE("a bias is the library's where it lies along the columns, at a multiple of 16 bytes") {
+  const Stub stub(true);
+  install_played(stub);
+  const Layer l(6, 8, 5, float32, 24);
+  const auto asked = [&](const Tensor& bias) {
+    return by_library(stub, l.inputs, {dot(l.x, l.w) + bias}, l.arguments);
+  };
+  CHECK(asked(slice(l.b, 0, 8, 16)) == with_bias);
+  CHECK(asked(slice(l.b, 0, 4, 12)) == with_bias);
+  CHECK(asked(slice(l.b, 0, 3, 11)) == finished);
+  CHECK(asked(slice(l.b, 0, 0, 16, 2)) == finished);
+  CHECK(asked(reshape(slice(l.b, 0, 0, 6), {6, 1})) == finished);
+  CHECK(asked(slice(l.b, 0, 0, 1)) == finished);
+
+  // Of a batch, the same for all or one for each.
+  const Tensor xs = input("xs", float32, {3, 6, 5}), ws = input("ws", float32, {3, 5, 8});
+  const Tensor one = input("one", float32, {8}), each = input("each", float32, {3, 1, 8});
+  const std::vector<Argument> arguments{
+      random_array(float32, {3, 6, 5}, -1, 1, 1), random_array(float32, {3, 5, 8}, -1, 1, 2),
+      random_array(float32, {8}, -1, 1, 3), random_array(float32, {3, 1, 8}, -1, 1, 4)};
+  const Tensor products = einsum("bij,bjk->bik", {xs, ws});
+  const auto of_batch = [&](const Tensor& bias) {
+    return by_library(stub, {xs, ws, bias}, {products + bias},
+                      {arguments[0], arguments[1], arguments[bias.rank() == 1 ? 2 : 3]});
+  };
+  CHECK(of_batch(one) == with_bias);
+  CHECK(of_batch(each) == finished);
+}
+
+TEST_CASE("a product with a bias is one launch, and is worth it for less work") {
+  const Stub stub(true);
+  install_played(stub);
+  Dim n("n");
+  const Tensor x = input("x", float32, {n, 512}), w = input("w", float32, {512, 512}), b = input("b", float32, {512});
+  const Function f = function({x, w, b}, {dot(x, w) + b}, {.name = "f", .device = "played", .cache = false});
+  CHECK_THAT(f.program_text(), contains("of enough work, plus %2 b, straight to its operand, else finished by @1 "
+                                        "finish_0 in workspace %4"));
+  const std::vector<Argument> arguments{random_array(float32, {64, 512}, -1, 1, 1),
+                                        random_array(float32, {512, 512}, -1, 1, 2),
+                                        random_array(float32, {512}, -1, 1, 3)};
+  const StepCost cost = f.step_costs(arguments)[0];
+  CHECK(cost.launches == 1);
+  CHECK(cost.bytes == 4.0 * (64 * 512 + 512 * 512 + 512 + 64 * 512));
+  CHECK(f.planned_memory(arguments).arena_bytes == 64);
+  stub.clear();
+  f.call(arguments);  // 34 MFLOP
+  CHECK(stub.count("cublasLtMatmul ") == 1);
+  CHECK(stub.count("cuLaunchKernel") == 0);
+}
+
+TEST_CASE("a bias is added in the body of a loop") {
+  const Stub stub(true);
+  install_played(stub);
+  Dim steps("n");
+  for (const std::int64_t width : {8, 5}) {  // rows of a sequence begin at multiples of 16 bytes, or do not
+    const Tensor first = input("first", float32, {3, width}), w = input("w", float32, {width, width}),
+                 biases = input("biases", float32, {steps, width});
+    const Tensor last = foldl([&](const Tensor& x, const Tensor& b) { return dot(x, w) + b; }, biases, first);
+    const std::vector<Argument> arguments{random_array(float32, {3, width}, -1, 1, 1),
+                                          random_array(float32, {width, width}, -1, 1, 2),
+                                          random_array(float32, {4, width}, -1, 1, 3)};
+    CHECK(by_library(stub, {first, w, biases}, {last}, arguments) ==
+          (width == 8 ? Asked{4, 4, 0, 0} : Asked{4, 0, 0, 4}));
+  }
+}
+
+TEST_CASE("a relu is the library's where what holds for finite values only is allowed") {
+  const Stub stub(true);
+  install_played(stub);
+  const Layer l(6, 8, 5);
+  const Tensor y = dot(l.x, l.w), z = y + l.b;
+  CHECK(by_library(stub, l.inputs, {relu(z)}, l.arguments) == finished);
+  CHECK(by_library(stub, l.inputs, {relu(z)}, l.arguments, true) == Asked{1, 1, 1, 0});
+  CHECK(by_library(stub, {l.x, l.w}, {relu(y)}, {l.arguments[0], l.arguments[1]}) == finished);
+  CHECK(by_library(stub, {l.x, l.w}, {relu(y)}, {l.arguments[0], l.arguments[1]}, true) == Asked{1, 0, 1, 0});
+  CHECK(by_library(stub, l.inputs, {maximum(z, 0.5)}, l.arguments, true) == finished);
+  CHECK(by_library(stub, l.inputs, {relu(y) + l.b}, l.arguments, true) == finished);
+
+  // The library's makes 0 of a NaN, the stand-in's, too.
+  Array x = random_array(float32, {6, 5}, -1, 1, 1);
+  static_cast<float*>(x.data())[7] = std::nanf("");
+  const Contraction always("cublaslt");
+  for (const bool relaxed : {false, true}) {
+    const Function f = function(l.inputs, {relu(z)}, {.device = "played", .relaxed = relaxed, .cache = false});
+    const Array got = f(x, l.arguments[1], l.arguments[2])[0];
+    for (std::int64_t i = 0; i < 8; ++i) CHECK(std::isnan(got.at(8 + i)) == !relaxed);  // of the second row
+  }
+}
+
+TEST_CASE("a bias of 16 bits, or of what is stored in 16 bits") {
+  const Stub stub(true);
+  install_played(stub);
+  for (const DType dtype : {float16, bfloat16}) {
+    INFO(name_of(dtype));
+    const Layer l(6, 8, 5, dtype);
+    const Tensor wide = input("wide", float32, {8});
+    const std::vector<Argument> with_wide{l.arguments[0], l.arguments[1], random_array(float32, {8}, -1, 1, 3)};
+    std::vector<Tensor> outputs{dot(l.x, l.w) + l.b};
+    CHECK(by_library(stub, l.inputs, outputs, l.arguments) == with_bias);
+    outputs = {dot(l.x, l.w) + wide};
+    CHECK(by_library(stub, {l.x, l.w, wide}, outputs, with_wide) == with_bias);
+    // The library takes none of another dtype than that of the result.
+    outputs = {cast(dot(l.x, l.w) + wide, dtype)};
+    CHECK(by_library(stub, {l.x, l.w, wide}, outputs, with_wide) == finished);
+    const Layer f(6, 8, 5);
+    outputs = {dot(f.x, f.w) + l.b};
+    CHECK(by_library(stub, {f.x, f.w, l.b}, outputs, {f.arguments[0], f.arguments[1], l.arguments[2]}) == finished);
+  }
 }
 
 TEST_CASE("operands are rounded to TF32 where that is asked for, and not else") {

@@ -106,7 +106,10 @@ Program program_of_a_device() {
     }
     if (auto* c = std::get_if<ContractionStep>(&s.node)) {
       c->candidate = ContractionCandidate::cublaslt;
-      c->whole = {1, {0, 1}, 0, true};
+      c->whole = {1, {0, 1}, 0, true, false, true, true};
+      c->operands.insert(c->operands.begin(), {c->b, -1, true, false});  // the bias
+      for (auto* group : {&c->m, &c->n, &c->k})
+        for (ContractionDim& d : *group) d.operands.insert(d.operands.begin(), -1);
     }
     if (auto* l = std::get_if<LibraryStep>(&s.node)) l->entry = 1;
   }

@@ -1,8 +1,8 @@
 #include "compiler/codegen/cuda/finish.h"
 
-#include <functional>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -95,29 +95,70 @@ std::string print_finish(const Contraction& c) {
   return out + fmt::format("    {}(product + i{}, 1, 1, 1);\n  }}\n}}\n", c.epilogue, call);
 }
 
-std::optional<DType> only_stores_as(const kernel::Kernel& epilogue) {
-  std::optional<DType> as;
-  int stores = 0;
-  const auto element = [&](const kernel::Value& v) {  // of what is finished, which is the first buffer
-    return v.op == kernel::ScalarOp::load && epilogue.accesses[static_cast<std::size_t>(v.index)].buffer == 0;
-  };
-  const std::function<void(const kernel::Region&)> visit = [&](const kernel::Region& region) {
+namespace {
+
+// Reads an epilogue from its only store backwards. The elements are buffer 0; an operand has two, itself and its rows.
+class Plain {
+ public:
+  explicit Plain(const kernel::Kernel& epilogue) : k_(epilogue) { find_stores(k_.body); }
+
+  std::optional<PlainEpilogue> read() {
+    constexpr int with_result = 3, with_bias = 5;
+    if (stores_.size() != 1 || stores_[0]->accumulate) return std::nullopt;
+    out_.stored = buffer_of(stores_[0]->access).storage;
+    const Value* v = &k_.value(stores_[0]->value);
+    if (rounds(*v)) v = &arg(*v, 0);
+    if (!is_sum(*v) && !is_relu_of_sum(*v)) return std::nullopt;
+    if (k_.arguments() != (out_.bias ? with_bias : with_result)) return std::nullopt;
+    return out_;
+  }
+
+ private:
+  using Value = kernel::Value;
+
+  void find_stores(const kernel::Region& region) {
     for (const kernel::Stmt& s : region) {
-      if (const auto* loop = std::get_if<kernel::Loop>(&s.node)) visit(loop->body);
-      const auto* store = std::get_if<kernel::Store>(&s.node);
-      if (!store) continue;
-      ++stores;
-      const DType stored =
-          epilogue.buffers[static_cast<std::size_t>(epilogue.accesses[static_cast<std::size_t>(store->access)].buffer)]
-              .storage;
-      const kernel::Value& v = epilogue.value(store->value);
-      const bool rounds = v.op == kernel::ScalarOp::cast && v.type == stored && is_only_stored(stored);
-      if (!store->accumulate && element(rounds ? epilogue.value(v.args[0]) : v)) as = stored;
+      if (const auto* loop = std::get_if<kernel::Loop>(&s.node)) find_stores(loop->body);
+      if (const auto* store = std::get_if<kernel::Store>(&s.node)) stores_.push_back(store);
     }
-  };
-  visit(epilogue.body);
-  if (stores == 1 && epilogue.arguments() == 3) return as;  // the elements, the operand and its rows
-  return std::nullopt;
-}
+  }
+
+  const Value& arg(const Value& v, std::size_t i) const { return k_.value(v.args[i]); }
+  int number_of(int access) const { return k_.accesses[static_cast<std::size_t>(access)].buffer; }
+  const kernel::Buffer& buffer_of(int access) const { return k_.buffers[static_cast<std::size_t>(number_of(access))]; }
+  bool reads(const Value& v, int buffer) const {
+    return v.op == kernel::ScalarOp::load && number_of(v.index) == buffer;
+  }
+  bool rounds(const Value& v) const {
+    return v.op == kernel::ScalarOp::cast && v.type == out_.stored && is_only_stored(out_.stored);
+  }
+
+  bool is_sum(const Value& v) {
+    if (reads(v, 0)) return true;
+    if (v.op != kernel::ScalarOp::add) return false;
+    for (const std::size_t i : {0, 1})
+      if (reads(arg(v, i), 0) && is_bias(arg(v, 1 - i))) return out_.bias = true;
+    return false;
+  }
+  bool is_bias(const Value& v) const {
+    const bool widened = v.op == kernel::ScalarOp::cast && is_only_stored(arg(v, 0).type);
+    return reads(widened ? arg(v, 0) : v, 1);
+  }
+  bool is_relu_of_sum(const Value& v) {
+    if (v.op != kernel::ScalarOp::max) return false;
+    const auto is_zero = [](const Value& x) { return x.op == kernel::ScalarOp::constant && x.real == 0; };
+    for (const std::size_t i : {0, 1})
+      if (is_zero(arg(v, 1 - i)) && is_sum(arg(v, i))) return out_.relu = true;
+    return false;
+  }
+
+  const kernel::Kernel& k_;
+  std::vector<const kernel::Store*> stores_;
+  PlainEpilogue out_;
+};
+
+}  // namespace
+
+std::optional<PlainEpilogue> plain_epilogue(const kernel::Kernel& epilogue) { return Plain(epilogue).read(); }
 
 }  // namespace bitale::codegen::cuda

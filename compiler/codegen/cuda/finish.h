@@ -15,7 +15,13 @@ inline constexpr int finish_threads = 256;  // each an element
 // than 2^31 elements: indices have 32 bits, which are divided in a fraction of the time that 64 take.
 std::string print_finish(const Contraction& contraction);
 
-// If an epilogue only stores the elements, as they are or rounded to 16 bits: as what. Then a library may as well.
-std::optional<DType> only_stores_as(const kernel::Kernel& epilogue);
+// What a library could do as well as the epilogue: it adds operand 0 to the elements (bias), takes the larger of that
+// and 0 (relu), or neither, and stores what there is to the last operand, as it is or rounded to 16 bits.
+struct PlainEpilogue {
+  DType stored = DType::f32;
+  bool bias = false, relu = false;
+};
+// Nothing if an epilogue does anything else.
+std::optional<PlainEpilogue> plain_epilogue(const kernel::Kernel& epilogue);
 
 }  // namespace bitale::codegen::cuda

@@ -28,6 +28,24 @@ ContractionStep device_step(Make& m, const std::vector<StepDim>& batch, const st
   return s;
 }
 
+// What is added to the product before it is stored: strides in it and where it begins.
+struct Bias {
+  std::int64_t n = 1, m = 0, batch = 0, offset = 0;
+};
+
+void add_bias(Make& m, ContractionStep& s, const Bias& bias) {
+  const auto slot = [&](std::int64_t v) { return v == 0 ? -1 : m.constant(v); };
+  s.operands.insert(s.operands.begin(), {-1, slot(bias.offset), true, false});
+  const auto give = [&](std::vector<ContractionDim>& dims, std::int64_t stride) {
+    for (ContractionDim& d : dims) d.operands.insert(d.operands.begin(), slot(stride));
+  };
+  give(s.n, bias.n);
+  give(s.m, bias.m);
+  give(s.batch, bias.batch);
+  give(s.k, 0);
+  s.whole.bias = true;
+}
+
 struct Always {  // whatever the work
   Always() { flags().contraction = "cublaslt"; }
   ~Always() { flags().contraction.clear(); }
@@ -48,6 +66,27 @@ std::optional<DeviceProduct> product(const std::vector<StepDim>& batch, const st
   return found;
 }
 
+// Of a plain product with a bias: entry 1 finishes it where the library does not.
+DeviceProduct with_bias(const Bias& bias, std::array<std::int64_t, 3> mnk = {3, 5, 4}, std::int64_t gap = 0,
+                        DType storage = DType::f32) {
+  Make m;
+  const auto [rows, columns, depth] = mnk;
+  ContractionStep s = device_step(m, {{2, rows * depth, 0, rows * (columns + gap)}}, {{rows, depth, 0, columns + gap}},
+                                  {{columns, 0, 1, 1}}, {{depth, 1, columns}});
+  s.a_storage = s.b_storage = storage;
+  s.whole.finish = 1;
+  s.whole.rounds = storage != DType::f32;
+  s.whole.relu = true;
+  add_bias(m, s, bias);
+  const Always flag;
+  const auto found = device_product(s, evaluate_extents(m.p, {{}, {}, {}}));
+  REQUIRE(found);
+  CHECK(found->direct == found->product.bias);
+  CHECK(found->direct == found->product.relu);
+  CHECK(found->direct == (found->workspace_bytes == 0));
+  return *found;
+}
+
 bool may_be(const std::vector<StepDim>& rows, const std::vector<StepDim>& depth) {
   Make m;
   const ContractionStep s = device_step(m, {}, rows, {{5, 0, 1, 1}}, depth);
@@ -59,7 +98,7 @@ class HostDriver final : public Driver {
  public:
   struct Asked {
     MatrixProduct product;
-    const void *a, *b;
+    const void *a, *b, *bias;
     void* c;
   };
   struct Launched {
@@ -97,13 +136,13 @@ class HostDriver final : public Driver {
   std::shared_ptr<const Product> plan(const MatrixProduct& p) override {
     return able ? std::make_shared<const Plan>(p) : nullptr;
   }
-  void multiply(const Product& plan, const void* a, const void* b, const void*, void* c) override {
+  void multiply(const Product& plan, const void* a, const void* b, const void* bias, void* c) override {
     const MatrixProduct& p = static_cast<const Plan&>(plan).product;
-    products.push_back({p, a, b, c});
+    products.push_back({p, a, b, bias, c});
     const auto element = [](const void* of, std::int64_t at) { return static_cast<const float*>(of)[at]; };
     for (std::int64_t m = 0; m < p.m; ++m)
       for (std::int64_t n = 0; n < p.n; ++n) {
-        float sum = 0;
+        float sum = p.bias ? element(bias, n) : 0;
         for (std::int64_t k = 0; k < p.k; ++k)
           sum += element(a, p.trans_a ? k * p.lda + m : m * p.lda + k) *
                  element(b, p.trans_b ? n * p.ldb + k : k * p.ldb + n);
@@ -127,9 +166,9 @@ class HostDriver final : public Driver {
   };
 };
 
-// Rows 1... of `out` [4, 2] are x [3, 5] without its first two columns, times rows 1, 2 and 3 of w [4, 2]; entry 1
-// finishes it if it is said to.
-Make offset_product(int finish) {
+// Rows 1... of `out` [4, 2] are x [3, 5] without its first two columns, times rows 1, 2 and 3 of w [4, 2], maybe plus
+// the last two of a bias [6]; entry 1 finishes it if it is said to.
+Make offset_product(int finish, bool bias) {
   Make m("offsets");
   ContractionStep s = device_step(m, {}, {{3, 5, 0, 2}}, {{2, 0, 1, 1}}, {{3, 1, 2}});
   s.a = m.input("x", {m.constant(3), m.constant(5)});
@@ -139,6 +178,9 @@ Make offset_product(int finish) {
   s.epilogue = m.entry("f");
   m.entry("finish");
   s.whole = {0, {s.a_offset}, finish, false};
+  const int with = m.input("bias", {m.constant(6)});
+  if (bias) add_bias(m, s, {.offset = 4});
+  if (bias) s.operands[0].buffer = with;
   s.workspace = m.buffer(Role::workspace, "workspace", {});
   m.step(s, "product");
   const auto launch = [](const char* name) { return Launch{name, 0, 32, 1, {}}; };
@@ -150,14 +192,16 @@ struct Called {
   std::shared_ptr<HostDriver> driver = std::make_shared<HostDriver>();
   std::vector<float> out;
 
-  explicit Called(int finish, bool able = true) {
+  explicit Called(int finish, bool able = true, bool bias = false) {
     const Always flag;
     driver->able = able;
-    const executor::Runnable runnable(offset_product(finish).done(), driver);
+    const executor::Runnable runnable(offset_product(finish, bias).done(), driver);
     std::vector<float> x, w;
     for (int i = 0; i < 15; ++i) x.push_back(static_cast<float>(i));
     for (int i = 0; i < 8; ++i) w.push_back(static_cast<float>(i % 3));
-    out = values<float>(runnable.call(std::vector{array(x, {3, 5}), array(w, {4, 2})}, {}, {}).outputs[0]);
+    const std::vector<float> added{1, 2, 3, 4, 100, 200};
+    out = values<float>(
+        runnable.call(std::vector{array(x, {3, 5}), array(w, {4, 2}), array(added, {6})}, {}, {}).outputs[0]);
   }
 };
 
@@ -182,6 +226,37 @@ TEST_CASE("a product that is finished lies densely in its workspace") {
   CHECK(found->workspace_bytes == 4 * 2 * 3 * 5);
   CHECK(found->product ==
         MatrixProduct{.m = 3, .n = 5, .k = 4, .batch = 2, .lda = 4, .ldb = 5, .ldc = 5, .batch_a = 12, .batch_c = 15});
+}
+
+TEST_CASE("a bias is the library's where it is a vector along n, the same for all rows") {
+  const DeviceProduct found = with_bias({});
+  CHECK(found.product == MatrixProduct{.bias = true,
+                                       .relu = true,
+                                       .m = 3,
+                                       .n = 5,
+                                       .k = 4,
+                                       .batch = 2,
+                                       .lda = 4,
+                                       .ldb = 5,
+                                       .ldc = 5,
+                                       .batch_a = 12,
+                                       .batch_c = 15});
+  const auto direct = [](const Bias& bias) { return with_bias(bias).direct; };
+  CHECK_FALSE(direct({.n = 0}));  // a number for all columns
+  CHECK_FALSE(direct({.n = 2}));
+  CHECK_FALSE(direct({.m = 5}));
+  CHECK_FALSE(direct({.n = 0, .m = 1}));  // one for each row
+  CHECK_FALSE(direct({.batch = 5}));
+  CHECK(direct({.offset = 8}));
+  CHECK_FALSE(direct({.offset = 6}));                                 // 24 bytes
+  CHECK(with_bias({.offset = 8}, {3, 5, 4}, 2, DType::bf16).direct);  // rows of the result lie apart
+  CHECK_FALSE(with_bias({.offset = 4}, {3, 5, 4}, 0, DType::bf16).direct);
+  CHECK(with_bias({}, {3, 5, 4}, 0, DType::bf16).product.result() == DType::bf16);
+  CHECK(with_bias({.n = 2}, {3, 5, 4}, 0, DType::bf16).product.result() == DType::f32);
+  CHECK(with_bias({}, {2, 2, 2}).direct);
+  CHECK_FALSE(with_bias({}, {1, 2, 2}).direct);
+  CHECK_FALSE(with_bias({}, {2, 1, 2}).direct);
+  CHECK_FALSE(with_bias({}, {2, 2, 1}).direct);
 }
 
 TEST_CASE("what is no product of evenly spaced plain matrices is not the library's") {
@@ -259,6 +334,16 @@ TEST_CASE("a product begins where the offsets of its operands say, and is promis
   const std::vector<float> rows(direct.out.begin() + 2, direct.out.end());
   CHECK(rows == std::vector<float>{2 * 2 + 3 * 1 + 4 * 0, 2 * 0 + 3 * 2 + 4 * 1, 7 * 2 + 8 * 1, 8 * 2 + 9,
                                    12 * 2 + 13 * 1, 13 * 2 + 14});
+}
+
+TEST_CASE("a bias begins where its offset says") {
+  const Called f(1, true, true);
+  REQUIRE(f.driver->products.size() == 1);
+  CHECK(f.driver->launches.empty());
+  CHECK(f.driver->products[0].product.align_bias == 16);
+  CHECK(f.driver->products[0].product.align_c == 8);
+  const std::vector<float> rows(f.out.begin() + 2, f.out.end());
+  CHECK(rows == std::vector<float>{107, 210, 122, 225, 137, 240});
 }
 
 TEST_CASE("what finishes a product has it, the operands and the extents") {

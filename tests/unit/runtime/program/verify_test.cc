@@ -189,6 +189,20 @@ TEST_CASE("a library that multiplies is the device's, and something finishes its
             for (ContractionDim& d : *group) d.operands.push_back(-1);
         }),
         "nothing finishes the product of contraction 'contraction'");
+  // A bias beside the result, of its dtype.
+  constexpr const char* unfinished = "nothing finishes the product of contraction 'contraction'";
+  REQUIRE_NOTHROW(verify(with(true, [](ContractionStep& c) { c.whole.relu = false; }).p));
+  fails(with(true, [](ContractionStep& c) { c.whole.bias = false; }), unfinished);
+  REQUIRE_NOTHROW(verify(with(true, [](ContractionStep& c) { c.whole.bias = c.whole.relu = false; }).p));
+  fails(with(true, [](ContractionStep& c) { c.whole.rounds = true; }), unfinished);
+  fails(with(true, [](ContractionStep& c) { c.operands[0].buffer = 0; }), unfinished);
+  fails(with(true, [](ContractionStep& c) { c.operands[0] = c.operands[1]; }), unfinished);
+  fails(with(true,
+             [](ContractionStep& c) {
+               c.whole.finish = -1;
+               c.candidate = ContractionCandidate::generated;
+             }),
+        "what finishes contraction 'contraction' has no product");
   fails(with(false, [](ContractionStep& c) { c.candidate = ContractionCandidate::cublaslt; }),
         "contraction 'contraction' is of a library that is not the CPU's");
 }
