@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/device/gpu_rates.h"
+
 namespace bitale::ops {
 namespace {
 
@@ -147,8 +149,9 @@ Estimate cheapest(const ConvCall& call) {
 }
 
 bool gains_by_tensor_cores(const ConvCall& call) {
-  constexpr double generated = 15e12, tensor_cores = 250e12, launches = 2 * 2e-6;
-  return call.dtype == DType::f32 && direct_work(call) * (1 / generated - 1 / tensor_cores) > launches;
+  const double flops = direct_work(call);
+  const GpuRates library = rates_of_library(call.dtype, true);
+  return call.dtype == DType::f32 && rates_of_generated.us_of(flops) - library.us_of(flops) > 2 * us_of_launch;
 }
 
 }  // namespace bitale::ops

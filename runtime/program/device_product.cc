@@ -3,18 +3,13 @@
 #include <algorithm>
 
 #include "runtime/base/flags.h"
+#include "runtime/device/gpu_rates.h"
 #include "runtime/program/contraction_workspace.h"
 #include "runtime/program/matrix_form.h"
 
 namespace bitale::program {
 namespace {
 
-// What products of float32 reach, by the generated function and by the library: assumed of an H100, until it is
-// measured.
-struct Rates {
-  double flops_per_us, bytes_per_us;
-};
-constexpr Rates generated{15e6, 1.5e6}, library{40e6, 3e6}, library_in_tf32{250e6, 3e6}, library_of_16_bits{500e6, 3e6};
 constexpr double least_flops = 4e6;  // below, either takes as long as a launch
 
 constexpr std::int64_t most_elements = (std::int64_t{1} << 31) - 1;  // of what is finished: its indices have 32 bits
@@ -22,7 +17,7 @@ constexpr std::int64_t bias_alignment = 16;                          // in bytes
 
 struct Work {
   double flops = 0, bytes = 0;
-  double us_by(const Rates& r) const { return std::max(flops / r.flops_per_us, bytes / r.bytes_per_us); }
+  double us_by(const GpuRates& r) const { return r.us_of(flops, bytes); }
 };
 
 struct Storage {
@@ -40,16 +35,13 @@ Work work_of(const MatrixProduct& p) {
                  static_cast<double>(p.k), {p.dtype, p.dtype, p.result()});
 }
 
-const Rates& rates_of(const MatrixProduct& p) {
-  return is_only_stored(p.dtype) ? library_of_16_bits : p.tf32 ? library_in_tf32 : library;
-}
-
 // What is saved has to make good the launch that finishes the product, and its way to memory and back.
 double us_saved_by(const MatrixProduct& p, std::int64_t scratch_bytes) {
   const Work work = work_of(p);
+  const GpuRates library = rates_of_library(p.dtype, p.tf32);
   const double us_lost =
-      scratch_bytes == 0 ? 0 : us_of_launch + 2 * static_cast<double>(scratch_bytes) / library.bytes_per_us;
-  return work.us_by(generated) - work.us_by(rates_of(p)) - us_lost;
+      scratch_bytes == 0 ? 0 : us_of_launch + library.us_of(0, 2 * static_cast<double>(scratch_bytes));
+  return work.us_by(rates_of_generated) - work.us_by(library) - us_lost;
 }
 
 // Whether the library can add the bias: a vector along n, the same for all rows and products of the batch. Its kernels
@@ -133,7 +125,7 @@ double us_by_generated(const ContractionStep& step, std::span<const std::int64_t
   };
   return work_of(size(step.batch), size(step.m), size(step.n), size(step.k),
                  {step.a_storage, step.b_storage, step.dtype})
-      .us_by(generated);
+      .us_by(rates_of_generated);
 }
 
 namespace {

@@ -3,7 +3,7 @@
 // What decides is the extents of a call, when it is placed. A product of little work stays with the generated function:
 // that ends in the epilogue, and so costs one launch, where the library's product, unless the library does all that the
 // epilogue does, is written to memory and read from it again by a launch of its own. What enough is was not measured
-// yet; it rests on what an H100 is assumed to do, see device_product.cc.
+// yet; it rests on what an H100 is assumed to do (runtime/device/gpu_rates.h).
 #pragma once
 
 #include <optional>
@@ -26,9 +26,8 @@ struct DeviceProduct {
 // evenly spaced; there is too little work.
 std::optional<DeviceProduct> device_product(const ContractionStep& step, std::span<const std::int64_t> extents);
 
-// What a contraction takes by the generated function, and a launch of any: assumed as well.
+// What a contraction takes by the generated function: assumed as well.
 double us_by_generated(const ContractionStep& step, std::span<const std::int64_t> extents);
-inline constexpr double us_of_launch = 2;
 
 // Whether there may be extents for which it says something; `program` is whose step it is.
 bool may_be_device_product(const Program& program, const ContractionStep& step);

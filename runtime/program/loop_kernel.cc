@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/flags.h"
+#include "runtime/device/gpu_rates.h"
 #include "runtime/program/device_product.h"
 #include "runtime/program/groups.h"
 
