@@ -4,6 +4,7 @@
 
 #include "compiler/passes/building.h"
 #include "compiler/passes/narrow_operands.h"
+#include "compiler/prim/held_in.h"
 #include "compiler/prim/prim.h"
 
 namespace bitale::passes {

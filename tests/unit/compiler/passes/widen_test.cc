@@ -2,6 +2,7 @@
 #include "compiler/passes/widen.h"
 
 #include "compiler/passes/narrow_operands.h"
+#include "compiler/prim/held_in.h"
 #include "compiler/prim/prim.h"
 #include "ops/api/elementwise.h"
 #include "ops/api/ops.h"
@@ -84,7 +85,7 @@ TEST_CASE("what an index map moves on to a product is rounded before it; the map
 TEST_CASE("operands that 16 bits hold are moved in 16 bits and cast last") {
   const Tensor x = input("x", DType::f16, {3, 4}), w = input("w", DType::f32, {6, 2});
   const Tensor padded = ir::pad(up(x), {1, 0}, {6, 5}, {1, 1});
-  CHECK(passes::held_in(padded) == DType::f16);
+  CHECK(ir::held_in(padded) == DType::f16);
   const Tensor turned = ir::transpose(padded), v = input("v", DType::f32, {6, 2});
   CHECK(with_narrow_operands(ir::dot(turned, v)) == ir::dot(up(half(turned)), v));
   const Tensor viewed = ir::reshape(up(x), {2, 6});
@@ -94,18 +95,18 @@ TEST_CASE("operands that 16 bits hold are moved in 16 bits and cast last") {
 
 TEST_CASE("operands that 16 bits do not hold stay in float32") {
   const Tensor x = input("x", DType::f16, {3}), b = input("b", DType::bf16, {3}), w = input("w", DType::f32, {3});
-  CHECK(passes::held_in(up(x)) == DType::f16);
-  CHECK(passes::held_in(up(b)) == DType::bf16);
-  CHECK_FALSE(passes::held_in(ir::neg(up(x))));
-  CHECK_FALSE(passes::held_in(w));
-  CHECK_FALSE(passes::held_in(ir::zeros(DType::f32, {3})));
-  CHECK_FALSE(passes::held_in(ir::concat({up(x), up(b)}, 0)));
-  CHECK_FALSE(passes::held_in(ir::cast(x, DType::f64)));
+  CHECK(ir::held_in(up(x)) == DType::f16);
+  CHECK(ir::held_in(up(b)) == DType::bf16);
+  CHECK_FALSE(ir::held_in(ir::neg(up(x))));
+  CHECK_FALSE(ir::held_in(w));
+  CHECK_FALSE(ir::held_in(ir::zeros(DType::f32, {3})));
+  CHECK_FALSE(ir::held_in(ir::concat({up(x), up(b)}, 0)));
+  CHECK_FALSE(ir::held_in(ir::cast(x, DType::f64)));
   const auto beside = [&](double number) {
     return ir::concat({up(x), ir::full(ir::Literal::real(number, DType::f32), {2})}, 0);
   };
-  CHECK(passes::held_in(beside(0.5)) == DType::f16);
-  CHECK_FALSE(passes::held_in(beside(0.1F)));  // which is no float16
+  CHECK(ir::held_in(beside(0.5)) == DType::f16);
+  CHECK_FALSE(ir::held_in(beside(0.1F)));  // which is no float16
 }
 
 TEST_CASE("what has no 16-bit floats stays what it is") {
