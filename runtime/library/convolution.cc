@@ -1,8 +1,12 @@
 #include "runtime/library/convolution.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <numeric>
+#include <vector>
 
-#include "runtime/base/dtype.h"
+#include "runtime/base/float16.h"
 #include "runtime/library/im2col.h"
 
 namespace bitale::library {
@@ -41,6 +45,18 @@ struct Geometry {
   cudnn::Operand images_in() const { return operand({images, groups * channels, image[0], image[1]}); }
   cudnn::Operand filters_in() const { return operand({groups * filters, channels, window[0], window[1]}); }
   cudnn::Operand results_in() const { return operand({images, groups * filters, positions[0], positions[1]}); }
+
+  std::array<cudnn::Operand, 3> in_order_of_buffers() const {
+    switch (side) {
+      case Im2colSide::image:
+        return {filters_in(), results_in(), images_in()};
+      case Im2colSide::filters:
+        return {images_in(), results_in(), filters_in()};
+      case Im2colSide::result:
+        break;
+    }
+    return {images_in(), filters_in(), results_in()};
+  }
 };
 
 // The three sides in memory, whichever of them is computed.
@@ -89,14 +105,14 @@ void for_each_product(const Geometry& g, F f) {
               }
 }
 
+std::int64_t elements_of(const cudnn::Operand& o) {
+  return std::accumulate(o.extents.begin(), o.extents.end(), std::int64_t{1}, std::multiplies());
+}
+
 template <class T>
 void by_loops(const Geometry& g, std::span<void* const> buffers) {
   const Sides<T> s = sides<T>(buffers, g.side);
-  const auto clear = [](T* to, const cudnn::Operand& o) {
-    std::int64_t size = 1;
-    for (const std::int64_t e : o.extents) size *= e;
-    std::fill_n(to, size, T{0});
-  };
+  const auto clear = [](T* to, const cudnn::Operand& o) { std::fill_n(to, elements_of(o), T{0}); };
   switch (g.side) {
     case Im2colSide::image:
       clear(s.image, g.images_in());
@@ -110,10 +126,40 @@ void by_loops(const Geometry& g, std::span<void* const> buffers) {
   }
 }
 
+// Widened, in float32, and rounded.
+void in_16_bits(const Geometry& g, std::span<void* const> buffers) {
+  const std::array<cudnn::Operand, 3> operands = g.in_order_of_buffers();
+  std::vector<float> wide[3];
+  void* of_wide[3];
+  for (std::size_t i = 0; i < 3; ++i) {
+    wide[i].resize(static_cast<std::size_t>(elements_of(operands[i])));
+    of_wide[i] = wide[i].data();
+    if (i < 2) widen(g.dtype, buffers[i], wide[i].data(), wide[i].size());
+  }
+  by_loops<float>(g, of_wide);
+  narrow(g.dtype, wide[2].data(), buffers[2], wide[2].size());
+}
+
 int convolve(Context*, const Arguments& a) {
   const Geometry g(a.extents, a.integers);
-  g.dtype == DType::f64 ? by_loops<double>(g, a.buffers) : by_loops<float>(g, a.buffers);
+  if (is_only_stored(g.dtype))
+    in_16_bits(g, a.buffers);
+  else
+    g.dtype == DType::f64 ? by_loops<double>(g, a.buffers) : by_loops<float>(g, a.buffers);
   return 0;
+}
+
+cudnn::DataType type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return cudnn::DataType::f64;
+    case DType::f16:
+      return cudnn::DataType::f16;
+    case DType::bf16:
+      return cudnn::DataType::bf16;
+    default:
+      return cudnn::DataType::f32;
+  }
 }
 
 }  // namespace
@@ -124,7 +170,7 @@ cudnn::Convolution cudnn_convolution(std::span<const std::int64_t> extents, std:
   const Geometry g(extents, integers);
   constexpr cudnn::Form forms[] = {cudnn::Form::forward, cudnn::Form::backward_data, cudnn::Form::backward_filters};
   return {.form = forms[static_cast<int>(g.side)],
-          .type = g.dtype == DType::f64 ? cudnn::DataType::f64 : cudnn::DataType::f32,
+          .type = type_of(g.dtype),
           .image = g.images_in(),
           .filters = g.filters_in(),
           .result = g.results_in(),

@@ -95,10 +95,10 @@ class Check {
     buffer(0, type_, size, true);
   }
 
-  // im2col.h and convolution.h list what the numbers are; conv_cudnn has no scratch, but a margin.
+  // im2col.h and convolution.h list what the numbers are; conv_cudnn has no scratch, but a margin, and takes 16 bits.
   void convolution(bool scratch) {
     counts(scratch ? 4 : 3, scratch ? 11 : 10, scratch ? 7 : 13);
-    type_ = dtype(form_.integers[0]);
+    type_ = scratch ? dtype(form_.integers[0]) : known_dtype(form_.integers[0]);
     require(is_floating(type_), "it takes no {}", name_of(type_));
     const std::int64_t side = form_.integers[1];
     require(side >= 0 && side <= 2, "there is no side {}", side);

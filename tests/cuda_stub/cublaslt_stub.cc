@@ -8,7 +8,6 @@
 // CUBLASLT_STUB_VERSION: what it says its version is. CUBLASLT_STUB_COMPUTE=0: products are only recorded.
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +17,7 @@
 
 #include "runtime/device/cublaslt_values.h"
 #include "tests/cuda_stub/cuda_stub.h"
+#include "tests/cuda_stub/sixteen_bits.h"
 
 using namespace bitale::cublaslt;
 
@@ -53,27 +53,6 @@ struct Description {
   bool has(Epilogue e) const { return epilogue & e; }
 };
 
-// float16 and bfloat16 by what their bits mean; rounding goes to the nearest, by way of float.
-double widened(std::uint16_t bits, DataType type) {
-  if (type == type_bf16) return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-  const double magnitude = exponent == 31 ? (mantissa ? NAN : INFINITY)
-                                          : std::ldexp(mantissa + (exponent ? 1024 : 0), std::max(exponent, 1) - 25);
-  return bits & 0x8000 ? -magnitude : magnitude;
-}
-std::uint16_t narrowed(float x, DataType type) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  if (type == type_bf16)
-    return static_cast<std::uint16_t>(std::isnan(x) ? bits >> 16 | 64 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
-  if (std::isnan(x)) return sign | 0x7e00;
-  const int exponent = x == 0 ? -14 : std::max(std::ilogb(x), -14);
-  if (std::isinf(x) || exponent > 15) return sign | 0x7c00;
-  // Counted in the last place; what is carried goes on to the exponent, and beyond the last one to infinity.
-  const auto places = static_cast<int>(std::nearbyint(std::ldexp(std::fabs(x), 10 - exponent)));
-  return static_cast<std::uint16_t>(sign + ((exponent + 14) << 10) + places);
-}
-
 struct Matrix {  // column-major
   DataType type = 0;
   std::int64_t rows = 0, columns = 0, ld = 0;
@@ -83,12 +62,12 @@ struct Matrix {  // column-major
   bool is_half() const { return type == type_f16 || type == type_bf16; }
   std::size_t element() const { return type == type_f64 ? 8 : is_half() ? 2 : 4; }
   double at(const void* memory, std::int64_t i) const {
-    if (is_half()) return widened(static_cast<const std::uint16_t*>(memory)[i], type);
+    if (is_half()) return widened(static_cast<const std::uint16_t*>(memory)[i], type == type_bf16);
     return type == type_f64 ? static_cast<const double*>(memory)[i] : static_cast<const float*>(memory)[i];
   }
   void put(void* memory, std::int64_t i, double value) const {
     if (is_half())
-      static_cast<std::uint16_t*>(memory)[i] = narrowed(static_cast<float>(value), type);
+      static_cast<std::uint16_t*>(memory)[i] = narrowed(static_cast<float>(value), type == type_bf16);
     else if (type == type_f64)
       static_cast<double*>(memory)[i] = value;
     else

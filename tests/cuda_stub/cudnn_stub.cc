@@ -6,6 +6,8 @@
 // It proposes two engines, the first of which uses tensor cores and rounds its operands, and the same as fallbacks.
 // Each takes 1 ms, as the driver's events see it. CUDNN_STUB_VERSION: what it says its version is. CUDNN_STUB_ENGINES:
 // "6:0.5:4096,8:fails:0", more engines behind the two: number, ms or that it fails when it is run, bytes of workspace.
+// CUDNN_STUB_COMPUTE=0: convolutions are only recorded.
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdio>
@@ -21,6 +23,7 @@
 
 #include "runtime/device/cudnn/backend.h"
 #include "tests/cuda_stub/cuda_stub.h"
+#include "tests/cuda_stub/sixteen_bits.h"
 
 using namespace bitale::cudnn;
 
@@ -200,7 +203,47 @@ struct Convolution {
             wi += value(xi) * value(yi);
         }
   }
+
+  // Sums in float32, which are rounded once.
+  void compute_in_16_bits(void* const (&of)[3]) const {
+    const bool bfloat = type == DataType::bf16;
+    const Operand* const operands[] = {&image, &filters, &result};
+    std::vector<float> wide[3];
+    for (int i = 0; i < 3; ++i) {
+      wide[i].resize(operands[i]->elements());
+      const auto* const given = static_cast<const std::uint16_t*>(of[i]);
+      if (operands[i] != &computed())
+        std::transform(given, given + wide[i].size(), wide[i].begin(),
+                       [=](std::uint16_t bits) { return static_cast<float>(widened(bits, bfloat)); });
+    }
+    compute(wide[0].data(), wide[1].data(), wide[2].data(), false);
+    for (int i = 0; i < 3; ++i)
+      if (operands[i] == &computed())
+        std::transform(wide[i].begin(), wide[i].end(), static_cast<std::uint16_t*>(of[i]),
+                       [=](float x) { return narrowed(x, bfloat); });
+  }
 };
+
+std::size_t size_of_element(DataType type) {
+  return type == DataType::f64 ? 8 : type == DataType::f16 || type == DataType::bf16 ? 2 : 4;
+}
+std::string to_text(DataType type) {
+  return type == DataType::f64 ? "f64" : type == DataType::f16 ? "f16" : type == DataType::bf16 ? "bf16" : "f32";
+}
+
+std::string to_text(Kind form) {
+  return form == Kind::forward ? "forward" : form == Kind::backward_data ? "backward-data" : "backward-filters";
+}
+std::string to_text(const std::vector<std::int64_t>& extents) {
+  std::string text;
+  for (const std::int64_t e : extents) text += (text.empty() ? "" : "x") + std::to_string(e);
+  return text;
+}
+
+bool computes() {
+  const char* const setting = std::getenv("CUDNN_STUB_COMPUTE");
+  return !setting || setting != std::string("0");
+}
 
 // ---- engines ----
 
@@ -327,12 +370,13 @@ int cudnnBackendExecute(void* handle, void* plan, void* pack) {
   const auto names = memory_of.all(attribute::pack_names);
   const auto pointers = memory_of.all(attribute::pack_pointers);
   void* const workspace = memory_of.all(attribute::pack_workspace).at(0);
-  const std::size_t size = c.type == DataType::f64 ? 8 : 4;
+  const std::size_t size = size_of_element(c.type);
   void* of[3] = {};
   const Operand* const operands[] = {&c.image, &c.filters, &c.result};
   const Engine engine = engine_of(p);
   std::string line = "engine " + std::to_string(engine.number) + (c.image.is_channels_last() ? " nhwc " : " nchw ") +
-                     std::to_string(static_cast<int>(c.form));
+                     to_text(c.type) + " " + to_text(c.form) + " " + to_text(c.image.extents) + " " +
+                     to_text(c.filters.extents);
   for (std::size_t i = 0; i < 3; ++i)
     for (std::size_t k = 0; k < names.size(); ++k)
       if (names[k] == operands[i]->name) {
@@ -349,9 +393,12 @@ int cudnnBackendExecute(void* handle, void* plan, void* pack) {
   if (engine.ms < 0) return refuse("the engine fails");
   return of_driver<CudaStubAsk>("cuda_stub_ask")(static_cast<Handle*>(handle)->stream, [=] {
     of_driver<CudaStubPass>("cuda_stub_pass")(engine.ms);
+    if (!computes()) return 0;
     if (needed > 0) std::memset(workspace, 0xFF, needed);
     if (size == 8)
       c.compute(static_cast<double*>(of[0]), static_cast<double*>(of[1]), static_cast<double*>(of[2]), false);
+    else if (size == 2)
+      c.compute_in_16_bits(of);
     else
       c.compute(static_cast<float*>(of[0]), static_cast<float*>(of[1]), static_cast<float*>(of[2]), engine.tensor_core);
     return 0;

@@ -30,6 +30,14 @@ bool there_is_cudnn() {
 using Layout = Operand (*)(std::vector<std::int64_t>);
 constexpr Form forms[] = {Form::forward, Form::backward_data, Form::backward_filters};
 
+struct Precision {
+  DataType type;
+  bool tf32;
+  bool tensor_cores() const { return tf32 || type == DataType::f16 || type == DataType::bf16; }
+};
+constexpr Precision precisions[] = {
+    {DataType::f32, false}, {DataType::f32, true}, {DataType::f16, false}, {DataType::bf16, false}};
+
 Convolution convolution(Form form, Layout layout, const bench::ConvLayer& l, std::int64_t batch) {
   const std::int64_t p = l.positions();
   return {.form = form,
@@ -128,7 +136,7 @@ TEST_CASE("cuDNN has plans for LeNet's and AlexNet's convolutions") {
   const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
   const Target target(description("sm_90"));
-  for (const bool tf32 : {false, true}) {
+  for (const Precision& precision : precisions) {
     std::array<std::int64_t, 2> workspace{};  // of the best plans
     for (const char* net : {"lenet", "alexnet"})
       for (const bench::ConvLayer& layer : bench::find_conv_net(net).layers)
@@ -136,7 +144,8 @@ TEST_CASE("cuDNN has plans for LeNet's and AlexNet's convolutions") {
           for (const bool last : {false, true}) {
             Convolution c =
                 convolution(form, last ? channels_last : channels_first, layer, bench::find_conv_net(net).batch);
-            c.tf32 = tf32;
+            c.type = precision.type;
+            c.tf32 = precision.tf32;
             INFO(to_string(c));
             const PlanSearch search = search_plans(c, target);
             REQUIRE(!search.plans.empty());
@@ -146,11 +155,11 @@ TEST_CASE("cuDNN has plans for LeNet's and AlexNet's convolutions") {
               CHECK(p.workspace_bytes() >= 0);
               tensor_core |= p.engine().has(NumericalNote::tensor_core);
             }
-            CHECK(tensor_core == tf32);
+            CHECK(tensor_core == precision.tensor_cores());
             for (const PlanSearch::Refused& r : search.refused) CHECK(!r.why.empty());
           }
     // Tensor cores read channels last: other operands are copied into that order.
-    if (tf32) CHECK(workspace[1] < workspace[0]);
+    if (precision.tensor_cores()) CHECK(workspace[1] < workspace[0]);
   }
 }
 
@@ -189,7 +198,7 @@ TEST_CASE("deterministic convolutions have deterministic engines") {
 }
 
 // What compiled functions hand over: padding of either side up to the windows' reach, in float32 and float64 channels
-// first, in TF32 channels last.
+// first, in TF32 and 16 bits channels last.
 TEST_CASE("padding may be any that windows reach beyond") {
   const tests::LeaksIgnored ignored;
   if (!there_is_cudnn()) return;
@@ -199,7 +208,11 @@ TEST_CASE("padding may be any that windows reach beyond") {
   const Case cases[] = {{6, 8, 1, 1, 1, 2, 2}, {6, 8, 1, 1, 1, 0, 1}, {6, 8, 1, 2, 1, 2, 0}, {6, 8, 2, 2, 1, 0, 2},
                         {6, 8, 2, 1, 2, 4, 1}, {1, 4, 1, 1, 1, 1, 0}, {4, 4, 4, 1, 1, 1, 2}, {3, 5, 1, 3, 1, 1, 0}};
   for (const Form form : forms)
-    for (const auto& [type, tf32] : {std::pair(DataType::f32, false), {DataType::f32, true}, {DataType::f64, false}})
+    for (const auto& [type, tf32] : {std::pair(DataType::f32, false),
+                                     {DataType::f32, true},
+                                     {DataType::f64, false},
+                                     {DataType::f16, false},
+                                     {DataType::bf16, false}})
       for (const Case& k : cases) {
         const std::int64_t size = 13, p = (size + k.before + k.after - 2 * k.dilation - 1) / k.stride + 1;
         const Layout layout = tf32 ? channels_last : channels_first;
