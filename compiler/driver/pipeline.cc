@@ -46,6 +46,10 @@ ir::Graph simplify(const ir::Graph& graph, rewrite::PassContext& context) {
   return passes::apply_tables(graph, context, rules);
 }
 
+ir::Graph widen(const ir::Graph& graph, rewrite::PassContext& context) {
+  return passes::widen(graph, context, added_rules().choices);
+}
+
 ir::Graph choose_algorithms(const ir::Graph& graph, rewrite::PassContext& context) {
   return passes::choose_algorithms(graph, context, added_rules().choices);
 }
@@ -66,7 +70,7 @@ std::span<const Rule* const> rules_of_ops() { return added_rules().all; }
 
 const rewrite::Pipeline& pipeline() {
   static const rewrite::Pipeline rows{
-      {"widen", passes::widen, "nothing computes in 16 bits", 0},
+      {"widen", widen, "nothing computes in 16 bits", 0},
       {"stabilise", stabilise, "forms that lose digits or overflow have their stable ones", 0},
       {"merge_scans", loops::merge_scans, "no two scans carry the same; what scans give is read", 0},
       {"canonicalise", passes::canonicalise, "operands of commutative ops are in one order", 1},

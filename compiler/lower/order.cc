@@ -45,7 +45,7 @@ class Orders {
   explicit Orders(std::span<const Tensor> outputs) : outputs_(outputs.begin(), outputs.end()) {
     for (const NodePtr& n : ir::topological(outputs)) {
       if (!n->op().library.empty()) see_call(n);
-      for (const Tensor& t : n->inputs()) users_[t].push_back(n);
+      for (const Tensor& t : read_by(*n)) users_[t].push_back(n);
     }
   }
 

@@ -1,5 +1,6 @@
 #include "compiler/passes/widen.h"
 
+#include <functional>
 #include <ranges>
 
 #include "compiler/passes/building.h"
@@ -15,8 +16,9 @@ namespace {
 
 class Widening {
  public:
-  Widening(const Graph& graph, bool rounds_each) : rounds_each_(rounds_each) {
-    if (!rounds_each) find_multiplied(graph);
+  Widening(const Graph& graph, bool rounds_each, const std::function<bool(const Node&)>& rounds)
+      : rounds_each_(rounds_each) {
+    if (!rounds_each) find_in_memory(graph, rounds);
   }
 
   std::vector<Tensor> replace(const NodePtr& node, const std::vector<Tensor>& inputs) {
@@ -33,15 +35,16 @@ class Widening {
   }
 
  private:
-  void find_multiplied(const Graph& graph) {
+  void find_in_memory(const Graph& graph, const std::function<bool(const Node&)>& rounds) {
     for (const NodePtr& node : std::views::reverse(topological(graph.outputs))) {
       const bool multiplies = is_product(*node);
       bool moves = false;
       for (std::size_t o = 0; o < node->outputs().size(); ++o)
-        moves = moves || multiplied_.contains({node, static_cast<int>(o)});
+        moves = moves || in_memory_.contains({node, static_cast<int>(o)});
+      if (has_stored_dtypes(*node) && rounds(*node)) in_memory_.insert_or_assign({node, 0}, true);
       if (!multiplies && !(moves && only_moves(*node))) continue;
       for (const Tensor& t : node->inputs())
-        if (is_only_stored(t.dtype())) multiplied_.insert_or_assign(t, true);
+        if (is_only_stored(t.dtype())) in_memory_.insert_or_assign(t, true);
     }
   }
 
@@ -54,7 +57,7 @@ class Widening {
   Tensor narrow(const Tensor& t, const Tensor& was) {
     if (!is_only_stored(was.dtype())) return t;
     const Tensor narrowed = cast(t, was.dtype());
-    if (!rounds_each_ && (!multiplied_.contains(was) || held_in(t) == was.dtype())) wide_.insert_or_assign(narrowed, t);
+    if (!rounds_each_ && (!in_memory_.contains(was) || held_in(t) == was.dtype())) wide_.insert_or_assign(narrowed, t);
     return narrowed;
   }
 
@@ -70,14 +73,23 @@ class Widening {
   }
 
   bool rounds_each_;
-  TensorMap<bool> multiplied_;  // tensors of the graph that contractions read; an index map in between may move them
-  TensorMap<Tensor> wide_;      // of what was narrowed, before it was
+  // Tensors of the graph that contractions read, where an index map in between may move them, or that what computes
+  // them leaves so.
+  TensorMap<bool> in_memory_;
+  TensorMap<Tensor> wide_;  // of what was narrowed, before it was
 };
 
 }  // namespace
 
-Graph widen(const Graph& graph, rewrite::PassContext& context) {
-  Widening widening(graph, context.level == 0);
+Graph widen(const Graph& graph, rewrite::PassContext& context, std::span<const rewrite::ChoiceRow> rows) {
+  const auto rounds = [&](const Node& node) {
+    const rewrite::ChoiceRow* row = row_of(rows, node);
+    std::vector<std::string> unsaid;  // it is chosen later
+    return row && row->rounds &&
+           row->rounds({node, nullptr, std::nullopt, context.algorithms, context.refusal, context.blocks, context.tf32,
+                        unsaid});
+  };
+  Widening widening(graph, context.level == 0, rounds);
   const Rebuild replace = [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     return widening.replace(node, inputs);
   };

@@ -4,8 +4,10 @@
 #include <array>
 #include <limits>
 
+#include "compiler/prim/held_in.h"
 #include "ops/conv/algorithm_cost.h"
 #include "ops/conv/choices.h"
+#include "ops/conv/one_side.h"
 #include "runtime/base/error.h"
 
 namespace bitale::ops {
@@ -94,7 +96,7 @@ ConvAlgorithm chosen(const rewrite::Choose& c, const ConvCall& call) {
     algorithm = ConvAlgorithm::automatic;
   }
   if (algorithm == ConvAlgorithm::automatic && !c.blocks) {  // a device's: the estimates are of CPUs
-    const bool tensor_cores = c.tf32 && gains_by_tensor_cores(call) && why_not(call, ConvAlgorithm::cudnn).empty() &&
+    const bool tensor_cores = gains_by_tensor_cores(call) && why_not(call, ConvAlgorithm::cudnn).empty() &&
                               (!c.refusal || c.refusal(to_string(ConvAlgorithm::cudnn)).empty());
     algorithm = tensor_cores ? ConvAlgorithm::cudnn : ConvAlgorithm::implicit_gemm;
   } else if (algorithm == ConvAlgorithm::automatic) {
@@ -102,8 +104,20 @@ ConvAlgorithm chosen(const rewrite::Choose& c, const ConvCall& call) {
     algorithm = best.algorithm;
     reason += (reason.empty() ? "" : "; ") + best.text;
   }
+  if (algorithm == ConvAlgorithm::cudnn && call.narrow) reason = "in " + std::string(name_of(*call.narrow));
   c.notes.push_back(text_of(c.node, call) + ": " + to_string(algorithm) + (reason.empty() ? "" : " (" + reason + ")"));
   return algorithm;
+}
+
+// The convolution, and what tensor cores may compute it in. A node of 16 bits is one that is not widened yet.
+ConvCall call_of(const rewrite::Choose& c) {
+  ConvCall call = conv_call(c.node);
+  const auto held = [](const Tensor& t) { return is_only_stored(t.dtype()) ? t.dtype() : held_in(t); };
+  const auto [a, b] = operands_of(call);
+  const auto rounded = is_only_stored(call.dtype) ? call.dtype : c.rounded;
+  if (rounded && held(a) == rounded && held(b) == rounded) call.narrow = rounded;
+  call.tf32 = c.tf32 && call.dtype == DType::f32 && !call.narrow;
+  return call;
 }
 
 // Winograd and FFT compute a part as they compute the whole.
@@ -112,7 +126,7 @@ bool gives_part(ConvAlgorithm algorithm) {
 }
 
 std::vector<Tensor> choose(const rewrite::Choose& c) {
-  ConvCall call = conv_call(c.node);
+  ConvCall call = call_of(c);
   if (!c.blocks) call.block = std::numeric_limits<std::int64_t>::max();
   if (c.slice) call.part = part_of(call, c.slice->params_as<SliceParams>());
   const ConvAlgorithm algorithm = chosen(c, call);
@@ -123,18 +137,20 @@ std::vector<Tensor> choose(const rewrite::Choose& c) {
   if (!row_of(algorithm).compute) return {};
   if (call.part && gives_part(algorithm)) return {compute(call, algorithm)};
   call.part.reset();
-  call.tf32 = c.tf32 && call.dtype == DType::f32;
   if (algorithm == ConvAlgorithm::cudnn && take_margin(call, c.slice ? &c.slice->params_as<SliceParams>() : nullptr))
     return {compute(call, algorithm)};
   const Tensor whole = compute(call, algorithm);
   return {c.slice ? apply1(c.slice->op(), c.slice->params(), {whole}) : whole};
 }
 
+bool is_by_cudnn(const rewrite::Choose& c) { return chosen(c, call_of(c)) == ConvAlgorithm::cudnn; }
+
 }  // namespace
 
 std::span<const rewrite::ChoiceRow> conv_choices() {
-  static const rewrite::ChoiceRow choices[] = {
-      {&conv_op, choose}, {&conv_backward_data_op, choose, true}, {&conv_backward_filters_op, choose}};
+  static const rewrite::ChoiceRow choices[] = {{&conv_op, choose, false, is_by_cudnn},
+                                               {&conv_backward_data_op, choose, true, is_by_cudnn},
+                                               {&conv_backward_filters_op, choose, false, is_by_cudnn}};
   return choices;
 }
 

@@ -38,10 +38,13 @@ struct ConvCall {
   };
   Margin margin;
   bool tf32 = false;  // cuDNN may round operands of float32 to TF32
+  // cuDNN gets operands in this dtype of 16 bits, which holds them, and rounds its result to it, as the graph does.
+  std::optional<DType> narrow;
   // Images at a time, by algorithms whose intermediate tensors are large: at most so many, 0: as many as suit the
   // caches.
   std::int64_t block = 0;
 
+  bool for_tensor_cores() const { return tf32 || narrow; }
   bool strided() const;                                    // any stride or dilation but 1
   Dim image_channels() const { return filters_shape[1]; }  // per group
   Dim filters_per_group() const;

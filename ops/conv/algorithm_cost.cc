@@ -149,9 +149,10 @@ Estimate cheapest(const ConvCall& call) {
 }
 
 bool gains_by_tensor_cores(const ConvCall& call) {
+  if (!call.for_tensor_cores()) return false;
   const double flops = direct_work(call);
-  const GpuRates library = rates_of_library(call.dtype, true);
-  return call.dtype == DType::f32 && rates_of_generated.us_of(flops) - library.us_of(flops) > 2 * us_of_launch;
+  const GpuRates library = rates_of_library(call.narrow.value_or(call.dtype), call.tf32);
+  return rates_of_generated.us_of(flops) - library.us_of(flops) > 2 * us_of_launch;
 }
 
 }  // namespace bitale::ops

@@ -24,8 +24,8 @@ std::array<std::int64_t, 2> winograd_tile(const ConvCall& call);
 // The extents that fft computes at, at least those of the image.
 std::array<std::int64_t, 2> fft_extents(const ConvCall& call);
 
-// Whether, in TF32, an H100's tensor cores are expected to gain more than a launch costs that a generated function does
-// without (an extent that only the call knows counts as 32). The rates are assumed: runtime/device/gpu_rates.h.
+// Whether an H100's tensor cores may compute it, and are expected to gain more than the launches cost that a generated
+// function does without (an extent that only the call knows counts as 32). The rates are assumed: gpu_rates.h.
 bool gains_by_tensor_cores(const ConvCall& call);
 
 }  // namespace bitale::ops

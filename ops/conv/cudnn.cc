@@ -1,4 +1,5 @@
 // The algorithm cudnn: NVIDIA's library, on its GPUs (runtime/library/convolution.h). Two spatial axes.
+#include "compiler/prim/held_in.h"
 #include "ops/api/checks.h"
 #include "ops/conv/one_side.h"
 #include "ops/conv/reference.h"
@@ -227,13 +228,18 @@ const OpDef conv_cudnn_op{
 
 // Engines for tensor cores read channels last, those for true float32 channels first.
 Tensor cudnn(const ConvCall& c) {
-  CudnnParams p{.conv = c.params, .side = side_of(c), .channels_last = c.tf32, .tf32 = c.tf32};
+  const bool channels_last = c.for_tensor_cores();
+  CudnnParams p{.conv = c.params, .side = side_of(c), .channels_last = channels_last, .tf32 = c.tf32};
   p.conv.algorithm = to_string(ConvAlgorithm::automatic);
   if (!c.margin.before.empty()) p.before = c.margin.before, p.after = c.margin.after;
   std::vector<Tensor> operands;
-  for (const Tensor& t : operands_of(c)) operands.push_back(p.channels_last ? to_last(t, 0) : t);
-  const Tensor out = apply1(conv_cudnn_op, make_params(std::move(p)), std::move(operands));
-  return c.tf32 ? to_first(out, 0) : out;
+  for (const Tensor& given : operands_of(c)) {
+    const Tensor t = c.narrow ? narrowed(given, *c.narrow) : given;
+    operands.push_back(channels_last ? to_last(t, 0) : t);
+  }
+  Tensor out = apply1(conv_cudnn_op, make_params(std::move(p)), std::move(operands));
+  if (channels_last) out = to_first(out, 0);
+  return c.narrow ? cast(out, c.dtype) : out;
 }
 
 }  // namespace bitale::ops

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 
 #include <bitale/bitale.h>
 
@@ -16,6 +17,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 #include "tests/support/message_of.h"
+#include "tests/support/op_cases.h"
 
 using namespace bitale;
 using bitale::tests::contains;
@@ -49,6 +51,11 @@ class Setting {  // of a stand-in, for a scope
 };
 
 std::size_t runs(const Stub& stub) { return stub.count("cudnnBackendExecute"); }
+
+// In a line of what is run.
+std::string text_of(DType dtype) {
+  return dtype == float16 ? " f16 " : dtype == bfloat16 ? " bf16 " : dtype == float64 ? " f64 " : " f32 ";
+}
 
 Array numbers(DType dtype, const Extents& shape, double step) {
   Array a = Array::zeros(float64, shape);
@@ -109,6 +116,12 @@ std::string steps(const Function& f, const std::vector<Argument>& in) {
   return all;
 }
 
+double bytes_of(const Function& f, const std::vector<Argument>& in) {
+  double all = 0;
+  for (const StepCost& c : f.step_costs(in)) all += c.bytes;
+  return all;
+}
+
 FunctionOptions by_cudnn(bool tf32 = false) {
   return {.name = "layer", .device = "played", .cache = false, .conv = ConvAlgorithm::cudnn, .tf32 = tf32};
 }
@@ -120,7 +133,7 @@ TEST_CASE("cuDNN's convolutions have the values of the CPU's, also when they are
   install_played(stub);
   if (!is_opened()) return;
   const Plans first("heuristic");
-  for (const DType dtype : {float32, float64})
+  for (const DType dtype : {float32, float64, float16, bfloat16})
     for (const bool tf32 : {false, true})
       for (const Layer& layer : layers)
         for (int form = 0; form < 3; ++form) {
@@ -128,15 +141,20 @@ TEST_CASE("cuDNN's convolutions have the values of the CPU's, also when they are
           const Function f = form_of(layer, dtype, form, by_cudnn(tf32)),
                          on_cpu = form_of(layer, dtype, form, {.name = "layer", .cache = false});
           stub.clear();
-          const bool rounded = tf32 && dtype == float32;
+          const bool rounded = tf32 && dtype == float32, of_16_bits = is_only_stored(dtype);
           for (int call = 0; call < 4; ++call) {
             const std::vector<Argument> in = arguments_of(layer, dtype, form, call);
-            check_close(f.call(in)[0], on_cpu.call(in)[0], rounded ? 2e-2 : dtype == float32 ? 1e-4 : 1e-12);
+            const Array got = f.call(in)[0], want = on_cpu.call(in)[0];
+            if (of_16_bits)
+              REQUIRE(tests::difference(got, want, 1) == "");  // sums are in float32, and rounded once
+            else
+              check_close(got, want, rounded ? 2e-2 : dtype == float32 ? 1e-4 : 1e-12);
           }
-          const bool any = layer.image[0] > 0;
+          const bool any = layer.image[0] > 0, tensor_cores = rounded || of_16_bits;
           CHECK(runs(stub) == (any ? 2 : 0));  // the first call, and the one that is recorded
-          if (dtype == float32 && any) CHECK(stub.count(tf32 ? "Execute engine 7 " : "Execute engine 5 ") == 2);
-          if (layer.image[1] > 1) CHECK(stub.count(" nhwc ") == (rounded ? runs(stub) : 0));
+          if (dtype != float64 && any) CHECK(stub.count(tensor_cores ? "Execute engine 7 " : "Execute engine 5 ") == 2);
+          CHECK(stub.count(text_of(dtype)) == runs(stub));
+          if (layer.image[1] > 1) CHECK(stub.count(" nhwc ") == (tensor_cores ? runs(stub) : 0));
         }
 }
 
@@ -148,9 +166,46 @@ TEST_CASE("padding is left to cuDNN, and layouts to kernels that are there anywa
     CAPTURE(form);
     const std::vector<Argument> in = arguments_of(padded, float32, form, 0);
     CHECK(steps(form_of(padded, float32, form, by_cudnn()), in) == "conv_cudnn");
-    CHECK(steps(form_of(padded, float32, form, by_cudnn(true)), in) ==
-          "transpose, transpose, conv_cudnn, transpose");  // to and from what the caller has
+    const Function in_tf32 = form_of(padded, float32, form, by_cudnn(true));
+    CHECK(steps(in_tf32, in) == "transpose, transpose, conv_cudnn, transpose");  // to and from what the caller has
+    for (const DType dtype : {float16, bfloat16}) {
+      const std::vector<Argument> narrow = arguments_of(padded, dtype, form, 0);
+      const Function f = form_of(padded, dtype, form, by_cudnn());
+      CHECK(steps(f, narrow) == "transpose, transpose, conv_cudnn, transpose");
+      CHECK(bytes_of(f, narrow) == bytes_of(in_tf32, in) / 2);
+    }
   }
+}
+
+TEST_CASE("cuDNN gets 16 bits where both operands are and the result is rounded to them; else float32") {
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  const Plans first("heuristic");
+  const Layer layer{{2, 3, 6, 7}, {4, 3, 3, 3}, {.padding = 1}};
+  const auto asked = [&](DType of_image, DType of_filters, const std::vector<DType>& results) {
+    const Tensor x = input("x", of_image, {2, 3, 6, 7}), w = input("w", of_filters, {4, 3, 3, 3});
+    const Tensor y = conv2d(cast(x, float32), cast(w, float32), layer.options);
+    std::vector<Tensor> outputs;
+    for (const DType dtype : results) outputs.push_back(cast(y, dtype));
+    const std::vector<Argument> in{numbers(of_image, layer.image, 0.7), numbers(of_filters, layer.filters, 1.1)};
+    stub.clear();
+    const std::vector<Array> got = function({x, w}, outputs, by_cudnn()).call(in),
+                             want = function({x, w}, outputs, {.cache = false}).call(in);
+    for (std::size_t i = 0; i < got.size(); ++i) CHECK(tests::difference(got[i], want[i], 10) == "");
+    for (const DType dtype : {float32, float16, bfloat16})
+      if (stub.count(text_of(dtype)) == 1 && runs(stub) == 1) return dtype;
+    return float64;
+  };
+  for (const DType dtype : {float16, bfloat16}) {
+    CHECK(asked(dtype, dtype, {dtype}) == dtype);
+    CHECK(asked(dtype, dtype, {float32}) == float32);
+    CHECK(asked(dtype, dtype, {dtype, float32}) == float32);
+    CHECK(asked(dtype, float32, {dtype}) == float32);
+  }
+  CHECK(asked(float16, float16, {bfloat16}) == float32);
+  CHECK(asked(float16, float16, {float16, bfloat16}) == float32);
+  CHECK(asked(float16, bfloat16, {float16}) == float32);
 }
 
 // Sums of an image that every element reads are computed once, whatever the order of the elements.
@@ -172,26 +227,29 @@ TEST_CASE("a normalisation between convolutions has its sums in memory") {
 
 namespace {
 
-// Two layers with what comes between them in AlexNet; and the gradients of all.
+// Two layers with what comes between them in AlexNet; and the gradients of all. In 16 bits what is smooth stands for
+// what has kinks: another rounding would choose another maximum.
 struct Network {
   std::vector<Tensor> inputs, outputs;
   std::vector<Argument> arguments;
 };
-Network network() {
+Network network(DType dtype = float32) {
   Dim n("n");
-  const Tensor x = input("x", float32, {n, 3, 11, 11}), w1 = input("w1", float32, {8, 3, 3, 3}),
-               b1 = input("b1", float32, {8}), w2 = input("w2", float32, {6, 4, 3, 3}), b2 = input("b2", float32, {6}),
-               w3 = input("w3", float32, {24, 5});
+  const Tensor x = input("x", dtype, {n, 3, 11, 11}), w1 = input("w1", dtype, {8, 3, 3, 3}),
+               b1 = input("b1", dtype, {8}), w2 = input("w2", dtype, {6, 4, 3, 3}), b2 = input("b2", dtype, {6}),
+               w3 = input("w3", dtype, {24, 5});
+  const bool smooth = is_only_stored(dtype);
   const auto bias = [](const Tensor& b) { return reshape(b, {b.dim(0), 1, 1}); };
-  const Tensor y1 = lrn(max_pool2d(relu(conv2d(x, w1, {.padding = 1}) + bias(b1)), {.window = {3}, .stride = {2}}));
-  const Tensor y2 =
-      max_pool2d(tanh(conv2d(y1, w2, {.padding = {1, 1, 0, 2}, .groups = 2}) + bias(b2)), {.window = {2}});
+  const auto pool = [=](const Tensor& t, const Pool& p) { return smooth ? average_pool2d(t, p) : max_pool2d(t, p); };
+  const Tensor z1 = conv2d(x, w1, {.padding = 1}) + bias(b1);
+  const Tensor y1 = lrn(pool(smooth ? tanh(z1) : relu(z1), {.window = {3}, .stride = {2}}));
+  const Tensor y2 = pool(tanh(conv2d(y1, w2, {.padding = {1, 1, 0, 2}, .groups = 2}) + bias(b2)), {.window = {2}});
   const Tensor loss = mean(square(dot(reshape(y2, {n, 24}), w3)));
   Network net{{x, w1, b1, w2, b2, w3}, grad(loss, {x, w1, b1, w2, b2, w3}), {}};
   net.outputs.push_back(loss);
   double step = 0.5;
   for (const Extents& e : {Extents{3, 3, 11, 11}, {8, 3, 3, 3}, {8}, {6, 4, 3, 3}, {6}, {24, 5}})
-    net.arguments.emplace_back(numbers(float32, e, step += 0.3));
+    net.arguments.emplace_back(numbers(dtype, e, step += 0.3));
   return net;
 }
 
@@ -215,30 +273,70 @@ TEST_CASE("networks by cuDNN have the gradients of the CPU") {
   }
 }
 
+TEST_CASE("networks of 16 bits by cuDNN have the gradients of the CPU, at every level") {
+  const Stub stub(false, true);
+  install_played(stub);
+  if (!is_opened()) return;
+  for (const DType dtype : {float16, bfloat16})
+    for (const int level : {0, 1, 2}) {
+      const Network net = network(dtype);
+      const std::vector<Array> want =
+          function(net.inputs, net.outputs, {.level = level, .cache = false}).call(net.arguments);
+      FunctionOptions options = by_cudnn();
+      options.level = level;
+      const Function f = function(net.inputs, net.outputs, options);
+      stub.clear();
+      for (int call = 0; call < 3; ++call) {
+        const std::vector<Array> got = f.call(net.arguments);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+          CAPTURE(name_of(dtype), level, i, call);
+          CHECK(tests::difference(got[i], want[i], 40) == "");
+        }
+      }
+      CHECK(stub.count(text_of(dtype)) == runs(stub));
+    }
+}
+
 // Engines 5 and those of CUDNN_STUB_ENGINES compute in true float32. Every test has extents of its own: plans are kept.
 TEST_CASE("rows of a loop's sequences may be less aligned") {
   const Stub stub(false, true);
   install_played(stub);
   if (!is_opened()) return;
-  const Tensor x = input("x", float32, {5, 1, 1, 3, 3}), w = input("w", float32, {1, 1, 2, 2});
-  const ScanResult r = scan({.sequences = {x}, .carries = {w}}, [](const ScanStep& t) {
-    return StepResult{.carries = {tanh(t.carry(0) + conv2d(t.row(0), t.carry(0)))}};
-  });
-  const std::vector<Argument> in{numbers(float32, {5, 1, 1, 3, 3}, 1), numbers(float32, {1, 1, 2, 2}, 2)};
-  const Function f = function({x, w}, {r.last[0]}, by_cudnn());
-  stub.clear();
-  check_close(f.call(in)[0], function({x, w}, {r.last[0]}, {.cache = false}).call(in)[0], 1e-5);
-  CHECK(runs(stub) >= 5);
+  for (const DType dtype : {float32, float16}) {
+    const Tensor x = input("x", dtype, {5, 1, 1, 3, 3}), w = input("w", dtype, {1, 1, 2, 2});
+    const ScanResult r = scan({.sequences = {x}, .carries = {w}}, [](const ScanStep& t) {
+      return StepResult{.carries = {tanh(t.carry(0) + conv2d(t.row(0), t.carry(0)))}};
+    });
+    const std::vector<Argument> in{numbers(dtype, {5, 1, 1, 3, 3}, 1), numbers(dtype, {1, 1, 2, 2}, 2)};
+    const Function f = function({x, w}, {r.last[0]}, by_cudnn());
+    stub.clear();
+    check_close(f.call(in)[0], function({x, w}, {r.last[0]}, {.cache = false}).call(in)[0],
+                dtype == float32 ? 1e-5 : 2e-3);
+    CHECK(runs(stub) >= 5);
+    CHECK(stub.count(text_of(dtype)) == runs(stub));
+  }
 }
 
 namespace {
 
-std::string steps_of(const std::string& name, bool tf32) {
+struct Precision {
+  std::string name;
+  DType dtype = float32;
+  bool tf32 = false;
+};
+
+std::vector<Argument> arguments_of(const models::ModelRow& row, const models::BuiltModel& model, std::int64_t batch,
+                                   DType dtype) {
+  std::vector<Argument> all;
+  for (const Array& a : row.sample(batch, 0, 1))
+    if (all.size() < model.inputs.size()) all.emplace_back(is_floating(a.dtype()) ? a.cast(dtype) : a);
+  return all;
+}
+
+std::string steps_of(const std::string& name, const Precision& p) {
   const models::ModelRow& row = models::find_model(name);
-  const models::BuiltModel model = row.build({});
-  std::vector<Array> arrays = row.sample(1, 0, 1);
-  arrays.resize(model.inputs.size());
-  const std::vector<Argument> arguments(arrays.begin(), arrays.end());
+  const models::BuiltModel model = row.build({.dtype = p.dtype});
+  const std::vector<Argument> arguments = arguments_of(row, model, 1, p.dtype);
   std::vector<Tensor> gradient = grad(model.loss, model.parameter_tensors());
   gradient.push_back(model.loss);
   std::string text;
@@ -249,8 +347,8 @@ std::string steps_of(const std::string& name, bool tf32) {
                                  .unused_inputs = true,
                                  .cache = false,
                                  .conv = ConvAlgorithm::cudnn,
-                                 .tf32 = tf32});
-    text += std::string("-- ") + name + (tf32 ? ", TF32, " : ", float32, ") + what + "\n";
+                                 .tf32 = p.tf32});
+    text += "-- " + name + ", " + p.name + ", " + what + "\n";
     for (const StepCost& c : f.step_costs(arguments)) text += c.label + "\n";
   };
   add("forward", {model.logits});
@@ -267,8 +365,47 @@ TEST_CASE("what networks become by cuDNN, step by step") {
   }
   std::string text;
   for (const char* name : {"lenet", "alexnet"})
-    for (const bool tf32 : {false, true}) text += steps_of(name, tf32);
+    for (const Precision& p : {Precision{"float32"}, {"TF32", float32, true}, {"bfloat16", bfloat16}})
+      text += steps_of(name, p);
   CHECK(text == tests::golden("gpu_cudnn_steps.txt", text));
+}
+
+namespace {
+
+// Of the forward function and the gradient of a network, in a first call.
+std::string asked_by(const Stub& stub, const std::string& name, std::int64_t batch, DType dtype) {
+  const models::ModelRow& row = models::find_model(name);
+  const models::BuiltModel model = row.build({.dtype = dtype});
+  std::string text;
+  const auto add = [&](const std::string& what, const std::vector<Tensor>& outputs) {
+    const Function f = function(
+        model.inputs, outputs, {.device = "cuda", .unused_inputs = true, .cache = false, .conv = ConvAlgorithm::cudnn});
+    stub.clear();
+    f.call(arguments_of(row, model, batch, dtype));
+    text += "-- " + name + ", " + what + "\n";
+    std::istringstream log(stub.log());
+    for (std::string line; std::getline(log, line);)
+      if (const auto at = line.find(" n"); line.starts_with("cudnnBackendExecute "))
+        text += line.substr(at + 1, line.find(" m") - at - 1) + "\n";
+  };
+  add("forward", {model.logits});
+  add("gradient", grad(model.loss, model.parameter_tensors()));
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("what networks of bfloat16 ask cuDNN for") {
+  const Stub stub(false, true);
+  if (!is_opened()) return;
+  if (!codegen::cuda::Nvrtc::find()) {
+    std::printf("[SKIP] NVRTC not found\n");
+    return;
+  }
+  const Plans first("heuristic");
+  const Setting recorded("CUDNN_STUB_COMPUTE", "0");
+  const std::string text = asked_by(stub, "lenet", 64, bfloat16) + asked_by(stub, "alexnet", 2, bfloat16);
+  CHECK(text == tests::golden("gpu_cudnn_16_bits.txt", text));
 }
 
 TEST_CASE("the plan that runs is the fastest of those that run") {
@@ -353,13 +490,14 @@ TEST_CASE("layers may name cuDNN, and those that it cannot compute are automatic
   CHECK(runs(stub) == 1);
 }
 
-TEST_CASE("automatic is cuDNN in TF32 alone, where there is much to do and cuDNN can be had") {
+TEST_CASE("automatic is cuDNN in TF32 and 16 bits, where there is much to do and cuDNN can be had") {
   const auto by = [](std::int64_t images, const std::string& device, bool tf32, DType dtype = float32) {
     const Tensor x = input("x", dtype, {images, 20, 12, 12}), w = input("w", dtype, {50, 20, 5, 5});
     const std::vector<Argument> in{Array::zeros(dtype, {images, 20, 12, 12}), Array::zeros(dtype, {50, 20, 5, 5})};
     return steps(function({x, w}, {conv2d(x, w)}, {.device = device, .cache = false, .tf32 = tf32}), in);
   };
   CHECK(by(64, "emulated", true) == "conv");
+  CHECK(by(64, "emulated", false, float16) == "conv, cast");
   const Stub stub(false, true);
   install_played(stub);
   if (!is_opened()) return;
@@ -367,6 +505,10 @@ TEST_CASE("automatic is cuDNN in TF32 alone, where there is much to do and cuDNN
   CHECK(by(1, "played", true) == "conv");
   CHECK(by(64, "played", false) == "conv");
   CHECK(by(64, "played", true, float64) == "conv");
+  for (const DType dtype : {float16, bfloat16}) {
+    CHECK_THAT(by(64, "played", false, dtype), contains("conv_cudnn"));
+    CHECK(by(1, "played", true, dtype) == "conv, cast");
+  }
 }
 
 TEST_CASE("where cuDNN cannot be had, functions say what to choose") {

@@ -61,6 +61,39 @@ TEST_CASE("products of 16 bits, and of such beside float32, on the device") {
   }
 }
 
+// By what BITALE_TEST_CONV names. The cotangent is given, so that each result is of numbers that are rounded once.
+TEST_CASE("convolutions and their gradients in 16 bits on the device") {
+  struct Layer {
+    Extents image, filters, result;
+    Conv options;
+  };
+  const Layer layers[] = {{{2, 1, 9, 8}, {4, 1, 3, 3}, {2, 4, 7, 6}, {}},
+                          {{2, 3, 11, 9}, {5, 3, 5, 4}, {2, 5, 5, 3}, {.stride = {2, 3}, .padding = {2, 1, 0, 1}}},
+                          {{3, 8, 7, 7}, {16, 4, 3, 3}, {3, 16, 7, 7}, {.padding = 1, .groups = 2}},
+                          {{1, 16, 6, 9}, {8, 16, 3, 3}, {1, 8, 4, 5}, {.dilation = {1, 2}, .flip = true}}};
+  for (const DType dtype : {float16, bfloat16})
+    for (const Layer& l : layers) {
+      const auto shape = [](const Extents& e) { return Shape(e.begin(), e.end()); };
+      const Tensor x = input("x", dtype, shape(l.image)), w = input("w", dtype, shape(l.filters)),
+                   dy = input("dy", dtype, shape(l.result));
+      const Tensor y = conv2d(x, w, l.options);
+      std::vector<Tensor> outputs = vjp({y}, {dy}, {x, w});
+      outputs.push_back(y);
+      const std::vector<Argument> values{random_array(dtype, l.image, -1, 1, 1),
+                                         random_array(dtype, l.filters, -1, 1, 2),
+                                         random_array(dtype, l.result, -1, 1, 3)};
+      const auto run = [&](const std::string& device, ConvAlgorithm conv) {
+        return function({x, w, dy}, outputs, {.device = device, .cache = false, .conv = conv}).call(values);
+      };
+      const std::vector<Array> expected = run("cpu", ConvAlgorithm::automatic),
+                               got = run(tested_device(), tested_conv());
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        CAPTURE(name_of(dtype), l.image, i);
+        CHECK(difference(got[i], expected[i], 1) == "");
+      }
+    }
+}
+
 TEST_CASE("every 16-bit pattern is converted on the device as on the host") {
   Array patterns(uint8, {2 * 65536});
   for (std::size_t i = 0; i < 65536; ++i)

@@ -1,6 +1,7 @@
 // The text of the four networks' functions, in the study's sizes, compiles for GPUs without spilling registers.
 #include <cstdio>
 #include <regex>
+#include <set>
 
 #include "compiler/codegen/cuda/nvrtc.h"
 #include "models/zoo/models.h"
@@ -42,25 +43,33 @@ Use use_of(const std::string& log) {
 // at the limit of its registers spilled 8 bytes. What always spills does so three times.
 constexpr int most_attempts = 3;
 
+void check_text(const Nvrtc& nvrtc, const models::BuiltModel& model, const std::string& architecture,
+                const std::string& text) {
+  Nvrtc::Result result = nvrtc.compile(text, architecture);
+  Use use = use_of(result.log);
+  for (int attempt = 1; use.spills != "" && attempt < most_attempts; ++attempt) {
+    result = nvrtc.compile(text, architecture);
+    use = use_of(result.log);
+  }
+  INFO(model.name << " " << model.step << " " << model.variant << ", " << architecture << ", " << use.functions
+                  << " functions\n"
+                  << (result.compiled ? "" : result.log));
+  CHECK(result.compiled);
+  CHECK(use.functions > 0);
+  CHECK(use.spills == "");
+  CHECK(use.registers <= 128);  // two blocks of 256 threads, or more, in a multiprocessor
+  CHECK(use.of_loops <= 255);   // of clusters: one block
+}
+
+// Convolutions by generated functions, and where it is another text by what is chosen for a GPU.
 void check_functions(const Nvrtc& nvrtc, const models::BuiltModel& model, const std::string& architecture) {
   std::vector<Tensor> gradient = grad(model.training_loss, model.parameter_tensors());
   gradient.push_back(model.training_loss);
   for (const auto& outputs : {std::vector<Tensor>{model.loss}, gradient}) {
-    const std::string text = stages(model.inputs, outputs, {.device = architecture, .unused_inputs = true}).cuda;
-    Nvrtc::Result result = nvrtc.compile(text, architecture);
-    Use use = use_of(result.log);
-    for (int attempt = 1; use.spills != "" && attempt < most_attempts; ++attempt) {
-      result = nvrtc.compile(text, architecture);
-      use = use_of(result.log);
-    }
-    INFO(model.name << " " << model.step << " " << model.variant << ", " << architecture << ", " << use.functions
-                    << " functions\n"
-                    << (result.compiled ? "" : result.log));
-    CHECK(result.compiled);
-    CHECK(use.functions > 0);
-    CHECK(use.spills == "");
-    CHECK(use.registers <= 128);  // two blocks of 256 threads, or more, in a multiprocessor
-    CHECK(use.of_loops <= 255);   // of clusters: one block
+    std::set<std::string> texts;
+    for (const ConvAlgorithm conv : {ConvAlgorithm::implicit_gemm, ConvAlgorithm::automatic})
+      texts.insert(stages(model.inputs, outputs, {.device = architecture, .unused_inputs = true, .conv = conv}).cuda);
+    for (const std::string& text : texts) check_text(nvrtc, model, architecture, text);
   }
 }
 

@@ -22,6 +22,7 @@ FILES = [
     ("networks, small, by cuBLASLt", "gpu", "[#models_test]", {"BITALE_CONTRACTION": "cublaslt"}, 180),
     ("products among ops, by cuBLASLt", "gpu", "[#ops_test]", {"BITALE_CONTRACTION": "cublaslt", "BITALE_TEST_OPS": PRODUCTS}, 240),
     ("networks, small, by cuDNN", "gpu", "[#models_test]", {"BITALE_TEST_CONV": "cudnn"}, 180),
+    ("16 bits, by cuBLASLt and cuDNN", "gpu", "[#float16_test]", {"BITALE_CONTRACTION": "cublaslt", "BITALE_TEST_CONV": "cudnn"}, 180),
     ("networks, small, scattered in order", "gpu", "[#models_test]", {"BITALE_ORDERED": "1"}, 180),
     ("the text of kernels", "gpu", "[#nvrtc_test]", {}, 120),
 ]

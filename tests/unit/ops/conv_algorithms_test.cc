@@ -9,6 +9,7 @@
 #include "compiler/grad/grad.h"
 #include "compiler/ir/graph.h"
 #include "compiler/passes/choose_algorithms.h"
+#include "compiler/passes/widen.h"
 #include "ops/api/ops.h"
 #include "ops/conv/algorithm.h"
 #include "ops/conv/algorithm_cost.h"
@@ -247,6 +248,35 @@ TEST_CASE("of an image that is computed, algorithms leave out what is cut off") 
     // What others read, too, is computed as a whole.
     CHECK(has(chosen(ConvAlgorithm::implicit_gemm, {image[0], image[0].node().input(0)}), "conv_backward_data"));
   }
+}
+
+TEST_CASE("cuDNN reads 16 bits as they are and leaves them, in all forms and their derivatives") {
+  for (const DType dtype : {DType::f16, DType::bf16})
+    for (const ConvCase& c : cases()) {
+      if (c.taps.size() != 2) continue;
+      const Forms f = forms_of(c, dtype);
+      rewrite::PassContext context;
+      context.algorithms["conv"] = "cudnn";
+      const ir::Graph wide = passes::widen({f.inputs, f.outputs}, context, conv_choices());
+      const std::vector<Tensor> got = passes::choose_algorithms(wide, context, conv_choices()).outputs;
+      int found = 0;
+      for (const NodePtr& n : ir::topological(got)) {
+        if (n->op().name != "conv_cudnn") continue;
+        ++found;
+        CHECK(n->type().dtype == dtype);
+        for (const Tensor& t : n->inputs()) CHECK(t.dtype() == dtype);
+        // As a node it has the derivatives of the convolution that it computes.
+        const Tensor y(n, 0);
+        const std::vector<Tensor> dxs = ad::vjp(std::vector{y}, std::vector{y}, n->inputs());
+        for (std::size_t i = 0; i < 2; ++i) CHECK(dxs[i].type() == n->input(static_cast<int>(i)).type());
+      }
+      CHECK(found == 3);
+      const auto expected = eval::evaluate(f.outputs, f.bindings()), values = eval::evaluate(got, f.bindings());
+      for (std::size_t i = 0; i < 3; ++i) {
+        INFO(text(c, ConvAlgorithm::cudnn, dtype, i));
+        CHECK(tests::difference(values[i], expected[i], 1) == "");
+      }
+    }
 }
 
 TEST_CASE("what is cut off and much larger than the cotangent stays with the gradient") {

@@ -22,7 +22,7 @@ Tensor input(const char* name, DType dtype, ir::Shape shape = {3}) {
 Tensor widened(const Tensor& t, int level = 2) {
   rewrite::PassContext context;
   context.level = level;
-  return passes::widen({{}, {t}}, context).outputs[0];
+  return passes::widen({{}, {t}}, context, {}).outputs[0];
 }
 
 Tensor with_narrow_operands(const Tensor& t) {
@@ -74,6 +74,19 @@ TEST_CASE("what a product multiplies is rounded, for all that read it") {
   CHECK(widened(ir::dot(y, x) + y, 1) == half(ir::dot(up(rounded), up(x)) + up(rounded)));
   const Tensor z = input("z", DType::f16, {9}), seen = ir::reshape(ops::exp(z), {3, 3});
   CHECK(widened(ir::dot(x, seen), 1) == half(ir::dot(up(x), up(ir::reshape(half(ops::exp(up(z))), {3, 3})))));
+}
+
+TEST_CASE("what is left in 16 bits by what computes it is rounded for all that read it, as rows of choices say") {
+  const Tensor x = input("x", DType::f16, {3, 3}), y = ops::exp(x), wide = ops::exp(up(x));
+  const auto with_rows = [&](bool rounds, const Tensor& t) {
+    rewrite::ChoiceRow row{.op = &y.node().op(), .choose = {}};
+    row.rounds = [=](const rewrite::Choose& c) { return rounds && c.node.type().dtype == DType::f16; };
+    rewrite::PassContext context;
+    return passes::widen({{}, {t}}, context, {&row, 1}).outputs[0];
+  };
+  CHECK(with_rows(true, y + x) == half(up(half(wide)) + up(x)));
+  CHECK(with_rows(false, y + x) == half(wide + up(x)));
+  CHECK(with_rows(true, ops::exp(up(x)) + up(x)) == wide + up(x));
 }
 
 TEST_CASE("what an index map moves on to a product is rounded before it; the map stays in float32") {
