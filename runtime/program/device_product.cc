@@ -35,13 +35,15 @@ Work work_of(const MatrixProduct& p) {
                  static_cast<double>(p.k), {p.dtype, p.dtype, p.result()});
 }
 
-// What is saved has to make good the launch that finishes the product, and its way to memory and back.
+// What is saved has to make good the launch that finishes the product, and its way to memory and back. No launch takes
+// less than the time to the next.
 double us_saved_by(const MatrixProduct& p, std::int64_t scratch_bytes) {
   const Work work = work_of(p);
   const GpuRates library = rates_of_library(p.dtype, p.tf32);
   const double us_lost =
       scratch_bytes == 0 ? 0 : us_of_launch + library.us_of(0, 2 * static_cast<double>(scratch_bytes));
-  return work.us_by(rates_of_generated) - work.us_by(library) - us_lost;
+  const auto us_by = [&](const GpuRates& rates) { return std::max(work.us_by(rates), us_of_launch); };
+  return us_by(rates_of_generated) - us_by(library) - us_lost;
 }
 
 // Whether the library can add the bias: a vector along n, the same for all rows and products of the batch. Its kernels
