@@ -22,6 +22,9 @@ constexpr int lanes_of_run = 4;
 constexpr int most_arithmetic = 40;
 
 ValueId innermost(const Mapping& m) { return m.flat.empty() ? m.outer->var : m.flat.back().var; }
+const kernel::Extent& extent_of_innermost(const Mapping& m) {
+  return m.flat.empty() ? m.outer->extent : m.flat.back().extent;
+}
 
 std::vector<const Stmt*> statements_of(const Mapping& m) {
   std::vector<const Stmt*> all = m.between;
@@ -105,61 +108,79 @@ bool is_run(const Kernel& k, const Mapping& m) {
 
 int run_of(const Kernel& k, const Mapping& m) {
   if (m.phase.team != Team::thread || !m.outer) return 1;
-  const kernel::Extent& extent = m.flat.empty() ? m.outer->extent : m.flat.back().extent;
+  const kernel::Extent& extent = extent_of_innermost(m);
   const bool whole = extent.is_constant() && extent.value > 0 && extent.value % lanes_of_run == 0;
   return whole && is_run(k, m) ? lanes_of_run : 1;
 }
 
-void print_run(Lines& out, Values& values, const Mapping& m) {
-  const Kernel& k = values.kernel();
-  const Lanes lanes(k, m);
-  const auto of_buffer = [&](const Access& access) {
-    return std::pair(type_name(k.buffers[static_cast<std::size_t>(access.buffer)].storage),
-                     values.names().numbered(values.buffer(access.buffer) + "s"));
-  };
-  std::vector<const Stmt*> of_lane;
-  std::vector<std::pair<const Store*, std::string>> stored;
-  for (const Stmt* stmt : statements_of(m)) {
-    const auto* let = std::get_if<Let>(&stmt->node);
-    if (let && !lanes.differs(let->value)) {
-      values.let(let->value, out);
-      continue;
+namespace {
+
+class RunPrinter {
+ public:
+  RunPrinter(Lines& out, Values& values, const Mapping& mapping)
+      : out_(out), values_(values), k_(values.kernel()), m_(mapping), lanes_(k_, mapping) {}
+
+  void print() {
+    for (const Stmt* stmt : statements_of(m_)) together(*stmt);
+    print_lanes();
+    for (const auto& [store, name] : stores_)
+      out_.line("four({}) = {};", values_.element(k_.access(store->access)), name);
+  }
+
+ private:
+  // What is the same for all lanes, and loads; where stores are collected.
+  void together(const Stmt& stmt) {
+    if (const auto* store = std::get_if<Store>(&stmt.node)) {
+      const Access& access = k_.access(store->access);
+      stores_.emplace_back(store, fresh(access));
+      return out_.line("Four<{}> {};", element_type(access), stores_.back().second);
     }
-    of_lane.push_back(stmt);
-    if (let && k.value(let->value).op != ScalarOp::load) continue;
-    const auto* store = std::get_if<Store>(&stmt->node);
-    const int number = store ? store->access : k.value(let->value).index;
-    const Access& access = k.access(number);
-    const auto [type, name] = of_buffer(access);
-    if (store) {
-      out.line("Four<{}> {};", type, name);
-      stored.emplace_back(store, name);
-      continue;
-    }
-    const std::string when = values.condition(access), first = values.element(access);
+    const ValueId v = std::get<Let>(stmt.node).value;
+    if (!lanes_.differs(v)) return void(values_.let(v, out_));
+    of_lane_.push_back(v);
+    if (k_.value(v).op == ScalarOp::load) load(k_.value(v).index);
+  }
+
+  void load(int number) {
+    const Access& access = k_.access(number);
+    const std::string when = values_.condition(access), first = values_.element(access);
+    const std::string_view type = element_type(access);
+    const std::string name = fresh(access);
     if (when.empty())
-      out.line("const Four<{}> {} = four({});", type, name, first);
+      out_.line("const Four<{}> {} = four({});", type, name, first);
     else
-      out.line("const Four<{0}> {1} = {2} ? four({3}) : Four<{0}>{{}};", type, name, when, first);
-    values.load_from(number, name);
+      out_.line("const Four<{0}> {1} = {2} ? four({3}) : Four<{0}>{{}};", type, name, when, first);
+    values_.load_from(number, name);
   }
-  std::vector<std::string> to;
-  for (const auto& [store, name] : stored) to.push_back(values.element(k.access(store->access)));
-  const std::string first = values.name(innermost(m));
-  const kernel::Extent& extent = m.flat.empty() ? m.outer->extent : m.flat.back().extent;
-  values.set_index(innermost(m), {first + " + lane", false}, extent);
-  out.line("#pragma unroll");
-  out.open("for (int lane = 0; lane < {}; ++lane)", lanes_of_run);
-  std::size_t next = 0;
-  for (const Stmt* stmt : of_lane) {
-    if (const auto* let = std::get_if<Let>(&stmt->node))
-      values.let(let->value, out);
-    else
-      out.line("{}.lane[lane] = {};", stored[next++].second, values[std::get<Store>(stmt->node).value].text);
+
+  void print_lanes() {
+    const ValueId var = innermost(m_);
+    const std::string first = values_.name(var);
+    values_.set_index(var, {first + " + lane", false}, extent_of_innermost(m_));
+    out_.line("#pragma unroll");
+    out_.open("for (int lane = 0; lane < {}; ++lane)", lanes_of_run);
+    for (const ValueId v : of_lane_) values_.let(v, out_);
+    for (const auto& [store, name] : stores_) out_.line("{}.lane[lane] = {};", name, values_[store->value].text);
+    out_.close();
+    values_.set_index(var, {first}, extent_of_innermost(m_));
   }
-  out.close();
-  values.set_index(innermost(m), {first}, extent);
-  for (std::size_t s = 0; s < stored.size(); ++s) out.line("four({}) = {};", to[s], stored[s].second);
-}
+
+  std::string_view element_type(const Access& access) const {
+    return type_name(k_.buffers[static_cast<std::size_t>(access.buffer)].storage);
+  }
+  std::string fresh(const Access& access) { return values_.names().numbered(values_.buffer(access.buffer) + "s"); }
+
+  Lines& out_;
+  Values& values_;
+  const Kernel& k_;
+  const Mapping& m_;
+  const Lanes lanes_;
+  std::vector<ValueId> of_lane_;                              // Lets
+  std::vector<std::pair<const Store*, std::string>> stores_;  // and what the lanes leave for them
+};
+
+}  // namespace
+
+void print_run(Lines& out, Values& values, const Mapping& m) { RunPrinter(out, values, m).print(); }
 
 }  // namespace bitale::codegen::cuda
