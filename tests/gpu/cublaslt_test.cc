@@ -67,7 +67,7 @@ std::vector<std::uint8_t> stored(const std::vector<T>& values, DType dtype) {
       narrow(dtype, values.data(), bytes.data(), values.size());
       return bytes;
     }
-  std::memcpy(bytes.data(), values.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
   return bytes;
 }
 
