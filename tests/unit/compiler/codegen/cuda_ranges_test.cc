@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "compiler/codegen/cuda/ranges.h"
+#include "compiler/kernel/interpret.h"
 #include "tests/support/catch.h"
 
 using namespace bitale;
@@ -14,25 +15,9 @@ namespace {
 
 constexpr std::int64_t small = std::int64_t{1} << 30;
 
-std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
-
 std::int64_t value_of(ScalarOp op, std::int64_t a, std::int64_t b) {
-  switch (op) {
-    case ScalarOp::add:
-      return a + b;
-    case ScalarOp::sub:
-      return a - b;
-    case ScalarOp::mul:
-      return a * b;
-    case ScalarOp::min:
-      return std::min(a, b);
-    case ScalarOp::max:
-      return std::max(a, b);
-    case ScalarOp::floordiv:
-      return floor_divide(a, b);
-    default:
-      return a - b * floor_divide(a, b);  // mod
-  }
+  const kernel::Lane args[] = {{.integer = a}, {.integer = b}};
+  return kernel::evaluate(op, DType::i64, DType::i64, args).integer;
 }
 
 bool equal(const std::optional<Range>& r, std::int64_t low, std::int64_t high) {
